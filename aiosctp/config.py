@@ -1,0 +1,171 @@
+"""Every parameter of an endpoint, with the value RFC 9260 §16 recommends where it names one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# RFC 9260 §6.2: "MUST NOT allow the maximum delay ... to be configured to be more than 500 ms".
+MAX_SACK_DELAY_S = 0.5
+# RFC 9260 §3.3.2: "a_rwnd < 1500" is refused by the peer.
+MIN_RECEIVE_WINDOW_BYTES = 1500
+# A path MTU that leaves room for one INIT ACK with our cookie, and is what every IPv4 host forwards (RFC 791).
+MIN_PATH_MTU = 576
+MAX_PATH_MTU = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The parameters of an association, or the defaults of an endpoint or stack. Immutable and validated.
+
+    Times are seconds, sizes bytes. Names are RFC 9260's (§16) with their unit.
+    """
+
+    rto_initial_s: float = 1.0
+    rto_min_s: float = 1.0
+    rto_max_s: float = 60.0
+    rto_alpha: float = 1 / 8
+    rto_beta: float = 1 / 4
+    max_burst: int = 4
+    """Packets that one opportunity may send beyond what was acknowledged (§6.1 D)."""
+    valid_cookie_life_s: float = 60.0
+    max_cookie_life_s: float = 300.0
+    """How far a peer's Cookie Preservative (§3.3.2.1.3) may stretch the life of a cookie."""
+    cookie_key_life_s: float = 3600.0
+    """How often the cookie's secret key changes (§5.1.3); the previous one is accepted for as long again."""
+    association_max_retrans: int = 10
+    path_max_retrans: int = 5
+    max_init_retransmits: int = 8
+    heartbeat: bool = True
+    hb_interval_s: float = 30.0
+    hb_max_burst: int = 1
+    sack_delay_s: float = 0.2
+    sack_frequency: int = 2
+    """Packets that one SACK acknowledges when none is missing (§6.2)."""
+    vtag_quarantine_s: float = 60.0
+    """How long the tag of an association that ended is not used again (§5.3.1)."""
+
+    receive_window_bytes: int = 1 * MIB
+    partial_delivery_point_bytes: int | None = None
+    """A message is handed over in parts once this much of it has come; None is a quarter of the window."""
+    send_buffer_bytes: int = 1 * MIB
+    """`send()` waits above this; a stream counts for at most `stream_send_buffer_bytes`."""
+    stream_send_buffer_bytes: int = 256 * KIB
+    max_message_bytes: int = 64 * MIB
+    shutdown_timeout_s: float | None = None
+    """The guard T5 of a graceful shutdown (§9.2); None is five times RTO.Max."""
+    event_queue_limit: int = 1024
+    """Events that one subscription holds; beyond, `NotificationsStopped` ends it."""
+
+    outbound_streams: int = 256
+    max_inbound_streams: int = 65535
+    advertise_addresses: str | tuple[str, ...] = "auto"
+    """The addresses told to the peer: "auto", "none", or a list. One address alone is never told (RFC 6951 §5.7)."""
+    adaptation_layer: int | None = None
+    path_mtu: int | None = None
+    """A fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4."""
+    congestion_control: str = "reno"
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        _check_ranges(self)
+        object.__setattr__(self, "advertise_addresses", _addresses(self.advertise_addresses))
+
+    def replace(self, **changes: Any) -> Config:
+        """A copy with some parameters changed. Raises TypeError for an unknown name, ValueError for a bad value."""
+        return replace(self, **changes)
+
+    @property
+    def effective_shutdown_timeout_s(self) -> float:
+        """§9.2: T5 "SHOULD be set to the RECOMMENDED value of 5 times 'RTO.Max'"."""
+        return 5 * self.rto_max_s if self.shutdown_timeout_s is None else self.shutdown_timeout_s
+
+    @property
+    def effective_partial_delivery_point_bytes(self) -> int:
+        if self.partial_delivery_point_bytes is None:
+            return self.receive_window_bytes // 4
+        return min(self.partial_delivery_point_bytes, self.receive_window_bytes)
+
+
+_OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu"}
+
+# Inclusive bounds, by field. Seconds have no upper bound unless the RFC sets one.
+_RANGES: dict[str, tuple[float, float]] = {
+    "rto_initial_s": (0.05, 3600),
+    "rto_min_s": (0.05, 3600),
+    "rto_max_s": (0.05, 3600),
+    "rto_alpha": (0, 1),
+    "rto_beta": (0, 1),
+    "max_burst": (1, 65535),
+    "valid_cookie_life_s": (0.1, 3600),
+    "max_cookie_life_s": (0.1, 3600),
+    "cookie_key_life_s": (1, 10**9),
+    "association_max_retrans": (0, 65535),
+    "path_max_retrans": (0, 65535),
+    "max_init_retransmits": (0, 65535),
+    "hb_interval_s": (0, 10**9),
+    "hb_max_burst": (1, 65535),
+    "sack_delay_s": (0, MAX_SACK_DELAY_S),
+    "sack_frequency": (1, 65535),
+    "vtag_quarantine_s": (0, 10**9),
+    "receive_window_bytes": (MIN_RECEIVE_WINDOW_BYTES, 2**31 - 1),
+    "partial_delivery_point_bytes": (1, 2**31 - 1),
+    "send_buffer_bytes": (1, 2**40),
+    "stream_send_buffer_bytes": (1, 2**40),
+    "max_message_bytes": (1, 2**31 - 1),
+    "shutdown_timeout_s": (0, 10**9),
+    "event_queue_limit": (1, 10**9),
+    "outbound_streams": (1, 65535),
+    "max_inbound_streams": (1, 65535),
+    "adaptation_layer": (0, 2**32 - 1),
+    "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+}
+
+
+def _check_kinds(config: Config) -> None:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name == "heartbeat":
+            if not isinstance(value, bool):
+                raise TypeError(f"{field.name} must be a bool, not {type(value).__name__}")
+        elif field.name == "congestion_control":
+            if not isinstance(value, str):
+                raise TypeError(f"{field.name} must be a str, not {type(value).__name__}")
+        elif field.name in _RANGES:
+            _check_number(field.name, value, whole=not field.name.endswith(("_s", "_alpha", "_beta")))
+
+
+def _check_number(name: str, value: object, *, whole: bool) -> None:
+    if value is None and name in _OPTIONAL:
+        return
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        kind = "an int" if whole else "a number"
+        raise TypeError(f"{name} must be {kind}, not {type(value).__name__}")
+
+
+def _check_ranges(config: Config) -> None:
+    for name, (low, high) in _RANGES.items():
+        value = getattr(config, name)
+        # The negated form refuses a NaN too.
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} must be between {low} and {high}, not {value!r}")
+    if not config.rto_min_s <= config.rto_initial_s <= config.rto_max_s:
+        raise ValueError("rto_initial_s must lie between rto_min_s and rto_max_s")
+    if config.max_cookie_life_s < config.valid_cookie_life_s:
+        raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
+
+
+def _addresses(value: str | Sequence[str]) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        if value not in ("auto", "none"):
+            raise ValueError('advertise_addresses must be "auto", "none" or a list of addresses')
+        return value
+    hosts = tuple(value)
+    if not all(isinstance(host, str) for host in hosts):
+        raise TypeError("advertise_addresses must hold host strings")
+    return hosts

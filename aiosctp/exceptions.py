@@ -1,0 +1,95 @@
+"""What goes wrong, as exceptions that fit where asyncio programs already look: below OSError.
+
+A caller's mistake is a ValueError or TypeError that names the argument; everything here is about the association.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+
+class Cause(NamedTuple):
+    """One error cause of an ABORT or ERROR chunk (RFC 9260 §3.3.10)."""
+
+    code: int
+    data: bytes
+
+
+class SCTPError(OSError):
+    """The base of every exception of this package."""
+
+    default_errno = errno.EIO
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(self.default_errno, message or os.strerror(self.default_errno))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.strerror,)
+
+
+class AssociationRefused(SCTPError, ConnectionRefusedError):
+    """The peer answered INIT with ABORT, or nobody serves its UDP port."""
+
+    default_errno = errno.ECONNREFUSED
+
+
+class ConnectTimeout(SCTPError, TimeoutError):
+    """No answer within the timeout, or within Max.Init.Retransmits (§5.1.6)."""
+
+    default_errno = errno.ETIMEDOUT
+
+
+class AssociationLost(SCTPError, ConnectionError):
+    """The peer became unreachable: Association.Max.Retrans was exceeded (§8.1)."""
+
+    default_errno = errno.ETIMEDOUT
+
+
+class AssociationAborted(SCTPError, ConnectionResetError):
+    """One side sent ABORT (§9.1). `causes` are those of the chunk, `local` tells whose it was."""
+
+    default_errno = errno.ECONNRESET
+
+    def __init__(self, message: str | None = None, causes: tuple[Cause, ...] = (), *, local: bool = False) -> None:
+        super().__init__(message)
+        self.causes = causes
+        self.local = local
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_aborted, (self.strerror, self.causes, self.local)
+
+
+def _rebuild_aborted(message: str | None, causes: tuple[Cause, ...], local: bool) -> AssociationAborted:
+    return AssociationAborted(message, causes, local=local)
+
+
+class AssociationShutdown(SCTPError, BrokenPipeError):
+    """The association is shutting down or has ended gracefully (§9.2)."""
+
+    default_errno = errno.ESHUTDOWN
+
+
+class InvalidStream(SCTPError, ValueError):
+    """The stream identifier is outside what was negotiated (§5.1.1)."""
+
+    default_errno = errno.EINVAL
+
+
+class MessageTooLarge(SCTPError):
+    """The message exceeds `Config.max_message_bytes`."""
+
+    default_errno = errno.EMSGSIZE
+
+
+class NotSupported(SCTPError):
+    """The peer did not negotiate what this call needs."""
+
+    default_errno = errno.EOPNOTSUPP
+
+
+class RequestDenied(SCTPError):
+    """The peer refused the request."""
+
+    default_errno = errno.EPERM

@@ -1,0 +1,129 @@
+"""The chunks (§3.3), one frozen dataclass a type, and the table that decodes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from aiosctp.wire.chunks.common import TAG_REFLECTED
+from aiosctp.wire.chunks.control import (
+    Abort,
+    CookieAck,
+    CookieEcho,
+    Error,
+    Shutdown,
+    ShutdownAck,
+    ShutdownComplete,
+    UnknownChunk,
+)
+from aiosctp.wire.chunks.data import (
+    DATA_BEGINNING,
+    DATA_ENDING,
+    DATA_FIELDS,
+    DATA_HEADER,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+    Data,
+    encode_data_header,
+)
+from aiosctp.wire.chunks.heartbeat import Heartbeat, HeartbeatAck
+from aiosctp.wire.chunks.init import Init, InitAck
+from aiosctp.wire.chunks.sack import Sack, SackFields, decode_sack, encode_sack
+from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.packet import RawChunk, iter_raw_chunks
+from aiosctp.wire.tlv import PADDING
+
+__all__ = [
+    "DATA_BEGINNING",
+    "DATA_ENDING",
+    "DATA_FIELDS",
+    "DATA_HEADER",
+    "DATA_IMMEDIATE",
+    "DATA_UNORDERED",
+    "PADDING",
+    "TAG_REFLECTED",
+    "Abort",
+    "Chunk",
+    "CookieAck",
+    "CookieEcho",
+    "Data",
+    "Error",
+    "Heartbeat",
+    "HeartbeatAck",
+    "Init",
+    "InitAck",
+    "Sack",
+    "SackFields",
+    "Shutdown",
+    "ShutdownAck",
+    "ShutdownComplete",
+    "UnknownChunk",
+    "decode_chunk",
+    "decode_chunks",
+    "decode_sack",
+    "encode_data_header",
+    "encode_sack",
+]
+
+Chunk: TypeAlias = (
+    Data
+    | Init
+    | InitAck
+    | Sack
+    | Heartbeat
+    | HeartbeatAck
+    | Abort
+    | Shutdown
+    | ShutdownAck
+    | Error
+    | CookieEcho
+    | CookieAck
+    | ShutdownComplete
+    | UnknownChunk
+)
+
+_DECODERS: Final[dict[int, Callable[[int, bytes], Chunk]]] = {
+    Data.type: Data.decode,
+    Init.type: Init.decode,
+    InitAck.type: InitAck.decode,
+    Sack.type: Sack.decode,
+    Heartbeat.type: Heartbeat.decode,
+    HeartbeatAck.type: HeartbeatAck.decode,
+    Abort.type: Abort.decode,
+    Shutdown.type: Shutdown.decode,
+    ShutdownAck.type: ShutdownAck.decode,
+    Error.type: Error.decode,
+    CookieEcho.type: CookieEcho.decode,
+    CookieAck.type: CookieAck.decode,
+    ShutdownComplete.type: ShutdownComplete.decode,
+}
+
+
+def decode_chunk(raw: RawChunk) -> Chunk:
+    """The chunk as a value, or an UnknownChunk; raises DecodeError with the raw chunk in `chunk`."""
+    decode = _DECODERS.get(raw.type)
+    if decode is None:
+        return UnknownChunk(*raw)
+    try:
+        return decode(raw.flags, raw.value)
+    except DecodeError as error:
+        error.chunk = raw
+        raise
+
+
+def decode_chunks(datagram: bytes) -> Iterator[Chunk | DecodeError]:
+    """The chunks of a packet in order, each a value or a DecodeError of its own.
+
+    A chunk with a bad body leaves the ones after it to be decoded; where a chunk is not whole, its
+    DecodeError is the last thing yielded (`packet.iter_raw_chunks`).
+    """
+    for raw in iter_raw_chunks(datagram):
+        if isinstance(raw, DecodeError):
+            yield raw
+            continue
+        try:
+            chunk = decode_chunk(raw)
+        except DecodeError as error:
+            yield error.with_traceback(None)  # kept by its receiver, a traceback would keep these frames
+        else:
+            yield chunk

@@ -1,0 +1,71 @@
+"""The numbers IANA keeps for SCTP, and what the two high bits of an unknown type ask for."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+CHUNK_TYPE_BITS: Final = 8
+PARAMETER_TYPE_BITS: Final = 16
+
+
+class ChunkType(IntEnum):
+    """Chunk types (§3.2, Table 1). ECNE (12) and CWR (13) are reserved, so unknown here."""
+
+    DATA = 0
+    INIT = 1
+    INIT_ACK = 2
+    SACK = 3
+    HEARTBEAT = 4
+    HEARTBEAT_ACK = 5
+    ABORT = 6
+    SHUTDOWN = 7
+    SHUTDOWN_ACK = 8
+    ERROR = 9
+    COOKIE_ECHO = 10
+    COOKIE_ACK = 11
+    SHUTDOWN_COMPLETE = 14
+
+
+class ParameterType(IntEnum):
+    """Parameter types, unique across all chunks (§3.2.1)."""
+
+    HEARTBEAT_INFO = 1
+    IPV4_ADDRESS = 5
+    IPV6_ADDRESS = 6
+    STATE_COOKIE = 7
+    UNRECOGNIZED_PARAMETER = 8
+    COOKIE_PRESERVATIVE = 9
+    HOST_NAME_ADDRESS = 11
+    SUPPORTED_ADDRESS_TYPES = 12
+    SUPPORTED_EXTENSIONS = 0x8008  # RFC 5061 §4.2.7
+    ADAPTATION_LAYER_INDICATION = 0xC006  # RFC 5061 §4.2.6
+
+
+class CauseCode(IntEnum):
+    """Error causes (§3.3.10, Table 11)."""
+
+    INVALID_STREAM_IDENTIFIER = 1
+    MISSING_MANDATORY_PARAMETER = 2
+    STALE_COOKIE = 3
+    OUT_OF_RESOURCE = 4
+    UNRESOLVABLE_ADDRESS = 5
+    UNRECOGNIZED_CHUNK_TYPE = 6
+    INVALID_MANDATORY_PARAMETER = 7
+    UNRECOGNIZED_PARAMETERS = 8
+    NO_USER_DATA = 9
+    COOKIE_RECEIVED_WHILE_SHUTTING_DOWN = 10
+    RESTART_WITH_NEW_ADDRESSES = 11
+    USER_INITIATED_ABORT = 12
+    PROTOCOL_VIOLATION = 13
+    RESTART_WITH_NEW_ENCAPSULATION_PORT = 14  # draft-tuexen-tsvwg-sctp-udp-encaps-cons
+
+
+def stop_processing(type: int, bits: int = CHUNK_TYPE_BITS) -> bool:
+    """Whether an unknown chunk (8 bits) or parameter (16 bits) ends the processing (Tables 2 and 3)."""
+    return not type >> (bits - 1) & 1
+
+
+def report_unrecognized(type: int, bits: int = CHUNK_TYPE_BITS) -> bool:
+    """Whether an unknown chunk (8 bits) or parameter (16 bits) is reported (Tables 2 and 3)."""
+    return bool(type >> (bits - 2) & 1)

@@ -1,0 +1,82 @@
+"""Hypothesis strategies for every value of the wire."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from aiosctp.wire import causes, chunks, parameters
+from aiosctp.wire.codepoints import CauseCode, ChunkType, ParameterType
+
+uint8 = st.integers(0, 0xFF)
+uint16 = st.integers(0, 0xFFFF)
+uint32 = st.integers(0, 0xFFFF_FFFF)
+raw = st.binary(max_size=40)
+
+addresses: st.SearchStrategy[parameters.AddressParameter] = st.one_of(
+    st.ip_addresses(v=4).map(str).map(parameters.IPv4AddressParameter),
+    st.ip_addresses(v=6).map(str).map(parameters.IPv6AddressParameter),
+)
+
+any_parameter: st.SearchStrategy[parameters.Parameter] = st.one_of(
+    addresses,
+    raw.map(parameters.HeartbeatInfo),
+    raw.map(parameters.StateCookie),
+    raw.map(parameters.UnrecognizedParameter),
+    uint32.map(parameters.CookiePreservative),
+    raw.map(parameters.HostNameAddress),
+    st.lists(uint16, max_size=5).map(tuple).map(parameters.SupportedAddressTypes),
+    st.lists(uint8, max_size=9).map(tuple).map(parameters.SupportedExtensions),
+    uint32.map(parameters.AdaptationLayerIndication),
+    st.builds(parameters.UnknownParameter, uint16.filter(lambda type: type not in set(ParameterType)), raw),
+)
+
+any_cause: st.SearchStrategy[causes.Cause] = st.one_of(
+    uint16.map(causes.InvalidStreamIdentifier),
+    st.lists(uint16, max_size=5).map(tuple).map(causes.MissingMandatoryParameter),
+    uint32.map(causes.StaleCookie),
+    st.just(causes.OutOfResource()),
+    raw.map(causes.UnresolvableAddress),
+    raw.map(causes.UnrecognizedChunkType),
+    st.just(causes.InvalidMandatoryParameter()),
+    raw.map(causes.UnrecognizedParameters),
+    uint32.map(causes.NoUserData),
+    st.just(causes.CookieReceivedWhileShuttingDown()),
+    st.lists(addresses, max_size=4).map(tuple).map(causes.RestartWithNewAddresses),
+    raw.map(causes.UserInitiatedAbort),
+    raw.map(causes.ProtocolViolation),
+    st.builds(causes.RestartWithNewEncapsulationPort, uint16, uint16),
+    st.builds(causes.UnknownCause, uint16.filter(lambda code: code not in set(CauseCode)), raw),
+)
+
+_parameter_lists = st.lists(any_parameter, max_size=6).map(tuple)
+_cause_lists = st.lists(any_cause, max_size=6).map(tuple)
+_gap_lists = st.lists(st.tuples(uint16, uint16), max_size=8).map(tuple)
+_tsn_lists = st.lists(uint32, max_size=8).map(tuple)
+
+any_chunk: st.SearchStrategy[chunks.Chunk] = st.one_of(
+    st.builds(
+        chunks.Data,
+        uint32,
+        uint16,
+        uint16,
+        uint32,
+        raw,
+        unordered=st.booleans(),
+        beginning=st.booleans(),
+        ending=st.booleans(),
+        immediate=st.booleans(),
+    ),
+    st.builds(chunks.Init, uint32, uint32, uint16, uint16, uint32, _parameter_lists),
+    st.builds(chunks.InitAck, uint32, uint32, uint16, uint16, uint32, _parameter_lists),
+    st.builds(chunks.Sack, uint32, uint32, _gap_lists, _tsn_lists),
+    raw.map(chunks.Heartbeat),
+    raw.map(chunks.HeartbeatAck),
+    st.builds(chunks.Abort, _cause_lists, st.booleans()),
+    uint32.map(chunks.Shutdown),
+    st.just(chunks.ShutdownAck()),
+    _cause_lists.map(chunks.Error),
+    raw.map(chunks.CookieEcho),
+    st.just(chunks.CookieAck()),
+    st.booleans().map(chunks.ShutdownComplete),
+    st.builds(chunks.UnknownChunk, uint8.filter(lambda type: type not in set(ChunkType)), uint8, raw),
+)
