@@ -1,0 +1,25 @@
+"""The engine: SCTP as a pure function of packets, calls and time.
+
+Theory of operation
+===================
+Nothing here reads a clock, a socket or a source of randomness: `now` is an argument of every method that needs it and
+entropy a function given once. A `StackEngine` finds the association a packet belongs to, or answers what belongs to
+none (§8.4) and INITs (§5.1) without keeping state. An `AssociationEngine` is one association:
+
+* The *control plane* is one coroutine (`lifecycle.py`) that awaits only its inbox and is stepped by hand. Its phases
+  read top to bottom: connecting (`handshake.py`), established, shutting down (`shutdown.py`). Transitions that come
+  sideways, such as a restart, are decided by pure classifiers (`collision.py`) and replace the coroutine.
+* The *data plane* is `tx` (messages, chunks in flight, SACKs in) and `rx` (TSNs, reassembly, SACKs out): plain objects,
+  called directly.
+* A `Path` per address of the peer owns what belongs to a destination: RTO, congestion window, error count, path MTU,
+  UDP port.
+
+The methods of the two engine classes are of four kinds, and called in this order:
+
+1. inputs: `receive`, `handle_timeout`, `path_error`: take in what happened;
+2. commands: `connect`, `send`, `shutdown`, `abort`, ...: what the user wants;
+3. outputs: `poll_datagrams`, `poll_events`, `next_deadline`: after any batch of inputs and commands, drain all three;
+4. getters, which change nothing.
+
+Nothing calls back out. `now` never goes backwards.
+"""

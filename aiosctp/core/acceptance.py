@@ -1,0 +1,281 @@
+"""The responder's half of the handshake (§5.1, §5.2): INIT answered without keeping state, COOKIE ECHO taken.
+
+Nothing is stored for an INIT: all that a later COOKIE ECHO needs is in the cookie. What an INIT or a COOKIE ECHO means
+for an association that exists is decided by `collision.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from aiosctp.core.addresses import address_parameters, choose_source
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, classify_init
+from aiosctp.core.cookie import Cookie, CookieError, CookieJar
+from aiosctp.core.datagram import Datagram
+from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
+from aiosctp.core.paths import DEFAULT_IPV4_MTU, Path, Paths
+from aiosctp.core.states import AssociationState
+from aiosctp.core.tcb import TransmissionControlBlock
+from aiosctp.wire.causes import (
+    Cause,
+    CookieReceivedWhileShuttingDown,
+    OutOfResource,
+    RestartWithNewAddresses,
+    RestartWithNewEncapsulationPort,
+    StaleCookie,
+)
+from aiosctp.wire.chunks import Abort, CookieEcho, Error, Init, InitAck
+from aiosctp.wire.packet import CommonHeader
+from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
+
+if TYPE_CHECKING:
+    from aiosctp.core.stack import Arrival
+
+# §12.4, and the size of what an INIT makes us send: what is reported of it stays within one packet.
+MAX_REPORTED_BYTES = DEFAULT_IPV4_MTU - 20 - 8 - 12 - 500
+
+
+class Acceptance:
+    """Answers INITs and takes COOKIE ECHOs for all endpoints of a stack."""
+
+    def __init__(self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int]) -> None:
+        self._entropy = entropy
+        self._cookies = cookies
+        self._new_tag = new_tag
+
+    # -- INIT --
+
+    def answer_init(
+        self, chunk: Init, arrival: Arrival, endpoint: Endpoint | None, association: AssociationEngine | None
+    ) -> Datagram | None:
+        """§5.1 B, §5.2.1, §5.2.2: an INIT ACK, or an ABORT with the cause, for this INIT."""
+        offer = read_offer(chunk, arrival.source)
+        if not isinstance(offer, Offer):
+            return self._abort(arrival, chunk.initiate_tag, offer)
+        if association is not None:
+            return self._answer_for_existing(offer, arrival, association)
+        if endpoint is None or not endpoint.is_listening or not endpoint.serves(arrival.destination):
+            # §5.1: nobody takes it. The ABORT carries the Initiate Tag, and no T bit (§8.4, 3).
+            return self._abort(arrival, chunk.initiate_tag, None)
+        peer = (arrival.source, arrival.header.source_port)
+        if endpoint.is_full or (endpoint.admit is not None and not endpoint.admit(peer)):
+            return self._abort(arrival, chunk.initiate_tag, OutOfResource())
+        tcb = TransmissionControlBlock(
+            local_tag=self._new_tag(),
+            local_initial_tsn=int.from_bytes(self._entropy(4)),
+            outbound_streams=endpoint.config.outbound_streams,
+            inbound_streams=endpoint.config.max_inbound_streams,
+        )
+        offered = offered_addresses(endpoint.local_addresses, arrival.source, endpoint.config)
+        return self._init_ack(offer, arrival, endpoint, tcb, offered)
+
+    def _answer_for_existing(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram | None:
+        path = association.paths.get(arrival.source)
+        if path is not None and path.udp_port_learnt and path.udp_port != arrival.udp_port:
+            # draft-tuexen-tsvwg-sctp-udp-encaps-cons: the association is untouched.
+            cause = RestartWithNewEncapsulationPort(path.udp_port, arrival.udp_port)
+            return self._abort(arrival, offer.tag, cause)
+        added = [host for host in offer.addresses if host not in association.paths]
+        match classify_init(association.state, adds_addresses=bool(added)):
+            case InitAction.RESEND_SHUTDOWN_ACK:
+                association.resend_shutdown_ack(arrival.now)
+                return None
+            case InitAction.REFUSE_NEW_ADDRESSES:
+                return self._abort(arrival, offer.tag, RestartWithNewAddresses(address_parameters(added)))
+            case InitAction.ANSWER_WITH_SAME_TAG:
+                return self._answer_collision(offer, arrival, association)
+            case InitAction.ANSWER_WITH_NEW_TAG:
+                return self._answer_restart(offer, arrival, association)
+
+    def _answer_collision(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram | None:
+        """§5.2.1: "using the same parameters it sent in its original INIT chunk (including its Initiate Tag)"."""
+        path = association.paths.get(arrival.source)
+        if path is None or not path.is_confirmed:
+            # §5.2.1, 1: "MUST only be sent to an address passed by the upper layer".
+            return None
+        own = association.tcb
+        tie_local, tie_peer = 0, 0
+        if association.state is AssociationState.COOKIE_ECHOED:
+            # "it MUST populate its Tie-Tags within both the association TCB and inside the State Cookie".
+            tie_local, tie_peer = association.tie_tags()
+        tcb = TransmissionControlBlock(
+            local_tag=own.local_tag,
+            local_initial_tsn=own.local_initial_tsn,
+            outbound_streams=association.config.outbound_streams,
+            inbound_streams=association.config.max_inbound_streams,
+            local_tie_tag=tie_local,
+            peer_tie_tag=tie_peer,
+        )
+        return self._init_ack(offer, arrival, association, tcb, association.offered_addresses)
+
+    def _answer_restart(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram:
+        """§5.2.2: a new Initiate Tag; "other parameters ... SHOULD be copied from the existing"."""
+        tie_local, tie_peer = association.tie_tags()
+        tcb = TransmissionControlBlock(
+            local_tag=self._new_tag(),
+            local_initial_tsn=int.from_bytes(self._entropy(4)),
+            outbound_streams=association.config.outbound_streams,
+            inbound_streams=association.config.max_inbound_streams,
+            local_tie_tag=tie_local,
+            peer_tie_tag=tie_peer,
+        )
+        return self._init_ack(offer, arrival, association, tcb, association.offered_addresses)
+
+    def _init_ack(
+        self,
+        offer: Offer,
+        arrival: Arrival,
+        owner: Endpoint | AssociationEngine,
+        tcb: TransmissionControlBlock,
+        offered: Sequence[str],
+    ) -> Datagram:
+        config = owner.config
+        lifespan_s = min(config.valid_cookie_life_s + offer.cookie_increment_ms / 1000, config.max_cookie_life_s)
+        cookie = Cookie(
+            created_at_s=arrival.now,
+            lifespan_s=lifespan_s,
+            local_port=arrival.header.destination_port,
+            peer_port=arrival.header.source_port,
+            local_tag=tcb.local_tag,
+            peer_tag=offer.tag,
+            local_initial_tsn=tcb.local_initial_tsn,
+            peer_initial_tsn=offer.initial_tsn,
+            peer_a_rwnd=offer.a_rwnd,
+            outbound_streams=min(tcb.outbound_streams, offer.inbound_streams),
+            inbound_streams=min(tcb.inbound_streams, offer.outbound_streams),
+            local_tie_tag=tcb.local_tie_tag,
+            peer_tie_tag=tcb.peer_tie_tag,
+            peer_adaptation_layer=offer.adaptation_layer,
+            init_source=arrival.source,
+            peer_addresses=tuple(offer.addresses),
+            offered_addresses=tuple(offered),
+        )
+        parameters: list[Parameter] = [StateCookie(self._cookies.seal(cookie, arrival.now))]
+        parameters += common_parameters(offered, config)
+        parameters += _reports(offer.unrecognized)
+        init_ack = InitAck(
+            tcb.local_tag,
+            config.receive_window_bytes,
+            tcb.outbound_streams,
+            tcb.inbound_streams,
+            tcb.local_initial_tsn,
+            tuple(parameters),
+        )
+        # §5.1 B: to the source of the INIT, under its Initiate Tag.
+        return arrival.answer(offer.tag, init_ack.encode())
+
+    def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
+        return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
+
+    # -- COOKIE ECHO --
+
+    def open_cookie(self, chunk: CookieEcho, header: CommonHeader, now: float) -> Cookie:
+        """§5.1.5, 1 to 3: authentic, and for this packet. Raises CookieError."""
+        cookie = self._cookies.open(chunk.cookie, now)
+        named = (cookie.peer_port, cookie.local_port, cookie.local_tag)
+        if named != (header.source_port, header.destination_port, header.verification_tag):
+            raise CookieError("the cookie belongs to another packet header")
+        return cookie
+
+    def stale_answer(self, cookie: Cookie, arrival: Arrival) -> Datagram | None:
+        """§5.1.5, 4: an ERROR "Stale Cookie" when the cookie is older than its lifespan."""
+        staleness_s = arrival.now - cookie.created_at_s - cookie.lifespan_s
+        if staleness_s <= 0:
+            return None
+        measure_us = min(int(staleness_s * 1e6), 2**32 - 1)
+        return arrival.answer(cookie.peer_tag, Error((StaleCookie(measure_us),)).encode())
+
+    def create(self, cookie: Cookie, arrival: Arrival, endpoint: Endpoint) -> AssociationEngine:
+        """§5.1.5, 5: the association that the cookie describes."""
+        return AssociationEngine(
+            local_port=cookie.local_port,
+            peer_port=cookie.peer_port,
+            local_addresses=endpoint.local_addresses,
+            tcb=tcb_of(cookie),
+            paths=paths_of(cookie, arrival, endpoint.local_addresses, endpoint),
+            config=endpoint.config,
+            entropy=self._entropy,
+        )
+
+    def resolve(self, cookie: Cookie, arrival: Arrival, association: AssociationEngine) -> CookieAction:
+        """§5.2.4: do what Table 12 says for a COOKIE ECHO when a TCB exists. The packet's other chunks are processed
+        after (A), (B) and (D)."""
+        action = classify_cookie(cookie, association.tcb)
+        path = association.paths.get(arrival.source) or association.paths.for_data()
+        match action:
+            case CookieAction.RESTART if association.state is AssociationState.SHUTDOWN_ACK_SENT:
+                # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
+                # chunk with a 'Cookie Received While Shutting Down' error cause".
+                association.resend_shutdown_ack(arrival.now)
+                association.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
+                return CookieAction.DISCARD
+            case CookieAction.RESTART:
+                paths = paths_of(cookie, arrival, association.local_addresses, association)
+                association.restart(tcb_of(cookie), paths, arrival.now)
+                association.send_cookie_ack(association.paths.get(arrival.source) or path, arrival.now)
+            case CookieAction.COLLISION:
+                paths = paths_of(cookie, arrival, association.local_addresses, association)
+                association.resolve_collision(tcb_of(cookie), paths, path, arrival.now)
+            case CookieAction.DUPLICATE:
+                association.duplicate_cookie(path, arrival.now)
+            case CookieAction.LATE | CookieAction.DISCARD:
+                pass
+        return action
+
+
+def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
+    return TransmissionControlBlock(
+        local_tag=cookie.local_tag,
+        local_initial_tsn=cookie.local_initial_tsn,
+        outbound_streams=cookie.outbound_streams,
+        inbound_streams=cookie.inbound_streams,
+        peer_tag=cookie.peer_tag,
+        peer_initial_tsn=cookie.peer_initial_tsn,
+        peer_a_rwnd=cookie.peer_a_rwnd,
+        peer_adaptation_layer=cookie.peer_adaptation_layer,
+    )
+
+
+def paths_of(
+    cookie: Cookie, arrival: Arrival, local_addresses: Sequence[str], owner: Endpoint | AssociationEngine
+) -> Paths:
+    """§5.4, 2: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent".
+
+    All take the UDP port that the COOKIE ECHO came from until theirs is learnt (RFC 6951 §5.4).
+    """
+    paths = Paths(
+        Path(
+            cookie.init_source,
+            _source_for(cookie.init_source, arrival, local_addresses),
+            arrival.udp_port,
+            owner.config,
+            is_confirmed=True,
+        )
+    )
+    for address in cookie.peer_addresses:
+        source = _source_for(address, arrival, local_addresses)
+        if address not in paths and source is not None:
+            paths.add(Path(address, source, arrival.udp_port, owner.config, is_confirmed=False))
+    return paths
+
+
+def _source_for(address: str, arrival: Arrival, local_addresses: Sequence[str]) -> str | None:
+    """Answer from where the peer sent to; to its other addresses from what suits them best."""
+    if address == arrival.source and arrival.destination is not None:
+        return arrival.destination
+    return choose_source(local_addresses, address)
+
+
+def _reports(unrecognized: Sequence[bytes]) -> list[UnrecognizedParameter]:
+    """§3.2.2: each in a parameter of its own, as many as leave the INIT ACK in one packet."""
+    reports = []
+    room = MAX_REPORTED_BYTES
+    for parameter in unrecognized:
+        room -= len(parameter) + 8
+        if room < 0:
+            break
+        reports.append(UnrecognizedParameter(parameter))
+    return reports

@@ -1,0 +1,89 @@
+"""Hosts as canonical strings: families, scopes, and which of ours belongs with which of the peer's.
+
+A host is the text of an IPv4 or IPv6 address, link-local ones with their interface ("fe80::1%eth0").
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
+
+IPv4 = ipaddress.IPv4Address
+IPv6 = ipaddress.IPv6Address
+
+
+@lru_cache(maxsize=4096)
+def parse_host(host: str) -> IPv4 | IPv6:
+    """The address without its scope. Raises ValueError."""
+    return ipaddress.ip_address(host.partition("%")[0])
+
+
+def canonical_host(host: str) -> str:
+    """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one."""
+    text, percent, scope = host.partition("%")
+    address = ipaddress.ip_address(text)
+    if isinstance(address, IPv6) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return f"{address}{percent}{scope}"
+
+
+def is_ipv6(host: str) -> bool:
+    return ":" in host
+
+
+def is_unicast(host: str) -> bool:
+    """§8.4, 1: SCTP speaks to unicast addresses only."""
+    address = parse_host(host)
+    if address.is_multicast or address.is_unspecified:
+        return False
+    return str(address) != "255.255.255.255"
+
+
+def _scope_rank(host: str) -> int:
+    """0 the address is of this machine only, 1 of this link, 2 of a private network, 3 of the world."""
+    address = parse_host(host)
+    if address.is_loopback:
+        return 0
+    if address.is_link_local:
+        return 1
+    return 2 if address.is_private else 3
+
+
+def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
+    """Those of our addresses that mean the same to the peer as to us (RFC 6458 §3.1.2, §5.1.2).
+
+    A loopback address is told to a loopback peer only, and to that no other; a link-local one to a peer on the link,
+    a private one to no public peer.
+    """
+    peer_rank = _scope_rank(peer)
+    if peer_rank == 0:
+        return [host for host in ours if _scope_rank(host) == 0]
+    return [host for host in ours if _scope_rank(host) > 0 and peer_rank <= _scope_rank(host)]
+
+
+def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str | None:
+    """The local host to send from: of the destination's family, the scope nearest, then the longest common prefix.
+
+    `turn` goes on to the next candidate, for a path on which nothing is heard. None: no address of that family.
+    """
+    family = [host for host in ours if is_ipv6(host) == is_ipv6(destination)]
+    if not family:
+        return None
+    rank = _scope_rank(destination)
+    order = sorted(family, key=lambda host: (abs(_scope_rank(host) - rank), -_common_prefix_bits(host, destination)))
+    return order[turn % len(order)]
+
+
+def _common_prefix_bits(one: str, other: str) -> int:
+    a, b = parse_host(one), parse_host(other)
+    return a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+
+
+def address_parameters(hosts: Iterable[str]) -> tuple[IPv4AddressParameter | IPv6AddressParameter, ...]:
+    """The hosts as INIT and INIT ACK carry them (§3.3.2.1); a scope does not travel."""
+    return tuple(
+        IPv6AddressParameter(str(parse_host(host))) if is_ipv6(host) else IPv4AddressParameter(host) for host in hosts
+    )

@@ -1,0 +1,49 @@
+"""Congestion control of one path (§7.2), behind a small protocol and a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from aiosctp.core.congestion.reno import Reno
+
+
+class CongestionControl(Protocol):
+    """What the sender asks of a path's congestion control. Bytes count whole DATA chunks with padding (§7.2)."""
+
+    cwnd: int
+    ssthresh: int
+    partial_bytes_acked: int
+
+    def acknowledged(
+        self, acked_bytes: int, *, flight_bytes_before: int, in_fast_recovery: bool, all_acknowledged: bool
+    ) -> None:
+        """§7.2.1, §7.2.2: a SACK newly acknowledged this much of what was sent on this path."""
+
+    def loss_detected(self) -> None:
+        """§7.2.3: a fast retransmit, outside Fast Recovery."""
+
+    def timed_out(self) -> None:
+        """§7.2.3: T3-rtx expired."""
+
+    def idle_for_one_rto(self) -> None:
+        """§7.2.1: nothing was sent on this path for one RTO."""
+
+    def set_pmdcs(self, pmdcs: int) -> None:
+        """The path's maximum DATA chunk size changed."""
+
+    def reset(self) -> None:
+        """§7.2.5, §5.2.4 A: back to the initial values."""
+
+
+CONGESTION_CONTROLS: dict[str, Callable[..., CongestionControl]] = {"reno": Reno}
+
+
+def make_congestion_control(name: str, *, pmdcs: int, is_ipv6: bool) -> CongestionControl:
+    """Raises ValueError for a name that is not registered."""
+    try:
+        factory = CONGESTION_CONTROLS[name]
+    except KeyError:
+        known = ", ".join(sorted(CONGESTION_CONTROLS))
+        raise ValueError(f"congestion_control must be one of {known}, not {name!r}") from None
+    return factory(pmdcs=pmdcs, is_ipv6=is_ipv6)

@@ -1,0 +1,81 @@
+"""The congestion control of RFC 9260 §7.2: slow start, congestion avoidance, halving."""
+
+from __future__ import annotations
+
+# §7.2.1: "The initial value of ssthresh SHOULD be arbitrarily high".
+INITIAL_SSTHRESH = 2**31 - 1
+
+
+class Reno:
+    """cwnd, ssthresh and partial_bytes_acked of one path, in bytes of DATA chunks with their padding."""
+
+    __slots__ = ("_is_idle", "_is_ipv6", "_pmdcs", "cwnd", "partial_bytes_acked", "ssthresh")
+
+    def __init__(self, *, pmdcs: int, is_ipv6: bool) -> None:
+        self._pmdcs = pmdcs
+        self._is_ipv6 = is_ipv6
+        self._is_idle = False
+        self.reset()
+
+    def reset(self) -> None:
+        # §7.2.1: "MUST be set to min(4 * PMDCS, max(2 * PMDCS, 4404)) bytes if the peer address is an IPv4 address
+        # and to min(4 * PMDCS, max(2 * PMDCS, 4344)) bytes if the peer address is an IPv6 address".
+        floor = 4344 if self._is_ipv6 else 4404
+        self.cwnd = min(4 * self._pmdcs, max(2 * self._pmdcs, floor))
+        self.ssthresh = INITIAL_SSTHRESH
+        self.partial_bytes_acked = 0
+        self._is_idle = False
+
+    def set_pmdcs(self, pmdcs: int) -> None:
+        self._pmdcs = pmdcs
+
+    def acknowledged(
+        self, acked_bytes: int, *, flight_bytes_before: int, in_fast_recovery: bool, all_acknowledged: bool
+    ) -> None:
+        self._is_idle = False
+        if self.cwnd <= self.ssthresh:
+            self._slow_start(acked_bytes, flight_bytes_before, in_fast_recovery=in_fast_recovery)
+        else:
+            self._congestion_avoidance(acked_bytes, flight_bytes_before)
+        # §7.2.2: "When all of the data transmitted by the sender has been acknowledged by the receiver,
+        # partial_bytes_acked is initialized to 0."
+        if all_acknowledged:
+            self.partial_bytes_acked = 0
+
+    def _slow_start(self, acked_bytes: int, flight_bytes_before: int, *, in_fast_recovery: bool) -> None:
+        # §7.2.1: "increase cwnd only if the current congestion window is being fully utilized and the data sender is
+        # not in Fast Recovery".
+        if in_fast_recovery or flight_bytes_before < self.cwnd:
+            return
+        # L is as many packets as this SACK covers: ours come once a batch (§7.2.1, "MAY be larger than 1"), and the
+        # bound by what was acknowledged holds against ACK splitting.
+        self.cwnd += acked_bytes
+
+    def _congestion_avoidance(self, acked_bytes: int, flight_bytes_before: int) -> None:
+        self.partial_bytes_acked += acked_bytes
+        if self.partial_bytes_acked < self.cwnd:
+            return
+        if flight_bytes_before < self.cwnd:
+            self.partial_bytes_acked = self.cwnd
+            return
+        # "MUST NOT increment cwnd by more than PMDCS per RTT".
+        self.partial_bytes_acked -= self.cwnd
+        self.cwnd += self._pmdcs
+
+    def loss_detected(self) -> None:
+        # §7.2.3: "a packet loss causes cwnd to be cut in half".
+        self.ssthresh = max(self.cwnd // 2, 4 * self._pmdcs)
+        self.cwnd = self.ssthresh
+        self.partial_bytes_acked = 0
+
+    def timed_out(self) -> None:
+        self.ssthresh = max(self.cwnd // 2, 4 * self._pmdcs)
+        self.cwnd = self._pmdcs
+        self.partial_bytes_acked = 0
+
+    def idle_for_one_rto(self) -> None:
+        # §7.2.1: "Before the first cwnd adjustment, the ssthresh of the transport address SHOULD be set to the cwnd."
+        if not self._is_idle:
+            self.ssthresh = self.cwnd
+            self._is_idle = True
+        self.cwnd = max(self.cwnd // 2, 4 * self._pmdcs)

@@ -1,0 +1,52 @@
+"""An SCTP endpoint: one local port, what it offers, and whom it lets in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from aiosctp.config import Config
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+
+# May the peer at this (host, SCTP port) associate?
+Admission = Callable[[tuple[str, int]], bool]
+
+
+class Endpoint:
+    """One local SCTP port of a stack (§1.3), listening or not."""
+
+    def __init__(self, port: int, local_addresses: Sequence[str], config: Config) -> None:
+        self.port = port
+        self.local_addresses = tuple(local_addresses)
+        """What it offers; packets to any other address of the stack find nobody here."""
+        self.config = config
+        self.is_listening = False
+        self.max_associations: int | None = None
+        self.backlog = 0
+        self.admit: Admission | None = None
+        self.associations: set[AssociationEngine] = set()
+        self.accepted: list[AssociationEngine] = []
+        """Associations that peers opened, until the surface takes them; at most `backlog`."""
+
+    def listen(self, *, config: Config, backlog: int, max_associations: int | None, admit: Admission | None) -> None:
+        self.config = config
+        self.is_listening = True
+        self.backlog = backlog
+        self.max_associations = max_associations
+        self.admit = admit
+
+    def stop_listening(self) -> None:
+        self.is_listening = False
+        self.admit = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more association would exceed the backlog or the limit."""
+        if len(self.accepted) >= self.backlog:
+            return True
+        return self.max_associations is not None and len(self.associations) >= self.max_associations
+
+    def serves(self, local_host: str | None) -> bool:
+        return local_host is None or local_host in self.local_addresses

@@ -1,0 +1,105 @@
+"""HEARTBEATs: path verification (§5.4) and the monitoring of idle paths (§8.3)."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from aiosctp.core.states import AssociationState
+from aiosctp.core.timers import Timer
+from aiosctp.wire.chunks import Heartbeat, HeartbeatAck
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+# §5.4: "a 64-bit random nonce and a path indicator"; §8.3: "the current time" and "the destination address".
+_INFO = struct.Struct("!8sd")
+NONCE_BYTES = 8
+# HEARTBEATs of one path that may be unanswered and still count when their answer comes.
+MAX_PENDING = 8
+
+# §8.3: HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
+_BEATS = frozenset(
+    {AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED}
+)
+
+
+class Heartbeats:
+    """Sends, answers and checks the HEARTBEATs of one association."""
+
+    def __init__(self, association: AssociationEngine) -> None:
+        self._association = association
+
+    def start(self, now: float) -> None:
+        """ESTABLISHED: probe what is unconfirmed, HB.Max.Burst of them an RTO, and watch the rest."""
+        probes = 0
+        for path in self._association.paths:
+            if path.is_confirmed:
+                self.schedule(path, now)
+                continue
+            burst = probes // self._association.config.hb_max_burst
+            self._association.timers.start((Timer.HEARTBEAT, path), now + burst * path.rto.rto_s)
+            probes += 1
+
+    def stop(self) -> None:
+        for path in self._association.paths:
+            self._association.timers.stop((Timer.HEARTBEAT, path))
+
+    def schedule(self, path: Path, now: float) -> None:
+        """§8.3: "once per RTO of that destination address plus the protocol parameter 'HB.interval', with jittering of
+        +/- 50% of the RTO value"."""
+        if not path.heartbeat and path.is_confirmed:
+            self._association.timers.stop((Timer.HEARTBEAT, path))
+            return
+        jitter = path.rto.rto_s * (self._association.random_fraction() - 0.5)
+        # §5.4: an active unconfirmed path is probed each RTO; "if ... the path becomes inactive, this rate is lowered".
+        interval_s = path.hb_interval_s if path.is_confirmed or path.is_inactive else 0.0
+        self._association.timers.start((Timer.HEARTBEAT, path), now + path.rto.rto_s + interval_s + jitter)
+
+    def make_chunk(self, path: Path, now: float) -> bytes:
+        """A HEARTBEAT for this path, remembered by its nonce."""
+        nonce = self._association.entropy(NONCE_BYTES)
+        if len(path.pending_heartbeats) >= MAX_PENDING:
+            del path.pending_heartbeats[next(iter(path.pending_heartbeats))]
+        path.pending_heartbeats[nonce] = now
+        self._association.counters.octrlchunks += 1
+        return Heartbeat(_INFO.pack(nonce, now) + path.address.encode()).encode()
+
+    def send(self, path: Path, now: float) -> None:
+        self._association.control.push(path, self.make_chunk(path, now))
+        self._association.timers.start((Timer.HEARTBEAT_ACK, path), now + path.rto.rto_s)
+
+    def due(self, path: Path, now: float) -> None:
+        """The HEARTBEAT timer of a path: beat if it is idle, and set the timer again."""
+        if self._association.state not in _BEATS:
+            return
+        if not path.is_confirmed or path.is_idle(now):
+            self.send(path, now)
+        self.schedule(path, now)
+
+    def unanswered(self, path: Path, now: float) -> None:
+        """§8.3: "not acknowledged within one RTO"."""
+        path.rto.back_off()
+        if not path.is_active:
+            path.rotate_source(self._association.local_addresses)
+        self._association.path_failed_once(path, now)
+
+    def answer(self, chunk: Heartbeat, path: Path) -> None:
+        """§8.3: "copied unchanged from the received HEARTBEAT chunk"; §6.4: to where it came from."""
+        self._association.send_control(path, HeartbeatAck(chunk.info).encode())
+
+    def ack_received(self, chunk: HeartbeatAck, now: float) -> None:
+        """§5.4, §8.3. The nonce is looked at before anything else, and none other than a pending one does anything."""
+        if len(chunk.info) < _INFO.size:
+            return
+        nonce, _ = _INFO.unpack_from(chunk.info)
+        path = self._association.paths.get(chunk.info[_INFO.size :].decode(errors="replace"))
+        sent_at_s = None if path is None else path.pending_heartbeats.pop(nonce, None)
+        if path is None or sent_at_s is None:
+            return
+        path.pending_heartbeats.clear()
+        path.rto.measured(now - sent_at_s)
+        self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
+        self._association.path_answered(path, now)
+        self.schedule(path, now)

@@ -1,0 +1,131 @@
+"""INIT and INIT ACK as offers (§3.3.2, §3.3.3, §5.1.1, §5.1.2): what ours say, and what the peer's say and lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
+from aiosctp.core.addresses import (
+    address_parameters,
+    canonical_host,
+    in_scope_of,
+    is_ipv6,
+    is_unicast,
+    parse_host,
+)
+from aiosctp.wire.causes import (
+    Cause,
+    InvalidMandatoryParameter,
+    MissingMandatoryParameter,
+    UnresolvableAddress,
+)
+from aiosctp.wire.chunks import Init, InitAck
+from aiosctp.wire.codepoints import ParameterType
+from aiosctp.wire.parameters import (
+    AdaptationLayerIndication,
+    CookiePreservative,
+    HostNameAddress,
+    IPv4AddressParameter,
+    IPv6AddressParameter,
+    Parameter,
+    StateCookie,
+    SupportedAddressTypes,
+    UnknownParameter,
+)
+
+# More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
+MAX_PEER_ADDRESSES = 32
+
+
+@dataclass(slots=True)
+class Offer:
+    """What an INIT or INIT ACK of the peer says."""
+
+    tag: int
+    a_rwnd: int
+    outbound_streams: int
+    inbound_streams: int
+    initial_tsn: int
+    addresses: list[str]
+    """Those listed, and the source of the packet first (§5.1.2 C)."""
+    cookie: bytes | None = None
+    adaptation_layer: int | None = None
+    cookie_increment_ms: int = 0
+    unrecognized: list[bytes] = field(default_factory=list)
+    """Parameters to report (§3.2.2), each whole."""
+
+
+def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
+    """The peer's offer, or the cause for which it is refused (§3.3.2, §3.3.3, §5.1.2 B)."""
+    # §3.3.2: OS and MIS MUST NOT be 0; a_rwnd MUST be at least 1500.
+    if not chunk.outbound_streams or not chunk.inbound_streams or chunk.a_rwnd < MIN_RECEIVE_WINDOW_BYTES:
+        return InvalidMandatoryParameter()
+    offer = Offer(
+        tag=chunk.initiate_tag,
+        a_rwnd=chunk.a_rwnd,
+        outbound_streams=chunk.outbound_streams,
+        inbound_streams=chunk.inbound_streams,
+        initial_tsn=chunk.initial_tsn,
+        addresses=[source],
+    )
+    for parameter in chunk.parameters:
+        if isinstance(parameter, HostNameAddress):
+            # §3.3.2.1.4: "MUST immediately send an ABORT chunk".
+            return UnresolvableAddress(parameter.encode())
+        if isinstance(parameter, UnknownParameter):
+            # §3.2.1: the two high bits say whether to report and whether to go on.
+            if parameter.report:
+                offer.unrecognized.append(parameter.encode())
+            if parameter.stop_processing:
+                break
+        else:
+            _take_parameter(offer, parameter)
+    if isinstance(chunk, InitAck) and offer.cookie is None:
+        return MissingMandatoryParameter((ParameterType.STATE_COOKIE,))
+    return offer
+
+
+def _take_parameter(offer: Offer, parameter: Parameter) -> None:
+    match parameter:
+        case IPv4AddressParameter(host) | IPv6AddressParameter(host):
+            host = canonical_host(host)
+            # An address that is no destination is not one of the peer's; nor can a link-local one be without a scope.
+            usable = is_unicast(host) and not (is_ipv6(host) and parse_host(host).is_link_local)
+            if usable and host not in offer.addresses and len(offer.addresses) < MAX_PEER_ADDRESSES:
+                offer.addresses.append(host)
+        case StateCookie(cookie):
+            offer.cookie = cookie
+        case AdaptationLayerIndication(value):
+            offer.adaptation_layer = value
+        case CookiePreservative(increment_ms):
+            offer.cookie_increment_ms = increment_ms
+        case _:
+            # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
+            # considered as supported" once used. Extensions not spoken here are not looked at.
+            pass
+
+
+def offered_addresses(local_addresses: Sequence[str], destination: str, config: Config) -> list[str]:
+    """The addresses an INIT or INIT ACK to this destination lists: none when one is all there is (RFC 6951 §5.7)."""
+    if config.advertise_addresses == "none":
+        return []
+    if config.advertise_addresses == "auto":
+        hosts = in_scope_of(local_addresses, destination)
+    else:
+        hosts = [canonical_host(host) for host in config.advertise_addresses]
+    return hosts if len(hosts) > 1 else []
+
+
+def common_parameters(addresses: Sequence[str], config: Config) -> list[Parameter]:
+    """The parameters that our INIT and our INIT ACK share."""
+    parameters: list[Parameter] = list(address_parameters(addresses))
+    if config.adaptation_layer is not None:
+        parameters.append(AdaptationLayerIndication(config.adaptation_layer))
+    return parameters
+
+
+def supported_address_types(local_addresses: Iterable[str]) -> SupportedAddressTypes:
+    """§3.3.2.1.5: the families in which we have an address of our own."""
+    families = {ParameterType.IPV6_ADDRESS if is_ipv6(host) else ParameterType.IPV4_ADDRESS for host in local_addresses}
+    return SupportedAddressTypes(tuple(sorted(families)))

@@ -1,0 +1,88 @@
+"""Packets on their way out: chunks bundled up to the path MTU (§6.10)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from aiosctp.core.paths import Path
+from aiosctp.wire.packet import HEADER_BYTES
+
+# Answers to the peer's control chunks wait here until the next flush. A peer that makes us queue more than this
+# between two flushes gets the rest of its answers by retransmitting.
+MAX_QUEUED_CONTROL_CHUNKS = 256
+
+
+@dataclass(slots=True)
+class OutgoingPacket:
+    """One packet being filled for one path."""
+
+    path: Path
+    chunks: list[bytes] = field(default_factory=list)
+    size: int = HEADER_BYTES
+    verification_tag: int | None = None
+    """None: the peer's tag."""
+    is_complete: bool = False
+    """Nothing more may be bundled (§6.10: INIT, INIT ACK, SHUTDOWN COMPLETE; and ABORT, §9.1)."""
+    takes_data_early: bool = False
+    """A COOKIE ECHO, behind which DATA may stand already (§5.1 C)."""
+    dont_fragment: bool = True
+
+    @property
+    def room(self) -> int:
+        """How many more bytes of chunks fit the path MTU."""
+        return self.path.packet_bytes - self.size
+
+    def add(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+
+
+class ControlQueue:
+    """Control chunks to send: whole packets that travel alone or lead, and chunks that are bundled by path."""
+
+    __slots__ = ("_bundled", "_packets", "dropped")
+
+    def __init__(self) -> None:
+        self._packets: deque[OutgoingPacket] = deque()
+        self._bundled: deque[tuple[Path, bytes]] = deque()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._packets) + len(self._bundled)
+
+    def push_packet(self, packet: OutgoingPacket) -> None:
+        if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
+            self._packets.append(packet)
+        else:
+            self.dropped += 1
+
+    def push(self, path: Path, chunk: bytes) -> None:
+        if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
+            self._bundled.append((path, chunk))
+        else:
+            self.dropped += 1
+
+    def clear(self) -> None:
+        self._packets.clear()
+        self._bundled.clear()
+
+    def take_packets(self) -> list[OutgoingPacket]:
+        packets = list(self._packets)
+        self._packets.clear()
+        return packets
+
+    def take_bundled(self) -> list[OutgoingPacket]:
+        """The bundled chunks as packets, in order for each path; the last one of a path has room for more."""
+        packets: list[OutgoingPacket] = []
+        open_packets: dict[Path, OutgoingPacket] = {}
+        for path, chunk in self._bundled:
+            packet = open_packets.get(path)
+            if packet is None or len(chunk) > packet.room:
+                if packet is not None:
+                    packet.is_complete = True
+                packet = open_packets[path] = OutgoingPacket(path)
+                packets.append(packet)
+            packet.add(chunk)
+        self._bundled.clear()
+        return packets

@@ -1,0 +1,180 @@
+"""The paths of an association: one per address of the peer (§6.4, §8.2), and which of them to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from aiosctp.config import Config
+from aiosctp.core.addresses import choose_source, is_ipv6
+from aiosctp.core.congestion import CongestionControl, make_congestion_control
+from aiosctp.core.rto import RetransmissionTimeout
+from aiosctp.core.states import PathState
+from aiosctp.wire.packet import HEADER_BYTES
+
+UDP_HEADER_BYTES = 8
+IPV4_HEADER_BYTES = 20
+IPV6_HEADER_BYTES = 40
+DEFAULT_IPV4_MTU = 1500
+# RFC 8200 §5: every IPv6 link carries this much; larger is for discovery to find.
+DEFAULT_IPV6_MTU = 1280
+
+
+class Path:
+    """A destination address, the source it is used with, and all that belongs to the pair."""
+
+    __slots__ = (
+        "address",
+        "congestion",
+        "error_count",
+        "flight_bytes",
+        "hb_interval_s",
+        "heartbeat",
+        "is_confirmed",
+        "is_inactive",
+        "last_data_sent_at_s",
+        "local_address",
+        "mtu",
+        "path_max_retrans",
+        "pending_heartbeats",
+        "rto",
+        "source_turn",
+        "udp_port",
+        "udp_port_learnt",
+    )
+
+    def __init__(
+        self, address: str, local_address: str | None, udp_port: int, config: Config, *, is_confirmed: bool
+    ) -> None:
+        self.address = address
+        self.local_address = local_address
+        self.udp_port = udp_port
+        self.udp_port_learnt = False
+        """Whether the port was seen in a packet from this address, or only assumed (RFC 6951 §5.4)."""
+        self.is_confirmed = is_confirmed
+        self.is_inactive = False
+        self.error_count = 0
+        self.path_max_retrans = config.path_max_retrans
+        self.heartbeat = config.heartbeat
+        self.hb_interval_s = config.hb_interval_s
+        self.rto = RetransmissionTimeout(config)
+        default_mtu = DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU
+        self.mtu = config.path_mtu or default_mtu
+        """The IP packet with all its headers."""
+        self.congestion: CongestionControl = make_congestion_control(
+            config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
+        )
+        self.flight_bytes = 0
+        """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
+        self.last_data_sent_at_s = float("-inf")
+        self.pending_heartbeats: dict[bytes, float] = {}
+        """Nonce of each HEARTBEAT that awaits its answer, and when it was sent."""
+        self.source_turn = 0
+
+    @property
+    def state(self) -> PathState:
+        if not self.is_confirmed:
+            return PathState.UNCONFIRMED
+        return PathState.INACTIVE if self.is_inactive else PathState.ACTIVE
+
+    @property
+    def is_active(self) -> bool:
+        return self.is_confirmed and not self.is_inactive
+
+    @property
+    def packet_bytes(self) -> int:
+        """The largest SCTP packet: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
+        ip_header = IPV6_HEADER_BYTES if is_ipv6(self.address) else IPV4_HEADER_BYTES
+        return self.mtu - ip_header - UDP_HEADER_BYTES
+
+    @property
+    def pmdcs(self) -> int:
+        """§1.4: the Path Maximum DATA Chunk Size, with its header. Chunks end on a 4-byte boundary."""
+        return (self.packet_bytes - HEADER_BYTES) & ~3
+
+    def set_mtu(self, mtu: int) -> None:
+        self.mtu = mtu
+        self.congestion.set_pmdcs(self.pmdcs)
+
+    def is_idle(self, now: float) -> bool:
+        """§8.3: nothing that could update the RTT was sent within the current heartbeat period."""
+        return self.flight_bytes == 0 and now - self.last_data_sent_at_s >= self.hb_interval_s
+
+    def rotate_source(self, local_addresses: Sequence[str]) -> None:
+        """Try another source address. §7.2.5.2: then the congestion control MUST start anew."""
+        self.source_turn += 1
+        source = choose_source(local_addresses, self.address, self.source_turn)
+        if source is not None and source != self.local_address:
+            self.local_address = source
+            self.congestion.reset()
+
+    def __repr__(self) -> str:
+        return f"<Path {self.local_address} -> {self.address}:{self.udp_port} {self.state}>"
+
+
+class Paths:
+    """All paths of an association by address, and the choice among them."""
+
+    __slots__ = ("_by_address", "primary")
+
+    def __init__(self, primary: Path) -> None:
+        self._by_address: dict[str, Path] = {primary.address: primary}
+        self.primary = primary
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._by_address.values())
+
+    def __len__(self) -> int:
+        return len(self._by_address)
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._by_address
+
+    def get(self, address: str) -> Path | None:
+        return self._by_address.get(address)
+
+    def add(self, path: Path) -> None:
+        self._by_address[path.address] = path
+
+    def after(self, path: Path) -> Path:
+        """The next address in turn that may be sent to: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
+        ring = list(self)
+        start = ring.index(path) + 1 if path in ring else 0
+        return (ring[start:] + ring[:start])[0]
+
+    def replace_all(self, paths: Sequence[Path], primary: Path) -> None:
+        """The peer named its addresses: these are the paths from now on."""
+        self._by_address = {path.address: path for path in paths}
+        self.primary = primary
+
+    def for_data(self) -> Path:
+        """§6.4, §6.4.1: the primary path, else one active path, else a confirmed one, so as to keep trying.
+
+        When all are inactive (§8.2 leaves it open) the one with the fewest errors is used, the primary among equals.
+        """
+        primary = self.primary
+        if primary.is_confirmed and not primary.is_inactive:
+            return primary
+        confirmed = [path for path in self if path.is_confirmed]
+        if not confirmed:
+            return primary
+        return min(confirmed, key=lambda path: (path.is_inactive, path.error_count, path is not primary))
+
+    def for_retransmission(self, last: Path) -> Path:
+        """§6.4: "an active destination transport address that is different from the last"; §6.4.1: the most divergent
+        pair, here one that differs in the source too."""
+        others = [path for path in self if path.is_active and path is not last]
+        if not others:
+            return last if last.is_confirmed else self.for_data()
+        return min(
+            others,
+            key=lambda path: (
+                path.local_address == last.local_address,
+                path.error_count,
+                path is not self.primary,
+            ),
+        )
+
+    @property
+    def amdcs(self) -> int:
+        """§7.3: the Association Maximum DATA Chunk Size, "the smallest PMDCS discovered"."""
+        return min(path.pmdcs for path in self)

@@ -1,0 +1,141 @@
+"""Graceful shutdown (§9.2): SHUTDOWN-PENDING, -SENT, -RECEIVED, -ACK-SENT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiosctp.core.inbox import (
+    ChunkArrived,
+    DataArrived,
+    DataDrained,
+    Inbox,
+    Input,
+    ShutdownRequested,
+    TimerExpired,
+)
+from aiosctp.core.states import AssociationState
+from aiosctp.core.timers import Timer
+from aiosctp.events import ShutdownEvent
+from aiosctp.exceptions import AssociationLost
+from aiosctp.wire.chunks import Shutdown, ShutdownAck, ShutdownComplete
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+
+class ShuttingDown:
+    """What exists only while the association ends: how often T2 expired, and on which path."""
+
+    def __init__(self, association: AssociationEngine, inbox: Inbox) -> None:
+        self._association = association
+        self._inbox = inbox
+        self._retransmissions = 0
+        self._path: Path | None = None
+
+    async def begins_with(self, event: Input) -> bool:
+        """Whether this input begins the shutdown; if so, returns once it is over."""
+        match event:
+            case ShutdownRequested(now):
+                self._association.enter(AssociationState.SHUTDOWN_PENDING)
+                self._proceed(now)
+            case ChunkArrived(Shutdown() as chunk, path, now):
+                self._shutdown_received(chunk, path, now)
+            case _:
+                return False
+        while self._association.state is not AssociationState.CLOSED:
+            self._handle(await self._inbox)
+        return True
+
+    def _handle(self, event: Input) -> None:
+        match event:
+            case DataDrained(now):
+                self._proceed(now)
+            case DataArrived(path, now):
+                self._data_arrived(path, now)
+            case ChunkArrived(Shutdown() as chunk, path, now):
+                self._shutdown_received(chunk, path, now)
+            case ChunkArrived(ShutdownAck(), path, now):
+                self._shutdown_ack_received(path, now)
+            case ChunkArrived(ShutdownComplete(), _, now):
+                self._association.end_gracefully(now)
+            case TimerExpired(Timer.T2_SHUTDOWN, now):
+                self._t2_expired(now)
+            case _:
+                pass  # a second shutdown() changes nothing
+
+    def _proceed(self, now: float) -> None:
+        """Once nothing is outstanding, the next chunk of the three-way exchange is due."""
+        association = self._association
+        if not association.sender.is_drained:
+            return
+        if association.state is AssociationState.SHUTDOWN_PENDING:
+            association.enter(AssociationState.SHUTDOWN_SENT)
+            self._send_shutdown(association.paths.for_data(), now)
+        elif association.state is AssociationState.SHUTDOWN_RECEIVED:
+            association.enter(AssociationState.SHUTDOWN_ACK_SENT)
+            self._send_shutdown_ack(association.paths.for_data(), now)
+
+    def _shutdown_received(self, chunk: Shutdown, path: Path, now: float) -> None:
+        association = self._association
+        state = association.state
+        if state is AssociationState.SHUTDOWN_ACK_SENT:
+            # Our SHUTDOWN ACK was lost, or crossed this one.
+            self._send_shutdown_ack(path, now)
+            return
+        # §9.2: "verify, by checking the Cumulative TSN Ack field", which acknowledges as a SACK does.
+        if not association.cumulative_ack_received(chunk.cumulative_tsn_ack, now):
+            return
+        if state is AssociationState.SHUTDOWN_SENT:
+            # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk".
+            association.enter(AssociationState.SHUTDOWN_ACK_SENT)
+            self._send_shutdown_ack(path, now)
+            return
+        if state is not AssociationState.SHUTDOWN_RECEIVED:
+            association.enter(AssociationState.SHUTDOWN_RECEIVED)
+            association.start_shutdown_guard(now)
+            association.emit(ShutdownEvent())
+        self._proceed(now)
+
+    def _shutdown_ack_received(self, path: Path, now: float) -> None:
+        """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
+        association = self._association
+        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
+        association.send_alone(path, ShutdownComplete().encode())
+        association.end_gracefully(now)
+
+    def _send_shutdown(self, path: Path, now: float) -> None:
+        association = self._association
+        association.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
+        self._arm_t2(path, now)
+
+    def _data_arrived(self, path: Path, now: float) -> None:
+        """§9.2: in SHUTDOWN-SENT "MUST immediately respond to each received packet containing one or more DATA chunks
+        with a SHUTDOWN chunk and restart the T2-shutdown timer"; what came "SHOULD clear the ... count"."""
+        if self._association.state is AssociationState.SHUTDOWN_SENT:
+            self._retransmissions = 0
+            self._send_shutdown(path, now)
+
+    def _send_shutdown_ack(self, path: Path, now: float) -> None:
+        self._association.send_control(path, ShutdownAck().encode())
+        self._arm_t2(path, now)
+
+    def _arm_t2(self, path: Path, now: float) -> None:
+        self._path = path
+        self._association.timers.start(Timer.T2_SHUTDOWN, now + path.rto.rto_s)
+
+    def _t2_expired(self, now: float) -> None:
+        association = self._association
+        self._retransmissions += 1
+        # §9.2: "SHOULD limit the number of retransmissions ... to 'Association.Max.Retrans'".
+        if self._retransmissions > association.config.association_max_retrans:
+            association.lose(AssociationLost("the peer did not answer the shutdown"), now)
+            return
+        assert self._path is not None
+        self._path.rto.back_off()
+        association.path_failed_once(self._path, now)
+        path = association.paths.for_retransmission(self._path)
+        if association.state is AssociationState.SHUTDOWN_SENT:
+            self._send_shutdown(path, now)
+        elif association.state is AssociationState.SHUTDOWN_ACK_SENT:
+            self._send_shutdown_ack(path, now)

@@ -1,0 +1,428 @@
+"""The engine of a stack: finds the association a packet belongs to, or answers what belongs to none.
+
+A packet is looked up by our verification tag, and both SCTP ports must match. On a miss a second index, by ports and
+the peer's address, serves the chunks that carry another tag: INIT, COOKIE ECHO of a restart, what reflects the peer's
+tag, SHUTDOWN ACK during a handshake. Only a miss in both is out of the blue (§8.4); a known association with a wrong
+tag is a silent discard (§8.5).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from aiosctp.config import Config
+from aiosctp.core.acceptance import Acceptance
+from aiosctp.core.addresses import choose_source, is_unicast
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.collision import CookieAction
+from aiosctp.core.cookie import Cookie, CookieError, CookieJar
+from aiosctp.core.datagram import Datagram
+from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.out_of_the_blue import Answer, classify
+from aiosctp.core.paths import Path, Paths
+from aiosctp.core.states import AssociationState
+from aiosctp.core.statistics import StackCounters
+from aiosctp.core.tcb import TransmissionControlBlock
+from aiosctp.wire.causes import OutOfResource
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
+from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+
+LookupKey = tuple[int, int, str]
+"""Local SCTP port, peer's SCTP port, peer's host."""
+
+FIRST_EPHEMERAL_PORT = 49152
+LAST_EPHEMERAL_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A packet that arrived: its common header and where it came from."""
+
+    header: CommonHeader
+    source: str
+    udp_port: int
+    destination: str | None
+    """The local host it came to; None when the transport can't tell."""
+    now: float
+
+    def answer(self, tag: int, chunk: bytes) -> Datagram:
+        """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
+        packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
+        return Datagram(packet, self.destination, self.source, self.udp_port)
+
+
+class StackEngine:
+    """All associations and endpoints behind one UDP port.
+
+    Inputs: `receive`, `handle_timeout`. Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
+    Outputs: `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
+    """
+
+    def __init__(self, *, config: Config, local_addresses: Sequence[str], entropy: Callable[[int], bytes]) -> None:
+        self.config = config
+        self.local_addresses = tuple(local_addresses)
+        self.counters = StackCounters()
+        self.endpoints: dict[int, Endpoint] = {}
+        self._entropy = entropy
+        self._by_tag: dict[int, AssociationEngine] = {}
+        self._by_peer: dict[LookupKey, AssociationEngine] = {}
+        self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
+        self._quarantine: dict[int, float] = {}
+        self._answers: list[Datagram] = []
+        self._touched: dict[AssociationEngine, None] = {}
+        self._changed: dict[AssociationEngine, None] = {}
+        self._deadlines: list[tuple[float, int, AssociationEngine]] = []
+        self._scheduled: dict[AssociationEngine, float] = {}
+        self._order = count()
+        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
+
+    # -- inputs --
+
+    def receive(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
+        """Take one UDP datagram from `(source, udp_port)` to our `destination`."""
+        self.counters.datagrams_received += 1
+        try:
+            header = decode_header(data)
+        except DecodeError:
+            self.counters.malformed_packets += 1
+            return
+        arrival = Arrival(header, source, udp_port, destination, now)
+        if data[12] == Init.type:
+            self._init_arrived(data, arrival)
+        elif data[12] == CookieEcho.type:
+            self._cookie_echo_arrived(data, arrival)
+        else:
+            self._packet_arrived(data, arrival)
+
+    def handle_timeout(self, now: float) -> None:
+        """Let every association whose deadline has passed handle it."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, _, association = heapq.heappop(self._deadlines)
+            if self._scheduled.get(association) != deadline:
+                continue
+            del self._scheduled[association]
+            association.handle_timeout(now)
+            self.touch(association)
+
+    def _packet_arrived(self, data: bytes, arrival: Arrival) -> None:
+        header = arrival.header
+        association = self._by_tag.get(header.verification_tag)
+        ports = (header.destination_port, header.source_port)
+        if association is not None and (association.local_port, association.peer_port) == ports:
+            self._deliver(association, decode_chunks(data), arrival)
+            return
+        association = self._by_peer.get((*ports, arrival.source))
+        if association is None:
+            self._out_of_the_blue(data, arrival)
+            return
+        self._tag_exceptions(association, data, arrival)
+
+    def _deliver(self, association: AssociationEngine, chunks: Iterable[Chunk | DecodeError], arrival: Arrival) -> None:
+        path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
+        malformed = association.receive(chunks, arrival.header.verification_tag, path, arrival.now)
+        self.counters.malformed_chunks += malformed
+        self.touch(association)
+
+    def _tag_exceptions(self, association: AssociationEngine, data: bytes, arrival: Arrival) -> None:
+        """§8.5.1: the packets of a known association that may carry another tag than ours."""
+        chunks = list(decode_chunks(data))
+        first = chunks[0]
+        header = arrival.header
+        if isinstance(first, Abort | ShutdownComplete) and first.tag_reflected:
+            if header.verification_tag == association.tcb.peer_tag and association.tcb.peer_tag:
+                self._deliver(association, chunks, arrival)
+                return
+        elif isinstance(first, ShutdownAck) and association.state in (
+            AssociationState.COOKIE_WAIT,
+            AssociationState.COOKIE_ECHOED,
+        ):
+            # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
+            self._answer(arrival.answer(header.verification_tag, ShutdownComplete(True).encode()))
+            return
+        self.counters.wrong_verification_tags += 1
+
+    def _out_of_the_blue(self, data: bytes, arrival: Arrival) -> None:
+        self.counters.out_of_the_blue += 1
+        tag = arrival.header.verification_tag
+        # §8.4, 1; and §8.5.1 A: only an INIT may travel under tag 0.
+        if tag == 0 or not is_unicast(arrival.source):
+            return
+        match classify(decode_chunks(data)):
+            case Answer.SHUTDOWN_COMPLETE:
+                self._answer(arrival.answer(tag, ShutdownComplete(True).encode()))
+            case Answer.ABORT:
+                self._answer(arrival.answer(tag, Abort((), True).encode()))
+            case Answer.NOTHING:
+                pass
+
+    def _answer(self, datagram: Datagram | None) -> None:
+        if datagram is not None:
+            self.counters.out_of_the_blue_answers += 1
+            self._answers.append(datagram)
+
+    # -- INIT and COOKIE ECHO --
+
+    def _init_arrived(self, data: bytes, arrival: Arrival) -> None:
+        self.counters.init_received += 1
+        if not is_unicast(arrival.source):
+            return
+        if arrival.header.verification_tag != 0:
+            self._packet_arrived(data, arrival)
+            return
+        chunks = list(decode_chunks(data))
+        # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
+        # §3.3.2: an Initiate Tag of 0 likewise.
+        if len(chunks) != 1 or not isinstance(chunks[0], Init) or chunks[0].initiate_tag == 0:
+            self.counters.malformed_chunks += 1
+            return
+        init = chunks[0]
+        association = self._association_of_init(init, arrival)
+        endpoint = self.endpoints.get(arrival.header.destination_port)
+        answer = self._acceptance.answer_init(init, arrival, endpoint, association)
+        if association is not None:
+            self.touch(association)
+        if answer is not None:
+            self._answers.append(answer)
+
+    def _association_of_init(self, init: Init, arrival: Arrival) -> AssociationEngine | None:
+        """§5.1.2 D: "the use of any of the valid address parameters ... would identify an existing TCB"."""
+        ports = (arrival.header.destination_port, arrival.header.source_port)
+        hosts = [arrival.source, *(p.host for p in init.parameters if hasattr(p, "host"))]
+        for host in hosts:
+            association = self._by_peer.get((*ports, host))
+            if association is not None:
+                return association
+        return None
+
+    def _cookie_echo_arrived(self, data: bytes, arrival: Arrival) -> None:
+        chunks = decode_chunks(data)
+        first = next(chunks)
+        try:
+            if not isinstance(first, CookieEcho):
+                raise CookieError("the COOKIE ECHO is malformed")
+            cookie = self._acceptance.open_cookie(first, arrival.header, arrival.now)
+        except CookieError:
+            self.counters.cookies_invalid += 1
+            return
+        association = self._association_of_cookie(cookie.peer_addresses, arrival)
+        if association is not None:
+            tags_match = (cookie.local_tag, cookie.peer_tag) == (
+                association.tcb.local_tag,
+                association.tcb.peer_tag,
+            )
+        stale = self._acceptance.stale_answer(cookie, arrival)
+        # §5.2.4, 3: "If both Verification Tags ... match ..., consider the State Cookie valid ... even if the lifespan
+        # is exceeded".
+        if stale is not None and (association is None or not tags_match):
+            self.counters.cookies_stale += 1
+            self._answers.append(stale)
+            return
+        if association is None:
+            association = self._associate(cookie, arrival)
+            if association is None:
+                return
+        elif self._acceptance.resolve(cookie, arrival, association) in (
+            CookieAction.LATE,
+            CookieAction.DISCARD,
+        ):
+            self.touch(association)
+            return
+        self._deliver(association, chunks, arrival)
+
+    def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:
+        ports = (arrival.header.destination_port, arrival.header.source_port)
+        by_tag = self._by_tag.get(arrival.header.verification_tag)
+        if by_tag is not None and (by_tag.local_port, by_tag.peer_port) == ports:
+            return by_tag
+        for host in (arrival.source, *peer_addresses):
+            association = self._by_peer.get((*ports, host))
+            if association is not None:
+                return association
+        return None
+
+    def _associate(self, cookie: Cookie, arrival: Arrival) -> AssociationEngine | None:
+        endpoint = self.endpoints.get(cookie.local_port)
+        # A tag in a stateless INIT ACK is not reserved: by now another association may have it, or have had it.
+        if endpoint is None or not endpoint.is_listening or not self._is_free(cookie.local_tag, arrival.now):
+            return None
+        if endpoint.is_full:
+            self._answers.append(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()))
+            return None
+        association = self._acceptance.create(cookie, arrival, endpoint)
+        association.offered_addresses = cookie.offered_addresses
+        endpoint.associations.add(association)
+        endpoint.accepted.append(association)
+        path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
+        association.accept(path, arrival.now)
+        self.counters.associations_established += 1
+        self._index(association)
+        return association
+
+    # -- commands --
+
+    def open_endpoint(self, port: int, local_addresses: Sequence[str], config: Config) -> Endpoint:
+        """An endpoint on this SCTP port, 0 for one that is free. Raises ValueError when the port is taken."""
+        if port == 0:
+            port = self._free_port()
+        if port in self.endpoints:
+            raise ValueError(f"SCTP port {port} is in use")
+        endpoint = self.endpoints[port] = Endpoint(port, local_addresses, config)
+        return endpoint
+
+    def close_endpoint(self, endpoint: Endpoint) -> None:
+        self.endpoints.pop(endpoint.port, None)
+
+    def connect(
+        self,
+        endpoint: Endpoint,
+        peer_hosts: Sequence[str],
+        peer_port: int,
+        *,
+        udp_port: int,
+        config: Config,
+        now: float,
+    ) -> AssociationEngine:
+        """Begin an association with the peer that has these addresses; all are CONFIRMED (§5.4, 1)."""
+        paths: list[Path] = []
+        for host in peer_hosts:
+            source = choose_source(endpoint.local_addresses, host)
+            if source is not None:
+                paths.append(Path(host, source, udp_port, config, is_confirmed=True))
+        if not paths:
+            raise ValueError("no local address of the peer's address family")
+        tcb = TransmissionControlBlock(
+            local_tag=self._new_tag(now),
+            local_initial_tsn=int.from_bytes(self._entropy(4)),
+            outbound_streams=config.outbound_streams,
+            inbound_streams=config.max_inbound_streams,
+        )
+        all_paths = Paths(paths[0])
+        for path in paths[1:]:
+            all_paths.add(path)
+        association = AssociationEngine(
+            local_port=endpoint.port,
+            peer_port=peer_port,
+            local_addresses=endpoint.local_addresses,
+            tcb=tcb,
+            paths=all_paths,
+            config=config,
+            entropy=self._entropy,
+        )
+        endpoint.associations.add(association)
+        association.connect(now)
+        self._index(association)
+        self.touch(association)
+        return association
+
+    def touch(self, association: AssociationEngine) -> None:
+        """Something was done with this association: look at its outputs at the next poll."""
+        self._touched[association] = None
+
+    # -- outputs --
+
+    def poll_datagrams(self, now: float) -> list[Datagram]:
+        """Everything that may be sent now; each association that was touched gets its turn."""
+        datagrams = self._answers
+        self._answers = []
+        for association in self._touched:
+            datagrams += association.transmit(now)
+            self._settle(association, now)
+            self._changed[association] = None
+        self._touched.clear()
+        self.counters.datagrams_sent += len(datagrams)
+        return datagrams
+
+    def poll_changed(self) -> list[AssociationEngine]:
+        """The associations whose events, messages or buffers may have changed since the last call."""
+        changed = list(self._changed)
+        self._changed.clear()
+        return changed
+
+    def next_deadline(self) -> float | None:
+        while self._deadlines:
+            deadline, _, association = self._deadlines[0]
+            if self._scheduled.get(association) == deadline:
+                return deadline
+            heapq.heappop(self._deadlines)
+        return None
+
+    def _settle(self, association: AssociationEngine, now: float) -> None:
+        """After its outputs were taken: keep the indexes and the deadlines true to it."""
+        if association.state is AssociationState.CLOSED:
+            self._forget(association, now)
+            return
+        self._index(association)
+        deadline = association.next_deadline()
+        scheduled = self._scheduled.get(association)
+        # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
+        if deadline is not None and (scheduled is None or deadline < scheduled):
+            self._scheduled[association] = deadline
+            heapq.heappush(self._deadlines, (deadline, next(self._order), association))
+
+    # -- indexes --
+
+    def _index(self, association: AssociationEngine) -> None:
+        """Keep the association findable by its tag and by its peer's addresses."""
+        keys = frozenset((association.local_port, association.peer_port, path.address) for path in association.paths)
+        tag = association.tcb.local_tag
+        known = self._keys.get(association)
+        if known == (tag, keys):
+            return
+        if known is not None:
+            self._unindex(association)
+        self._keys[association] = (tag, keys)
+        self._by_tag[tag] = association
+        for key in keys:
+            self._by_peer.setdefault(key, association)
+
+    def _unindex(self, association: AssociationEngine) -> int | None:
+        known = self._keys.pop(association, None)
+        if known is None:
+            return None
+        tag, keys = known
+        self._by_tag.pop(tag, None)
+        for key in keys:
+            if self._by_peer.get(key) is association:
+                del self._by_peer[key]
+        return tag
+
+    def _forget(self, association: AssociationEngine, now: float) -> None:
+        tag = self._unindex(association)
+        if tag is not None:
+            # §5.3.1: old packets must not be taken for those of a later association.
+            self._quarantine[tag] = now + association.config.vtag_quarantine_s
+        self._scheduled.pop(association, None)
+        endpoint = self.endpoints.get(association.local_port)
+        if endpoint is not None:
+            endpoint.associations.discard(association)
+
+    def _is_free(self, tag: int, now: float) -> bool:
+        until = self._quarantine.get(tag)
+        if until is not None and until <= now:
+            del self._quarantine[tag]
+            until = None
+        return tag != 0 and tag not in self._by_tag and until is None
+
+    def _new_tag(self, now: float) -> int:
+        """§5.3.1: random, 1 to 2^32 - 1, of no association living or quarantined."""
+        while True:
+            tag = int.from_bytes(self._entropy(4))
+            if self._is_free(tag, now):
+                return tag
+
+    def _new_unused_tag(self) -> int:
+        return self._new_tag(float("-inf"))
+
+    def _free_port(self) -> int:
+        """RFC 6335 §6: the dynamic ports, starting at a random one."""
+        size = LAST_EPHEMERAL_PORT - FIRST_EPHEMERAL_PORT + 1
+        start = int.from_bytes(self._entropy(4)) % size
+        for step in range(size):
+            port = FIRST_EPHEMERAL_PORT + (start + step) % size
+            if port not in self.endpoints:
+                return port
+        raise ValueError("every ephemeral SCTP port is in use")

@@ -1,0 +1,37 @@
+"""The states of an association (§4) and of a path (§8.2, §5.4)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AssociationState(StrEnum):
+    """§4, Figure 3. CLOSED: there is no association."""
+
+    CLOSED = "CLOSED"
+    COOKIE_WAIT = "COOKIE-WAIT"
+    COOKIE_ECHOED = "COOKIE-ECHOED"
+    ESTABLISHED = "ESTABLISHED"
+    SHUTDOWN_PENDING = "SHUTDOWN-PENDING"
+    SHUTDOWN_SENT = "SHUTDOWN-SENT"
+    SHUTDOWN_RECEIVED = "SHUTDOWN-RECEIVED"
+    SHUTDOWN_ACK_SENT = "SHUTDOWN-ACK-SENT"
+
+
+class PathState(StrEnum):
+    """UNCONFIRMED until §5.4 proved that the address is the peer's; INACTIVE once Path.Max.Retrans was exceeded."""
+
+    UNCONFIRMED = "UNCONFIRMED"
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+
+
+# §6: "Data transmission MUST only happen in the ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-RECEIVED states."
+MAY_TRANSMIT_DATA = frozenset(
+    {AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED}
+)
+
+# §9.2: new data from the user is taken only before the shutdown begins.
+MAY_TAKE_USER_DATA = frozenset(
+    {AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED, AssociationState.ESTABLISHED}
+)

@@ -1,0 +1,68 @@
+"""Counters of an association and of a stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(slots=True)
+class AssociationCounters:
+    """The thirteen counters that Solaris and Linux keep per association (`sctp_assoc_stats`, `sas_` left out)."""
+
+    rtxchunks: int = 0
+    """DATA chunks retransmitted."""
+    gapcnt: int = 0
+    """Gap Ack Blocks received."""
+    maxrto: float = 0.0
+    """The largest RTO of any path since this was last read, in seconds."""
+    outseqtsns: int = 0
+    """DATA chunks received above the next expected TSN."""
+    osacks: int = 0
+    """SACK chunks sent."""
+    isacks: int = 0
+    """SACK chunks received."""
+    octrlchunks: int = 0
+    """Control chunks sent, SACK included."""
+    ictrlchunks: int = 0
+    """Control chunks received, SACK included."""
+    oodchunks: int = 0
+    """Ordered DATA chunks sent, retransmissions not counted."""
+    iodchunks: int = 0
+    """Ordered DATA chunks received, duplicates not counted."""
+    ouodchunks: int = 0
+    """Unordered DATA chunks sent, retransmissions not counted."""
+    iuodchunks: int = 0
+    """Unordered DATA chunks received, duplicates not counted."""
+    idupchunks: int = 0
+    """Duplicate DATA chunks received."""
+
+
+@dataclass(slots=True)
+class StackCounters:
+    """What a stack did with the datagrams that came, and what it answered on its own."""
+
+    datagrams_received: int = 0
+    datagrams_sent: int = 0
+    malformed_packets: int = 0
+    """Too short, or a port of zero (§3.1)."""
+    bad_checksums: int = 0
+    malformed_chunks: int = 0
+    wrong_verification_tags: int = 0
+    """Packets of a known association with a tag that is not its own (§8.5)."""
+    out_of_the_blue: int = 0
+    out_of_the_blue_answers: int = 0
+    init_received: int = 0
+    init_refused: int = 0
+    cookies_invalid: int = 0
+    cookies_stale: int = 0
+    icmp_received: int = 0
+    icmp_ignored: int = 0
+    send_errors: int = 0
+    """Datagrams that the operating system refused."""
+    associations_established: int = 0
+    associations_aborted: int = 0
+    associations_shut_down: int = 0
+
+
+def counters_as_dict(counters: AssociationCounters | StackCounters) -> dict[str, float]:
+    return {field.name: getattr(counters, field.name) for field in fields(counters)}

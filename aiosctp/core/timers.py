@@ -1,0 +1,68 @@
+"""Named timers of one association: a table of deadlines. Setting one stores a number; nothing is scheduled."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Enum, auto
+
+
+class Timer(Enum):
+    """The timers of RFC 9260. Those of a path are keyed by (Timer, Path) in the table."""
+
+    T1_INIT = auto()
+    """§5.1 A: INIT unanswered."""
+    T1_COOKIE = auto()
+    """§5.1 C: COOKIE ECHO unanswered."""
+    T2_SHUTDOWN = auto()
+    """§9.2: SHUTDOWN or SHUTDOWN ACK unanswered."""
+    T5_SHUTDOWN_GUARD = auto()
+    """§9.2: bounds the whole shutdown."""
+    T3_RTX = auto()
+    """§6.3.2: DATA unacknowledged on a path."""
+    HEARTBEAT = auto()
+    """§8.3: a path is due for a HEARTBEAT."""
+    HEARTBEAT_ACK = auto()
+    """§8.3: a HEARTBEAT is unanswered."""
+    SACK_DELAY = auto()
+    """§6.2: a DATA chunk is unacknowledged."""
+    ZERO_WINDOW_PROBE = auto()
+    """§6.1 A: the peer's window is closed."""
+
+
+TimerKey = Hashable
+
+
+class Timers:
+    """The deadlines that are set, by timer. At most a handful, so the earliest is found by looking at all."""
+
+    __slots__ = ("_deadlines",)
+
+    def __init__(self) -> None:
+        self._deadlines: dict[TimerKey, float] = {}
+
+    def start(self, key: TimerKey, deadline: float) -> None:
+        """Set the timer, anew if it runs already."""
+        self._deadlines[key] = deadline
+
+    def stop(self, key: TimerKey) -> None:
+        self._deadlines.pop(key, None)
+
+    def stop_all(self) -> None:
+        self._deadlines.clear()
+
+    def is_running(self, key: TimerKey) -> bool:
+        return key in self._deadlines
+
+    def deadline(self, key: TimerKey) -> float | None:
+        return self._deadlines.get(key)
+
+    def next_deadline(self) -> float | None:
+        return min(self._deadlines.values(), default=None)
+
+    def pop_expired(self, now: float) -> TimerKey | None:
+        """Remove and return the timer that expired first, so that each is handled before the next is looked for."""
+        key = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
+        if key is None or self._deadlines[key] > now:
+            return None
+        del self._deadlines[key]
+        return key
