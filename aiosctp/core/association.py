@@ -267,6 +267,14 @@ class AssociationEngine:
         """§11.1.6. The caller has checked that the path is confirmed."""
         self.paths.primary = path
 
+    def configure(self, config: Config) -> None:
+        """From now on these parameters. The caller has checked that they may change in its life."""
+        self.config = config
+        self.sender.configure(config)
+        self.receiver.configure(config)
+        for path in self.paths:
+            path.rto.configure(config)
+
     # -- outputs --
 
     def transmit(self, now: float) -> list[Datagram]:

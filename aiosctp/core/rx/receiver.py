@@ -37,6 +37,7 @@ class Receiver:
         self._counters = counters
         self.has_unacknowledged = False
         self._ready: deque[Message] = deque()
+        self._taken_over: dict[int, deque[Message]] = {}
         self.sack_is_due = False
         self.sack_path: Path | None = None
         """Where the last DATA came from; a SACK goes there (§6.7)."""
@@ -50,7 +51,7 @@ class Receiver:
         self.has_unacknowledged = True
         if chunk.tsn == tsn_add(self.cumulative_tsn, 1):
             self.cumulative_tsn = chunk.tsn
-            self._ready.append(
+            self._taken_over.get(chunk.stream, self._ready).append(
                 Message(
                     chunk.payload,
                     chunk.stream,
@@ -81,5 +82,20 @@ class Receiver:
     def has_gap(self) -> bool:
         return False
 
-    def read(self) -> Message | None:
-        return self._ready.popleft() if self._ready else None
+    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
+        queue = self._ready if stream is None else self._taken_over.get(stream)
+        return queue.popleft() if queue else None
+
+    def has_message(self, stream: int | None) -> bool:
+        return bool(self._ready if stream is None else self._taken_over.get(stream))
+
+    def take_over(self, stream: int) -> None:
+        self._taken_over[stream] = deque(m for m in self._ready if m.stream == stream)
+        self._ready = deque(m for m in self._ready if m.stream != stream)
+
+    @property
+    def pending_messages(self) -> int:
+        return len(self._ready) + sum(map(len, self._taken_over.values()))
+
+    def configure(self, config: Config) -> None:
+        self._config = config

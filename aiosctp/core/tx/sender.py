@@ -55,6 +55,23 @@ class Sender:
         """Whether everything given to us has been acknowledged (§9.2)."""
         return not self._queue and not self._outstanding
 
+    @property
+    def unacknowledged_chunks(self) -> int:
+        return len(self._outstanding)
+
+    @property
+    def buffered_bytes(self) -> int:
+        return sum(len(m.data) for m in self._messages())
+
+    def stream_buffered_bytes(self, stream: int) -> int:
+        return sum(len(m.data) for m in self._messages() if m.stream == stream)
+
+    def _messages(self) -> list[OutgoingMessage]:
+        return [chunk.message for chunk in self._outstanding] + list(self._queue)
+
+    def configure(self, config: Config) -> None:
+        self._config = config
+
     def enqueue(self, message: OutgoingMessage) -> None:
         self._queue.append(message)
 
