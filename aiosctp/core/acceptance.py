@@ -81,7 +81,7 @@ class Acceptance:
         added = [host for host in offer.addresses if host not in association.paths]
         match classify_init(association.state, adds_addresses=bool(added)):
             case InitAction.RESEND_SHUTDOWN_ACK:
-                association.resend_shutdown_ack(arrival.now)
+                association.resend_shutdown_ack()
                 return None
             case InitAction.REFUSE_NEW_ADDRESSES:
                 return self._abort(arrival, offer.tag, RestartWithNewAddresses(address_parameters(added)))
@@ -209,18 +209,17 @@ class Acceptance:
             case CookieAction.RESTART if association.state is AssociationState.SHUTDOWN_ACK_SENT:
                 # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
                 # chunk with a 'Cookie Received While Shutting Down' error cause".
-                association.resend_shutdown_ack(arrival.now)
-                association.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
+                association.resend_shutdown_ack()
+                association.output.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
                 return CookieAction.DISCARD
             case CookieAction.RESTART:
                 paths = paths_of(cookie, arrival, association.local_addresses, association)
-                association.restart(tcb_of(cookie), paths, arrival.now)
-                association.send_cookie_ack(association.paths.get(arrival.source) or path, arrival.now)
+                association.establishment.restarted(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.COLLISION:
                 paths = paths_of(cookie, arrival, association.local_addresses, association)
-                association.resolve_collision(tcb_of(cookie), paths, path, arrival.now)
+                association.establishment.collided(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.DUPLICATE:
-                association.duplicate_cookie(path, arrival.now)
+                association.establishment.duplicate_cookie(path, arrival.now)
             case CookieAction.LATE | CookieAction.DISCARD:
                 pass
         return action

@@ -54,7 +54,7 @@ def base_table(
     # §8.3: answered from COOKIE-ECHOED "up until reaching the SHUTDOWN-SENT state ... or the SHUTDOWN-ACK-SENT state".
     answers = (_S.COOKIE_ECHOED, _S.ESTABLISHED, _S.SHUTDOWN_PENDING, _S.SHUTDOWN_RECEIVED)
     table.register(ChunkType.HEARTBEAT, answers, heartbeat)
-    table.register(ChunkType.HEARTBEAT_ACK, _OPEN, heartbeat_ack)
+    table.register(ChunkType.HEARTBEAT_ACK, (_S.COOKIE_ECHOED, *_OPEN), heartbeat_ack)
     table.register(ChunkType.ERROR, (_S.COOKIE_ECHOED, *_OPEN), error)
     table.register(ChunkType.INIT_ACK, (_S.COOKIE_WAIT,), lifecycle)
     table.register(ChunkType.COOKIE_ACK, (_S.COOKIE_ECHOED,), lifecycle)

@@ -23,7 +23,7 @@ class FailureDetection:
         self.error_count = 0
         """§8.1: consecutive retransmissions to the peer, on any path."""
 
-    def path_failed_once(self, path: Path, now: float) -> None:
+    def path_failed_once(self, path: Path) -> None:
         """T3 or T2 expired on this path, or a HEARTBEAT on it went unanswered."""
         association = self._association
         was_active = path.is_active
@@ -40,7 +40,7 @@ class FailureDetection:
         if counts:
             self.error_count += 1
             if self.error_count > association.config.association_max_retrans:
-                association.lose(AssociationLost("Association.Max.Retrans was exceeded"), now)
+                association.termination.lose(AssociationLost("Association.Max.Retrans was exceeded"))
 
     def path_answered(self, path: Path) -> None:
         """A HEARTBEAT on this path was answered with the right nonce: it is confirmed, active and without errors."""

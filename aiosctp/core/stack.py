@@ -257,7 +257,7 @@ class StackEngine:
         endpoint.associations.add(association)
         endpoint.accepted.append(association)
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
-        association.accept(path, arrival.now)
+        association.establishment.cookie_taken(path, arrival.now)
         self.counters.associations_established += 1
         self._index(association)
         return association
