@@ -21,6 +21,7 @@ from aiosctp.core.collision import CookieAction
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import AssociationState
@@ -58,7 +59,8 @@ class Arrival:
 class StackEngine:
     """All associations and endpoints behind one UDP port.
 
-    Inputs: `receive`, `handle_timeout`. Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
+    Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
+    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
     Outputs: `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
     """
 
@@ -106,6 +108,25 @@ class StackEngine:
                 continue
             del self._scheduled[association]
             association.handle_timeout(now)
+            self.touch(association)
+
+    def icmp_received(self, message: IcmpMessage, now: float) -> None:
+        """Take an ICMP message about a datagram of ours (§10)."""
+        self.counters.icmp_received += 1
+        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        if association is None:
+            self.counters.icmp_ignored += 1
+        else:
+            self.touch(association)
+
+    def send_failed(self, datagram: Datagram, *, too_big: bool, now: float) -> None:
+        """The operating system refused a datagram: no route, or larger than its interface takes. It is lost, as on the
+        wire, and says of its path what an ICMP message would."""
+        self.counters.send_errors += 1
+        kind = IcmpKind.PACKET_TOO_BIG if too_big else IcmpKind.DESTINATION_UNREACHABLE
+        message = IcmpMessage(kind, datagram.data, datagram.destination)
+        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        if association is not None:
             self.touch(association)
 
     def _packet_arrived(self, data: bytes, arrival: Arrival) -> None:
