@@ -25,9 +25,9 @@ from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
-from aiosctp.events import Event, RemoteError, SenderDry
+from aiosctp.events import Event, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
 from aiosctp.exceptions import SCTPError
-from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, UnrecognizedChunkType, UserInitiatedAbort
+from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, StaleCookie, UnrecognizedChunkType, UserInitiatedAbort
 from aiosctp.wire.chunks import (
     Abort,
     Chunk,
@@ -220,8 +220,29 @@ class AssociationEngine:
         self.termination.abort((UserInitiatedAbort(reason),))
 
     def set_primary(self, path: Path) -> None:
-        """§11.1.6. The caller has checked that the path is confirmed."""
-        self.paths.primary = path
+        """The SET PRIMARY primitive (§11.1.6). The caller has checked that the path is confirmed."""
+        if path is not self.paths.primary:
+            self.paths.primary = path
+            self.emit(PeerAddressChange((path.address, self.peer_port), PeerAddressChangeKind.MADE_PRIM))
+
+    def configure(self, config: Config, now: float) -> None:
+        """Take other parameters over, those of `Config` that may change in life (§11.1.12, §11.1.13). A path keeps what
+        was set for it alone."""
+        before, self.config = self.config, config
+        self.sender.configure(config)
+        self.receiver.configure(config)
+        for path in self.paths:
+            path.rto.configure(config)
+            if path.path_max_retrans == before.path_max_retrans:
+                path.path_max_retrans = config.path_max_retrans
+            if (path.heartbeat, path.hb_interval_s) == (before.heartbeat, before.hb_interval_s):
+                self.configure_heartbeat(path, config.heartbeat, config.hb_interval_s, now)
+
+    def configure_heartbeat(self, path: Path, is_enabled: bool, hb_interval_s: float, now: float) -> None:
+        """The CHANGE HEARTBEAT primitive (§11.1.9)."""
+        if (path.heartbeat, path.hb_interval_s) != (is_enabled, hb_interval_s):
+            path.heartbeat, path.hb_interval_s = is_enabled, hb_interval_s
+            self.heartbeats.reschedule(path, now)
 
     # -- outputs --
 
@@ -352,9 +373,17 @@ def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path:
 
 
 def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: float) -> None:
-    code = chunk.causes[0].code if chunk.causes else 0
-    association.emit(RemoteError(code, chunk.encode()))
+    # §5.2.6: a "Stale Cookie" is for the handshake, and outside of it "SHOULD be silently discarded".
+    if not any(isinstance(cause, StaleCookie) for cause in chunk.causes):
+        code = chunk.causes[0].code if chunk.causes else 0
+        association.emit(RemoteError(code, chunk.encode()))
     association.control_arrived(chunk, path, now)
+
+
+def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, path: Path, now: float) -> None:
+    """§8.5.1 E: during the handshake it is out of the blue, even under our tag (§8.4, 5)."""
+    answer = ShutdownComplete(tag_reflected=True).encode()
+    association.output.send_alone(path, answer, verification_tag=association.tcb.local_tag)
 
 
 def _on_control(association: AssociationEngine, chunk: Chunk, path: Path, now: float) -> None:
@@ -368,4 +397,5 @@ _TABLE: DispatchTable = base_table(
     heartbeat_ack=_on_heartbeat_ack,
     error=_on_error,
     lifecycle=_on_control,
+    early_shutdown_ack=_on_early_shutdown_ack,
 )

@@ -44,6 +44,7 @@ def base_table(
     heartbeat_ack: Handler,
     error: Handler,
     lifecycle: Handler,
+    early_shutdown_ack: Handler,
 ) -> DispatchTable:
     """The table of RFC 9260."""
     table = DispatchTable()
@@ -61,5 +62,6 @@ def base_table(
     table.register(ChunkType.SHUTDOWN, _OPEN, lifecycle)
     # §9.2, Figure 3: a SHUTDOWN ACK means something only to who sent SHUTDOWN, or SHUTDOWN ACK as well.
     table.register(ChunkType.SHUTDOWN_ACK, (_S.SHUTDOWN_SENT, _S.SHUTDOWN_ACK_SENT), lifecycle)
+    table.register(ChunkType.SHUTDOWN_ACK, (_S.COOKIE_WAIT, _S.COOKIE_ECHOED), early_shutdown_ack)
     table.register(ChunkType.SHUTDOWN_COMPLETE, (_S.SHUTDOWN_ACK_SENT,), lifecycle)
     return table

@@ -113,12 +113,19 @@ class Handshake:
 
     def _send_cookie_echo(self, path: Path, now: float) -> None:
         association = self._association
-        packet = OutgoingPacket(path, takes_data_early=True)
+        packet = OutgoingPacket(path, takes_data_early=path.is_confirmed)
         packet.add(self._cookie_echo)
-        # §5.4: to an UNCONFIRMED address it "MUST be bundled with a HEARTBEAT chunk including a nonce".
-        if not path.is_confirmed:
-            packet.add(association.heartbeats.make_chunk(path, now))
-        self._report_unrecognized(packet)
+        if path.is_confirmed:
+            self._report_unrecognized(packet)
+        else:
+            # §5.4: to an UNCONFIRMED address it "MUST be bundled with a HEARTBEAT chunk including a nonce", and nothing
+            # else may go there.
+            heartbeat = association.heartbeats.make_chunk(path, now)
+            if len(heartbeat) > packet.room:
+                # "... larger than the PMTU, then ... MUST NOT send a COOKIE ECHO chunk to an UNCONFIRMED address".
+                self._send_cookie_echo(association.paths.for_data(), now)
+                return
+            packet.add(heartbeat)
         association.output.send_packet(packet)
         self._cookie_sent_at_s = now
         self._path = path

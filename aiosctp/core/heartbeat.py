@@ -52,6 +52,11 @@ class Heartbeats:
         if self._association.state in _BEATS:
             self._send(path, now)
 
+    def reschedule(self, path: Path, now: float) -> None:
+        """The interval changed, or HEARTBEATs were switched on or off (§8.3 A-C)."""
+        if self._association.state in _BEATS:
+            self.schedule(path, now)
+
     def schedule(self, path: Path, now: float) -> None:
         """§8.3: "once per RTO of that destination address plus the protocol parameter 'HB.interval', with jittering of
         +/- 50% of the RTO value"."""

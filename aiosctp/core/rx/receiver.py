@@ -81,6 +81,9 @@ class Receiver:
     def has_gap(self) -> bool:
         return False
 
+    def configure(self, config: Config) -> None:
+        self._config = config
+
     def inherit(self, predecessor: Receiver) -> None:
         """The peer began anew: what it had sent whole before stays readable."""
         self._ready = predecessor._ready

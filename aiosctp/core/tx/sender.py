@@ -131,6 +131,9 @@ class Sender:
         """ESTABLISHED: the peer's window is known, and T3 may run for what the COOKIE ECHO carried."""
         self.peer_rwnd_bytes = peer_rwnd_bytes
 
+    def configure(self, config: Config) -> None:
+        self._config = config
+
     def take_acknowledged_paths(self) -> set[Path]:
         """The paths on which something was newly acknowledged since the last call (§8.1, §8.2)."""
         paths, self._acknowledged_paths = self._acknowledged_paths, set()
