@@ -19,7 +19,7 @@ from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx import Receiver
-from aiosctp.core.states import HANDSHAKE, AssociationState
+from aiosctp.core.states import HANDSHAKE, SHUTTING_DOWN, AssociationState
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
@@ -263,6 +263,7 @@ class AssociationEngine:
 
     def enter(self, state: AssociationState) -> None:
         self.state = state
+        self.sender.is_shutting_down = state in SHUTTING_DOWN
         if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT):
             # §8.3: HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
             self.heartbeats.stop()

@@ -45,6 +45,8 @@ class Sender:
         self._next_tsn = initial_tsn
         self.cumulative_tsn_ack_point = tsn_add(initial_tsn, -1)
         self.peer_rwnd_bytes = 0
+        self.is_shutting_down = False
+        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
         self._queue: deque[OutgoingMessage] = deque()
         self._outstanding: deque[OutstandingChunk] = deque()
         self._next_ssn: dict[int, int] = {}
