@@ -47,7 +47,6 @@ CONFIGURABLE = frozenset(
         "stream_send_buffer_bytes",
     }
 )
-_OF_EACH_PATH = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans"})
 
 # A chunk's own header (§3.3.1), which the fragmentation point leaves room for.
 _DATA_HEADER_BYTES = 16
@@ -271,11 +270,11 @@ class Association:
     def _take(self, stream: int | None, partial: bool) -> Message | None:
         """The next message; None when there is none yet. Raises when none will come."""
         engine = self.engine
-        if self._discards:
-            raise self._of_ours(AssociationShutdown("the association was closed here"))
         if engine.ending is not None and not isinstance(engine.ending, AssociationShutdown):
             # §9.1: with an ABORT "any data pending on either end ... is discarded".
             raise self._ending()
+        if self._discards:
+            raise self._of_ours(AssociationShutdown("the association was closed here"))
         message = engine.receiver.read(stream, partial=partial)
         if message is not None:
             if engine.receiver.sack_is_due and engine.ending is None:
@@ -317,11 +316,15 @@ class Association:
             raise self._ending()
 
     def close(self) -> None:
-        """End gracefully in the background, and discard what arrives from now on. Does not wait."""
-        self._discards = True
-        self.begin_shutdown()
-        self._wake_readers()
-        self._discard()
+        """End gracefully in the background, and discard what arrives from now on. Does not wait.
+
+        Does nothing after the end: what is left to read stays readable.
+        """
+        if self.engine.ending is None:
+            self._discards = True
+            self.begin_shutdown()
+            self._wake_readers()
+            self._discard()
 
     def abort(self, reason: bytes = b"") -> None:
         """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
@@ -331,7 +334,7 @@ class Association:
         if not isinstance(reason, bytes):
             raise TypeError(f"reason must be bytes, not {type(reason).__name__}")
         if self.engine.ending is None:
-            self.engine.abort(reason, self.stack.now())
+            self.engine.abort(reason)
             self.stack.touch(self.engine)
             self._ended()
 
@@ -424,16 +427,15 @@ class Association:
         self.stack.touch(self.engine)
 
     def configure(self, **changes: Any) -> None:
-        """Change parameters of this association, named as in `Config`; those of paths change on every path.
+        """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
+
+        A path keeps what was set for it alone.
 
         Raises ValueError for what can't change in its life, ValueError or TypeError for a bad value, and then changes
         nothing.
         """
         check_configurable(changes, CONFIGURABLE)
-        self.engine.configure(self.engine.config.replace(**changes))
-        of_paths = {name: changes[name] for name in changes.keys() & _OF_EACH_PATH}
-        for path in self.paths if of_paths else ():
-            path.configure(**of_paths)
+        self.engine.configure(self.engine.config.replace(**changes), self.stack.now())
         self._backpressure.wake()
         self.stack.touch(self.engine)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections import deque
 from contextlib import suppress
 from typing import Any
 
-from aiosctp.core.addresses import is_ipv6
+from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.udp import (
     IP_RECVERR,
     IPV6_RECVERR,
-    IcmpError,
     SockAddr,
     UDPEncapsulation,
     peer_host,
@@ -31,8 +31,17 @@ MAX_UNSENT_DATAGRAMS = 4096
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _ORIGIN_LOCAL = 1
 _ERROR_ANCILLARY_BYTES = 512
-_ICMP_FRAGMENTATION_NEEDED = (3, 4)
-_ICMPV6_PACKET_TOO_BIG = (2, 0)
+# RFC 792, RFC 4443: what §10 tells apart, by (origin, type) and, where it matters, code.
+_ORIGIN_ICMP, _ORIGIN_ICMPV6 = 2, 3
+_KINDS = {
+    (_ORIGIN_ICMP, 3, 2): IcmpKind.PROTOCOL_UNREACHABLE,
+    (_ORIGIN_ICMP, 3, 3): IcmpKind.PORT_UNREACHABLE,
+    (_ORIGIN_ICMP, 3, 4): IcmpKind.PACKET_TOO_BIG,
+    (_ORIGIN_ICMPV6, 1, 4): IcmpKind.PORT_UNREACHABLE,
+    (_ORIGIN_ICMPV6, 2, 0): IcmpKind.PACKET_TOO_BIG,
+    (_ORIGIN_ICMPV6, 4, 1): IcmpKind.PROTOCOL_UNREACHABLE,
+}
+_UNREACHABLE = {(_ORIGIN_ICMP, 3), (_ORIGIN_ICMPV6, 1)}
 
 
 def batching_carrier(loop: asyncio.AbstractEventLoop, udp_socket: socket.socket, protocol: UDPEncapsulation) -> None:
@@ -76,34 +85,40 @@ class BatchingTransport(asyncio.DatagramTransport):
         if batch:
             self._protocol.batch_received(batch)
 
-    def _drain_errors(self) -> None:
-        """Take the ICMP errors: left there, they would keep the socket readable for ever."""
+    def _drain_errors(self) -> bool:
+        """Take the ICMP errors: left there, they would keep the socket readable for ever.
+
+        True when the kernel itself has told one of them the MTU of the interface.
+        """
+        told_mtu = False
         for _ in range(MAX_ERRORS_PER_WAKE_UP):
             try:
                 quoted, ancillary, _, address = self._socket.recvmsg(
                     MAX_DATAGRAM_BYTES, _ERROR_ANCILLARY_BYTES, socket.MSG_ERRQUEUE
                 )
             except OSError:
-                return
-            for level, kind, data in ancillary:
-                if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
-                    self._report(quoted, address, data)
+                break
+            for level, option, data in ancillary:
+                if (level, option) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+                    told_mtu |= self._report(quoted, address, data)
+        return told_mtu
 
-    def _report(self, quoted: bytes, address: SockAddr | None, data: bytes) -> None:
+    def _report(self, quoted: bytes, address: SockAddr | None, data: bytes) -> bool:
         if not address or len(data) < _EXTENDED_ERROR.size:
-            return
-        _, origin, icmp_type, icmp_code, _, info, _ = _EXTENDED_ERROR.unpack_from(data)
-        host = peer_host(address[0])
-        too_big = _ICMPV6_PACKET_TOO_BIG if is_ipv6(host) else _ICMP_FRAGMENTATION_NEEDED
+            return False
+        number, origin, icmp_type, icmp_code, _, info, _ = _EXTENDED_ERROR.unpack_from(data)
         if origin == _ORIGIN_LOCAL:
-            # The kernel's own: only "larger than the interface's MTU", which `info` names, says anything of the path.
-            if not info:
-                return
-            icmp_type, icmp_code = too_big
-        mtu = info if (icmp_type, icmp_code) == too_big else 0
-        self._protocol.icmp_received(
-            IcmpError(quoted, host, address[1], self._protocol.local_host, icmp_type, icmp_code, mtu)
-        )
+            # What else the kernel says on its own is what the failing call says.
+            kind = IcmpKind.PACKET_TOO_BIG if number == errno.EMSGSIZE and info else None
+        else:
+            kind = _KINDS.get((origin, icmp_type, icmp_code))
+            if kind is None and (origin, icmp_type) in _UNREACHABLE:
+                kind = IcmpKind.DESTINATION_UNREACHABLE
+        if kind is None:
+            return False
+        mtu = info if kind is IcmpKind.PACKET_TOO_BIG else 0
+        self._protocol.icmp_received(IcmpMessage(kind, quoted, peer_host(address[0]), mtu))
+        return bool(origin == _ORIGIN_LOCAL)
 
     # -- writing --
 
@@ -144,12 +159,15 @@ class BatchingTransport(asyncio.DatagramTransport):
             return False
         except OSError:
             # An ICMP error makes the next call fail, whatever that sends: it belongs to no one, so try again.
+            told_mtu = self._drain_errors()
             try:
                 self._socket.sendto(data, address)
             except (BlockingIOError, InterruptedError):
                 return False
             except OSError as error:
-                self._protocol.error_received(error)
+                told_mtu |= self._drain_errors()
+                if not (told_mtu and error.errno == errno.EMSGSIZE):
+                    self._protocol.error_received(error)
         return True
 
     def _writable(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -135,6 +135,7 @@ class connect(Coroutine[Any, Any, Association]):
             engine = await race.run()
         except BaseException:
             race.abort_all_but(None)
+            stack.flush(stack.now())
             raise
         association = Association(stack, engine)
         stack.own(engine, association)
@@ -213,7 +214,7 @@ class _Race:
     def abort_all_but(self, winner: AssociationEngine | None) -> None:
         for engine in self._attempts:
             if engine is not winner and engine.ending is None:
-                engine.abort(b"", self._stack.now())
+                engine.abort(b"")
                 self._stack.touch(engine)
 
     def _start(self, peer_hosts: tuple[str, ...]) -> None:
@@ -257,10 +258,13 @@ async def _addresses_of(host: str, stack: Stack) -> list[str]:
 
 
 def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
-    hosts = (host,) if isinstance(host, str) else tuple(host)
+    listed: object = [host] if isinstance(host, str) else host
+    if not isinstance(listed, Iterable):
+        raise TypeError(f"host must be a string or a list of strings, not {type(host).__name__}")
+    hosts = tuple(listed)
     for one in hosts:
         if not isinstance(one, str):
             raise TypeError(f"host must be a string or a list of strings, not {type(one).__name__}")
-    if not all(hosts):
+    if not hosts or not all(hosts):
         raise ValueError("host must not be empty")
     return hosts

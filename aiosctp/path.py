@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiosctp.config import Config
-from aiosctp.core.states import AssociationState, PathState
+from aiosctp.core.states import PathState
 from aiosctp.core.timers import Timer
 
 if TYPE_CHECKING:
@@ -70,15 +70,20 @@ class Path:
         """
         check_configurable(changes, CONFIGURABLE)
         Config().replace(**changes)
+        if changes.get("path_mtu", 0) is None:
+            raise ValueError("path_mtu must be a number of bytes")
+        path = self._path
+        association = self._association
         if "path_mtu" in changes:
-            if changes["path_mtu"] is None:
-                raise ValueError("path_mtu must be a number of bytes")
-            self._path.set_mtu(changes["path_mtu"])
-        for name in changes.keys() - {"path_mtu"}:
-            setattr(self._path, name, changes[name])
-        if self._association.state is AssociationState.ESTABLISHED:
-            self._association.engine.heartbeats.schedule(self._path, self._association.stack.now())
-        self._association.stack.touch(self._association.engine)
+            path.set_mtu(changes["path_mtu"])
+        path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
+        association.engine.configure_heartbeat(
+            path,
+            changes.get("heartbeat", path.heartbeat),
+            changes.get("hb_interval_s", path.hb_interval_s),
+            association.stack.now(),
+        )
+        association.stack.touch(association.engine)
 
     async def heartbeat(self) -> float:
         """Send a HEARTBEAT now (§8.3, §11.1.7) and wait for its answer; the round-trip time in seconds.
@@ -90,7 +95,7 @@ class Path:
         association.check_established()
         engine = association.engine
         sent_at_s = association.stack.now()
-        engine.heartbeats.send(self._path, sent_at_s)
+        engine.heartbeats.request(self._path, sent_at_s)
         nonce = next(reversed(self._path.pending_heartbeats))
         association.stack.touch(engine)
         while nonce in self._path.pending_heartbeats:

@@ -17,9 +17,10 @@ from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
 from aiosctp.network import DatagramPort, Network, current_network
-from aiosctp.udp import IcmpError, UDPEncapsulation
+from aiosctp.udp import UDPEncapsulation
 
 if TYPE_CHECKING:
     from aiosctp.association import Association
@@ -138,7 +139,7 @@ class Stack:
         if self._engine is not None:
             now = self.now()
             for engine in list(self._owners):
-                engine.abort(b"the stack was closed", now)
+                engine.abort(b"the stack was closed")
                 self._engine.touch(engine)
             self.flush(now)
         self._is_closed = True
@@ -176,6 +177,11 @@ class Stack:
         return StackStatistics(*(getattr(counters, field.name, 0) for field in fields(StackStatistics)))
 
     # -- for what hangs on a stack --
+
+    @property
+    def owned_count(self) -> int:
+        """How many associations there are, those being opened included."""
+        return len(self._owners)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -248,15 +254,16 @@ class Stack:
                 self._report_bug(error)
         self.flush(now)
 
-    def icmp_received(self, error: IcmpError) -> None:
-        engine = self._engine
-        if engine is not None and hasattr(engine, "icmp_received"):
-            engine.icmp_received(*error, self._network.now())
+    def icmp_received(self, message: IcmpMessage) -> None:
+        if self._engine is not None and not self._is_closed:
+            self._engine.icmp_received(message, self._network.now())
             self.schedule_flush()
 
-    def send_failed(self, error: OSError) -> None:
-        if self._engine is not None:
-            self._engine.counters.send_errors += 1
+    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+        # Called from within flush(), whose datagrams the engine has handed over: it can take this in.
+        if self._engine is not None and not self._is_closed:
+            self._engine.send_failed(datagram, too_big=too_big, now=self._network.now())
+            self.schedule_flush()
 
     # -- driving --
 
@@ -273,6 +280,8 @@ class Stack:
             self._send(datagram)
         for association in engine.poll_changed():
             self._tell(association)
+        for fault in engine.poll_faults():
+            self._report_bug(fault)
         self._arm(engine, now)
 
     def _send(self, datagram: Datagram) -> None:
@@ -313,10 +322,7 @@ class Stack:
         engine = self._engine
         assert engine is not None
         now = self._network.now()
-        try:
-            engine.handle_timeout(now)
-        except Exception as error:
-            self._report_bug(error)
+        engine.handle_timeout(now)
         self.flush(now)
 
     def _report_bug(self, error: Exception) -> None:

@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from aiosctp.core.addresses import canonical_host, is_ipv6
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.icmp import IcmpMessage
 
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
 
@@ -35,30 +36,17 @@ IPV6_RECVERR = 25
 IS_LINUX = sys.platform == "linux"
 
 
-class IcmpError(NamedTuple):
-    """An ICMP message about a datagram of ours, or the kernel's own word on one that it could not send."""
-
-    quoted: bytes
-    """As much of the SCTP packet as came back."""
-    peer_host: str
-    peer_udp_port: int
-    local_host: str
-    icmp_type: int
-    icmp_code: int
-    mtu: int
-    """The next hop's MTU, where the message names one; else 0."""
-
-
 class DatagramReceiver(Protocol):
     """Who takes what arrives: the stack."""
 
     def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
         """A batch of `(payload, host, UDP port)` that came to `local_host`."""
 
-    def icmp_received(self, error: IcmpError) -> None: ...
+    def icmp_received(self, message: IcmpMessage) -> None:
+        """An ICMP message about a datagram of ours, or the kernel's own word on one that it could not send."""
 
-    def send_failed(self, error: OSError) -> None:
-        """The operating system refused a datagram."""
+    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+        """The operating system refused a datagram. Called while the stack sends."""
 
 
 class UDPEncapsulation(asyncio.DatagramProtocol):
@@ -72,6 +60,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._early: deque[Datagram] = deque(maxlen=MAX_EARLY_DATAGRAMS)
         self._is_closed = False
+        self._sending: Datagram | None = None
 
     # -- what the stack asks for --
 
@@ -80,10 +69,18 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         transport = self._transport
         if transport is None:
             self._early.append(datagram)
-        elif datagram.dont_fragment:
-            transport.sendto(datagram.data, socket_address(datagram.destination, datagram.udp_port))
-        else:
-            self._send_fragmentable(transport, datagram)
+            return
+        self._sending = datagram
+        try:
+            address = socket_address(datagram.destination, datagram.udp_port)
+            if datagram.dont_fragment:
+                transport.sendto(datagram.data, address)
+            else:
+                self._send_fragmentable(transport, datagram.data, address)
+        except OSError as error:
+            self.error_received(error)
+        finally:
+            self._sending = None
 
     def close(self) -> None:
         self._is_closed = True
@@ -91,19 +88,17 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _send_fragmentable(self, transport: asyncio.DatagramTransport, datagram: Datagram) -> None:
+    def _send_fragmentable(self, transport: asyncio.DatagramTransport, data: bytes, address: SockAddr) -> None:
         """§6.9: what no longer fits its path goes out with IP fragmentation."""
-        address = socket_address(datagram.destination, datagram.udp_port)
         if hasattr(transport, "send_fragmentable"):
-            transport.send_fragmentable(datagram.data, address)
+            transport.send_fragmentable(data, address)
             return
         # Any other transport sends at once when it can, and else keeps DF on what it queues.
-        udp_socket = transport.get_extra_info("socket")
-        set_dont_fragment(udp_socket, False)
+        set_dont_fragment(self._socket, False)
         try:
-            transport.sendto(datagram.data, address)
+            transport.sendto(data, address)
         finally:
-            set_dont_fragment(udp_socket, True)
+            set_dont_fragment(self._socket, True)
 
     @property
     def socket(self) -> socket.socket:
@@ -126,8 +121,9 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self.batch_received([(data, addr)])
 
     def error_received(self, exc: Exception) -> None:
-        if isinstance(exc, OSError):
-            self._receiver.send_failed(exc)
+        """Transports call this from within `sendto`, and for pending errors of datagrams sent before."""
+        if self._sending is not None and isinstance(exc, OSError):
+            self._receiver.send_failed(self._sending, too_big=exc.errno == errno.EMSGSIZE)
 
     # -- what the batching transport adds --
 
@@ -137,9 +133,9 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
             received = [(data, peer_host(address[0]), address[1]) for data, address in batch]
             self._receiver.datagrams_received(received, self.local_host)
 
-    def icmp_received(self, error: IcmpError) -> None:
+    def icmp_received(self, message: IcmpMessage) -> None:
         if not self._is_closed:
-            self._receiver.icmp_received(error)
+            self._receiver.icmp_received(message)
 
 
 @lru_cache(maxsize=4096)

@@ -99,3 +99,11 @@ class Receiver:
 
     def configure(self, config: Config) -> None:
         self._config = config
+
+    def inherit(self, predecessor: Receiver) -> None:
+        """The peer began anew: what it had sent whole before stays readable."""
+        self._ready = predecessor._ready
+
+    def abort_partial_delivery(self) -> list[tuple[int, int]]:
+        """Stream and SSN of each message of which a part was delivered and the rest will never come."""
+        return []
