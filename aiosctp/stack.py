@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
@@ -179,9 +179,9 @@ class Stack:
     # -- for what hangs on a stack --
 
     @property
-    def owned_count(self) -> int:
-        """How many associations there are, those being opened included."""
-        return len(self._owners)
+    def owners(self) -> Mapping[AssociationEngine, Owner]:
+        """Every association, those being opened included, and who is told of it."""
+        return MappingProxyType(self._owners)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

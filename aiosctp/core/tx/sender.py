@@ -99,7 +99,7 @@ class Sender:
         else:
             message.ssn = self._next_ssn.get(message.stream, 0)
             self._next_ssn[message.stream] = ssn_add(message.ssn, 1)
-        length = len(message.data)
+        length = message.sent_bytes = len(message.data)
         header = encode_data_header(flags, length, self._next_tsn, message.stream, message.ssn, message.ppid)
         chunk = OutstandingChunk(self._next_tsn, header + message.data + PADDING[length & 3], message, path, now)
         self._next_tsn = tsn_add(self._next_tsn, 1)
