@@ -129,8 +129,10 @@ class Stack:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        ports = list(self._ports.values())
         self.close()
-        await asyncio.sleep(0)  # the transports close their sockets in the next turn of the loop
+        for port in ports:
+            await port.wait_closed()
 
     def close(self) -> None:
         """ABORT every association and close the sockets, at once."""
