@@ -28,6 +28,7 @@ from aiosctp.events import (
     AssociationChange,
     AssociationChangeKind,
     Event,
+    PartialDelivery,
     RemoteError,
     SenderDry,
     SendFailed,
@@ -271,6 +272,8 @@ class AssociationEngine:
 
     def transmit(self, now: float) -> list[Datagram]:
         """Everything that may be sent now."""
+        if (failure := self.receiver.failure) is not None:
+            self.abort_with((failure,), now)
         datagrams: list[Datagram] = []
         for packet in self.control.take_packets():
             if packet.takes_data_early:
@@ -443,6 +446,7 @@ class AssociationEngine:
     def restart(self, tcb: TransmissionControlBlock, paths: Paths, now: float) -> None:
         """§5.2.4 A: as after an ABORT and a new COOKIE ECHO, but told as RESTART."""
         failed = self.sender.take_unsent()
+        self._abort_partial_delivery()
         self.timers.stop_all()
         self.control.clear()
         self.tcb = tcb
@@ -450,7 +454,9 @@ class AssociationEngine:
         self.paths = paths
         self.failure = FailureDetection(self)
         self.sender = self._make_sender()
+        unread = self.receiver
         self.receiver = self._make_receiver()
+        self.receiver.inherit(unread)
         self._shutdown_requested = False
         self.enter(AssociationState.ESTABLISHED)
         self.emit(
@@ -537,8 +543,13 @@ class AssociationEngine:
         self.ending = error
         self.timers.stop_all()
         self._lifecycle.stop()
+        self._abort_partial_delivery()
         self.emit(change)
         self._report_failed(self.sender.take_unsent(), change.error)
+
+    def _abort_partial_delivery(self) -> None:
+        for stream, ssn in self.receiver.abort_partial_delivery():
+            self.emit(PartialDelivery(stream, ssn))
 
     def _report_failed(self, messages: list[OutgoingMessage], error: int) -> None:
         for message in messages:
