@@ -185,6 +185,8 @@ class AssociationEngine:
                     self.heartbeats.due(path, now)
                 case (Timer.HEARTBEAT_ACK, Path() as path):
                     self.heartbeats.unanswered(path, now)
+                case Timer.ZERO_WINDOW_PROBE:
+                    self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
                     self.receiver.handle_delay_expired()
                 case Timer.T5_SHUTDOWN_GUARD:
