@@ -135,6 +135,10 @@ class ReadQueues:
         self._window.charge(self.charged_bytes)
 
     @property
+    def message_count(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    @property
     def charged_bytes(self) -> int:
         return sum(charge_of(len(message.data)) for queue in self._queues.values() for message in queue)
 

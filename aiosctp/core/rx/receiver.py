@@ -332,6 +332,11 @@ class Receiver:
         return self._queues.has_message(stream)
 
     @property
+    def pending_messages(self) -> int:
+        """Messages, and parts of them, that wait to be read (RFC 6458 §8.2.1, `sstat_penddata`)."""
+        return self._queues.message_count
+
+    @property
     def held_bytes(self) -> int:
         """What is charged to the window."""
         return self._window.held_bytes
