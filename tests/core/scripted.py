@@ -188,9 +188,7 @@ class Peer:
         """A -> chunks -> Z, in one packet; what Z sends at once. `tag` is Z's unless told otherwise."""
         tag = self.z_tag if tag is None else tag
         packet = encode_packet(port, Z_PORT, tag, [chunk.encode() for chunk in chunks])
-        self.engine.receive(
-            packet, source or self.addresses[0], udp_port, destination or self.z_addresses[0], self.now
-        )
+        self.engine.receive(packet, source or self.addresses[0], udp_port, destination or self.z_addresses[0], self.now)
         return self.poll()
 
     def send_data(self, payload: bytes = b"x", *, source: str | None = None, stream: int = 0) -> list[Packet]:

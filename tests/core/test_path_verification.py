@@ -199,7 +199,7 @@ def test_no_more_than_one_probe_an_rto() -> None:
 
 
 def test_an_inactive_unconfirmed_path_is_probed_at_the_heartbeat_rate() -> None:
-    """R12, R24: "If during this probing the path becomes inactive, this rate is lowered to the normal HEARTBEAT rate"."""
+    """R12, R24: "If ... the path becomes inactive, this rate is lowered to the normal HEARTBEAT rate"."""
     config = Config(path_max_retrans=1, rto_max_s=2.0, hb_interval_s=30)
     peer = Peer(config, addresses=(ONE, TWO))
     peer.established(ONE)

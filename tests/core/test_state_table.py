@@ -28,7 +28,7 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.codepoints import ChunkType
-from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer
+from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer, chunks_of
 
 CLOSED: Final = AssociationState.CLOSED
 COOKIE_WAIT: Final = AssociationState.COOKIE_WAIT
@@ -134,10 +134,12 @@ TABLE: Final[dict[str, Row]] = {
     # §6: "MUST be processed in ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-RECEIVED".
     "SACK": row(NOTHING, shutdown_pending=Reaction((Shutdown,), SENT), shutdown_received=SHUTS_DOWN),
     # §8.3: "MUST respond ... after entering the COOKIE-ECHOED state ... up until reaching the SHUTDOWN-SENT state ...
-    # or the SHUTDOWN-ACK-SENT state"; in those two it is left open.
+    # or the SHUTDOWN-ACK-SENT state"; in those two it is left open. In COOKIE-ECHOED §5.1 C forbids any other packet
+    # until the COOKIE ACK is here: the answer may wait for it (test below).
     "HEARTBEAT": row(
         Reaction((HeartbeatAck,)),
         cookie_wait=NOTHING,
+        cookie_echoed=Reaction((HeartbeatAck,), may_stay_silent=True),
         shutdown_sent=Reaction((HeartbeatAck,), may_stay_silent=True),
         shutdown_ack_sent=Reaction((HeartbeatAck,), may_stay_silent=True),
     ),
@@ -278,6 +280,15 @@ def test_a_chunk_under_a_wrong_tag_has_no_effect(name: str, state: AssociationSt
     assert snapshot(peer) == before
     assert peer.events == []
     assert peer.user_reads() == []
+
+
+def test_a_heartbeat_in_cookie_echoed_is_answered_when_the_cookie_ack_is_here_at_the_latest() -> None:
+    """M04: "MUST respond ... after entering the COOKIE-ECHOED state", without any other packet before COOKIE ACK."""
+    peer = bring_to(COOKIE_ECHOED)
+    # A -> HEARTBEAT -> Z, A -> COOKIE ACK -> Z
+    packets = peer.send(Heartbeat(b"opaque")) + peer.send(CookieAck())
+    # Z -> HEARTBEAT ACK -> A
+    assert chunks_of(packets, HeartbeatAck) == [HeartbeatAck(b"opaque")]
 
 
 @pytest.mark.parametrize("state", HANDSHAKE)
