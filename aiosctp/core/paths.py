@@ -40,6 +40,7 @@ class Path:
         "source_turn",
         "udp_port",
         "udp_port_learnt",
+        "unreachable_at_s",
     )
 
     def __init__(
@@ -69,6 +70,8 @@ class Path:
         self.pending_heartbeats: dict[bytes, float] = {}
         """Nonce of each HEARTBEAT that awaits its answer, and when it was sent."""
         self.source_turn = 0
+        self.unreachable_at_s = float("-inf")
+        """When the network last said that this address can't be reached."""
 
     @property
     def state(self) -> PathState:

@@ -81,5 +81,16 @@ class Receiver:
     def has_gap(self) -> bool:
         return False
 
+    def configure(self, config: Config) -> None:
+        self._config = config
+
+    def inherit(self, predecessor: Receiver) -> None:
+        """The peer began anew: what it had sent whole before stays readable."""
+        self._ready = predecessor._ready
+
+    def abort_partial_delivery(self) -> list[tuple[int, int]]:
+        """Stream and SSN of each message of which a part was delivered and the rest will never come."""
+        return []
+
     def read(self) -> Message | None:
         return self._ready.popleft() if self._ready else None

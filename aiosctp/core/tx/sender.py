@@ -45,6 +45,8 @@ class Sender:
         self._next_tsn = initial_tsn
         self.cumulative_tsn_ack_point = tsn_add(initial_tsn, -1)
         self.peer_rwnd_bytes = 0
+        self.is_shutting_down = False
+        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
         self._queue: deque[OutgoingMessage] = deque()
         self._outstanding: deque[OutstandingChunk] = deque()
         self._next_ssn: dict[int, int] = {}
@@ -130,6 +132,9 @@ class Sender:
     def handshake_done(self, *, peer_rwnd_bytes: int) -> None:
         """ESTABLISHED: the peer's window is known, and T3 may run for what the COOKIE ECHO carried."""
         self.peer_rwnd_bytes = peer_rwnd_bytes
+
+    def configure(self, config: Config) -> None:
+        self._config = config
 
     def take_acknowledged_paths(self) -> set[Path]:
         """The paths on which something was newly acknowledged since the last call (§8.1, §8.2)."""
