@@ -155,7 +155,7 @@ class Peer:
         return self.touch()
 
     def user_aborts(self, reason: bytes = b"") -> list[Packet]:
-        self.association.abort(reason, self.now)
+        self.association.abort(reason)
         return self.touch()
 
     def user_reads(self) -> list[Message]:
@@ -166,7 +166,7 @@ class Peer:
 
     def heartbeat_now(self, address: str) -> list[Packet]:
         """§8.3 D: the user asks for an on-demand HEARTBEAT."""
-        self.association.heartbeats.send(self.path(address), self.now)
+        self.association.heartbeats.request(self.path(address), self.now)
         return self.touch()
 
     def touch(self) -> list[Packet]:

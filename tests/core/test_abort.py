@@ -69,7 +69,10 @@ CAUSES: tuple[Cause, ...] = (
     UnknownCause(0x00A0, b"of an extension"),
     UnknownCause(0xFFFF, b""),
 )
-NAMES = [f"{cause.code:#x}" for cause in CAUSES]
+
+
+def hex_code(cause: Cause) -> str:
+    return f"{cause.code:#x}"
 
 
 def established(config: Config | None = None) -> Peer:
@@ -162,7 +165,7 @@ def test_after_an_abort_the_association_is_unknown() -> None:
 # -- the peer aborts --
 
 
-@pytest.mark.parametrize("cause", CAUSES, ids=NAMES)
+@pytest.mark.parametrize("cause", CAUSES, ids=hex_code)
 def test_an_abort_of_the_peer_ends_the_association_and_its_cause_is_told(cause: Cause) -> None:
     """M05, Q12, E13, C02, C04: "MUST remove the association ... and SHOULD report the termination"; the reason of the
     user "SHOULD be made available"."""
@@ -246,7 +249,7 @@ def test_what_follows_an_abort_is_ignored() -> None:
 # -- ERROR received --
 
 
-@pytest.mark.parametrize("cause", CAUSES, ids=NAMES)
+@pytest.mark.parametrize("cause", [cause for cause in CAUSES if not isinstance(cause, StaleCookie)], ids=hex_code)
 def test_an_error_is_told_to_the_user_and_changes_nothing(cause: Cause) -> None:
     """M07, C10: "not considered fatal in and of itself"; the event has the first cause's code and the whole chunk."""
     peer = established()
@@ -270,10 +273,12 @@ def test_an_error_with_odd_causes_is_harmless(value: bytes) -> None:
 
 
 def test_a_stale_cookie_error_after_the_handshake_means_nothing() -> None:
-    """M07, Q03: it ends a handshake (§5.2.6), never an association."""
+    """M07, Q03: "if the association is not in the COOKIE-ECHOED state, the ERROR chunk SHOULD be silently discarded"."""
     peer = established()
+    peer.events.clear()
     assert peer.send(Error((StaleCookie(0),))) == []
     assert peer.state is ESTABLISHED
+    assert peer.events == []
 
 
 # -- ERROR and ABORT sent by an association that is up --
@@ -308,7 +313,7 @@ def test_data_without_user_data() -> None:
 @pytest.mark.parametrize("ahead", [1, 2, 1000])
 def test_a_sack_for_what_was_never_sent_aborts(ahead: int) -> None:
     """Q13, R17: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent"
-    (§12)."""
+    (§12.4)."""
     peer = established()
     peer.user_sends(b"one")
     packets = peer.acknowledge(peer.z_initial_tsn + ahead & 0xFFFF_FFFF)
@@ -349,7 +354,7 @@ def test_a_huge_unrecognized_chunk_is_reported_within_the_path_mtu() -> None:
 
 
 def test_many_unrecognized_chunks_get_one_packet_back() -> None:
-    """Q06, M07: "MUST NOT send more than one packet containing chunks other than DATA chunks" for one received (§12)."""
+    """Q06, M07: "MUST NOT send more than one packet containing chunks other than DATA chunks" for one (§12.4)."""
     peer = established()
     packets = peer.send(*(UnknownChunk(0xFE, n & 0xFF, b"?" * 100) for n in range(200)))
     assert len(packets) == 1
@@ -357,7 +362,7 @@ def test_many_unrecognized_chunks_get_one_packet_back() -> None:
 
 
 def test_many_heartbeats_get_one_packet_back() -> None:
-    """M04: the same rule for HEARTBEATs: one packet in, at most one packet of answers out (§12)."""
+    """M04: the same rule for HEARTBEATs: one packet in, at most one packet of answers out (§12.4)."""
     peer = established()
     packets = peer.send(*(Heartbeat(b"%4d" % n * 50) for n in range(100)))
     assert len(packets) == 1
