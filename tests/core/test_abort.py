@@ -273,7 +273,7 @@ def test_an_error_with_odd_causes_is_harmless(value: bytes) -> None:
 
 
 def test_a_stale_cookie_error_after_the_handshake_means_nothing() -> None:
-    """M07, Q03: "if the association is not in the COOKIE-ECHOED state, the ERROR chunk SHOULD be silently discarded"."""
+    """M07, Q03: "if the association is not in the COOKIE-ECHOED state, the ERROR ... SHOULD be silently discarded"."""
     peer = established()
     peer.events.clear()
     assert peer.send(Error((StaleCookie(0),))) == []

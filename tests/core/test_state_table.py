@@ -353,7 +353,8 @@ def test_what_is_bundled_with_a_reflecting_chunk_does_not_get_in_under_the_peers
     """R13, X18: the exception of §8.5.1 C is for SHUTDOWN COMPLETE; what follows it still has a wrong tag."""
     peer = bring_to(state)
     before = snapshot(peer)
-    # A -> SHUTDOWN COMPLETE T, DATA, SHUTDOWN under A's tag -> Z, Z -> nothing -> A
-    assert peer.send(ShutdownComplete(True), CHUNKS["DATA"](peer), shutdown(peer), tag=A_TAG) == []
+    # A -> SHUTDOWN COMPLETE T, DATA, SHUTDOWN under A's tag, from another UDP port -> Z, Z -> nothing -> A
+    bundle = (ShutdownComplete(True), CHUNKS["DATA"](peer), shutdown(peer))
+    assert peer.send(*bundle, tag=A_TAG, udp_port=40_000) == []
     assert snapshot(peer) == before
     assert peer.user_reads() == []
