@@ -29,8 +29,6 @@ from tests.core.scripted import (
     A_PORT,
     A_RWND,
     A_TAG,
-    UDP_PORT,
-    Packet,
     Peer,
     chunks_of,
     packets_with,
@@ -593,12 +591,3 @@ def test_the_guard_reports_what_was_not_delivered() -> None:
     peer.wait(6)
     assert peer.state is CLOSED
     assert [event.data for event in peer.events_of(SendFailed)] == [b"outstanding"]
-
-
-def test_everything_of_a_shutdown_goes_to_the_peers_udp_port() -> None:
-    """M06, S01: the whole sequence travels between the two UDP ports of the association."""
-    peer = established()
-    packets: list[Packet] = peer.user_shuts_down()
-    packets += peer.wait(2)
-    packets += peer.send(ShutdownAck())
-    assert {packet.datagram.udp_port for packet in packets} == {UDP_PORT}
