@@ -183,7 +183,7 @@ def test_a_shutdown_ack_is_answered_with_shutdown_complete(chunks: tuple[Chunk, 
 
 
 def test_a_late_shutdown_ack_is_answered_though_the_association_is_gone() -> None:
-    """R14, R13, M06: no TCB: "use the Verification Tag from the SHUTDOWN ACK chunk and MUST set the T bit" (§8.5.1 C)."""
+    """R14, R13, M06: no TCB: "use the Verification Tag from the SHUTDOWN ACK chunk and MUST set the T bit"."""
     bench = Bench()
     peer = Peer(bench)
     association = peer.associate()

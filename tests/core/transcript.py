@@ -33,7 +33,7 @@ from aiosctp.wire.chunks import (
 )
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
-from aiosctp.wire.parameters import Parameter, StateCookie
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter, Parameter, StateCookie
 
 OUR_HOST = "192.0.2.1"
 OUR_SECOND_HOST = "192.0.2.11"
@@ -47,6 +47,17 @@ PEER_TAG = 0x5AFE_0001
 # Serial numbers begin just before they wrap.
 PEER_TSN = 0xFFFF_FFFE
 PEER_COOKIE = b"the peer's cookie"
+
+# The peer after a crash.
+NEW_TAG = 0x0DD_BA11
+NEW_TSN = 0x7FFF_FFFF
+
+ESTABLISHED_OR_CLOSING = [
+    AssociationState.ESTABLISHED,
+    AssociationState.SHUTDOWN_PENDING,
+    AssociationState.SHUTDOWN_SENT,
+    AssociationState.SHUTDOWN_RECEIVED,
+]
 
 C = TypeVar("C", bound=Chunk)
 
@@ -196,9 +207,7 @@ class Peer:
     def init(self, *parameters: Parameter, a_rwnd: int = 100_000, outbound: int = 10, inbound: int = 20) -> Init:
         return Init(self.tag, a_rwnd, outbound, inbound, self.tsn, parameters)
 
-    def init_ack(
-        self, *parameters: Parameter, a_rwnd: int = 100_000, outbound: int = 10, inbound: int = 20
-    ) -> InitAck:
+    def init_ack(self, *parameters: Parameter, a_rwnd: int = 100_000, outbound: int = 10, inbound: int = 20) -> InitAck:
         """With a State Cookie, unless the parameters say it all."""
         return InitAck(self.tag, a_rwnd, outbound, inbound, self.tsn, parameters or (StateCookie(PEER_COOKIE),))
 
@@ -234,12 +243,11 @@ class Peer:
         udp_port: int | None = None,
     ) -> C:
         """The next packet is for this peer, under its tag, and this one chunk is all it holds."""
-        kinds: tuple[type[Chunk], ...] = (kind,)
-        return self.expect_packet(*kinds, tag=tag, host=host, udp_port=udp_port).chunk(kind)
+        return self.expect_packet(kind, tag=tag, host=host, udp_port=udp_port).chunk(kind)
 
     def expect_packet(
         self,
-        *kinds: type[Chunk],
+        *kinds: type[object],
         tag: int | None = None,
         host: str | None = None,
         udp_port: int | None = None,
@@ -364,5 +372,33 @@ def hosts_of(association: AssociationEngine) -> set[str]:
     return {path.address for path in association.paths}
 
 
+def state_of(association: AssociationEngine) -> AssociationState:
+    """Its state now: a type checker takes the attribute to be what it was asserted to be before."""
+    return association.state
+
+
 def timers_are_stopped(bench: Bench) -> bool:
     return bench.engine.next_deadline() is None
+
+
+def addresses_in(parameters: tuple[Parameter, ...]) -> set[str]:
+    return {p.host for p in parameters if isinstance(p, IPv4AddressParameter | IPv6AddressParameter)}
+
+
+def of_kind(parameters: tuple[Parameter, ...], kind: type[Parameter]) -> list[Parameter]:
+    return [p for p in parameters if isinstance(p, kind)]
+
+
+def next_init(bench: Bench) -> Init:
+    """The INIT with which the engine calls the peer."""
+    peer = Peer(bench)
+    bench.connect(peer.host)
+    # A -> INIT -> Z
+    return peer.expect(Init, tag=0)
+
+
+def reborn(peer: Peer, *, udp_port: int | None = None) -> Peer:
+    """The same peer after a crash: the same addresses and ports, another tag, another TSN."""
+    return Peer(
+        peer.bench, host=peer.host, port=peer.port, udp_port=udp_port or peer.udp_port, tag=NEW_TAG, tsn=NEW_TSN
+    )
