@@ -81,7 +81,7 @@ class Acceptance:
         added = [host for host in offer.addresses if host not in association.paths]
         match classify_init(association.state, adds_addresses=bool(added)):
             case InitAction.RESEND_SHUTDOWN_ACK:
-                association.resend_shutdown_ack(arrival.now)
+                association.resend_shutdown_ack()
                 return None
             case InitAction.REFUSE_NEW_ADDRESSES:
                 return self._abort(arrival, offer.tag, RestartWithNewAddresses(address_parameters(added)))
@@ -195,7 +195,7 @@ class Acceptance:
             peer_port=cookie.peer_port,
             local_addresses=endpoint.local_addresses,
             tcb=tcb_of(cookie),
-            paths=paths_of(cookie, arrival, endpoint.local_addresses, endpoint),
+            paths=paths_of(cookie, arrival, endpoint),
             config=endpoint.config,
             entropy=self._entropy,
         )
@@ -209,18 +209,17 @@ class Acceptance:
             case CookieAction.RESTART if association.state is AssociationState.SHUTDOWN_ACK_SENT:
                 # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
                 # chunk with a 'Cookie Received While Shutting Down' error cause".
-                association.resend_shutdown_ack(arrival.now)
-                association.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
+                association.resend_shutdown_ack()
+                association.output.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
                 return CookieAction.DISCARD
             case CookieAction.RESTART:
-                paths = paths_of(cookie, arrival, association.local_addresses, association)
-                association.restart(tcb_of(cookie), paths, arrival.now)
-                association.send_cookie_ack(association.paths.get(arrival.source) or path, arrival.now)
+                paths = paths_of(cookie, arrival, association)
+                association.establishment.restarted(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.COLLISION:
-                paths = paths_of(cookie, arrival, association.local_addresses, association)
-                association.resolve_collision(tcb_of(cookie), paths, path, arrival.now)
+                paths = paths_of(cookie, arrival, association)
+                association.establishment.collided(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.DUPLICATE:
-                association.duplicate_cookie(path, arrival.now)
+                association.establishment.duplicate_cookie(path, arrival.now)
             case CookieAction.LATE | CookieAction.DISCARD:
                 pass
         return action
@@ -239,34 +238,26 @@ def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
     )
 
 
-def paths_of(
-    cookie: Cookie, arrival: Arrival, local_addresses: Sequence[str], owner: Endpoint | AssociationEngine
-) -> Paths:
+def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngine) -> Paths:
     """§5.4, 2: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent".
 
-    All take the UDP port that the COOKIE ECHO came from until theirs is learnt (RFC 6951 §5.4).
+    All take the UDP port that the COOKIE ECHO came from until theirs is learnt (RFC 6951 §5.4). The source is one that
+    the peer knows for ours: where it sent the COOKIE ECHO, or of the list in our INIT ACK what suits the address best.
     """
-    paths = Paths(
-        Path(
-            cookie.init_source,
-            _source_for(cookie.init_source, arrival, local_addresses),
-            arrival.udp_port,
-            owner.config,
-            is_confirmed=True,
-        )
-    )
+    heard_at = () if arrival.destination is None else (arrival.destination,)
+    sources = cookie.offered_addresses or heard_at or owner.local_addresses
+
+    def path_to(address: str, *, is_confirmed: bool) -> Path:
+        source = arrival.destination if address == arrival.source else choose_source(sources, address)
+        return Path(address, source, arrival.udp_port, owner.config, is_confirmed=is_confirmed)
+
+    paths = Paths(path_to(cookie.init_source, is_confirmed=True))
     for address in cookie.peer_addresses:
-        source = _source_for(address, arrival, local_addresses)
-        if address not in paths and source is not None:
-            paths.add(Path(address, source, arrival.udp_port, owner.config, is_confirmed=False))
+        path = path_to(address, is_confirmed=False)
+        # §5.1.2: addresses of a family that we do not have MAY be ignored.
+        if address not in paths and path.local_address is not None:
+            paths.add(path)
     return paths
-
-
-def _source_for(address: str, arrival: Arrival, local_addresses: Sequence[str]) -> str | None:
-    """Answer from where the peer sent to; to its other addresses from what suits them best."""
-    if address == arrival.source and arrival.destination is not None:
-        return arrival.destination
-    return choose_source(local_addresses, address)
 
 
 def _reports(unrecognized: Sequence[bytes]) -> list[UnrecognizedParameter]:

@@ -24,6 +24,11 @@ class CookieAction(Enum):
     """"For any case not shown in Table 12, the cookie SHOULD be silently discarded"."""
 
 
+def names_tags_of(cookie: Cookie, tcb: TransmissionControlBlock) -> bool:
+    """Whether "both Verification Tags in the State Cookie match" (§5.2.4, 3)."""
+    return cookie.local_tag == tcb.local_tag and cookie.peer_tag == tcb.peer_tag
+
+
 def classify_cookie(cookie: Cookie, tcb: TransmissionControlBlock) -> CookieAction:
     """§5.2.4, 5: look the four tags up in Table 12."""
     local_matches = cookie.local_tag == tcb.local_tag

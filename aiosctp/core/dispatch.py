@@ -44,6 +44,7 @@ def base_table(
     heartbeat_ack: Handler,
     error: Handler,
     lifecycle: Handler,
+    early_shutdown_ack: Handler,
 ) -> DispatchTable:
     """The table of RFC 9260."""
     table = DispatchTable()
@@ -54,12 +55,13 @@ def base_table(
     # §8.3: answered from COOKIE-ECHOED "up until reaching the SHUTDOWN-SENT state ... or the SHUTDOWN-ACK-SENT state".
     answers = (_S.COOKIE_ECHOED, _S.ESTABLISHED, _S.SHUTDOWN_PENDING, _S.SHUTDOWN_RECEIVED)
     table.register(ChunkType.HEARTBEAT, answers, heartbeat)
-    table.register(ChunkType.HEARTBEAT_ACK, _OPEN, heartbeat_ack)
+    table.register(ChunkType.HEARTBEAT_ACK, (_S.COOKIE_ECHOED, *_OPEN), heartbeat_ack)
     table.register(ChunkType.ERROR, (_S.COOKIE_ECHOED, *_OPEN), error)
     table.register(ChunkType.INIT_ACK, (_S.COOKIE_WAIT,), lifecycle)
     table.register(ChunkType.COOKIE_ACK, (_S.COOKIE_ECHOED,), lifecycle)
     table.register(ChunkType.SHUTDOWN, _OPEN, lifecycle)
     # §9.2, Figure 3: a SHUTDOWN ACK means something only to who sent SHUTDOWN, or SHUTDOWN ACK as well.
     table.register(ChunkType.SHUTDOWN_ACK, (_S.SHUTDOWN_SENT, _S.SHUTDOWN_ACK_SENT), lifecycle)
+    table.register(ChunkType.SHUTDOWN_ACK, (_S.COOKIE_WAIT, _S.COOKIE_ECHOED), early_shutdown_ack)
     table.register(ChunkType.SHUTDOWN_COMPLETE, (_S.SHUTDOWN_ACK_SENT,), lifecycle)
     return table

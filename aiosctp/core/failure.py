@@ -23,13 +23,18 @@ class FailureDetection:
         self.error_count = 0
         """§8.1: consecutive retransmissions to the peer, on any path."""
 
-    def path_failed_once(self, path: Path, now: float) -> None:
-        """T3 or T2 expired on this path, or a HEARTBEAT on it went unanswered."""
+    def path_failed_once(self, path: Path, *, counts_for_association: bool = True) -> None:
+        """T3 or T2 expired on this path, or a HEARTBEAT on it went unanswered; or the network says it is unreachable,
+        which anyone can say, and so never counts against the association."""
         association = self._association
         was_active = path.is_active
         # §8.1: HEARTBEATs unanswered on a path not used for data "SHOULD NOT increment the association error counter";
         # §5.4: nor do those that probe an UNCONFIRMED address.
-        counts = path.is_confirmed and (path.flight_bytes > 0 or path is association.paths.for_data())
+        counts = (
+            counts_for_association
+            and path.is_confirmed
+            and (path.flight_bytes > 0 or path is association.paths.for_data())
+        )
         # §8.3: on an inactive path the endpoint "SHOULD stop increasing the counter".
         if not path.is_inactive:
             path.error_count += 1
@@ -40,7 +45,7 @@ class FailureDetection:
         if counts:
             self.error_count += 1
             if self.error_count > association.config.association_max_retrans:
-                association.lose(AssociationLost("Association.Max.Retrans was exceeded"), now)
+                association.termination.lose(AssociationLost("Association.Max.Retrans was exceeded"))
 
     def path_answered(self, path: Path) -> None:
         """A HEARTBEAT on this path was answered with the right nonce: it is confirmed, active and without errors."""

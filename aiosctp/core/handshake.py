@@ -52,8 +52,7 @@ class Handshake:
                 case ChunkArrived(InitAck() as chunk, path, now):
                     self._init_ack_received(chunk, path, now)
                 case ChunkArrived(CookieAck(), path, now):
-                    self._association.timers.stop(Timer.T1_COOKIE)
-                    self._association.establish(path, now)
+                    self._association.establishment.cookie_ack_received(path, now)
                     return True
                 case ChunkArrived(Error() as chunk, path, now):
                     self._error_received(chunk, path, now)
@@ -82,7 +81,7 @@ class Handshake:
         )
         association.offered_addresses = tuple(addresses)
         # §8.5.1 A: "The sender MUST set the Verification Tag of the packet to 0"; §6.10: alone in it.
-        association.send_alone(path, init.encode(), verification_tag=0)
+        association.output.send_alone(path, init.encode(), verification_tag=0)
         association.enter(AssociationState.COOKIE_WAIT)
         self._init_sent_at_s = now if self._retransmissions == 0 else None
         association.timers.stop(Timer.T1_COOKIE)
@@ -95,16 +94,16 @@ class Handshake:
         if chunk.initiate_tag == 0:
             # §3.3.3: "If an endpoint in the COOKIE-WAIT state receives an INIT ACK chunk with the Initiate Tag set to
             # 0, it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set".
-            association.refuse_init_ack(path, tag=association.tcb.local_tag, causes=(), tag_reflected=True, now=now)
+            association.termination.refuse_init_ack(path, tag=association.tcb.local_tag, causes=(), tag_reflected=True)
             return
         offer = read_offer(chunk, path.address)
         if not isinstance(offer, Offer):
-            association.refuse_init_ack(path, tag=chunk.initiate_tag, causes=(offer,), tag_reflected=False, now=now)
+            association.termination.refuse_init_ack(path, tag=chunk.initiate_tag, causes=(offer,), tag_reflected=False)
             return
         association.timers.stop(Timer.T1_INIT)
         if self._init_sent_at_s is not None:
             path.rto.measured(now - self._init_sent_at_s)
-        echo_path = association.peer_offer_received(offer, path)
+        echo_path = association.establishment.init_ack_taken(offer, path)
         self._retransmissions = 0
         assert offer.cookie is not None
         self._cookie_echo = CookieEcho(offer.cookie).encode()
@@ -114,14 +113,20 @@ class Handshake:
 
     def _send_cookie_echo(self, path: Path, now: float) -> None:
         association = self._association
-        packet = OutgoingPacket(path, takes_data_early=True)
+        packet = OutgoingPacket(path, takes_data_early=path.is_confirmed)
         packet.add(self._cookie_echo)
-        # §5.4: to an UNCONFIRMED address it "MUST be bundled with a HEARTBEAT chunk including a nonce".
-        if not path.is_confirmed:
-            packet.add(association.heartbeats.make_chunk(path, now))
-        self._report_unrecognized(packet)
-        association.control.push_packet(packet)
-        association.counters.octrlchunks += 1
+        if path.is_confirmed:
+            self._report_unrecognized(packet)
+        else:
+            # §5.4: to an UNCONFIRMED address it "MUST be bundled with a HEARTBEAT chunk including a nonce", and nothing
+            # else may go there.
+            heartbeat = association.heartbeats.make_chunk(path, now)
+            if len(heartbeat) > packet.room:
+                # "... larger than the PMTU, then ... MUST NOT send a COOKIE ECHO chunk to an UNCONFIRMED address".
+                self._send_cookie_echo(association.paths.for_data(), now)
+                return
+            packet.add(heartbeat)
+        association.output.send_packet(packet)
         self._cookie_sent_at_s = now
         self._path = path
         association.timers.start(Timer.T1_COOKIE, now + path.rto.rto_s)
@@ -146,13 +151,13 @@ class Handshake:
             return
         self._stale_cookies += 1
         if self._stale_cookies > MAX_STALE_COOKIES:
-            self._association.fail_to_connect(ConnectTimeout("the peer found every cookie stale"), now)
+            self._association.termination.fail_to_connect(ConnectTimeout("the peer found every cookie stale"))
             return
         # §5.2.6, 3: the RTT measured by this exchange, and no more than a second beyond it.
         rtt_ms = round((now - self._cookie_sent_at_s) * 1000)
         self._increment_ms = rtt_ms + PRESERVATIVE_MARGIN_MS
         self._retransmissions = 0
-        self._association.sender_restarts()
+        self._association.sender.handshake_timed_out()
         self._send_init(path, now)
 
     def _t1_expired(self, now: float) -> None:
@@ -161,7 +166,7 @@ class Handshake:
         association = self._association
         self._retransmissions += 1
         if self._retransmissions > association.config.max_init_retransmits:
-            association.fail_to_connect(ConnectTimeout("the peer did not answer"), now)
+            association.termination.fail_to_connect(ConnectTimeout("the peer did not answer"))
             return
         self._path.rto.back_off()
         path = association.paths.after(self._path)

@@ -45,6 +45,17 @@ class Heartbeats:
     def stop(self) -> None:
         for path in self._association.paths:
             self._association.timers.stop((Timer.HEARTBEAT, path))
+            self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
+
+    def request(self, path: Path, now: float) -> None:
+        """§11.1.10: a HEARTBEAT on demand."""
+        if self._association.state in _BEATS:
+            self._send(path, now)
+
+    def reschedule(self, path: Path, now: float) -> None:
+        """The interval changed, or HEARTBEATs were switched on or off (§8.3 A-C)."""
+        if self._association.state in _BEATS:
+            self.schedule(path, now)
 
     def schedule(self, path: Path, now: float) -> None:
         """§8.3: "once per RTO of that destination address plus the protocol parameter 'HB.interval', with jittering of
@@ -63,31 +74,34 @@ class Heartbeats:
         if len(path.pending_heartbeats) >= MAX_PENDING:
             del path.pending_heartbeats[next(iter(path.pending_heartbeats))]
         path.pending_heartbeats[nonce] = now
-        self._association.counters.octrlchunks += 1
         return Heartbeat(_INFO.pack(nonce, now) + path.address.encode()).encode()
 
-    def send(self, path: Path, now: float) -> None:
-        self._association.control.push(path, self.make_chunk(path, now))
+    def _send(self, path: Path, now: float) -> None:
+        self._association.output.send_probe(path, self.make_chunk(path, now))
         self._association.timers.start((Timer.HEARTBEAT_ACK, path), now + path.rto.rto_s)
 
     def due(self, path: Path, now: float) -> None:
         """The HEARTBEAT timer of a path: beat if it is idle, and set the timer again."""
         if self._association.state not in _BEATS:
             return
-        if not path.is_confirmed or path.is_idle(now):
-            self.send(path, now)
+        is_waiting = self._association.timers.is_running((Timer.HEARTBEAT_ACK, path))
+        if not is_waiting and (not path.is_confirmed or path.is_idle(now)):
+            self._send(path, now)
         self.schedule(path, now)
 
     def unanswered(self, path: Path, now: float) -> None:
         """§8.3: "not acknowledged within one RTO"."""
+        association = self._association
         path.rto.back_off()
         if not path.is_active:
-            path.rotate_source(self._association.local_addresses)
-        self._association.path_failed_once(path, now)
+            path.rotate_source(association.source_addresses(path.local_address))
+        association.failure.path_failed_once(path)
+        if not path.is_confirmed and association.state in _BEATS:
+            self.schedule(path, now)
 
     def answer(self, chunk: Heartbeat, path: Path) -> None:
         """§8.3: "copied unchanged from the received HEARTBEAT chunk"; §6.4: to where it came from."""
-        self._association.send_control(path, HeartbeatAck(chunk.info).encode())
+        self._association.output.send_probe(path, HeartbeatAck(chunk.info).encode())
 
     def ack_received(self, chunk: HeartbeatAck, now: float) -> None:
         """§5.4, §8.3. The nonce is looked at before anything else, and none other than a pending one does anything."""
@@ -101,5 +115,5 @@ class Heartbeats:
         path.pending_heartbeats.clear()
         path.rto.measured(now - sent_at_s)
         self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
-        self._association.path_answered(path, now)
+        self._association.failure.path_answered(path)
         self.schedule(path, now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
 from aiosctp.core.addresses import (
+    IPv6,
     address_parameters,
     canonical_host,
     in_scope_of,
@@ -89,10 +90,7 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
 def _take_parameter(offer: Offer, parameter: Parameter) -> None:
     match parameter:
         case IPv4AddressParameter(host) | IPv6AddressParameter(host):
-            host = canonical_host(host)
-            # An address that is no destination is not one of the peer's; nor can a link-local one be without a scope.
-            usable = is_unicast(host) and not (is_ipv6(host) and parse_host(host).is_link_local)
-            if usable and host not in offer.addresses and len(offer.addresses) < MAX_PEER_ADDRESSES:
+            if _is_usable(host) and host not in offer.addresses and len(offer.addresses) < MAX_PEER_ADDRESSES:
                 offer.addresses.append(host)
         case StateCookie(cookie):
             offer.cookie = cookie
@@ -104,6 +102,15 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
             # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
             # considered as supported" once used. Extensions not spoken here are not looked at.
             pass
+
+
+def _is_usable(host: str) -> bool:
+    """An address that is no destination is not one of the peer's: a group, an IPv4-mapped one (§3.3.2.1.2: MUST NOT be
+    used), or a link-local one, which does not say on which link."""
+    address = parse_host(host)
+    if isinstance(address, IPv6) and (address.ipv4_mapped is not None or address.is_link_local):
+        return False
+    return is_unicast(host)
 
 
 def offered_addresses(local_addresses: Sequence[str], destination: str, config: Config) -> list[str]:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path
 
 
+def begins_shutdown(event: Input) -> bool:
+    """Either side may begin it: our user, or the peer's SHUTDOWN."""
+    return isinstance(event, ShutdownRequested) or (
+        isinstance(event, ChunkArrived) and isinstance(event.chunk, Shutdown)
+    )
+
+
 class ShuttingDown:
     """What exists only while the association ends: how often T2 expired, and on which path."""
 
@@ -33,22 +40,17 @@ class ShuttingDown:
         self._retransmissions = 0
         self._path: Path | None = None
 
-    async def begins_with(self, event: Input) -> bool:
-        """Whether this input begins the shutdown; if so, returns once it is over."""
-        match event:
-            case ShutdownRequested(now):
-                self._association.enter(AssociationState.SHUTDOWN_PENDING)
-                self._proceed(now)
-            case ChunkArrived(Shutdown() as chunk, path, now):
-                self._shutdown_received(chunk, path, now)
-            case _:
-                return False
+    async def run(self, event: Input) -> None:
+        """From the input that began it to CLOSED."""
+        self._handle(event)
         while self._association.state is not AssociationState.CLOSED:
             self._handle(await self._inbox)
-        return True
 
     def _handle(self, event: Input) -> None:
         match event:
+            case ShutdownRequested(now) if self._association.state is AssociationState.ESTABLISHED:
+                self._association.enter(AssociationState.SHUTDOWN_PENDING)
+                self._proceed(now)
             case DataDrained(now):
                 self._proceed(now)
             case DataArrived(path, now):
@@ -58,11 +60,11 @@ class ShuttingDown:
             case ChunkArrived(ShutdownAck(), path, now):
                 self._shutdown_ack_received(path, now)
             case ChunkArrived(ShutdownComplete(), _, now):
-                self._association.end_gracefully(now)
+                self._association.termination.end_gracefully()
             case TimerExpired(Timer.T2_SHUTDOWN, now):
                 self._t2_expired(now)
             case _:
-                pass  # a second shutdown() changes nothing
+                pass  # §9.2: once the shutdown has begun, the user's request "MUST" be ignored
 
     def _proceed(self, now: float) -> None:
         """Once nothing is outstanding, the next chunk of the three-way exchange is due."""
@@ -84,7 +86,7 @@ class ShuttingDown:
             self._send_shutdown_ack(path, now)
             return
         # §9.2: "verify, by checking the Cumulative TSN Ack field", which acknowledges as a SACK does.
-        if not association.cumulative_ack_received(chunk.cumulative_tsn_ack, now):
+        if not association.shutdown_acknowledges(chunk, now):
             return
         if state is AssociationState.SHUTDOWN_SENT:
             # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk".
@@ -101,12 +103,12 @@ class ShuttingDown:
         """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
         association = self._association
         # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
-        association.send_alone(path, ShutdownComplete().encode())
-        association.end_gracefully(now)
+        association.output.send_alone(path, ShutdownComplete().encode())
+        association.termination.end_gracefully()
 
     def _send_shutdown(self, path: Path, now: float) -> None:
         association = self._association
-        association.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
+        association.output.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
         self._arm_t2(path, now)
 
     def _data_arrived(self, path: Path, now: float) -> None:
@@ -117,7 +119,7 @@ class ShuttingDown:
             self._send_shutdown(path, now)
 
     def _send_shutdown_ack(self, path: Path, now: float) -> None:
-        self._association.send_control(path, ShutdownAck().encode())
+        self._association.output.send_control(path, ShutdownAck().encode())
         self._arm_t2(path, now)
 
     def _arm_t2(self, path: Path, now: float) -> None:
@@ -129,11 +131,11 @@ class ShuttingDown:
         self._retransmissions += 1
         # §9.2: "SHOULD limit the number of retransmissions ... to 'Association.Max.Retrans'".
         if self._retransmissions > association.config.association_max_retrans:
-            association.lose(AssociationLost("the peer did not answer the shutdown"), now)
+            association.termination.lose(AssociationLost("the peer did not answer the shutdown"))
             return
         assert self._path is not None
         self._path.rto.back_off()
-        association.path_failed_once(self._path, now)
+        association.failure.path_failed_once(self._path)
         path = association.paths.for_retransmission(self._path)
         if association.state is AssociationState.SHUTDOWN_SENT:
             self._send_shutdown(path, now)

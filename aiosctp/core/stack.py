@@ -17,13 +17,14 @@ from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.collision import CookieAction
+from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.paths import Path, Paths
-from aiosctp.core.states import AssociationState
+from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import OutOfResource
@@ -58,7 +59,8 @@ class Arrival:
 class StackEngine:
     """All associations and endpoints behind one UDP port.
 
-    Inputs: `receive`, `handle_timeout`. Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
+    Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
+    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
     Outputs: `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
     """
 
@@ -72,6 +74,7 @@ class StackEngine:
         self._by_peer: dict[LookupKey, AssociationEngine] = {}
         self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
         self._quarantine: dict[int, float] = {}
+        """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
@@ -108,6 +111,25 @@ class StackEngine:
             association.handle_timeout(now)
             self.touch(association)
 
+    def icmp_received(self, message: IcmpMessage, now: float) -> None:
+        """Take an ICMP message about a datagram of ours (§10)."""
+        self.counters.icmp_received += 1
+        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        if association is None:
+            self.counters.icmp_ignored += 1
+        else:
+            self.touch(association)
+
+    def send_failed(self, datagram: Datagram, *, too_big: bool, now: float) -> None:
+        """The operating system refused a datagram: no route, or larger than its interface takes. It is lost, as on the
+        wire, and says of its path what an ICMP message would."""
+        self.counters.send_errors += 1
+        kind = IcmpKind.PACKET_TOO_BIG if too_big else IcmpKind.DESTINATION_UNREACHABLE
+        message = IcmpMessage(kind, datagram.data, datagram.destination)
+        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        if association is not None:
+            self.touch(association)
+
     def _packet_arrived(self, data: bytes, arrival: Arrival) -> None:
         header = arrival.header
         association = self._by_tag.get(header.verification_tag)
@@ -130,16 +152,13 @@ class StackEngine:
     def _tag_exceptions(self, association: AssociationEngine, data: bytes, arrival: Arrival) -> None:
         """§8.5.1: the packets of a known association that may carry another tag than ours."""
         chunks = list(decode_chunks(data))
-        first = chunks[0]
         header = arrival.header
-        if isinstance(first, Abort | ShutdownComplete) and first.tag_reflected:
+        if any(isinstance(chunk, Abort | ShutdownComplete) and chunk.tag_reflected for chunk in chunks):
+            # B, C: the association compares the tag with the peer's.
             if header.verification_tag == association.tcb.peer_tag and association.tcb.peer_tag:
                 self._deliver(association, chunks, arrival)
                 return
-        elif isinstance(first, ShutdownAck) and association.state in (
-            AssociationState.COOKIE_WAIT,
-            AssociationState.COOKIE_ECHOED,
-        ):
+        elif association.state in HANDSHAKE and any(isinstance(chunk, ShutdownAck) for chunk in chunks):
             # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
             self._answer(arrival.answer(header.verification_tag, ShutdownComplete(True).encode()))
             return
@@ -209,15 +228,10 @@ class StackEngine:
             self.counters.cookies_invalid += 1
             return
         association = self._association_of_cookie(cookie.peer_addresses, arrival)
-        if association is not None:
-            tags_match = (cookie.local_tag, cookie.peer_tag) == (
-                association.tcb.local_tag,
-                association.tcb.peer_tag,
-            )
         stale = self._acceptance.stale_answer(cookie, arrival)
         # §5.2.4, 3: "If both Verification Tags ... match ..., consider the State Cookie valid ... even if the lifespan
         # is exceeded".
-        if stale is not None and (association is None or not tags_match):
+        if stale is not None and (association is None or not names_tags_of(cookie, association.tcb)):
             self.counters.cookies_stale += 1
             self._answers.append(stale)
             return
@@ -257,9 +271,9 @@ class StackEngine:
         endpoint.associations.add(association)
         endpoint.accepted.append(association)
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
-        association.accept(path, arrival.now)
+        association.establishment.cookie_taken(path, arrival.now)
         self.counters.associations_established += 1
-        self._index(association)
+        self._index(association, arrival.now)
         return association
 
     # -- commands --
@@ -314,7 +328,7 @@ class StackEngine:
         )
         endpoint.associations.add(association)
         association.connect(now)
-        self._index(association)
+        self._index(association, now)
         self.touch(association)
         return association
 
@@ -355,7 +369,7 @@ class StackEngine:
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
-        self._index(association)
+        self._index(association, now)
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
         # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
@@ -365,7 +379,7 @@ class StackEngine:
 
     # -- indexes --
 
-    def _index(self, association: AssociationEngine) -> None:
+    def _index(self, association: AssociationEngine, now: float) -> None:
         """Keep the association findable by its tag and by its peer's addresses."""
         keys = frozenset((association.local_port, association.peer_port, path.address) for path in association.paths)
         tag = association.tcb.local_tag
@@ -374,6 +388,8 @@ class StackEngine:
             return
         if known is not None:
             self._unindex(association)
+            if known[0] != tag:
+                self._put_in_quarantine(known[0], association, now)
         self._keys[association] = (tag, keys)
         self._by_tag[tag] = association
         for key in keys:
@@ -393,19 +409,22 @@ class StackEngine:
     def _forget(self, association: AssociationEngine, now: float) -> None:
         tag = self._unindex(association)
         if tag is not None:
-            # §5.3.1: old packets must not be taken for those of a later association.
-            self._quarantine[tag] = now + association.config.vtag_quarantine_s
+            self._put_in_quarantine(tag, association, now)
         self._scheduled.pop(association, None)
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)
 
+    def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
+        """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""
+        for old, until in list(self._quarantine.items()):
+            if until > now:
+                break
+            del self._quarantine[old]
+        self._quarantine[tag] = now + association.config.vtag_quarantine_s
+
     def _is_free(self, tag: int, now: float) -> bool:
-        until = self._quarantine.get(tag)
-        if until is not None and until <= now:
-            del self._quarantine[tag]
-            until = None
-        return tag != 0 and tag not in self._by_tag and until is None
+        return tag != 0 and tag not in self._by_tag and self._quarantine.get(tag, now) <= now
 
     def _new_tag(self, now: float) -> int:
         """§5.3.1: random, 1 to 2^32 - 1, of no association living or quarantined."""

@@ -1,0 +1,117 @@
+"""An association's packets on their way out: what goes first, what is bundled, what waits (§6.1, §6.10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiosctp.core.datagram import Datagram
+from aiosctp.core.packing import ControlQueue, OutgoingPacket
+from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.wire.packet import encode_packet
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+MIN_SACK_BYTES = 16
+
+
+class Output:
+    """The control chunks that wait, and the order in which packets are made of everything."""
+
+    __slots__ = ("_association", "control")
+
+    def __init__(self, association: AssociationEngine) -> None:
+        self._association = association
+        self.control = ControlQueue()
+
+    def send_control(self, path: Path, chunk: bytes) -> None:
+        """Send a control chunk, bundled with what else goes that way. §5.4: "MUST NOT send any chunks to an UNCONFIRMED
+        address": it goes to a path that is confirmed instead."""
+        self._association.counters.octrlchunks += 1
+        self.control.push(path if path.is_confirmed else self._association.paths.for_data(), chunk)
+
+    def send_probe(self, path: Path, chunk: bytes) -> None:
+        """Send a HEARTBEAT or HEARTBEAT ACK, which alone MAY go to an UNCONFIRMED address (§5.4)."""
+        self._association.counters.octrlchunks += 1
+        self.control.push(path, chunk)
+
+    def send_alone(self, path: Path, chunk: bytes, *, verification_tag: int | None = None) -> None:
+        """Send a chunk that MUST NOT be bundled (§6.10, §9.1)."""
+        packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
+        packet.add(chunk)
+        self.send_packet(packet)
+
+    def send_packet(self, packet: OutgoingPacket) -> None:
+        """Send a packet whose first chunk has to be the first (§5.1 C, D)."""
+        self._association.counters.octrlchunks += len(packet.chunks)
+        self.control.push_packet(packet)
+
+    def send_sack_alone(self) -> None:
+        """The SACK of this moment, not to be coalesced with a later one."""
+        packet = OutgoingPacket(self._sack_path())
+        packet.add(self._association.receiver.build_sack(packet.room))
+        self.control.push_packet(packet)
+
+    def transmit(self, now: float) -> list[Datagram]:
+        """Everything that may be sent now."""
+        association = self._association
+        datagrams: list[Datagram] = []
+        for packet in self.control.take_packets():
+            if packet.takes_data_early:
+                association.sender.fill(packet, now)
+            datagrams.append(self._seal(packet))
+        if association.state in HANDSHAKE:
+            # §5.1 C: until the COOKIE ACK "the sender MUST NOT send any other packets": answers wait.
+            return datagrams
+        open_packets: dict[Path, OutgoingPacket] = {}
+        for packet in self.control.take_bundled():
+            if packet.is_complete:
+                datagrams.append(self._seal(packet))
+            else:
+                open_packets[packet.path] = packet
+        if association.state in MAY_TRANSMIT_DATA:
+            self._transmit_data(open_packets, datagrams, now)
+        if association.state is not AssociationState.CLOSED and association.receiver.sack_is_due:
+            self._add_sack(open_packets, datagrams)
+        datagrams.extend(self._seal(packet) for packet in open_packets.values())
+        return datagrams
+
+    def _transmit_data(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram], now: float) -> None:
+        """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA."""
+        association = self._association
+        receiver = association.receiver
+        while (path := association.sender.path_to_send_on(now)) is not None and path.is_confirmed:
+            packet = open_packets.pop(path, None) or OutgoingPacket(path)
+            if receiver.has_unacknowledged and path is self._sack_path() and packet.room >= MIN_SACK_BYTES:
+                packet.add(receiver.build_sack(packet.room))
+            had_data = association.sender.fill(packet, now)
+            if packet.chunks:
+                datagrams.append(self._seal(packet))
+            if not had_data and not packet.chunks:
+                break
+
+    def _add_sack(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram]) -> None:
+        path = self._sack_path()
+        packet = open_packets.get(path)
+        if packet is not None and packet.room < MIN_SACK_BYTES:
+            datagrams.append(self._seal(open_packets.pop(path)))
+            packet = None
+        if packet is None:
+            packet = open_packets[path] = OutgoingPacket(path)
+        packet.add(self._association.receiver.build_sack(packet.room))
+
+    def _sack_path(self) -> Path:
+        """§6.7: "to the same destination address from which the last DATA chunk was received", if it may be."""
+        path = self._association.receiver.sack_path
+        return path if path is not None and path.is_confirmed else self._association.paths.for_data()
+
+    def _seal(self, packet: OutgoingPacket) -> Datagram:
+        association = self._association
+        path = packet.path
+        tag = association.tcb.peer_tag if packet.verification_tag is None else packet.verification_tag
+        data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
+        # What can't be cut smaller (a cookie of the peer's making; §6.9, a chunk made before the path MTU fell) goes
+        # out to be fragmented by IP.
+        fits = packet.size <= path.packet_bytes
+        return Datagram(data, path.local_address, path.address, path.udp_port, fits)

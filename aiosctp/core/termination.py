@@ -1,0 +1,111 @@
+"""How an association ends: ABORT of either side (§9.1), loss (§8.1), refusal (§5.1), or gracefully (§9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.states import HANDSHAKE, AssociationState
+from aiosctp.events import AssociationChange, AssociationChangeKind, PartialDelivery, SendFailed
+from aiosctp.exceptions import AssociationAborted, AssociationRefused, AssociationShutdown, SCTPError
+from aiosctp.exceptions import Cause as ReportedCause
+from aiosctp.wire.causes import Cause
+from aiosctp.wire.chunks import Abort
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+
+class Termination:
+    """The exits. Each leaves the association CLOSED, with its `ending` set and everything undelivered reported."""
+
+    __slots__ = ("_association",)
+
+    def __init__(self, association: AssociationEngine) -> None:
+        self._association = association
+
+    def abort(self, causes: tuple[Cause, ...]) -> None:
+        """§9.1: send ABORT and end. Before the peer's tag is known there is nobody to send it to."""
+        association = self._association
+        if association.state is AssociationState.CLOSED:
+            return
+        association.output.control.clear()
+        if association.tcb.peer_tag:
+            # No DATA is bundled with it, and it goes under the peer's tag.
+            association.output.send_alone(association.paths.for_data(), Abort(causes).encode())
+        error = AssociationAborted("the association was aborted here", _reported(causes), local=True)
+        self._end(error, AssociationChange(self._lost(), _code(causes)))
+
+    def abort_received(self, chunk: Abort) -> None:
+        """§9.1: "MUST remove the association from its record". Nothing is ever answered to an ABORT."""
+        association = self._association
+        association.output.control.clear()
+        error: SCTPError
+        if association.state in HANDSHAKE:
+            error = AssociationRefused("the peer refused the association")
+        else:
+            error = AssociationAborted("the peer aborted the association", _reported(chunk.causes))
+        self._end(error, AssociationChange(self._lost(), _code(chunk.causes), info=chunk.encode()))
+
+    def refuse_init_ack(self, path: Path, *, tag: int, causes: tuple[Cause, ...], tag_reflected: bool) -> None:
+        """§3.3.3, §5.1: an INIT ACK that can't be taken ends the attempt, with an ABORT under the tag it named."""
+        association = self._association
+        association.output.control.clear()
+        association.output.send_alone(path, Abort(causes, tag_reflected).encode(), verification_tag=tag)
+        self.fail_to_connect(AssociationRefused("the peer's INIT ACK can't be accepted"))
+
+    def fail_to_connect(self, error: SCTPError) -> None:
+        self._end(error, AssociationChange(AssociationChangeKind.CANT_STR_ASSOC))
+
+    def lose(self, error: SCTPError) -> None:
+        """§8.1: the peer is unreachable; nothing more is sent to it."""
+        self._association.output.control.clear()
+        self._end(error, AssociationChange(AssociationChangeKind.COMM_LOST))
+
+    def end_gracefully(self) -> None:
+        error = AssociationShutdown("the association has been shut down")
+        self._end(error, AssociationChange(AssociationChangeKind.SHUTDOWN_COMP))
+
+    def _lost(self) -> AssociationChangeKind:
+        if self._association.state in HANDSHAKE:
+            return AssociationChangeKind.CANT_STR_ASSOC
+        return AssociationChangeKind.COMM_LOST
+
+    def _end(self, error: SCTPError, change: AssociationChange) -> None:
+        """CLOSED: one AssociationChange, then one SendFailed for each message that was not delivered."""
+        association = self._association
+        if association.state is AssociationState.CLOSED:
+            return
+        association.enter(AssociationState.CLOSED)
+        association.ending = error
+        association.timers.stop_all()
+        association.lifecycle.stop()
+        for stream, ssn in association.receiver.abort_partial_delivery():
+            association.emit(PartialDelivery(stream, ssn))
+        association.emit(change)
+        self.report_failed(association.sender.take_unsent(), change.error)
+
+    def report_failed(self, messages: Iterable[OutgoingMessage], error: int) -> None:
+        """RFC 6458 §6.1.11: one SendFailed a message, with whether any of it was ever on the wire."""
+        for message in messages:
+            self._association.emit(
+                SendFailed(
+                    message.data,
+                    message.stream,
+                    message.ppid,
+                    message.context,
+                    message.unordered,
+                    message.was_sent,
+                    error,
+                )
+            )
+
+
+def _reported(causes: Iterable[Cause]) -> tuple[ReportedCause, ...]:
+    return tuple(ReportedCause(cause.code, cause.data) for cause in causes)
+
+
+def _code(causes: tuple[Cause, ...]) -> int:
+    return causes[0].code if causes else 0
