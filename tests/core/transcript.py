@@ -127,7 +127,7 @@ class Bench:
         self.collect()
 
     def abort(self, association: AssociationEngine) -> None:
-        association.abort(b"", self.now)
+        association.abort(b"")
         self.engine.touch(association)
         self.collect()
 
