@@ -145,6 +145,19 @@ def test_the_cookie_does_not_grow_with_what_we_did_not_understand() -> None:
     assert len(plain) <= 200
 
 
+def test_the_cookie_holds_no_internals_of_the_process() -> None:
+    """X15: "it MUST NOT contain information that is not being envisioned to be shared" (§5.1.3): no key, no pointer."""
+    cookies = []
+    for _ in range(2):
+        bench = Bench(seed=7)
+        bench.listen()
+        cookies.append(Peer(bench).get_cookie())
+        # The key is among what the dice gave.
+        assert all(secret not in cookies[-1] for secret in bench.dice if len(secret) > 4)
+    # The same packet and the same dice: nothing else of the process went in.
+    assert cookies[0] == cookies[1]
+
+
 def test_a_cookie_opens_one_association_however_often_it_is_echoed() -> None:
     """X27, R06: duplicates are acknowledged again and change nothing (§5.2.4 D)."""
     bench = Bench()

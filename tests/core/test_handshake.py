@@ -169,7 +169,7 @@ def test_a_cookie_ack_establishes_the_association() -> None:
 
 
 def test_the_smaller_of_what_is_wanted_and_what_is_offered_is_used_in_both_directions() -> None:
-    """E07: "the endpoint MUST use MIS outbound streams" (§5.1.1); the other way round, ours."""
+    """E09: "the endpoint MUST use MIS outbound streams" (§5.1.1); the other way round, ours."""
     bench = Bench(outbound_streams=3, max_inbound_streams=4)
     peer = Peer(bench)
     association = peer.is_called()

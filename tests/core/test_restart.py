@@ -185,7 +185,7 @@ def test_a_restart_resets_the_association(state: AssociationState) -> None:
 
 
 def test_after_a_restart_all_numbers_begin_anew() -> None:
-    """R03, X08: TSNs from the new INIT and INIT ACK, SSNs from 0, in both directions (§5.2.4 A)."""
+    """R03: TSNs from the new INIT and INIT ACK, SSNs from 0, in both directions (§5.2.4 A)."""
     bench = Bench()
     peer = Peer(bench)
     association = peer.associate()

@@ -157,7 +157,7 @@ def test_all_addresses_of_the_peer_begin_with_the_udp_port_of_the_handshake() ->
 
 
 def test_the_right_tag_from_an_unlisted_address_teaches_nothing() -> None:
-    """S01, R12: its data is taken, answers go to a confirmed path only, and no port is learnt."""
+    """S01: its data is taken, answers go to a confirmed path only, and no port is learnt."""
     bench = Bench()
     peer = Peer(bench)
     association = peer.associate()

@@ -57,7 +57,7 @@ def talking() -> tuple[Bench, Peer, AssociationEngine]:
 
 @pytest.mark.parametrize("type", STOP + STOP_AND_REPORT + SKIP + SKIP_AND_REPORT)
 def test_an_unknown_chunk_between_two_data_chunks(type: int) -> None:
-    """X40, Q06, M07: Table 2: whether the rest of the packet is processed, and whether the chunk is reported."""
+    """M18, X40, Q06, M07: Table 2: whether the rest of the packet is processed, and whether the chunk is reported."""
     _, peer, association = talking()
     unknown = UnknownChunk(type, 0xA5, b"value")
     # Z -> DATA, unknown, DATA -> A
@@ -88,7 +88,7 @@ def test_each_unknown_chunk_is_reported() -> None:
 
 
 def test_an_unknown_chunk_alone_is_skipped() -> None:
-    """X40: it does not fail the packet, nor the association."""
+    """M18, X40: it does not fail the packet, nor the association."""
     bench, peer, association = talking()
     peer.send(UnknownChunk(0x80, 0, b""))
     peer.send(UnknownChunk(0x0F, 0, b""))
@@ -139,7 +139,7 @@ def test_an_unknown_chunk_behind_the_cookie_echo() -> None:
 
 
 def test_padding_bytes_are_ignored() -> None:
-    """M01: "The receiver MUST ignore the padding bytes": they need not be zero."""
+    """Padding: "The receiver MUST ignore the padding bytes" (§3.2): they need not be zero."""
     _, peer, association = talking()
     first, second = peer.data(b"12345"), peer.data(b"after")
     # Z -> DATA [padded with rubbish], DATA -> A
@@ -148,7 +148,7 @@ def test_padding_bytes_are_ignored() -> None:
 
 
 def test_the_last_padding_may_be_missing() -> None:
-    """M01: a packet that ends with its last chunk's last byte is whole."""
+    """A packet that ends with its last chunk's last byte is whole."""
     _, peer, association = talking()
     peer.send(peer.data(b"12345").encode()[:-3])
     assert delivered(association) == [b"12345"]
@@ -325,7 +325,7 @@ def test_an_init_ack_stuffed_with_unknown_parameters() -> None:
 
 
 def test_every_parameter_of_our_own_is_one_that_rfc_9260_or_5061_knows() -> None:
-    """P17: an extension is named only once its behaviour is here, so a plain INIT holds nothing to stumble over."""
+    """An extension is named only once its behaviour is here, so a plain INIT holds nothing to stumble over."""
     bench = Bench(adaptation_layer=1)
     peer = Peer(bench)
     bench.connect(peer.host)

@@ -90,6 +90,8 @@ class Bench:
         self.random = random.Random(seed)
         self.forced_entropy: deque[bytes] = deque()
         """Given to the next requests of the same size, before random bytes are."""
+        self.dice: list[bytes] = []
+        """The random bytes that were given."""
         self.engine = StackEngine(config=self.config, local_addresses=self.addresses, entropy=self._entropy)
         self.now = 1000.0
         self.unread: list[Sent] = []
@@ -98,7 +100,8 @@ class Bench:
     def _entropy(self, size: int) -> bytes:
         if self.forced_entropy and len(self.forced_entropy[0]) == size:
             return self.forced_entropy.popleft()
-        return self.random.randbytes(size)
+        self.dice.append(self.random.randbytes(size))
+        return self.dice[-1]
 
     def listen(self, port: int = OUR_PORT, *, backlog: int = 128) -> Endpoint:
         endpoint = self.endpoint(port)
