@@ -1,1 +1,72 @@
-"""SCTP (RFC 9260) for async Python, in user space over UDP (RFC 6951)."""
+"""SCTP (RFC 9260) for asyncio, in user space over UDP (RFC 6951).
+
+async def echo(association):
+    async for message in association:
+        await association.send(message.data, stream=message.stream, ppid=message.ppid)
+
+async def main():
+    async with (
+        await aiosctp.serve(echo, "127.0.0.1", 7777),
+        aiosctp.connect("127.0.0.1", 7777) as association,
+    ):
+        await association.send(b"hello", stream=3, ppid=46)
+        print(await association.receive())
+"""
+
+import logging
+
+from aiosctp.association import Association, AssociationStatistics, AssociationStatus
+from aiosctp.client import connect
+from aiosctp.config import Config
+from aiosctp.core.messages import Message
+from aiosctp.core.states import AssociationState, PathState
+from aiosctp.exceptions import (
+    AssociationAborted,
+    AssociationLost,
+    AssociationRefused,
+    AssociationShutdown,
+    Cause,
+    ConnectTimeout,
+    InvalidStream,
+    MessageTooLarge,
+    NotSupported,
+    RequestDenied,
+    SCTPError,
+)
+from aiosctp.network import Network, SystemNetwork
+from aiosctp.path import Path
+from aiosctp.server import Server, serve
+from aiosctp.stack import Stack, StackStatistics
+from aiosctp.streams import Stream
+
+logging.getLogger("aiosctp").addHandler(logging.NullHandler())
+
+__all__ = [
+    "Association",
+    "AssociationAborted",
+    "AssociationLost",
+    "AssociationRefused",
+    "AssociationShutdown",
+    "AssociationState",
+    "AssociationStatistics",
+    "AssociationStatus",
+    "Cause",
+    "Config",
+    "ConnectTimeout",
+    "InvalidStream",
+    "Message",
+    "MessageTooLarge",
+    "Network",
+    "NotSupported",
+    "Path",
+    "PathState",
+    "RequestDenied",
+    "SCTPError",
+    "Server",
+    "Stack",
+    "StackStatistics",
+    "Stream",
+    "SystemNetwork",
+    "connect",
+    "serve",
+]

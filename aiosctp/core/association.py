@@ -19,13 +19,13 @@ from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx import Receiver
-from aiosctp.core.states import HANDSHAKE, AssociationState
+from aiosctp.core.states import HANDSHAKE, SHUTTING_DOWN, AssociationState
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
-from aiosctp.events import Event, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
+from aiosctp.events import Event, PartialDelivery, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, StaleCookie, UnrecognizedChunkType, UserInitiatedAbort
 from aiosctp.wire.chunks import (
@@ -185,6 +185,8 @@ class AssociationEngine:
                     self.heartbeats.due(path, now)
                 case (Timer.HEARTBEAT_ACK, Path() as path):
                     self.heartbeats.unanswered(path, now)
+                case Timer.ZERO_WINDOW_PROBE:
+                    self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
                     self.receiver.handle_delay_expired()
                 case Timer.T5_SHUTDOWN_GUARD:
@@ -248,6 +250,8 @@ class AssociationEngine:
 
     def transmit(self, now: float) -> list[Datagram]:
         """Everything that may be sent now."""
+        if self.receiver.failure is not None:
+            self.termination.abort((self.receiver.failure,))
         return self.output.transmit(now)
 
     def poll_events(self) -> list[Event]:
@@ -263,6 +267,7 @@ class AssociationEngine:
 
     def enter(self, state: AssociationState) -> None:
         self.state = state
+        self.sender.is_shutting_down = state in SHUTTING_DOWN
         if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT):
             # §8.3: HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
             self.heartbeats.stop()
@@ -285,7 +290,9 @@ class AssociationEngine:
         self._was_drained = True
 
     def restart_receiver(self) -> None:
-        """The peer's first TSN is another than we knew."""
+        """The peer's first TSN is another than we knew: what it had begun to say will not be finished."""
+        for stream, ssn in self.receiver.abort_partial_delivery():
+            self.emit(PartialDelivery(stream, ssn))
         predecessor, self.receiver = self.receiver, self._make_receiver()
         self.receiver.inherit(predecessor)
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 class Message(NamedTuple):
     """A message received, or a part of one (RFC 6458 §5.3.5).
 
-    `tsn` is that of its first chunk, `cumulative_tsn` the association's when it was complete. `end_of_record` is False
-    on every part but the last.
+    `tsn` is that of the first chunk of the message, in all its parts; `cumulative_tsn` the association's when this was
+    delivered. `end_of_record` is False on every part but the last.
     """
 
     data: bytes

@@ -24,12 +24,14 @@ class Path:
 
     __slots__ = (
         "address",
+        "awaits_ack_after_timeout",
         "congestion",
         "error_count",
         "flight_bytes",
         "hb_interval_s",
         "heartbeat",
         "is_confirmed",
+        "is_cwnd_limited",
         "is_inactive",
         "last_data_sent_at_s",
         "local_address",
@@ -66,6 +68,10 @@ class Path:
         )
         self.flight_bytes = 0
         """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
+        self.is_cwnd_limited = False
+        """Whether cwnd was fully utilized when DATA was last sent (§7.2.1)."""
+        self.awaits_ack_after_timeout = False
+        """§7.2.3: until something sent here is acknowledged, only one packet may be in flight."""
         self.last_data_sent_at_s = float("-inf")
         self.pending_heartbeats: dict[bytes, float] = {}
         """Nonce of each HEARTBEAT that awaits its answer, and when it was sent."""

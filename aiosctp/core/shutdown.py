@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path
 
 
+def begins_shutdown(event: Input) -> bool:
+    """Either side may begin it: our user, or the peer's SHUTDOWN."""
+    return isinstance(event, ShutdownRequested) or (
+        isinstance(event, ChunkArrived) and isinstance(event.chunk, Shutdown)
+    )
+
+
 class ShuttingDown:
     """What exists only while the association ends: how often T2 expired, and on which path."""
 
@@ -33,22 +40,17 @@ class ShuttingDown:
         self._retransmissions = 0
         self._path: Path | None = None
 
-    async def begins_with(self, event: Input) -> bool:
-        """Whether this input begins the shutdown; if so, returns once it is over."""
-        match event:
-            case ShutdownRequested(now):
-                self._association.enter(AssociationState.SHUTDOWN_PENDING)
-                self._proceed(now)
-            case ChunkArrived(Shutdown() as chunk, path, now):
-                self._shutdown_received(chunk, path, now)
-            case _:
-                return False
+    async def run(self, event: Input) -> None:
+        """From the input that began it to CLOSED."""
+        self._handle(event)
         while self._association.state is not AssociationState.CLOSED:
             self._handle(await self._inbox)
-        return True
 
     def _handle(self, event: Input) -> None:
         match event:
+            case ShutdownRequested(now) if self._association.state is AssociationState.ESTABLISHED:
+                self._association.enter(AssociationState.SHUTDOWN_PENDING)
+                self._proceed(now)
             case DataDrained(now):
                 self._proceed(now)
             case DataArrived(path, now):
@@ -62,7 +64,7 @@ class ShuttingDown:
             case TimerExpired(Timer.T2_SHUTDOWN, now):
                 self._t2_expired(now)
             case _:
-                pass  # a second shutdown() changes nothing
+                pass  # §9.2: once the shutdown has begun, the user's request "MUST" be ignored
 
     def _proceed(self, now: float) -> None:
         """Once nothing is outstanding, the next chunk of the three-way exchange is due."""

@@ -27,6 +27,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
+from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
@@ -76,6 +77,7 @@ class StackEngine:
         self._quarantine: dict[int, float] = {}
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
+        self._faults: list[Exception] = []
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
         self._deadlines: list[tuple[float, int, AssociationEngine]] = []
@@ -108,7 +110,10 @@ class StackEngine:
             if self._scheduled.get(association) != deadline:
                 continue
             del self._scheduled[association]
-            association.handle_timeout(now)
+            try:
+                association.handle_timeout(now)
+            except Exception as error:
+                self._fault(association, error)
             self.touch(association)
 
     def icmp_received(self, message: IcmpMessage, now: float) -> None:
@@ -145,8 +150,12 @@ class StackEngine:
 
     def _deliver(self, association: AssociationEngine, chunks: Iterable[Chunk | DecodeError], arrival: Arrival) -> None:
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
-        malformed = association.receive(chunks, arrival.header.verification_tag, path, arrival.now)
-        self.counters.malformed_chunks += malformed
+        try:
+            malformed = association.receive(chunks, arrival.header.verification_tag, path, arrival.now)
+        except Exception as error:
+            self._fault(association, error)
+        else:
+            self.counters.malformed_chunks += malformed
         self.touch(association)
 
     def _tag_exceptions(self, association: AssociationEngine, data: bytes, arrival: Arrival) -> None:
@@ -343,7 +352,10 @@ class StackEngine:
         datagrams = self._answers
         self._answers = []
         for association in self._touched:
-            datagrams += association.transmit(now)
+            try:
+                datagrams += association.transmit(now)
+            except Exception as error:
+                self._fault(association, error)
             self._settle(association, now)
             self._changed[association] = None
         self._touched.clear()
@@ -356,6 +368,11 @@ class StackEngine:
         self._changed.clear()
         return changed
 
+    def poll_faults(self) -> list[Exception]:
+        """Exceptions that associations ended with: each is a bug of ours."""
+        faults, self._faults = self._faults, []
+        return faults
+
     def next_deadline(self) -> float | None:
         while self._deadlines:
             deadline, _, association = self._deadlines[0]
@@ -363,6 +380,17 @@ class StackEngine:
                 return deadline
             heapq.heappop(self._deadlines)
         return None
+
+    def _fault(self, association: AssociationEngine, error: Exception) -> None:
+        """A bug in one association ends that one, so that the others go on."""
+        self._faults.append(error)
+        try:
+            association.abort(b"internal error")
+        except Exception:
+            # Not even its exits work any more.
+            association.timers.stop_all()
+            association.state = AssociationState.CLOSED
+        association.ending = association.ending or AssociationAborted("internal error", local=True)
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""

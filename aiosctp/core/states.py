@@ -28,6 +28,15 @@ class PathState(StrEnum):
 
 HANDSHAKE = frozenset({AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED})
 
+SHUTTING_DOWN = frozenset(
+    {
+        AssociationState.SHUTDOWN_PENDING,
+        AssociationState.SHUTDOWN_SENT,
+        AssociationState.SHUTDOWN_RECEIVED,
+        AssociationState.SHUTDOWN_ACK_SENT,
+    }
+)
+
 # §6: "Data transmission MUST only happen in the ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-RECEIVED states."
 MAY_TRANSMIT_DATA = frozenset(
     {AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED}

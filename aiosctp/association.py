@@ -1,0 +1,602 @@
+"""An association as a program sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
+
+from aiosctp.backpressure import Backpressure
+from aiosctp.core.addresses import canonical_host
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.messages import Message, OutgoingMessage
+from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
+from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, SCTPError
+from aiosctp.path import Path, check_configurable
+from aiosctp.streams import Stream
+from aiosctp.subscriptions import EventSubscription, Subscriptions
+
+if TYPE_CHECKING:
+    from aiosctp.core.paths import Path as EnginePath
+    from aiosctp.stack import Stack
+
+Payload = bytes | bytearray | memoryview
+
+CONFIGURABLE = frozenset(
+    {
+        "association_max_retrans",
+        "event_queue_limit",
+        "heartbeat",
+        "hb_interval_s",
+        "max_burst",
+        "max_message_bytes",
+        "partial_delivery_point_bytes",
+        "path_max_retrans",
+        "rto_initial_s",
+        "rto_max_s",
+        "rto_min_s",
+        "sack_delay_s",
+        "sack_frequency",
+        "send_buffer_bytes",
+        "shutdown_timeout_s",
+        "stream_send_buffer_bytes",
+    }
+)
+
+# A chunk's own header (§3.3.1), which the fragmentation point leaves room for.
+_DATA_HEADER_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationStatus:
+    """RFC 6458 §8.2.1, SCTP_STATUS."""
+
+    state: AssociationState
+    rwnd_bytes: int
+    """What the peer's window has left."""
+    unacknowledged_chunks: int
+    pending_messages: int
+    """Messages received and not yet read."""
+    inbound_streams: int
+    outbound_streams: int
+    fragmentation_point_bytes: int
+    """A larger message is sent in more than one chunk."""
+    primary_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationStatistics:
+    """Counters since the association began: those that Solaris and Linux keep (`sctp_assoc_stats`)."""
+
+    rtxchunks: int
+    gapcnt: int
+    maxrto: float
+    outseqtsns: int
+    osacks: int
+    isacks: int
+    octrlchunks: int
+    ictrlchunks: int
+    oodchunks: int
+    iodchunks: int
+    ouodchunks: int
+    iuodchunks: int
+    idupchunks: int
+
+
+class Association:
+    """One association (RFC 9260 §1.3). `connect` and `serve` make it.
+
+    It lives until it is shut down, closed or aborted, or its stack is closed; dropping the reference closes nothing.
+    As an async context manager it shuts down gracefully on leaving, within `Config.shutdown_timeout_s`, and discards
+    what arrives from then on; a block left by an exception ABORTs it. After its end, leaving does nothing.
+    """
+
+    def __init__(self, stack: Stack, engine: AssociationEngine, *, holds_events: bool = False) -> None:
+        self.stack = stack
+        self.engine = engine
+        self.on_end: Callable[[Association], None] | None = None
+        """Who else is to know of the end: the server."""
+        self._backpressure = Backpressure(engine, stack.loop)
+        self._subscriptions = Subscriptions(holds_events=holds_events)
+        self._raised: WeakSet[BaseException] | None = None
+        self._readers: dict[int | None, asyncio.Future[None]] = {}
+        """Who waits for a message: one for each stream taken over, and one for the rest."""
+        self._partial_readers: set[int | None] = set()
+        self._watchers: set[asyncio.Future[None]] = set()
+        self._streams: dict[int, Stream] = {}
+        self._paths: dict[EnginePath, Path] = {}
+        self._discards = False
+        self._undelivered = 0
+        """Messages that were not acknowledged when the association ended."""
+
+    # -- sending --
+
+    async def send(
+        self,
+        data: Payload,
+        *,
+        stream: int = 0,
+        ppid: int = 0,
+        unordered: bool = False,
+        context: int = 0,
+        sack_immediately: bool = False,
+    ) -> None:
+        """Queue one message (RFC 9260 §11.1.5), after waiting until its stream is below its high-water mark.
+
+        Messages of one stream are queued in the order of the calls. Returning means queued, not acknowledged. The whole
+        message is queued or nothing: when this raises or is cancelled, nothing was.
+
+        data: the message, at least one byte; `bytes` are kept by reference, other buffers copied at the call.
+        stream: below `outbound_streams`. ppid: 32 bits for the peer's application. unordered: deliver it at once,
+        whatever else is missing. context: comes back in `SendFailed`. sack_immediately: ask the peer not to delay its
+        SACK (§6.1, the I bit).
+
+        Raises TypeError or ValueError naming the argument, InvalidStream, MessageTooLarge, AssociationShutdown once
+        either side is shutting down, and the association's ending when it ends.
+        """
+        message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
+        self._check_may_send()
+        if not self._backpressure.is_open(stream):
+            await self._backpressure.wait(stream, len(message.data))
+            self._check_may_send()
+        self._queue(message)
+
+    def send_nowait(
+        self,
+        data: Payload,
+        *,
+        stream: int = 0,
+        ppid: int = 0,
+        unordered: bool = False,
+        context: int = 0,
+        sack_immediately: bool = False,
+    ) -> None:
+        """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
+        message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
+        self._check_may_send()
+        if not self._backpressure.is_open(stream):
+            raise BlockingIOError("the stream or the association is above its high-water mark")
+        self._queue(message)
+
+    async def wait_acknowledged(self) -> None:
+        """Wait until everything queued has been acknowledged (§6.2.1).
+
+        What a waiting `send` has not yet queued does not count. Cancelling changes nothing. Raises the association's
+        ending if it ends with messages that were not acknowledged.
+        """
+        while not self.engine.sender.is_drained:
+            await self.wait_for_change()
+        if self._undelivered:
+            raise self._ending()
+
+    def _make_message(
+        self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
+    ) -> OutgoingMessage:
+        if not isinstance(data, bytes):
+            data = _copy_of(data)
+        if not data:
+            raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
+        _check_uint32("ppid", ppid)
+        _check_uint32("context", context)
+        _check_int("stream", stream)
+        if not 0 <= stream < self.outbound_streams:
+            raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
+        if len(data) > self.engine.config.max_message_bytes:
+            raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
+        return OutgoingMessage(data, stream, ppid, bool(unordered), context, bool(sack_immediately))
+
+    def _queue(self, message: OutgoingMessage) -> None:
+        self.engine.send(message)
+        self._backpressure.added(message.stream)
+        self.stack.touch(self.engine)
+
+    def _check_may_send(self) -> None:
+        if self.engine.ending is not None:
+            raise self._ending()
+        if self.engine.state not in MAY_TAKE_USER_DATA:
+            raise self._of_ours(AssociationShutdown("the association is shutting down"))
+
+    # -- receiving --
+
+    async def receive(self, *, partial: bool = False) -> Message:
+        """Wait for the next message of any stream that no `stream()` has taken over (RFC 9260 §11.1.6).
+
+        With `partial`, parts of a large message come as they arrive, `end_of_record` False on all but the last; else
+        whole messages only. Cancelling loses nothing: a message is taken in the step that returns it. With a message
+        ready the event loop is not entered.
+
+        Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
+        then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
+        """
+        return await self.receive_on(None, partial)
+
+    def receive_nowait(self, *, partial: bool = False) -> Message:
+        """As `receive`, but raises BlockingIOError when that would wait."""
+        return self.receive_now(None, partial)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        try:
+            return await self.receive()
+        except AssociationShutdown:
+            raise StopAsyncIteration from None
+
+    def stream(self, number: int) -> Stream:
+        """The stream with this number: what the peer sends on it, already queued or not, is read there from now on.
+
+        Raises InvalidStream unless the number is one of the incoming or outgoing streams.
+        """
+        _check_int("number", number)
+        if not 0 <= number < max(self.inbound_streams, self.outbound_streams):
+            raise InvalidStream(f"number must be a stream of the association, not {number}")
+        found = self._streams.get(number)
+        if found is None:
+            found = self._streams[number] = Stream(self, number)
+            self.engine.receiver.take_over(number)
+        return found
+
+    async def receive_on(self, stream: int | None, partial: bool) -> Message:
+        """`receive` of one stream, or of all that nobody has taken over (None)."""
+        self._check_sole_reader(stream)
+        while (message := self._take(stream, partial)) is None:
+            waiter = self._readers[stream] = self.stack.loop.create_future()
+            if partial:
+                self._partial_readers.add(stream)
+            try:
+                await waiter
+            finally:
+                del self._readers[stream]
+                self._partial_readers.discard(stream)
+        return message
+
+    def receive_now(self, stream: int | None, partial: bool) -> Message:
+        self._check_sole_reader(stream)
+        message = self._take(stream, partial)
+        if message is None:
+            raise BlockingIOError("no message is ready")
+        return message
+
+    def _check_sole_reader(self, stream: int | None) -> None:
+        if stream in self._readers:
+            raise RuntimeError("another task is already waiting in receive()")
+
+    def _take(self, stream: int | None, partial: bool) -> Message | None:
+        """The next message; None when there is none yet. Raises when none will come."""
+        engine = self.engine
+        if engine.ending is not None and not isinstance(engine.ending, AssociationShutdown):
+            # §9.1: with an ABORT "any data pending on either end ... is discarded".
+            raise self._ending()
+        if self._discards:
+            raise self._of_ours(AssociationShutdown("the association was closed here"))
+        message = engine.receiver.read(stream, partial=partial)
+        if message is not None:
+            if engine.receiver.sack_is_due and engine.ending is None:
+                self.stack.touch(engine)  # reading re-opened the window: the peer must hear of it
+            return message
+        if engine.ending is not None:
+            raise self._ending()
+        return None
+
+    # -- events --
+
+    def events(self, *types: type) -> EventSubscription:
+        """What happens to the association from this call on, or of it only these types (RFC 6458 §6.1).
+
+        An asynchronous iterator of `aiosctp.events`; it ends after the association's last event. Each call is a
+        subscription of its own, bounded by `Config.event_queue_limit`: beyond that comes one `NotificationsStopped`,
+        and no more. Raises TypeError for what is no type of event.
+        """
+        return self._subscriptions.subscribe(types, self.engine.config.event_queue_limit)
+
+    # -- ending --
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """End gracefully (RFC 9260 §9.2): wait until all that was queued is acknowledged on both sides.
+
+        What arrives stays readable, so somebody must read it. timeout: seconds until the association is ABORTed
+        instead, None for `Config.shutdown_timeout_s`. Cancelling leaves the shutdown under way, within that guard.
+        Returns at once after a graceful end. Raises the association's ending if it is any other.
+        """
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout must not be negative, and is {timeout!r}")
+        self.begin_shutdown()
+        try:
+            async with asyncio.timeout(timeout):
+                await self.wait_closed()
+        except TimeoutError:
+            self.abort(b"the shutdown took too long")
+        if not isinstance(self.engine.ending, AssociationShutdown):
+            raise self._ending()
+
+    def close(self) -> None:
+        """End gracefully in the background, and discard what arrives from now on. Does not wait.
+
+        Does nothing after the end: what is left to read stays readable.
+        """
+        if self.engine.ending is None:
+            self._discards = True
+            self.begin_shutdown()
+            self._wake_readers()
+            self._discard()
+
+    def abort(self, reason: bytes = b"") -> None:
+        """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
+
+        Waiting and later calls raise AssociationAborted. Does nothing after the end.
+        """
+        if not isinstance(reason, bytes):
+            raise TypeError(f"reason must be bytes, not {type(reason).__name__}")
+        if self.engine.ending is None:
+            self.engine.abort(reason)
+            self.stack.touch(self.engine)
+            self._ended()
+
+    async def wait_closed(self) -> None:
+        """Wait until the association has ended, however. Cancelling changes nothing; raises nothing of its own."""
+        while self.engine.ending is None:
+            await self.wait_for_change()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.engine.ending is not None:
+            return
+        if kind is not None:
+            self.abort(b"the program left by an exception")
+            return
+        self.close()
+        try:
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            self.abort(b"the program was cancelled")
+            raise
+        if self._undelivered:
+            raise AssociationLost("the association ended before all messages were acknowledged") from self._ending()
+
+    def begin_shutdown(self) -> None:
+        """`shutdown` without waiting."""
+        if self.engine.ending is None:
+            self.engine.shutdown(self.stack.now())
+            self.stack.touch(self.engine)
+            self._backpressure.wake_all()
+
+    def _discard(self) -> None:
+        """Read everything away, so that the peer can send the rest and shut down."""
+        receiver = self.engine.receiver
+        for stream in (None, *self._streams):
+            while receiver.read(stream, partial=True) is not None:
+                pass
+        if receiver.sack_is_due and self.engine.ending is None:
+            self.stack.touch(self.engine)
+
+    # -- looking and setting --
+
+    @property
+    def state(self) -> AssociationState:
+        return self.engine.state
+
+    @property
+    def outbound_streams(self) -> int:
+        """How many streams we may send on; §5.1.1 negotiates it down to what the peer takes."""
+        return self.engine.tcb.outbound_streams
+
+    @property
+    def inbound_streams(self) -> int:
+        return self.engine.tcb.inbound_streams
+
+    @property
+    def local_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Those of our addresses that the peer was told; the one in use where none was (RFC 6951 §5.7)."""
+        hosts = self.engine.offered_addresses or (self.engine.paths.primary.local_address,)
+        return tuple((host, self.engine.local_port) for host in hosts if host is not None)
+
+    @property
+    def peer_addresses(self) -> tuple[tuple[str, int], ...]:
+        return tuple((path.address, self.engine.peer_port) for path in self.engine.paths)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """A live view for each address of the peer."""
+        return tuple(self._view(path) for path in self.engine.paths)
+
+    @property
+    def primary_path(self) -> Path:
+        return self._view(self.engine.paths.primary)
+
+    def set_primary(self, address: str | tuple[str, int]) -> None:
+        """Send to this address of the peer as long as it answers (RFC 9260 §6.4, §11.1.6).
+
+        Raises ValueError when it is not the peer's, or still unconfirmed (§5.4).
+        """
+        path = self.engine.paths.get(self._host_of(address))
+        if path is None:
+            raise ValueError(f"address must be one of the peer's, not {address!r}")
+        if not path.is_confirmed:
+            raise ValueError(f"address {path.address} is not confirmed yet")
+        self.engine.set_primary(path)
+        self.stack.touch(self.engine)
+
+    def configure(self, **changes: Any) -> None:
+        """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
+
+        A path keeps what was set for it alone.
+
+        Raises ValueError for what can't change in its life, ValueError or TypeError for a bad value, and then changes
+        nothing.
+        """
+        check_configurable(changes, CONFIGURABLE)
+        self.engine.configure(self.engine.config.replace(**changes), self.stack.now())
+        self._backpressure.wake()
+        self.stack.touch(self.engine)
+
+    def status(self) -> AssociationStatus:
+        engine = self.engine
+        return AssociationStatus(
+            state=engine.state,
+            rwnd_bytes=engine.sender.peer_rwnd_bytes,
+            unacknowledged_chunks=engine.sender.unacknowledged_chunks,
+            pending_messages=engine.receiver.pending_messages,
+            inbound_streams=self.inbound_streams,
+            outbound_streams=self.outbound_streams,
+            fragmentation_point_bytes=engine.paths.amdcs - _DATA_HEADER_BYTES,
+            primary_path=self.primary_path,
+        )
+
+    def statistics(self) -> AssociationStatistics:
+        """A snapshot."""
+        counters = self.engine.counters
+        return AssociationStatistics(*(getattr(counters, field.name) for field in fields(AssociationStatistics)))
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """`peername` and `sockname` (of the primary path), `udp_port`, `remote_udp_port`, `association`; else the
+        default."""
+        primary = self.primary_path
+        match name:
+            case "peername":
+                return primary.address
+            case "sockname":
+                return primary.local_address
+            case "udp_port":
+                return self.stack.udp_port
+            case "remote_udp_port":
+                return primary.udp_port
+            case "association":
+                return self
+            case _:
+                return default
+
+    def __repr__(self) -> str:
+        host, port = self.primary_path.address
+        return f"<Association {self.engine.local_port} -> {host}:{port} {self.state}>"
+
+    def _view(self, path: EnginePath) -> Path:
+        view = self._paths.get(path)
+        if view is None:
+            # A restart makes new paths: views of those that are gone go with the program's references.
+            self._paths = {known: v for known, v in self._paths.items() if self.engine.paths.get(known.address)}
+            view = self._paths[path] = Path(self, path)
+        return view
+
+    def _host_of(self, address: str | tuple[str, int]) -> str:
+        if isinstance(address, str):
+            return canonical_host(address)
+        host, port = address
+        if port != self.engine.peer_port:
+            raise ValueError(f"address must have the peer's port {self.engine.peer_port}, not {port!r}")
+        return canonical_host(host)
+
+    # -- what the stack and the views of this association use --
+
+    def engine_changed(self) -> None:
+        """The stack flushed this association: see what there is for whom. Runs no code of the program."""
+        engine = self.engine
+        events = engine.poll_events()
+        if events:
+            self._subscriptions.deliver(events)
+            for event in events:
+                if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
+                    self._take_over_again()
+                elif isinstance(event, SendFailed) and engine.ending is not None:
+                    self._undelivered += 1
+        if engine.ending is not None:
+            self._subscriptions.end()
+            self._ended()
+            if self.on_end is not None:
+                self.on_end(self)
+            return
+        if self._discards:
+            self._discard()
+        elif self._readers:
+            self._wake_ready_readers()
+        if engine.state in MAY_TAKE_USER_DATA:
+            self._backpressure.wake()
+        else:
+            self._backpressure.wake_all()
+        self._wake_watchers()
+
+    def check_established(self) -> None:
+        if self.engine.ending is not None:
+            raise self._ending()
+        if self.engine.state is not AssociationState.ESTABLISHED:
+            raise self._of_ours(AssociationShutdown("the association is shutting down"))
+
+    async def wait_for_change(self) -> None:
+        """Until the engine did something, or the end."""
+        waiter = self.stack.loop.create_future()
+        self._watchers.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._watchers.discard(waiter)
+
+    def _take_over_again(self) -> None:
+        """§5.2.4 A: after a restart the receiver is new, and all streams begin anew."""
+        for number in self._streams:
+            self.engine.receiver.take_over(number)
+
+    def _wake_ready_readers(self) -> None:
+        receiver = self.engine.receiver
+        for stream, waiter in self._readers.items():
+            if not waiter.done() and (stream in self._partial_readers or receiver.has_message(stream)):
+                waiter.set_result(None)
+
+    def _wake_readers(self) -> None:
+        for waiter in self._readers.values():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _wake_watchers(self) -> None:
+        for waiter in self._watchers:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _ended(self) -> None:
+        self._wake_readers()
+        self._backpressure.wake_all()
+        self._wake_watchers()
+
+    def _ending(self) -> SCTPError:
+        """A new exception each time: one that is raised again and again would gather tracebacks."""
+        assert self.engine.ending is not None
+        return self._of_ours(copy.copy(self.engine.ending))
+
+    def _of_ours(self, error: SCTPError) -> SCTPError:
+        if self._raised is None:
+            self._raised = WeakSet()
+        self._raised.add(error)
+        return error
+
+    def raised(self, error: BaseException) -> bool:
+        """Whether this association raised it because it had ended, or was about to."""
+        return self._raised is not None and error in self._raised
+
+    def release_held_events(self) -> None:
+        self._subscriptions.release_held()
+
+
+def _copy_of(data: object) -> bytes:
+    try:
+        return memoryview(data).tobytes()  # type: ignore[arg-type]  # the check is that it is a buffer
+    except TypeError:
+        raise TypeError(f"data must be bytes or another buffer, not {type(data).__name__}") from None
+
+
+def _check_int(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+
+
+def _check_uint32(name: str, value: int) -> None:
+    _check_int(name, value)
+    if not 0 <= value < 2**32:
+        raise ValueError(f"{name} must be between 0 and {2**32 - 1}, not {value}")

@@ -1,0 +1,104 @@
+"""Who may give the sender a message now, and who waits: `send()`'s high-water marks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from aiosctp.core.association import AssociationEngine
+
+
+class Waiter:
+    """One `send()` that waits for its turn."""
+
+    __slots__ = ("future", "size")
+
+    def __init__(self, future: asyncio.Future[None], size: int) -> None:
+        self.future = future
+        self.size = size
+
+
+class Backpressure:
+    """The marks of one association.
+
+    A stream takes a message while it holds less than its own mark, and the association holds less than its mark, in
+    which a stream counts for no more than its own: one big message never keeps another stream's out. Within a stream
+    first come, first served. Whoever is woken looks again before it queues, so nothing is reserved for a task that may
+    be cancelled.
+    """
+
+    def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._waiting: dict[int, deque[Waiter]] = {}
+        self._above_their_mark: set[int] = set()
+        """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
+
+    def is_open(self, stream: int) -> bool:
+        """Whether a message on this stream need not wait."""
+        return stream not in self._waiting and self._has_room(stream)
+
+    def added(self, stream: int) -> None:
+        """A message was queued on this stream."""
+        if self._engine.sender.stream_buffered_bytes(stream) > self._engine.config.stream_send_buffer_bytes:
+            self._above_their_mark.add(stream)
+
+    async def wait(self, stream: int, size: int) -> None:
+        """Wait for this stream's turn, or for the end of the association. Cancelling passes the turn on."""
+        queue = self._waiting.setdefault(stream, deque())
+        waiter = Waiter(self._loop.create_future(), size)
+        queue.append(waiter)
+        try:
+            while True:
+                await waiter.future
+                if self._engine.ending is not None or (queue[0] is waiter and self._has_room(stream)):
+                    return
+                waiter.future = self._loop.create_future()
+        finally:
+            queue.remove(waiter)
+            if not queue:
+                del self._waiting[stream]
+            self.wake()
+
+    def wake(self) -> None:
+        """There may be room: wake the first of each stream, in turn, as far as the room goes."""
+        if not self._waiting:
+            return
+        room = self._engine.config.send_buffer_bytes - self._counted_bytes()
+        for stream, queue in list(self._waiting.items()):
+            if room <= 0:
+                return
+            if not self._stream_has_room(stream):
+                continue
+            first = queue[0]
+            if not first.future.done():
+                first.future.set_result(None)
+                # To the end of the line, so that every stream gets its turn.
+                self._waiting[stream] = self._waiting.pop(stream)
+            room -= min(first.size, self._engine.config.stream_send_buffer_bytes)
+
+    def wake_all(self) -> None:
+        """The association takes no more: all look, and raise."""
+        for queue in self._waiting.values():
+            for waiter in queue:
+                if not waiter.future.done():
+                    waiter.future.set_result(None)
+
+    def _has_room(self, stream: int) -> bool:
+        return self._stream_has_room(stream) and self._counted_bytes() < self._engine.config.send_buffer_bytes
+
+    def _stream_has_room(self, stream: int) -> bool:
+        return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
+
+    def _counted_bytes(self) -> int:
+        """What the association holds, with at most its own mark for each stream."""
+        sender = self._engine.sender
+        mark = self._engine.config.stream_send_buffer_bytes
+        counted = sender.buffered_bytes
+        for stream in tuple(self._above_their_mark):
+            excess = sender.stream_buffered_bytes(stream) - mark
+            if excess <= 0:
+                self._above_their_mark.discard(stream)
+            else:
+                counted -= excess
+        return counted

@@ -1,0 +1,270 @@
+"""`connect`: open an association with a peer."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections import deque
+from collections.abc import Coroutine, Generator, Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+from aiosctp.association import Association
+from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.states import AssociationState
+from aiosctp.exceptions import AssociationShutdown, ConnectTimeout
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack, host_list
+
+# RFC 8305 §5, Connection Attempt Delay: 250 ms.
+ATTEMPT_DELAY_S = 0.25
+
+_HANDSHAKE = (AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED)
+
+
+class connect(Coroutine[Any, Any, Association]):
+    """Open an association (RFC 9260 §5.1, §11.1.2). Await it, wrap it in a task, or enter it as a context.
+
+    Waits for the handshake. Cancelling it leaves nothing behind: an attempt whose peer has answered is ABORTed. As an
+    asynchronous context manager it is the association's own: leaving shuts down gracefully.
+
+    host: an address, a name, or a list of hosts. The addresses of a name are alternatives, tried a quarter of a second
+    apart, and the first that answers wins; the hosts of a list are one multi-homed peer.
+    port: the peer's SCTP port. remote_udp_port: its UDP port (RFC 6951), at every address until another is learnt.
+    udp_port: ours, which chooses the running loop's stack; 0 is one shared ephemeral port a loop.
+    local_addresses: those of the stack's hosts that the association uses and tells; None for all in scope.
+    local_port: our SCTP port, 0 for a free one. outbound_streams: how many to ask for; None for the config's.
+    timeout: seconds for everything, name resolution included; None waits for Max.Init.Retransmits, about four minutes.
+    config: the association's own; None for the stack's. stack: used instead of a default one.
+
+    Raises AssociationRefused, ConnectTimeout, OSError (a name that does not resolve, no local address of the peer's
+    family, EISCONN), and TypeError or ValueError for wrong arguments.
+    """
+
+    def __init__(
+        self,
+        host: str | Sequence[str],
+        port: int,
+        *,
+        remote_udp_port: int = DEFAULT_UDP_PORT,
+        udp_port: int = 0,
+        local_addresses: str | Sequence[str] | None = None,
+        local_port: int = 0,
+        outbound_streams: int | None = None,
+        timeout: float | None = None,
+        config: Config | None = None,
+        stack: Stack | None = None,
+    ) -> None:
+        check_port("port", port)
+        check_port("remote_udp_port", remote_udp_port)
+        check_port("udp_port", udp_port)
+        check_port("local_port", local_port)
+        if port == 0 or remote_udp_port == 0:
+            raise ValueError(f"{'remote_udp_port' if port else 'port'} must not be 0")
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout must not be negative, and is {timeout!r}")
+        if stack is not None and udp_port:
+            raise ValueError("udp_port is the stack's own: leave it out when stack is given")
+        if outbound_streams is not None:
+            (config or Config()).replace(outbound_streams=outbound_streams)
+        self._hosts = _check_hosts(host)
+        self._is_one_peer = not isinstance(host, str)
+        self._port = port
+        self._remote_udp_port = remote_udp_port
+        self._udp_port = udp_port
+        self._local_addresses = None if local_addresses is None else host_list("local_addresses", local_addresses)
+        self._local_port = local_port
+        self._outbound_streams = outbound_streams
+        self._timeout = timeout
+        self._config = config
+        self._stack = stack
+        self._association: Association | None = None
+        self._coroutine: Coroutine[Any, Any, Association] | None = None
+
+    # -- Coroutine --
+
+    def __await__(self) -> Generator[Any, Any, Association]:
+        return self._connect().__await__()
+
+    def send(self, value: Any, /) -> Any:
+        if self._coroutine is None:
+            self._coroutine = self._connect()
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._coroutine is None:
+            self._coroutine = self._connect()
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    # -- asynchronous context manager --
+
+    async def __aenter__(self) -> Association:
+        self._association = await self
+        return self._association
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._association is not None
+        await self._association.__aexit__(kind, error, traceback)
+
+    # -- connecting --
+
+    async def _connect(self) -> Association:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._race()
+        except TimeoutError as error:
+            if isinstance(error, ConnectTimeout):
+                raise
+            raise ConnectTimeout(f"the peer did not answer within {self._timeout} seconds") from None
+
+    async def _race(self) -> Association:
+        stack = choose_stack(self._stack, self._udp_port, 0)
+        config = self._config or stack.config
+        if self._outbound_streams is not None:
+            config = config.replace(outbound_streams=self._outbound_streams)
+        alternatives = await self._resolve(stack)
+        race = _Race(stack, config, self, alternatives)
+        try:
+            engine = await race.run()
+        except BaseException:
+            race.abort_all_but(None)
+            stack.flush(stack.now())
+            raise
+        association = Association(stack, engine)
+        stack.own(engine, association)
+        association.engine_changed()
+        return association
+
+    async def _resolve(self, stack: Stack) -> list[tuple[str, ...]]:
+        """What to try one after another; each is the addresses of one peer."""
+        found = [await _addresses_of(host, stack) for host in self._hosts]
+        if self._is_one_peer:
+            return [tuple(dict.fromkeys(hosts[0] for hosts in found))]
+        return [(host,) for host in found[0]]
+
+    def start(self, stack: Stack, config: Config, peer_hosts: tuple[str, ...]) -> AssociationEngine:
+        """Send an INIT. Raises OSError when that can't be."""
+        engine = stack.open()
+        hosts = self._local_addresses or stack.local_addresses
+        for host in hosts:
+            if host not in stack.local_addresses:
+                raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {host}")
+        endpoint = stack.open_endpoint(self._local_port, hosts, config)
+        for other in endpoint.associations:
+            if other.peer_port == self._port and any(host in other.paths for host in peer_hosts):
+                raise OSError(errno.EISCONN, "there is an association with this peer from this port")
+        try:
+            return engine.connect(
+                endpoint,
+                peer_hosts,
+                self._port,
+                udp_port=self._remote_udp_port,
+                config=config,
+                now=stack.now(),
+            )
+        except ValueError as error:
+            stack.close_if_unused(endpoint)
+            raise OSError(errno.EADDRNOTAVAIL, str(error)) from None
+
+
+class _Race:
+    """Attempts at the alternatives, each begun a little after the one before (RFC 8305)."""
+
+    def __init__(self, stack: Stack, config: Config, call: connect, alternatives: list[tuple[str, ...]]) -> None:
+        self._stack = stack
+        self._config = config
+        self._call = call
+        self._untried = deque(alternatives)
+        self._attempts: list[AssociationEngine] = []
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def engine_changed(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def run(self) -> AssociationEngine:
+        """The association that came about. Raises why none did."""
+        next_attempt_at = self._stack.now()
+        while (winner := self._answered()) is None:
+            now = self._stack.now()
+            if self._untried and (now >= next_attempt_at or not self._attempts):
+                self._start(self._untried.popleft())
+                next_attempt_at = now + ATTEMPT_DELAY_S
+            elif not self._attempts:
+                assert self._error is not None
+                raise self._error
+            else:
+                await self._wait(next_attempt_at - now if self._untried else None)
+        self.abort_all_but(winner)
+        while winner.state in _HANDSHAKE:
+            await self._wait(None)
+        # A peer that has already shut down again was connected none the less.
+        if winner.ending is not None and not isinstance(winner.ending, AssociationShutdown):
+            raise winner.ending
+        return winner
+
+    def abort_all_but(self, winner: AssociationEngine | None) -> None:
+        for engine in self._attempts:
+            if engine is not winner and engine.ending is None:
+                engine.abort(b"")
+                self._stack.touch(engine)
+
+    def _start(self, peer_hosts: tuple[str, ...]) -> None:
+        try:
+            engine = self._call.start(self._stack, self._config, peer_hosts)
+        except OSError as error:
+            self._error = error
+            return
+        self._stack.own(engine, self)
+        self._stack.touch(engine)
+        self._attempts.append(engine)
+
+    def _answered(self) -> AssociationEngine | None:
+        """The first attempt whose INIT was acknowledged. Forgets those that have failed."""
+        for engine in list(self._attempts):
+            if engine.ending is not None and not isinstance(engine.ending, AssociationShutdown):
+                self._attempts.remove(engine)
+                self._error = engine.ending
+            elif engine.state is not AssociationState.COOKIE_WAIT:
+                return engine
+        return None
+
+    async def _wait(self, timeout: float | None) -> None:
+        """Until something changed, or the time for the next attempt has come."""
+        loop = self._stack.loop
+        self._waiter = loop.create_future()
+        timer = None if timeout is None else loop.call_later(timeout, self.engine_changed)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+
+async def _addresses_of(host: str, stack: Stack) -> list[str]:
+    try:
+        return [canonical_host(host)]
+    except ValueError:
+        return await stack.network.resolve(host)
+
+
+def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
+    listed: object = [host] if isinstance(host, str) else host
+    if not isinstance(listed, Iterable):
+        raise TypeError(f"host must be a string or a list of strings, not {type(host).__name__}")
+    hosts = tuple(listed)
+    for one in hosts:
+        if not isinstance(one, str):
+            raise TypeError(f"host must be a string or a list of strings, not {type(one).__name__}")
+    if not hosts or not all(hosts):
+        raise ValueError("host must not be empty")
+    return hosts

@@ -1,0 +1,98 @@
+"""Where a stack gets its sockets, its local addresses, its clock and its entropy: the machine, or a simulated one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Protocol
+
+import ifaddr
+
+from aiosctp.batching import batching_carrier
+from aiosctp.core.addresses import canonical_host, parse_host
+from aiosctp.core.datagram import Datagram
+from aiosctp.udp import IS_LINUX, Carrier, DatagramReceiver, UDPEncapsulation, bind_sockets, endpoint_carrier
+
+
+class DatagramPort(Protocol):
+    """One local address on a UDP port."""
+
+    @property
+    def local_host(self) -> str: ...
+
+    @property
+    def udp_port(self) -> int: ...
+
+    def send(self, datagram: Datagram) -> None:
+        """Send at once or drop; never raises."""
+
+    def close(self) -> None: ...
+
+
+class Network(Protocol):
+    """What a stack needs of the world."""
+
+    def now(self) -> float:
+        """Seconds that never go backwards."""
+
+    def entropy(self, count: int) -> bytes:
+        """That many bytes, fit for keys and tags."""
+
+    def local_addresses(self) -> list[str]:
+        """The hosts of this machine, as canonical strings, loopback included."""
+
+    async def resolve(self, host: str) -> list[str]:
+        """The addresses of a name, best first. Raises OSError."""
+
+    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
+        """Bind the UDP port (0: a free one) on every host (None: every local address), at once. Raises OSError."""
+
+
+class SystemNetwork:
+    """This machine."""
+
+    def __init__(self, carrier: Carrier | None = None) -> None:
+        self._carrier = carrier or (batching_carrier if IS_LINUX else endpoint_carrier)
+
+    def now(self) -> float:
+        """Not the loop's time: uvloop keeps that in whole milliseconds."""
+        return time.monotonic()
+
+    def entropy(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def local_addresses(self) -> list[str]:
+        hosts: dict[str, None] = {}
+        for adapter in ifaddr.get_adapters():
+            for ip in adapter.ips:
+                hosts[_host_of(ip.ip, adapter.name)] = None
+        return list(hosts)
+
+    async def resolve(self, host: str) -> list[str]:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        return list(dict.fromkeys(canonical_host(str(address[0])) for *_, address in found))
+
+    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
+        loop = asyncio.get_running_loop()
+        bound = bind_sockets(self.local_addresses() if hosts is None else hosts, udp_port, skip_unusable=hosts is None)
+        ports: list[DatagramPort] = []
+        for host, udp_socket in bound:
+            protocol = UDPEncapsulation(receiver, host, udp_socket)
+            self._carrier(loop, udp_socket, protocol)
+            ports.append(protocol)
+        return ports
+
+
+def _host_of(ip: str | tuple[str, int, int], interface: str) -> str:
+    if isinstance(ip, str):
+        return canonical_host(ip)
+    host = canonical_host(ip[0])
+    return f"{host}%{interface}" if parse_host(host).is_link_local else host
+
+
+current_network: ContextVar[Network] = ContextVar("current_network", default=SystemNetwork())  # noqa: B039 - has no state
+"""What stacks made without `network=` use; a simulated host sets it for the tasks that run on it."""

@@ -1,0 +1,121 @@
+"""A live view of one path of an association."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiosctp.config import Config
+from aiosctp.core.states import PathState
+from aiosctp.core.timers import Timer
+
+if TYPE_CHECKING:
+    from aiosctp.association import Association
+    from aiosctp.core.paths import Path as EnginePath
+
+CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu"})
+
+
+class Path:
+    """One address of the peer and what the association knows of it (RFC 9260 §6.4, §8.2). Its attributes are live."""
+
+    __slots__ = ("_association", "_path")
+
+    def __init__(self, association: Association, path: EnginePath) -> None:
+        self._association = association
+        self._path = path
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._path.address, self._association.engine.peer_port
+
+    @property
+    def local_address(self) -> tuple[str, int] | None:
+        """Where its packets leave from."""
+        host = self._path.local_address
+        return None if host is None else (host, self._association.engine.local_port)
+
+    @property
+    def udp_port(self) -> int:
+        """The peer's UDP port at this address (RFC 6951 §5.4)."""
+        return self._path.udp_port
+
+    @property
+    def state(self) -> PathState:
+        return self._path.state
+
+    @property
+    def cwnd(self) -> int:
+        """The congestion window, in bytes (§7.2)."""
+        return self._path.congestion.cwnd
+
+    @property
+    def srtt(self) -> float | None:
+        """The smoothed round-trip time in seconds; None before the first sample (§6.3.1)."""
+        return self._path.rto.srtt_s
+
+    @property
+    def rto(self) -> float:
+        """The retransmission timeout in seconds."""
+        return self._path.rto.rto_s
+
+    @property
+    def mtu(self) -> int:
+        """The IP packet with all its headers, in bytes."""
+        return self._path.mtu
+
+    def configure(self, **changes: Any) -> None:
+        """Change `heartbeat`, `hb_interval_s`, `path_max_retrans` or `path_mtu` of this path (RFC 6458 §8.1.12).
+
+        They are named and bounded as in `Config`. Raises ValueError or TypeError, and then changes nothing.
+        """
+        check_configurable(changes, CONFIGURABLE)
+        Config().replace(**changes)
+        if changes.get("path_mtu", 0) is None:
+            raise ValueError("path_mtu must be a number of bytes")
+        path = self._path
+        association = self._association
+        if "path_mtu" in changes:
+            path.set_mtu(changes["path_mtu"])
+        path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
+        association.engine.configure_heartbeat(
+            path,
+            changes.get("heartbeat", path.heartbeat),
+            changes.get("hb_interval_s", path.hb_interval_s),
+            association.stack.now(),
+        )
+        association.stack.touch(association.engine)
+
+    async def heartbeat(self) -> float:
+        """Send a HEARTBEAT now (§8.3, §11.1.7) and wait for its answer; the round-trip time in seconds.
+
+        Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO,
+        AssociationShutdown when the association is shutting down, and its ending when it ends.
+        """
+        association = self._association
+        association.check_established()
+        engine = association.engine
+        sent_at_s = association.stack.now()
+        engine.heartbeats.request(self._path, sent_at_s)
+        nonce = next(reversed(self._path.pending_heartbeats))
+        association.stack.touch(engine)
+        while nonce in self._path.pending_heartbeats:
+            if not engine.timers.is_running((Timer.HEARTBEAT_ACK, self._path)):
+                raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}")
+            await association.wait_for_change()
+            association.check_established()
+        return association.stack.now() - sent_at_s
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Path) and self._path is other._path
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    def __repr__(self) -> str:
+        return repr(self._path)
+
+
+def check_configurable(changes: dict[str, Any], allowed: frozenset[str]) -> None:
+    for name in changes:
+        if name not in allowed:
+            raise ValueError(f"{name} can't be changed in the life of an association or path")

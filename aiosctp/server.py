@@ -1,0 +1,312 @@
+"""`serve`: take associations that peers open."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self
+
+from aiosctp.association import Association
+from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.endpoint import Admission
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack
+
+logger = logging.getLogger("aiosctp.server")
+
+Handler = Callable[[Association], Awaitable[None]]
+
+
+async def serve(
+    handle_association: Handler,
+    host: str | Sequence[str] | None = None,
+    port: int | None = None,
+    *,
+    udp_port: int = DEFAULT_UDP_PORT,
+    backlog: int = 128,
+    max_associations: int | None = None,
+    admit: Admission | None = None,
+    outbound_streams: int | None = None,
+    config: Config | None = None,
+    stack: Stack | None = None,
+) -> Server:
+    """Listen on an SCTP port, and run the handler once for each association, in a task.
+
+    When the handler returns its association is shut down gracefully; when it raises, that is logged and the association
+    ABORTed. Raising what the association itself raised when it ended is no error.
+
+    Waits for name resolution only; cancelling leaves nothing behind.
+
+    host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
+    is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951).
+    backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
+    admit: is asked at each INIT, with the peer's `(host, port)`, before there is any state; False refuses it with an
+    ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
+    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one.
+
+    Raises OSError with EADDRINUSE or EADDRNOTAVAIL, TypeError or ValueError.
+    """
+    if not callable(handle_association):
+        raise TypeError("handle_association must be a coroutine function")
+    if port is None:
+        raise TypeError("port must be given: SCTP has no default port")
+    check_port("port", port)
+    _check_count("backlog", backlog, least=0)
+    if max_associations is not None:
+        _check_count("max_associations", max_associations, least=0)
+    if admit is not None and not callable(admit):
+        raise TypeError("admit must be a function of the peer's address")
+    stack = choose_stack(stack, udp_port, DEFAULT_UDP_PORT)
+    config = config or stack.config
+    if outbound_streams is not None:
+        config = config.replace(outbound_streams=outbound_streams)
+    hosts = await _hosts_of(host, stack)
+    server = Server(stack, handle_association, config)
+    server.listen(hosts, port, backlog, max_associations, admit)
+    return server
+
+
+class Server(asyncio.AbstractServer):
+    """A listening endpoint with the associations it has accepted. `serve` makes it; it listens from the start.
+
+    Leaving it as an asynchronous context closes it, shuts its associations down gracefully and waits for their
+    handlers, for `Config.shutdown_timeout_s` at most; then, or at once when an exception escapes, it ABORTs what is
+    left and cancels the handlers that remain.
+    """
+
+    def __init__(self, stack: Stack, handler: Handler, config: Config) -> None:
+        self._stack = stack
+        self._handler = handler
+        self._config = config
+        self._handlers: dict[asyncio.Task[None], Association] = {}
+        self._associations: set[Association] = set()
+        self._is_serving = False
+        self._changed: set[asyncio.Future[None]] = set()
+
+    def listen(
+        self,
+        hosts: tuple[str, ...],
+        port: int,
+        backlog: int,
+        max_associations: int | None,
+        admit: Admission | None,
+    ) -> None:
+        engine = self._stack.open()
+        existing = engine.endpoints.get(port)
+        if existing is not None and existing.is_listening:
+            raise OSError(errno.EADDRINUSE, f"SCTP port {port} of this stack is in use")
+        self._endpoint = self._stack.open_endpoint(port, hosts, self._config)
+        self._endpoint.listen(
+            config=self._config,
+            backlog=backlog,
+            max_associations=max_associations,
+            admit=None if admit is None else _guarded(admit),
+        )
+        self._stack.listen(self._endpoint, self)
+        self._is_serving = True
+
+    # -- looking --
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        return tuple((host, self.port) for host in self._endpoint.local_addresses)
+
+    @property
+    def port(self) -> int:
+        return self._endpoint.port
+
+    @property
+    def udp_port(self) -> int:
+        return self._stack.udp_port
+
+    @property
+    def associations(self) -> frozenset[Association]:
+        """Those that have not ended."""
+        return frozenset(self._associations)
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The stack's UDP sockets; empty once closed, or on a network without sockets."""
+        return self._stack.sockets if self._is_serving else ()
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._stack.loop
+
+    def is_serving(self) -> bool:
+        return self._is_serving
+
+    # -- running --
+
+    async def start_serving(self) -> None:
+        """There for asyncio's sake: a server listens from the start. Raises RuntimeError once closed."""
+        if not self._is_serving:
+            raise RuntimeError("the server is closed")
+
+    async def serve_forever(self) -> None:
+        """Wait until the server is closed; cancelling closes it."""
+        await self.start_serving()
+        try:
+            while self._is_serving:
+                await self._wait_for_change()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop accepting; an INIT is then answered with ABORT. Associations go on."""
+        if self._is_serving:
+            self._is_serving = False
+            self._stack.stop_listening(self._endpoint)
+            self._tell_change()
+
+    def close_clients(self) -> None:
+        """Begin the graceful shutdown of every association; a handler that waits in `receive()` gets
+        AssociationShutdown when it is over."""
+        for association in self.associations:
+            association.begin_shutdown()
+
+    def abort_clients(self) -> None:
+        """ABORT every association."""
+        for association in self.associations:
+            association.abort(b"the server was closed")
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed, all handlers have returned and all associations are gone.
+
+        Cancelling changes nothing.
+        """
+        while self._is_serving or self._handlers or self._associations:
+            await self._wait_for_change()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+        try:
+            if exc[0] is None:
+                self.close_clients()
+                async with asyncio.timeout(self._config.effective_shutdown_timeout_s):
+                    await self.wait_closed()
+        except TimeoutError:
+            pass
+        finally:
+            self.abort_clients()
+            for task in self._handlers:
+                task.cancel()
+            if self._handlers:
+                await asyncio.wait(list(self._handlers))
+
+    # -- what the stack tells --
+
+    def engine_accepted(self, engine: AssociationEngine) -> None:
+        association = Association(self._stack, engine, holds_events=True)
+        self._associations.add(association)
+        self._stack.own(engine, association)
+        association.on_end = self._association_ended
+        task = self._stack.loop.create_task(self._run_handler(association))
+        # After the handler's first step, in which it may have subscribed.
+        self._stack.loop.call_soon(association.release_held_events)
+        self._handlers[task] = association
+        task.add_done_callback(self._handler_ended)
+
+    def _association_ended(self, association: Association) -> None:
+        self._associations.discard(association)
+        self._tell_change()
+
+    def _handler_ended(self, task: asyncio.Task[None]) -> None:
+        association = self._handlers.pop(task)
+        if task.cancelled():
+            association.abort(b"the handler was cancelled")
+        self._tell_change()
+
+    async def _run_handler(self, association: Association) -> None:
+        try:
+            await self._handler(association)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if not _is_ending_of(association, error):
+                logger.exception("the handler of %r failed", association)
+            association.abort(b"the handler failed")
+        except BaseException:
+            association.abort(b"the handler failed")
+            raise
+        else:
+            association.close()
+
+    # -- waiting --
+
+    async def _wait_for_change(self) -> None:
+        waiter = self._stack.loop.create_future()
+        self._changed.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._changed.discard(waiter)
+
+    def _tell_change(self) -> None:
+        for waiter in self._changed:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def __repr__(self) -> str:
+        return f"<Server on SCTP port {self.port}, UDP port {self.udp_port}, {len(self._associations)} associations>"
+
+
+def _is_ending_of(association: Association, error: Exception) -> bool:
+    """Whether it is, or is a group of nothing but, what this association raised for its own end."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(association.raised)[1] is None
+    return association.raised(error)
+
+
+def _guarded(admit: Admission) -> Admission:
+    """The program's own function: what goes wrong in it is no matter of the engine's, and admits nobody."""
+
+    def guarded(peer: tuple[str, int]) -> bool:
+        try:
+            return bool(admit(peer))
+        except Exception:
+            logger.exception("admit(%r) failed: the peer is refused", peer)
+            return False
+
+    return guarded
+
+
+async def _hosts_of(host: str | Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
+    """The stack's own hosts that are meant. Raises OSError (EADDRNOTAVAIL) for one that is not the stack's."""
+    if host is None:
+        return stack.local_addresses
+    hosts: dict[str, None] = {}
+    for name in (host,) if isinstance(host, str) else tuple(host):
+        if not isinstance(name, str):
+            raise TypeError(f"host must be a string or a list of strings, not {type(name).__name__}")
+        hosts |= dict.fromkeys(await _addresses_of(name, stack))
+    if not hosts:
+        raise ValueError("host must not be empty")
+    return tuple(hosts)
+
+
+async def _addresses_of(name: str, stack: Stack) -> list[str]:
+    try:
+        found = [canonical_host(name)]
+    except ValueError:
+        found = await stack.network.resolve(name)
+    if parse_host(found[0]).is_unspecified:
+        return [host for host in stack.local_addresses if is_ipv6(host) == is_ipv6(found[0])]
+    usable = [host for host in found if host in stack.local_addresses]
+    if not usable:
+        raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {name}")
+    return usable
+
+
+def _check_count(name: str, value: Any, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")

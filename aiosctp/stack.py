@@ -1,0 +1,397 @@
+"""A stack: the UDP sockets, the one timer and the flush that drive an engine from an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, cast
+from weakref import WeakKeyDictionary
+
+from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.datagram import Datagram
+from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.icmp import IcmpMessage
+from aiosctp.core.stack import StackEngine
+from aiosctp.network import DatagramPort, Network, current_network
+from aiosctp.udp import UDPEncapsulation
+
+if TYPE_CHECKING:
+    from aiosctp.association import Association
+
+DEFAULT_UDP_PORT = 9899
+"""RFC 6951 §5.1: the port IANA assigned."""
+
+# uvloop counts in milliseconds and takes less for "now"; firing early would only spin.
+MIN_TIMER_S = 0.001
+
+
+class Owner(Protocol):
+    """Who is told when something about an association may have changed: its `Association`, or who awaits one."""
+
+    def engine_changed(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Who takes the associations that peers open at an endpoint."""
+
+    def engine_accepted(self, engine: AssociationEngine) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatistics:
+    """What a stack did with the datagrams that came, and what it answered on its own."""
+
+    datagrams_received: int
+    datagrams_sent: int
+    malformed_packets: int
+    bad_checksums: int
+    malformed_chunks: int
+    wrong_verification_tags: int
+    out_of_the_blue: int
+    out_of_the_blue_answers: int
+    init_received: int
+    init_refused: int
+    cookies_invalid: int
+    cookies_stale: int
+    icmp_received: int
+    icmp_ignored: int
+    send_errors: int
+    associations_established: int
+    associations_aborted: int
+    associations_shut_down: int
+
+
+class Stack:
+    """All associations and endpoints behind one UDP port; an async context manager.
+
+    The sockets are made when the block is entered or at the first use. Leaving the block ABORTs what still lives.
+
+    udp_port: the port of every local address, 0 for a free one. local_addresses: the hosts to bind, None for all of
+    this machine. config: the defaults of its associations. network: where sockets and clock come from.
+    """
+
+    def __init__(
+        self,
+        *,
+        udp_port: int = DEFAULT_UDP_PORT,
+        local_addresses: Sequence[str] | None = None,
+        config: Config | None = None,
+        network: Network | None = None,
+    ) -> None:
+        check_port("udp_port", udp_port)
+        self._udp_port = udp_port
+        self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
+        self.config = config or Config()
+        self._network = network or current_network.get()
+        self._ports: dict[str, DatagramPort] = {}
+        self._engine: StackEngine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+        self._is_closed = False
+        self._owners: dict[AssociationEngine, Owner] = {}
+        self._listeners: dict[Endpoint, Listener] = {}
+        self._flush_is_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    # -- life --
+
+    def open(self) -> StackEngine:
+        """The engine, with its sockets bound to the running loop. Raises RuntimeError when that can't be."""
+        if os.getpid() != self._process:
+            raise RuntimeError("this stack belongs to the process that was forked: make one of your own")
+        if self._is_closed:
+            raise RuntimeError("the stack is closed")
+        loop = asyncio.get_running_loop()
+        if self._engine is None:
+            self._loop = loop
+            ports = self._network.open_ports(self._bind_to, self._udp_port, self)
+            self._ports = {port.local_host: port for port in ports}
+            self._udp_port = ports[0].udp_port
+            self._engine = StackEngine(
+                config=self.config, local_addresses=tuple(self._ports), entropy=self._network.entropy
+            )
+        elif loop is not self._loop:
+            raise RuntimeError("the stack belongs to another event loop")
+        return self._engine
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        await asyncio.sleep(0)  # the transports close their sockets in the next turn of the loop
+
+    def close(self) -> None:
+        """ABORT every association and close the sockets, at once."""
+        if self._is_closed:
+            return
+        if self._engine is not None:
+            now = self.now()
+            for engine in list(self._owners):
+                engine.abort(b"the stack was closed")
+                self._engine.touch(engine)
+            self.flush(now)
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for port in self._ports.values():
+            port.close()
+        self._ports.clear()
+
+    # -- looking --
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def udp_port(self) -> int:
+        """The UDP port; 0 until one has been chosen."""
+        return self._udp_port
+
+    @property
+    def local_addresses(self) -> tuple[str, ...]:
+        """The hosts that are bound."""
+        return tuple(self._ports)
+
+    def associations(self) -> frozenset[Association]:
+        """Those that are established or shutting down."""
+        # Whoever awaits an association is an owner too; only an Association has it.
+        return frozenset(cast("Association", o) for o in self._owners.values() if hasattr(o, "peer_addresses"))
+
+    def statistics(self) -> StackStatistics:
+        """A snapshot of the counters; all zero before the first use."""
+        counters = None if self._engine is None else self._engine.counters
+        return StackStatistics(*(getattr(counters, field.name, 0) for field in fields(StackStatistics)))
+
+    # -- for what hangs on a stack --
+
+    @property
+    def owned_count(self) -> int:
+        """How many associations there are, those being opened included."""
+        return len(self._owners)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
+
+    @property
+    def network(self) -> Network:
+        return self._network
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The UDP sockets, on a network that has any."""
+        return tuple(port.socket for port in self._ports.values() if isinstance(port, UDPEncapsulation))
+
+    def now(self) -> float:
+        return self._network.now()
+
+    def own(self, engine: AssociationEngine, owner: Owner) -> None:
+        """From now on `owner` is told of this association."""
+        self._owners[engine] = owner
+
+    def listen(self, endpoint: Endpoint, listener: Listener) -> None:
+        self._listeners[endpoint] = listener
+
+    def stop_listening(self, endpoint: Endpoint) -> None:
+        endpoint.stop_listening()
+        self._listeners.pop(endpoint, None)
+        self.close_if_unused(endpoint)
+
+    def touch(self, engine: AssociationEngine) -> None:
+        """Something was asked of this association: flush before the loop's turn is over."""
+        if self._engine is not None:
+            self._engine.touch(engine)
+            self.schedule_flush()
+
+    def schedule_flush(self) -> None:
+        """Many calls in one turn of the loop make one flush."""
+        if not self._flush_is_due and not self._is_closed:
+            self._flush_is_due = True
+            self.loop.call_soon(self._flush_in_turn)
+
+    def open_endpoint(self, port: int, hosts: Sequence[str], config: Config) -> Endpoint:
+        """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError or OSError (EADDRINUSE)."""
+        engine = self.open()
+        existing = engine.endpoints.get(port)
+        if existing is None:
+            return engine.open_endpoint(port, hosts, config)
+        if set(existing.local_addresses) != set(hosts):
+            raise ValueError(f"SCTP port {port} of this stack is open with other local addresses")
+        return existing
+
+    def close_if_unused(self, endpoint: Endpoint) -> None:
+        """An endpoint lives as long as it listens or has associations."""
+        engine = self._engine
+        if engine is not None and not endpoint.associations and not endpoint.is_listening:
+            engine.close_endpoint(endpoint)
+
+    # -- DatagramReceiver --
+
+    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
+        engine = self._engine
+        if engine is None or self._is_closed:
+            return
+        now = self._network.now()
+        for data, host, udp_port in datagrams:
+            try:
+                engine.receive(data, host, udp_port, local_host, now)
+            except Exception as error:
+                self._report_bug(error)
+        self.flush(now)
+
+    def icmp_received(self, message: IcmpMessage) -> None:
+        if self._engine is not None and not self._is_closed:
+            self._engine.icmp_received(message, self._network.now())
+            self.schedule_flush()
+
+    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+        # Called from within flush(), whose datagrams the engine has handed over: it can take this in.
+        if self._engine is not None and not self._is_closed:
+            self._engine.send_failed(datagram, too_big=too_big, now=self._network.now())
+            self.schedule_flush()
+
+    # -- driving --
+
+    def _flush_in_turn(self) -> None:
+        self._flush_is_due = False
+        if not self._is_closed:
+            self.flush(self._network.now())
+
+    def flush(self, now: float) -> None:
+        """Send what there is to send, tell the owners, set the timer."""
+        engine = self._engine
+        assert engine is not None
+        for datagram in engine.poll_datagrams(now):
+            self._send(datagram)
+        for association in engine.poll_changed():
+            self._tell(association)
+        for fault in engine.poll_faults():
+            self._report_bug(fault)
+        self._arm(engine, now)
+
+    def _send(self, datagram: Datagram) -> None:
+        port = self._ports.get(datagram.source or "")
+        if port is None:
+            port = next(iter(self._ports.values()))
+        port.send(datagram)
+
+    def _tell(self, association: AssociationEngine) -> None:
+        assert self._engine is not None
+        endpoint = self._engine.endpoints.get(association.local_port)
+        if association not in self._owners and endpoint is not None and association in endpoint.accepted:
+            endpoint.accepted.remove(association)
+            listener = self._listeners.get(endpoint)
+            if listener is None:
+                return
+            listener.engine_accepted(association)
+        owner = self._owners.get(association)
+        if owner is not None:
+            owner.engine_changed()
+        if association.ending is not None:
+            self._owners.pop(association, None)
+            if endpoint is not None:
+                self.close_if_unused(endpoint)
+
+    def _arm(self, engine: StackEngine, now: float) -> None:
+        """One timer for all associations. A deadline that moved later is not worth moving the timer for."""
+        deadline = engine.next_deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self.loop.call_later(max(deadline - now, MIN_TIMER_S), self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        engine = self._engine
+        assert engine is not None
+        now = self._network.now()
+        engine.handle_timeout(now)
+        self.flush(now)
+
+    def _report_bug(self, error: Exception) -> None:
+        self.loop.call_exception_handler({"message": "aiosctp: a bug in the engine", "exception": error})
+
+
+# -- the running loop's default stacks --
+
+_DefaultKey = tuple[Network, int]
+_defaults: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_DefaultKey, tuple[Stack, AsyncGenerator[None, None]]]]
+_defaults = WeakKeyDictionary()
+
+
+def default_stack(udp_port: int) -> Stack:
+    """The running loop's stack on this UDP port, made when it is first asked for; 0 is one ephemeral port a loop.
+
+    It lives until the loop shuts down its asynchronous generators, which asyncio.run, Runner, uvloop.run and
+    pytest-asyncio do before they close the loop.
+    """
+    check_port("udp_port", udp_port)
+    loop = asyncio.get_running_loop()
+    network = current_network.get()
+    stacks = _defaults.setdefault(loop, {})
+    found = stacks.get((network, udp_port))
+    if found is not None and not found[0].is_closed:
+        return found[0]
+    stack = Stack(udp_port=udp_port, network=network)
+    stack.open()
+    closer = _until_the_loop_ends(stack)
+    # Its first step registers it with the loop; it awaits nothing on the way.
+    with suppress(StopIteration):
+        closer.asend(None).send(None)
+    stacks[network, udp_port] = stacks[network, stack.udp_port] = (stack, closer)
+    return stack
+
+
+async def _until_the_loop_ends(stack: Stack) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await stack.__aexit__(None, None, None)
+
+
+def choose_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> Stack:
+    """The stack that a call named, or the default one for its UDP port. Raises ValueError when it named both."""
+    if stack is None:
+        return default_stack(udp_port)
+    if udp_port != default_udp_port:
+        raise ValueError("udp_port is the stack's own: leave it out when stack is given")
+    stack.open()
+    return stack
+
+
+def check_port(name: str, port: object) -> None:
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"{name} must be an int, not {type(port).__name__}")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{name} must be between 0 and 65535, not {port}")
+
+
+def host_list(name: str, hosts: str | Sequence[str]) -> tuple[str, ...]:
+    """One host or several as canonical strings. Raises ValueError for what is no address."""
+    listed = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+    if not listed:
+        raise ValueError(f"{name} must not be empty")
+    for host in listed:
+        if not isinstance(host, str):
+            raise TypeError(f"{name} must hold host strings, not {type(host).__name__}")
+    try:
+        return tuple(dict.fromkeys(canonical_host(host) for host in listed))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
