@@ -22,12 +22,14 @@ def parse_host(host: str) -> IPv4 | IPv6:
 
 
 def canonical_host(host: str) -> str:
-    """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one."""
-    text, percent, scope = host.partition("%")
-    address = ipaddress.ip_address(text)
+    """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one.
+
+    Raises ValueError.
+    """
+    address = ipaddress.ip_address(host)
     if isinstance(address, IPv6) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
-    return f"{address}{percent}{scope}"
+    return str(address)
 
 
 def is_ipv6(host: str) -> bool:
@@ -49,7 +51,13 @@ def _scope_rank(host: str) -> int:
         return 0
     if address.is_link_local:
         return 1
-    return 2 if address.is_private else 3
+    # Not "is_private": the carriers' shared addresses (RFC 6598) are not of the world either.
+    return 3 if address.is_global else 2
+
+
+def _is_on_another_link(host: str, peer: str) -> bool:
+    ours, theirs = host.partition("%")[2], peer.partition("%")[2]
+    return bool(ours and theirs) and ours != theirs
 
 
 def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
@@ -61,11 +69,12 @@ def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
     peer_rank = _scope_rank(peer)
     if peer_rank == 0:
         return [host for host in ours if _scope_rank(host) == 0]
-    return [host for host in ours if _scope_rank(host) > 0 and peer_rank <= _scope_rank(host)]
+    return [host for host in ours if _scope_rank(host) >= peer_rank and not _is_on_another_link(host, peer)]
 
 
 def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str | None:
-    """The local host to send from: of the destination's family, the scope nearest, then the longest common prefix.
+    """The local host to send from: of the destination's family, on its link if that is known, the scope nearest, then
+    the longest common prefix.
 
     `turn` goes on to the next candidate, for a path on which nothing is heard. None: no address of that family.
     """
@@ -73,7 +82,14 @@ def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str |
     if not family:
         return None
     rank = _scope_rank(destination)
-    order = sorted(family, key=lambda host: (abs(_scope_rank(host) - rank), -_common_prefix_bits(host, destination)))
+    order = sorted(
+        family,
+        key=lambda host: (
+            _is_on_another_link(host, destination),
+            abs(_scope_rank(host) - rank),
+            -_common_prefix_bits(host, destination),
+        ),
+    )
     return order[turn % len(order)]
 
 
