@@ -15,15 +15,25 @@ _MAX_DOUBLINGS = 16
 class PeerWindow:
     """What the peer last advertised, and the state of zero window probing."""
 
-    __slots__ = ("_backoff", "_timers", "a_rwnd", "is_probe_due", "largest_a_rwnd", "probe_number", "was_answered")
+    __slots__ = (
+        "_backoff",
+        "_probe_bytes",
+        "_probe_number",
+        "_timers",
+        "a_rwnd",
+        "is_probe_due",
+        "largest_a_rwnd",
+        "was_answered",
+    )
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self.a_rwnd = 0
         self.largest_a_rwnd = 0
         self.is_probe_due = False
-        self.probe_number: int | None = None
+        self._probe_number: int | None = None
         """The chunk sent although the window was closed, until it is acknowledged."""
+        self._probe_bytes = 0
         self.was_answered = False
         """Whether a SACK came since the last probe or T3 expiry."""
         self._backoff = 0
@@ -50,7 +60,7 @@ class PeerWindow:
     # -- probing --
 
     @property
-    def is_probing_active(self) -> bool:
+    def is_watched(self) -> bool:
         """Whether the window was found closed, and not yet open again."""
         return self._backoff > 0
 
@@ -62,10 +72,11 @@ class PeerWindow:
             self._timers.start(Timer.ZERO_WINDOW_PROBE, now + interval_s)
             self._backoff = min(self._backoff + 1, _MAX_DOUBLINGS)
 
-    def probe_sent(self, number: int) -> None:
+    def probe_sent(self, number: int, payload_bytes: int) -> None:
         self.is_probe_due = False
         self.was_answered = False
-        self.probe_number = number
+        self._probe_number = number
+        self._probe_bytes = payload_bytes
 
     def opened(self) -> None:
         """New data could go as the window allows."""
@@ -75,8 +86,8 @@ class PeerWindow:
 
     def acknowledged(self, cumulative: int) -> None:
         self.was_answered = True
-        if self.probe_number is not None and cumulative >= self.probe_number:
-            self.probe_number = None
+        if self._probe_number is not None and cumulative >= self._probe_number:
+            self._probe_number = None
 
     def is_probing(self) -> bool:
         """Whether a T3 expiry means no more than that the window is still closed.
@@ -84,6 +95,6 @@ class PeerWindow:
         §6.1 A: "If the sender continues to receive SACK chunks from the peer while doing zero window probing, the
         unacknowledged window probes SHOULD NOT increment the error counter".
         """
-        is_closed = self.a_rwnd == 0 or self.probe_number is not None
+        is_closed = self.a_rwnd == 0 or (self._probe_number is not None and self.a_rwnd < self._probe_bytes)
         is_answered, self.was_answered = self.was_answered, False
         return is_closed and is_answered

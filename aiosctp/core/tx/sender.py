@@ -11,25 +11,20 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timers
 from aiosctp.core.tx.burst import BurstLimit
-from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
-from aiosctp.core.tx.gaps import Range, read_gap_ack_blocks
+from aiosctp.core.tx.fragmenter import Fragmenter
+from aiosctp.core.tx.gaps import read_gap_ack_blocks
 from aiosctp.core.tx.invariants import check_invariants
 from aiosctp.core.tx.loss import LossDetection
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk, clip
+from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
-from aiosctp.wire.chunks import PADDING, Sack
-from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
+from aiosctp.wire.chunks import Sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
-
-# §6.1: "MUST NOT use a TSN that is more than 2^31 - 1 above the beginning TSN of the current send window."
-MAX_TSNS_IN_WINDOW = TSN_HALF
-# §7.2.1: cwnd decays once per RTO without data; it is at its floor long before this many.
-_MAX_IDLE_RTOS = 32
 
 
 class Sender:
@@ -44,30 +39,50 @@ class Sender:
     def __init__(
         self, *, initial_tsn: int, config: Config, paths: Paths, timers: Timers, counters: AssociationCounters
     ) -> None:
-        self._config = config
         self._paths = paths
         self._counters = counters
-        self.is_shutting_down = False
-        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
         self.queue = SendQueue()
         self.outstanding = Outstanding(initial_tsn - 1)
         self.retransmissions = Retransmissions(self.outstanding)
         self.window = PeerWindow(timers)
         self.loss = LossDetection()
         self.t3 = RetransmissionTimers(timers)
-        self._fragmenter = Fragmenter(self.queue)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
-        self.is_established = False
-        """Before, DATA travels only behind a COOKIE ECHO, and T1-cookie stands for T3 (§5.1 C)."""
-        self._fast_retransmit_is_due = False
         self._acknowledged_paths: set[Path] = set()
+        self._transmission = Transmission(
+            config=config,
+            paths=paths,
+            counters=counters,
+            queue=self.queue,
+            fragmenter=Fragmenter(self.queue),
+            outstanding=self.outstanding,
+            retransmissions=self.retransmissions,
+            window=self.window,
+            loss=self.loss,
+            burst=self._burst,
+            round_trips=self._round_trips,
+            t3=self.t3,
+        )
 
     # -- getters --
 
     @property
     def cumulative_tsn_ack_point(self) -> int:
         return self.outstanding.cumulative & TSN_MASK
+
+    @property
+    def is_established(self) -> bool:
+        return self._transmission.is_established
+
+    @property
+    def is_shutting_down(self) -> bool:
+        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
+        return self._transmission.is_shutting_down
+
+    @is_shutting_down.setter
+    def is_shutting_down(self, value: bool) -> None:
+        self._transmission.is_shutting_down = value
 
     @property
     def is_drained(self) -> bool:
@@ -77,7 +92,7 @@ class Sender:
     @property
     def peer_rwnd_bytes(self) -> int:
         """§6.2.1: how much more user data the peer has room for."""
-        return self.window.room(self.outstanding.flight_payload_bytes)
+        return self._transmission.peer_rwnd_bytes
 
     @property
     def queued_bytes(self) -> int:
@@ -128,7 +143,7 @@ class Sender:
         self.queue.append(message)
 
     def configure(self, config: Config) -> None:
-        self._config = config
+        self._transmission.config = config
 
     def take_unsent(self) -> list[OutgoingMessage]:
         """Everything not acknowledged, each message once, for SendFailed; the sender is empty afterwards."""
@@ -147,148 +162,12 @@ class Sender:
 
     def path_to_send_on(self, now: float) -> Path | None:
         """The path the next packet with DATA goes to, or None when nothing can be sent now."""
-        if not self._burst.is_open:
-            self._begin_opportunity(now)
-        path = self._next_path(now)
-        if path is None:
-            self._end_opportunity()
-        return path
-
-    def _begin_opportunity(self, now: float) -> None:
-        path = self._paths.for_data()
-        was_idle = self._decay_if_idle(path, now)
-        self._burst.begin(self._config.max_burst, is_strict=was_idle or self.loss.in_fast_recovery)
-        self._fragmenter.chunk_payload_bytes = min(self._paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
-
-    def _end_opportunity(self) -> None:
-        self._burst.end()
-        for path in self._paths:
-            path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
-
-    def _decay_if_idle(self, path: Path, now: float) -> bool:
-        """§7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd ... SHOULD be
-        adjusted ... once per RTO": made up for when there is something to send again."""
-        idle_s = now - path.last_data_sent_at_s
-        if idle_s < path.rto.rto_s or path.flight_bytes or idle_s == float("inf") or not self.queue:
-            return False
-        for _ in range(min(int(idle_s / path.rto.rto_s), _MAX_IDLE_RTOS)):
-            path.congestion.idle_for_one_rto()
-        path.last_data_sent_at_s = now
-        return True
-
-    def _next_path(self, now: float) -> Path | None:
-        """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked for
-        retransmission (limited by the current cwnd)"."""
-        marked = self.retransmissions.first()
-        if marked is not None:
-            path = self._retransmission_path(marked)
-            # §7.2.4, 3: "SHOULD ignore the value of cwnd ... for this single packet".
-            return path if self._fast_retransmit_is_due or _cwnd_allows(path) else None
-        if not self.queue:
-            return None
-        path = self._paths.for_data()
-        if not (_cwnd_allows(path) and self._burst.allows_packet):
-            return None
-        if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES, is_fresh=True):
-            return path
-        if not self.outstanding:
-            self.window.closed(path, self._config, now)
-        return None
-
-    def _retransmission_path(self, chunk: OutstandingChunk) -> Path:
-        """§6.4: what timed out SHOULD go to another active path, a Fast Retransmit to the same."""
-        return self._paths.for_retransmission(chunk.path) if chunk.is_timed_out else chunk.path
-
-    def _next_payload_bytes(self, room: int, *, is_fresh: bool) -> int:
-        """How much user data the next new chunk may carry in so much room, 0 if none may be sent (§6.1 A)."""
-        wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self._fragmenter.wanted()
-        if not wanted:
-            return 0
-        allowed = self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
-        if not allowed and self.window.is_probe_due and not self.outstanding:
-            allowed = wanted
-        return self._fragmenter.fits(allowed, room, is_fresh=is_fresh) if allowed else 0
+        return self._transmission.path_to_send_on(now)
 
     def fill(self, packet: OutgoingPacket, now: float) -> bool:
         """Add the DATA chunks that fit; whether there were any. The packet is for the path `path_to_send_on` named, or
         is one that leads with a COOKIE ECHO."""
-        path = packet.path
-        if not self.is_established:
-            if not path.is_confirmed:
-                return False  # §5.4: no DATA to an UNCONFIRMED address
-            self._begin_opportunity(now)
-        # §6.1 B: what reached cwnd before this packet; the breach of cwnd "MUST constitute one packet only".
-        takes_new = _cwnd_allows(path)
-        flight_before = path.flight_bytes
-        self._add_marked(packet, now)
-        if takes_new and self._takes_new(path):
-            self._add_new(packet, now)
-        if path.flight_bytes == flight_before:
-            return False
-        path.last_data_sent_at_s = now
-        self._burst.packet_sent(path.flight_bytes - flight_before)
-        if self.is_established:
-            self.t3.sent(path, now)
-        else:
-            self._end_opportunity()
-        return True
-
-    def _takes_new(self, path: Path) -> bool:
-        """New data follows in a packet with retransmissions only when none of these is left, on the path for it."""
-        if self.retransmissions.first() is not None:
-            return False
-        return not self.is_established or (path is self._paths.for_data() and self._burst.allows_packet)
-
-    def _add_marked(self, packet: OutgoingPacket, now: float) -> None:
-        """Retransmit, lowest TSN first (§6.10), what goes to the packet's path and fits."""
-        path = packet.path
-        while (chunk := self.retransmissions.first()) is not None:
-            if self.is_established and self._retransmission_path(chunk) is not path:
-                return
-            is_alone = packet.size == PACKET_HEADER_BYTES
-            if chunk.size > packet.room and not is_alone:
-                return
-            # §6.9: a chunk larger than the path MTU by now goes alone, for IP to fragment: it fits no packet.
-            self.outstanding.resent(chunk, path)
-            self._round_trips.retransmitted(chunk.number)
-            self._counters.rtxchunks += 1
-            self._fast_retransmit_is_due = False
-            _add_parts(packet, chunk)
-            if self.t3.is_running(path) and self.outstanding.earliest_on(path) is chunk:
-                # §6.1: "MUST restart the timer if the earliest ... outstanding DATA chunk ... is being retransmitted".
-                self.t3.restart(path, now)
-
-    def _add_new(self, packet: OutgoingPacket, now: float) -> None:
-        """§6.1 E: new chunks, as many as the packet and the peer's window take."""
-        chunk: OutstandingChunk | None = None
-        while payload_bytes := self._next_payload_bytes(packet.room, is_fresh=packet.size == PACKET_HEADER_BYTES):
-            if payload_bytes > self.peer_rwnd_bytes:
-                self.window.probe_sent(self.outstanding.highest + 1)
-            elif self.window.is_probing_active:
-                self.window.opened()
-            chunk = self._fragmenter.cut(payload_bytes, self.outstanding.highest + 1, packet.path, now)
-            self.outstanding.append(chunk)
-            self._round_trips.sent(chunk)
-            if chunk.message.unordered:
-                self._counters.ouodchunks += 1
-            else:
-                self._counters.oodchunks += 1
-            _add_parts(packet, chunk)
-        if chunk is not None and self._wants_sack_immediately(packet.path):
-            self._set_i_bit(packet, chunk)
-
-    def _wants_sack_immediately(self, path: Path) -> bool:
-        """§6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion or
-        receiver window"."""
-        if not self.queue and self.is_shutting_down:
-            return True
-        wanted = self._fragmenter.wanted() or 1
-        return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
-
-    def _set_i_bit(self, packet: OutgoingPacket, chunk: OutstandingChunk) -> None:
-        """On the last chunk of the packet: the header stands before the payload and its padding."""
-        index = -3 if len(chunk.payload) & 3 else -2
-        packet.chunks[index] = chunk.header = with_immediate(chunk.header)
+        return self._transmission.fill(packet, now)
 
     # -- acknowledgement --
 
@@ -310,7 +189,8 @@ class Sender:
             return ProtocolViolation(b"acknowledged a TSN that was never sent")
         cumulative = self.outstanding.cumulative + steps
         if sack is None:
-            gaps: list[Range] = clip(self.outstanding.gaps, cumulative + 1)
+            # As in a SACK, the TSN after the Cumulative TSN Ack is missing, and so no gap may begin with it.
+            gaps = [gap for gap in self.outstanding.gaps if gap[0] > cumulative + 1]
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative, self.outstanding.highest)
         acked = self.outstanding.acknowledge(cumulative, gaps)
@@ -350,7 +230,7 @@ class Sender:
             return
         for path in {chunk.path for chunk in lost}:
             path.congestion.loss_detected()
-        self._fast_retransmit_is_due = True
+        self._transmission.fast_retransmit_is_due = True
         self.loss.enter_fast_recovery(self.outstanding.highest)
 
     def take_acknowledged_paths(self) -> set[Path]:
@@ -370,7 +250,7 @@ class Sender:
         path.awaits_ack_after_timeout = True
         # Slow start (§7.2.3) and Fast Recovery, in which cwnd does not grow, exclude each other: the later event wins.
         self.loss.leave_fast_recovery()
-        self._fast_retransmit_is_due = False
+        self._transmission.fast_retransmit_is_due = False
         self._mark_timed_out(path)
         return counts
 
@@ -400,24 +280,7 @@ class Sender:
     def handshake_done(self, *, peer_rwnd_bytes: int, now: float) -> None:
         """ESTABLISHED: the peer's window is known, and T3 may run for what the COOKIE ECHO carried."""
         self.window.advertised(peer_rwnd_bytes)
-        self.is_established = True
+        self._transmission.is_established = True
         for chunk in self.outstanding:
             if chunk.state is IN_FLIGHT:
                 self.t3.sent(chunk.path, now)
-
-
-def _cwnd_allows(path: Path) -> bool:
-    """§6.1 B; §7.2.3: after T3 "no more than one SCTP packet will be in flight ... until ... acknowledgement"."""
-    if path.awaits_ack_after_timeout:
-        return path.flight_bytes == 0
-    return path.flight_bytes < path.congestion.cwnd
-
-
-def _add_parts(packet: OutgoingPacket, chunk: OutstandingChunk) -> None:
-    """Header, payload, padding: joined once, with the packet."""
-    payload = chunk.payload
-    packet.chunks.append(chunk.header)
-    packet.chunks.append(payload)
-    if len(payload) & 3:
-        packet.chunks.append(PADDING[len(payload) & 3])
-    packet.size += chunk.size
