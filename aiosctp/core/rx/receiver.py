@@ -133,7 +133,7 @@ class Receiver:
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True
-            self._relieve()
+            self._deliver_unfinished()
             return None
         run = self._reassembly.add(tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns)
         if isinstance(run, ProtocolViolation):
@@ -144,10 +144,7 @@ class Receiver:
         else:
             self._counters.iodchunks += 1
         self._window.charge(charge_of(len(chunk.payload)))
-        violation = self._advance(run)
-        if self._window.is_nearly_closed:
-            self._relieve()
-        return violation
+        return self._advance(run)
 
     def _note(self, tsn: int) -> None:
         """§6.7: a SACK at once when a gap opens, is open, or is filled, in part or whole (RFC 5681 §4.2)."""
@@ -188,20 +185,29 @@ class Receiver:
                 return ProtocolViolation(b"two messages of a stream have one SSN")
             for each in ready:
                 self._put(each)
-        elif run.held_bytes >= self._config.effective_partial_delivery_point_bytes:
-            self._begin_parts(run)
+        self._deliver_unfinished()
         return None
-
-    def _begin_parts(self, run: Run) -> None:
-        if self._streams.may_deliver_parts(run):
-            self._streams.parts_begin(run)
-            self._deliver_parts(run)
 
     def _deliver_parts(self, run: Run) -> None:
         self._put(run)
         if run.ended:
             for each in self._streams.parts_ended(run):
                 self._put(each)
+
+    def _deliver_unfinished(self) -> None:
+        """RFC 6458 §8.1.21: begin to deliver a message in parts when this much of it has come; or, §6.9: when "the data
+        receiver runs out of buffer space while still waiting for more fragments".
+
+        Only the message that the next TSN in sequence belongs to: all before it has come, so it can't be that what it
+        keeps waiting (`InboundStreams`) fills the window, and the window its last fragments.
+        """
+        run = self._reassembly.in_progress_at(self._tsns.cumulative)
+        if run is None or run.is_partial:
+            return
+        is_large = run.held_bytes >= self._config.effective_partial_delivery_point_bytes
+        if (is_large or self._window.is_nearly_closed) and self._streams.is_turn_of(run):
+            self._streams.parts_begin(run)
+            self._deliver_parts(run)
 
     def _put(self, run: Run) -> None:
         """Hand over what is held of a run: the message, or the next part of it."""
@@ -213,14 +219,6 @@ class Receiver:
         self._queues.put(
             Message(data, run.stream, run.ppid, run.unordered, run.ssn, first_tsn, self.cumulative_tsn, run.ended)
         )
-
-    def _relieve(self) -> None:
-        """§6.9: "If the data receiver runs out of buffer space while still waiting for more fragments ..., it SHOULD
-        dispatch part of its inbound message". The one that the next TSN in sequence belongs to: without a gap nothing
-        else that a peer obeying §6.9 has sent can be incomplete."""
-        run = self._reassembly.in_progress_at(self._tsns.cumulative)
-        if run is not None and not run.is_partial:
-            self._begin_parts(run)
 
     def _make_room(self, tsn: int, charge_bytes: int) -> bool:
         """The window is closed: whether this chunk is taken all the same.

@@ -71,11 +71,7 @@ class InboundStreams:
         busy.by_ssn[run.ssn] = run
         return [] if partial is not None else self._release(run.stream, busy)
 
-    def may_deliver_parts(self, run: Run) -> bool:
-        """Whether it is the turn of a message that has begun and not ended."""
-        busy = self._busy.get(run.stream)
-        if not run.begun or (busy is not None and busy.partial is not None):
-            return False
+    def is_turn_of(self, run: Run) -> bool:
         return run.unordered or run.ssn == self._expected_ssns.get(run.stream, 0)
 
     def parts_begin(self, run: Run) -> None:

@@ -81,10 +81,12 @@ class ReceiveWindow:
         return free - self._known_to_peer_bytes >= self.size_bytes // 4
 
     def advertise(self) -> int:
-        """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: its right edge stays until it can move by a segment."""
+        """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left
+        stays until it can move by a segment."""
         free = max(0, self.size_bytes - self.held_bytes)
         known = self._known_to_peer_bytes
-        if 0 < free - known < self.least_step_bytes:
+        step = self.least_step_bytes
+        if known < step and 0 < free - known < step:
             free = known
         self._advertised_bytes = free
         self._charged_since_bytes = 0
