@@ -57,6 +57,8 @@ class Receiver:
         """Where the last DATA came from; a SACK goes there (§6.7)."""
         self.has_unacknowledged = False
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
+        self._is_undisturbed = True
+        """Every chunk so far has come, and every message is complete and had its turn."""
         self._duplicate_tsns: list[int] = []
         self._packets_unacknowledged = 0
         self._packet_is_urgent = True
@@ -77,28 +79,27 @@ class Receiver:
         tsns = self._tsns
         window = self._window
         if (
-            chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
+            self._is_undisturbed
+            and chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
             and chunk.beginning
             and chunk.ending
-            and self._reassembly.is_empty
-            and not tsns.has_gap
-            and not window.is_nearly_closed
+            and window.held_bytes <= window.brink_bytes
             and chunk.stream < self.inbound_streams
+            and (chunk.unordered or self._streams.take_turn(chunk.stream, chunk.ssn))
         ):
             # The short way: a whole message, the next in sequence, while nothing else is held.
             if chunk.unordered:
                 self._counters.iuodchunks += 1
-            elif self._streams.take_turn(chunk.stream, chunk.ssn):
-                self._counters.iodchunks += 1
             else:
-                return self._new_chunk(chunk, tsns.cumulative + 1)
+                self._counters.iodchunks += 1
             tsns.cumulative += 1
             window.charge(charge_of(len(payload)))
-            self._queues.put(
-                Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, chunk.tsn, chunk.tsn)
-            )
+            tsn = chunk.tsn
+            self._queues.put(Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, tsn, tsn))
             return None
-        return self._any_chunk(chunk)
+        cause = self._any_chunk(chunk)
+        self._is_undisturbed = self._reassembly.is_empty and not tsns.has_gap
+        return cause
 
     def _any_chunk(self, chunk: Data) -> Cause | None:
         tsns = self._tsns
@@ -278,6 +279,7 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear())
+        self._is_undisturbed = not self._tsns.has_gap
         return seen
 
     def inherit(self, previous: Receiver) -> None:
@@ -299,7 +301,7 @@ class Receiver:
         §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
         """
         room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
-        gaps = self._tsns.gap_ack_blocks(room)
+        gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
         duplicates = self._duplicate_tsns[: room - len(gaps)]
         self._duplicate_tsns.clear()
         self._packets_unacknowledged = 0
@@ -346,5 +348,6 @@ class Receiver:
         charged = self._reassembly.check_invariants() + self._queues.charged_bytes
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
+        assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"
