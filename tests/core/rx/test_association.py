@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from aiosctp.config import Config
@@ -143,3 +145,17 @@ def test_the_end_tells_of_a_message_of_which_a_part_was_read_before_it_tells_of_
     left = association.receiver.read(partial=True)
     assert left is not None
     assert left.stream == 4
+
+
+def test_what_was_received_before_a_restart_stays_readable_after_it() -> None:
+    """§5.2.4 A: message mode goes on after RESTART, and TSNs and SSNs begin anew."""
+    host = Host()
+    association = host.association
+    host.packet(host.data(0, payload=b"before"))
+    host.answers()
+    tcb = replace(association.tcb, peer_tag=7, peer_initial_tsn=99)
+    association.restart(tcb, association.paths, host.pair.now)
+    host.first_tsn = 99
+    host.packet(host.data(0, payload=b"after"))
+    messages = [association.receiver.read(), association.receiver.read()]
+    assert [message and (message.data, message.ssn) for message in messages] == [(b"before", 0), (b"after", 0)]
