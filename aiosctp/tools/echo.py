@@ -21,19 +21,20 @@ from aiosctp.tools.options import (
     seconds,
     whole,
 )
-from aiosctp.tools.runner import deadline
+from aiosctp.tools.runner import deadline, stop_signal
 from aiosctp.tools.runner import run as run_loop
 
 MAX_STREAMS = 65535
 MISUSED = 2
+SHUTDOWN_TIMEOUT_S = 10.0
 
 DESCRIPTION = """\
 Serve echo, or talk to an echo server.
 
 Without --client: sends each message back as it came: on its stream, with its
 payload protocol identifier, ordered or unordered. Each association's
-notifications are shown, named by the peer's address. Ctrl-C shuts every
-association down gracefully.
+notifications are shown, named by the peer's address. Ctrl-C or SIGTERM shuts
+every association down gracefully; a second one ends at once.
 
 With --client HOST: sends a line of standard input as one message, writes what
 comes back to standard output, byte for byte, and goes on with the next line.
@@ -80,12 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(arguments: argparse.Namespace) -> int:
     server = await aiosctp.serve(
-        _echo, arguments.host, arguments.port, udp_port=arguments.udp_port, outbound_streams=MAX_STREAMS
+        _echo,
+        arguments.host,
+        arguments.port,
+        udp_port=arguments.udp_port,
+        outbound_streams=MAX_STREAMS,
+        config=aiosctp.Config(shutdown_timeout_s=SHUTDOWN_TIMEOUT_S),
     )
     async with server:
         hosts = ", ".join(sorted({host for host, _ in server.addresses}))
         say("listening", f"on {hosts}, SCTP port {server.port}, UDP port {server.udp_port}")
-        await server.serve_forever()
+        await stop_signal()
     return 0
 
 
