@@ -138,7 +138,7 @@ def test_the_end_tells_of_a_message_of_which_a_part_was_read_before_it_tells_of_
     assert part is not None
     assert not part.end_of_record
     host.packet(host.data(3, stream=4))
-    association.abort(b"", host.pair.now)
+    association.abort(b"")
     partial, change = association.poll_events()
     assert partial == PartialDelivery(2, 0)
     assert isinstance(change, AssociationChange)
@@ -154,7 +154,7 @@ def test_what_was_received_before_a_restart_stays_readable_after_it() -> None:
     host.packet(host.data(0, payload=b"before"))
     host.answers()
     tcb = replace(association.tcb, peer_tag=7, peer_initial_tsn=99)
-    association.restart(tcb, association.paths, host.pair.now)
+    association.establishment.restarted(tcb, association.paths, association.paths.primary, host.pair.now)
     host.first_tsn = 99
     host.packet(host.data(0, payload=b"after"))
     messages = [association.receiver.read(), association.receiver.read()]
