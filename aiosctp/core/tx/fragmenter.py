@@ -39,13 +39,15 @@ class Fragmenter:
         message = self._queue.peek()
         if message is None:
             return 0
+        sent_bytes = message.sent_bytes
         if (
-            not message.unordered
-            and not message.was_sent
+            sent_bytes == 0
+            and not message.unordered
             and self._queue.stream(message.stream).ordered_in_window >= MAX_ORDERED_IN_WINDOW
         ):
             return 0
-        return min(len(message.data) - message.sent_bytes, self.chunk_payload_bytes)
+        remaining = len(message.data) - sent_bytes
+        return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
 
     def fits(self, payload_bytes: int, room: int) -> int:
         """How much of that goes into this much room of a packet: all, a piece worth it, or 0; all in an empty one.

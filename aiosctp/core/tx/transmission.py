@@ -102,7 +102,7 @@ class Transmission:
         wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
+        allowed = self.window.largest_chunk(wanted, self.window.room(self.outstanding.flight_payload_bytes))
         if not allowed and self.window.is_probe_due and not self.outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
@@ -174,21 +174,24 @@ class Transmission:
 
     def _add_new(self, packet: OutgoingPacket, now: float) -> None:
         """§6.1 E: new chunks, as many as the packet and the peer's window take."""
+        outstanding = self.outstanding
         chunk: OutstandingChunk | None = None
-        while payload_bytes := self._next_payload_bytes(packet.room):
-            number = self.outstanding.highest + 1
-            if payload_bytes > self.peer_rwnd_bytes:
+        room = packet.room
+        while room > HEADER_BYTES and (payload_bytes := self._next_payload_bytes(room)):
+            number = outstanding.highest + 1
+            if payload_bytes > self.window.room(outstanding.flight_payload_bytes):
                 self.window.probe_sent(number, payload_bytes)
             elif self.window.is_watched:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
-            self.outstanding.append(chunk)
+            outstanding.append(chunk)
             self.round_trips.sent(chunk)
             if chunk.message.unordered:
                 self.counters.ouodchunks += 1
             else:
                 self.counters.oodchunks += 1
             _add_parts(packet, chunk)
+            room -= chunk.size
         if chunk is not None and self._wants_sack_immediately(packet.path):
             # On the last chunk of the packet: its header stands before the payload and the padding.
             chunk.header = with_immediate(chunk.header)
