@@ -39,8 +39,6 @@ class OutgoingMessage:
     """Assigned when the first fragment is made."""
     sent_bytes: int = 0
     """How much of it has been cut into chunks and sent at least once."""
-    unacknowledged_chunks: int = 0
-    """Chunks made of it that no cumulative TSN has covered."""
 
     @property
     def was_sent(self) -> bool:

@@ -29,7 +29,7 @@ def test_later_measurements_are_smoothed_and_rttvar_uses_the_srtt_before() -> No
     rto.measured(0.2)
     rto.measured(0.4)
     assert rto.rttvar_s == pytest.approx(0.75 * 0.1 + 0.25 * 0.2)
-    assert rto.srtt_s == pytest.approx(0.875 * 0.2 + 0.125 * 0.4)
+    assert rto.srtt_s == pytest.approx(0.225)
     assert rto.rto_s == pytest.approx(0.225 + 4 * 0.125)
 
 

@@ -39,16 +39,18 @@ class Fragmenter:
         message = self._queue.peek()
         if message is None:
             return 0
+        sent_bytes = message.sent_bytes
         if (
-            not message.unordered
-            and not message.was_sent
+            sent_bytes == 0
+            and not message.unordered
             and self._queue.stream(message.stream).ordered_in_window >= MAX_ORDERED_IN_WINDOW
         ):
             return 0
-        return min(len(message.data) - message.sent_bytes, self.chunk_payload_bytes)
+        remaining = len(message.data) - sent_bytes
+        return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
 
-    def fits(self, payload_bytes: int, room: int, *, is_fresh: bool) -> int:
-        """How much of that goes into this much room of a packet: all, a piece worth it, or 0.
+    def fits(self, payload_bytes: int, room: int) -> int:
+        """How much of that goes into this much room of a packet: all, a piece worth it, or 0; all in an empty one.
 
         A message that one packet can carry is not cut to fill the last one: losing either would lose it. One that has
         to be cut anyway fills it.
@@ -56,8 +58,6 @@ class Fragmenter:
         fitting = (room & ~3) - HEADER_BYTES
         if payload_bytes <= fitting:
             return payload_bytes
-        if is_fresh:
-            return fitting
         message = self._queue.peek()
         assert message is not None
         is_cut_anyway = message.was_sent or len(message.data) > self.chunk_payload_bytes

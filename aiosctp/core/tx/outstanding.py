@@ -97,12 +97,12 @@ class Acknowledged:
     reneged: list[OutstandingChunk] = field(default_factory=list)
 
     def add(self, chunk: OutstandingChunk) -> None:
+        """In increasing order of numbers."""
         path = chunk.path
         self.bytes_by_path[path] = self.bytes_by_path.get(path, 0) + chunk.size
         self.lowest_by_path.setdefault(path, chunk.number)
         self.payload_bytes += len(chunk.payload)
-        if self.highest is None or chunk.number > self.highest:
-            self.highest = chunk.number
+        self.highest = chunk.number
 
 
 class Outstanding:
@@ -140,12 +140,10 @@ class Outstanding:
         index = number - self.cumulative - 1
         return self._chunks[index] if index >= 0 else None
 
-    def earliest_on(self, path: Path) -> OutstandingChunk | None:
-        """The lowest TSN last sent on this path that is not acknowledged (§6.1, §6.3.2 R3)."""
-        for chunk in self._chunks:
-            if chunk.path is path and chunk.state is not ACKNOWLEDGED:
-                return chunk
-        return None
+    def is_earliest_on_its_path(self, chunk: OutstandingChunk) -> bool:
+        """Whether it is the lowest TSN last sent where it was that is not acknowledged (§6.1)."""
+        path = chunk.path
+        return chunk is next(other for other in self._chunks if other.path is path and other.state is not ACKNOWLEDGED)
 
     # -- a chunk's life --
 

@@ -45,7 +45,8 @@ class PeerWindow:
     def room(self, flight_payload_bytes: int) -> int:
         """§6.2.1: rwnd. Rules B, C and D (ii) in one: what was advertised, less the user data in flight; never below
         0, as what is in flight may exceed a window that shrank."""
-        return max(0, self.a_rwnd - flight_payload_bytes)
+        room = self.a_rwnd - flight_payload_bytes
+        return room if room > 0 else 0
 
     def largest_chunk(self, wanted: int, room: int) -> int:
         """How much user data the next chunk may carry, 0 if none may be sent.

@@ -87,7 +87,7 @@ class Transmission:
         path = self.paths.for_data()
         if not (_cwnd_allows(path) and self.burst.allows_packet):
             return None
-        if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES, is_fresh=True):
+        if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
             return path
         if not self.outstanding:
             self.window.closed(path, self.config, now)
@@ -97,15 +97,15 @@ class Transmission:
         """§6.4: what timed out SHOULD go to another active path, a Fast Retransmit to the same."""
         return self.paths.for_retransmission(chunk.path) if chunk.is_timed_out else chunk.path
 
-    def _next_payload_bytes(self, room: int, *, is_fresh: bool) -> int:
+    def _next_payload_bytes(self, room: int) -> int:
         """How much user data the next new chunk may carry in so much room, 0 if none may be sent (§6.1 A)."""
         wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
+        allowed = self.window.largest_chunk(wanted, self.window.room(self.outstanding.flight_payload_bytes))
         if not allowed and self.window.is_probe_due and not self.outstanding:
             allowed = wanted
-        return self.fragmenter.fits(allowed, room, is_fresh=is_fresh) if allowed else 0
+        return self.fragmenter.fits(allowed, room) if allowed else 0
 
     # -- the packet --
 
@@ -116,6 +116,7 @@ class Transmission:
         # §6.1 B: what reached cwnd before this packet; the breach of cwnd "MUST constitute one packet only".
         takes_new = _cwnd_allows(path)
         flight_before = path.flight_bytes
+        idle_rtos = _idle_rtos(path, now)
         self._add_marked(packet, now)
         # New data follows in a packet with retransmissions only when none of these is left.
         if (
@@ -127,11 +128,10 @@ class Transmission:
             self._add_new(packet, now)
         if path.flight_bytes == flight_before:
             return False
-        if flight_before == 0:
-            # §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd ... SHOULD be
-            # adjusted ... once per RTO": made up for now that something is sent again.
-            for _ in range(min(_idle_rtos(path, now), MAX_IDLE_RTOS)):
-                path.congestion.idle_for_one_rto()
+        # §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd ... SHOULD be
+        # adjusted ... once per RTO": made up for now that something is sent again.
+        for _ in range(min(idle_rtos, MAX_IDLE_RTOS)):
+            path.congestion.idle_for_one_rto()
         path.last_data_sent_at_s = now
         self.burst.packet_sent(path.flight_bytes - flight_before)
         self.t3.sent(path, now)
@@ -168,27 +168,30 @@ class Transmission:
             self.counters.rtxchunks += 1
             self.fast_retransmit_is_due = False
             _add_parts(packet, chunk)
-            if self.t3.is_running(path) and self.outstanding.earliest_on(path) is chunk:
+            if self.t3.is_running(path) and self.outstanding.is_earliest_on_its_path(chunk):
                 # §6.1: "MUST restart the timer if the earliest ... outstanding DATA chunk ... is being retransmitted".
                 self.t3.restart(path, now)
 
     def _add_new(self, packet: OutgoingPacket, now: float) -> None:
         """§6.1 E: new chunks, as many as the packet and the peer's window take."""
+        outstanding = self.outstanding
         chunk: OutstandingChunk | None = None
-        while payload_bytes := self._next_payload_bytes(packet.room, is_fresh=packet.size == PACKET_HEADER_BYTES):
-            number = self.outstanding.highest + 1
-            if payload_bytes > self.peer_rwnd_bytes:
+        room = packet.room
+        while room > HEADER_BYTES and (payload_bytes := self._next_payload_bytes(room)):
+            number = outstanding.highest + 1
+            if payload_bytes > self.window.room(outstanding.flight_payload_bytes):
                 self.window.probe_sent(number, payload_bytes)
             elif self.window.is_watched:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
-            self.outstanding.append(chunk)
+            outstanding.append(chunk)
             self.round_trips.sent(chunk)
             if chunk.message.unordered:
                 self.counters.ouodchunks += 1
             else:
                 self.counters.oodchunks += 1
             _add_parts(packet, chunk)
+            room -= chunk.size
         if chunk is not None and self._wants_sack_immediately(packet.path):
             # On the last chunk of the packet: its header stands before the payload and the padding.
             chunk.header = with_immediate(chunk.header)
