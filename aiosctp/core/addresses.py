@@ -72,30 +72,36 @@ def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
     return [host for host in ours if _scope_rank(host) >= peer_rank and not _is_on_another_link(host, peer)]
 
 
-def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str | None:
-    """The local host to send from: of the destination's family, on its link if that is known, the scope nearest, then
-    the longest common prefix.
-
-    `turn` goes on to the next candidate, for a path on which nothing is heard. None: no address of that family.
-    """
+def sources_for(ours: Sequence[str], destination: str) -> list[str]:
+    """Our hosts of the destination's family, best first: on its link if that is known, the scope nearest, then of its
+    network."""
     family = [host for host in ours if is_ipv6(host) == is_ipv6(destination)]
-    if not family:
-        return None
-    rank = _scope_rank(destination)
-    order = sorted(
-        family,
-        key=lambda host: (
-            _is_on_another_link(host, destination),
-            abs(_scope_rank(host) - rank),
-            -_common_prefix_bits(host, destination),
-        ),
+    return sorted(family, key=lambda host: _distance(host, destination))
+
+
+def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str | None:
+    """The local host to send from. None: no address of that family.
+
+    Of those equally good the one whose `turn` it is, so that the paths of an association differ at both ends (§6.4.1).
+    """
+    hosts = sources_for(ours, destination)
+    best = [host for host in hosts if _distance(host, destination) == _distance(hosts[0], destination)]
+    return best[turn % len(best)] if best else None
+
+
+def _distance(host: str, destination: str) -> tuple[bool, int, int]:
+    return (
+        _is_on_another_link(host, destination),
+        abs(_scope_rank(host) - _scope_rank(destination)),
+        -_common_network_bits(host, destination),
     )
-    return order[turn % len(order)]
 
 
-def _common_prefix_bits(one: str, other: str) -> int:
+def _common_network_bits(one: str, other: str) -> int:
+    """The length of the prefix they share, no longer than that of the usual network of either family."""
     a, b = parse_host(one), parse_host(other)
-    return a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+    shared = a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+    return min(shared, 64 if isinstance(a, IPv6) else 24)
 
 
 def address_parameters(hosts: Iterable[str]) -> tuple[IPv4AddressParameter | IPv6AddressParameter, ...]:

@@ -132,10 +132,10 @@ def paths_to(addresses: Sequence[str], origin: Path, association: AssociationEng
     """
     known = {path.address: path for path in (origin, *association.paths)}
     sources = association.source_addresses(origin.local_address)
-    paths = []
+    paths: list[Path] = []
     for address in addresses:
         if address not in known:
-            source = choose_source(sources, address)
+            source = choose_source(sources, address, turn=len(paths))
             if source is None:
                 continue
             known[address] = Path(address, source, origin.udp_port, association.config, is_confirmed=False)

@@ -117,4 +117,4 @@ def _shrink(path: Path, mtu: int, association: AssociationEngine) -> None:
 def _count_error(association: AssociationEngine, path: Path, now: float) -> None:
     if now - path.unreachable_at_s >= path.rto.rto_s:
         path.unreachable_at_s = now
-        association.failure.path_failed_once(path, counts_for_association=False)
+        association.failure.path_failed_once(path)

@@ -70,16 +70,20 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
         initial_tsn=chunk.initial_tsn,
         addresses=[source],
     )
+    stopped = False
     for parameter in chunk.parameters:
-        if isinstance(parameter, HostNameAddress):
+        if stopped:
+            # §3.2.1: even then an INIT ACK's State Cookie is echoed ("in all four cases").
+            if isinstance(parameter, StateCookie):
+                offer.cookie = parameter.cookie
+        elif isinstance(parameter, HostNameAddress):
             # §3.3.2.1.4: "MUST immediately send an ABORT chunk".
             return UnresolvableAddress(parameter.encode())
-        if isinstance(parameter, UnknownParameter):
+        elif isinstance(parameter, UnknownParameter):
             # §3.2.1: the two high bits say whether to report and whether to go on.
             if parameter.report:
                 offer.unrecognized.append(parameter.encode())
-            if parameter.stop_processing:
-                break
+            stopped = parameter.stop_processing
         else:
             _take_parameter(offer, parameter)
     if isinstance(chunk, InitAck) and offer.cookie is None:

@@ -12,6 +12,7 @@ from aiosctp.core.addresses import (
     is_ipv6,
     is_unicast,
     parse_host,
+    sources_for,
 )
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
@@ -144,10 +145,16 @@ def test_a_link_local_destination_is_reached_from_its_own_link() -> None:
     assert choose_source(["fe80::9%eth0", "fe80::ffff:0:0:1%eth1"], "fe80::8%eth1") == "fe80::ffff:0:0:1%eth1"
 
 
-def test_turns_go_round_the_candidates_best_first() -> None:
+def test_sources_come_best_first() -> None:
     ours = ["10.1.0.1", "10.2.0.1", "2001:db8::1", "9.9.9.7"]
-    turns = [choose_source(ours, "10.2.0.9", turn) for turn in range(4)]
-    assert turns == ["10.2.0.1", "10.1.0.1", "9.9.9.7", "10.2.0.1"]
+    assert sources_for(ours, "10.2.0.9") == ["10.2.0.1", "10.1.0.1", "9.9.9.7"]
+
+
+def test_turns_go_round_those_that_are_equally_good() -> None:
+    """E06: §6.4.1: the paths of an association differ at both ends, where that costs nothing."""
+    ours = ["10.2.0.1", "10.2.0.2", "10.1.0.1"]
+    turns = [choose_source(ours, "10.2.0.9", turn) for turn in range(3)]
+    assert turns == ["10.2.0.1", "10.2.0.2", "10.2.0.1"]
 
 
 def test_the_parameters_carry_both_families_and_no_scope() -> None:

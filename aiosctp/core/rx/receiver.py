@@ -57,6 +57,8 @@ class Receiver:
         """Where the last DATA came from; a SACK goes there (§6.7)."""
         self.has_unacknowledged = False
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
+        self._is_undisturbed = True
+        """Every chunk so far has come, and every message is complete and had its turn."""
         self._duplicate_tsns: list[int] = []
         self._packets_unacknowledged = 0
         self._packet_is_urgent = True
@@ -77,28 +79,27 @@ class Receiver:
         tsns = self._tsns
         window = self._window
         if (
-            chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
+            self._is_undisturbed
+            and chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
             and chunk.beginning
             and chunk.ending
-            and self._reassembly.is_empty
-            and not tsns.has_gap
-            and not window.is_nearly_closed
+            and window.held_bytes <= window.brink_bytes
             and chunk.stream < self.inbound_streams
+            and (chunk.unordered or self._streams.take_turn(chunk.stream, chunk.ssn))
         ):
             # The short way: a whole message, the next in sequence, while nothing else is held.
             if chunk.unordered:
                 self._counters.iuodchunks += 1
-            elif self._streams.take_turn(chunk.stream, chunk.ssn):
-                self._counters.iodchunks += 1
             else:
-                return self._new_chunk(chunk, tsns.cumulative + 1)
+                self._counters.iodchunks += 1
             tsns.cumulative += 1
             window.charge(charge_of(len(payload)))
-            self._queues.put(
-                Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, chunk.tsn, chunk.tsn)
-            )
+            tsn = chunk.tsn
+            self._queues.put(Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, tsn, tsn))
             return None
-        return self._any_chunk(chunk)
+        cause = self._any_chunk(chunk)
+        self._is_undisturbed = self._reassembly.is_empty and not tsns.has_gap
+        return cause
 
     def _any_chunk(self, chunk: Data) -> Cause | None:
         tsns = self._tsns
@@ -133,7 +134,7 @@ class Receiver:
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True
-            self._relieve()
+            self._deliver_unfinished()
             return None
         run = self._reassembly.add(tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns)
         if isinstance(run, ProtocolViolation):
@@ -144,10 +145,7 @@ class Receiver:
         else:
             self._counters.iodchunks += 1
         self._window.charge(charge_of(len(chunk.payload)))
-        violation = self._advance(run)
-        if self._window.is_nearly_closed:
-            self._relieve()
-        return violation
+        return self._advance(run)
 
     def _note(self, tsn: int) -> None:
         """§6.7: a SACK at once when a gap opens, is open, or is filled, in part or whole (RFC 5681 §4.2)."""
@@ -188,20 +186,29 @@ class Receiver:
                 return ProtocolViolation(b"two messages of a stream have one SSN")
             for each in ready:
                 self._put(each)
-        elif run.held_bytes >= self._config.effective_partial_delivery_point_bytes:
-            self._begin_parts(run)
+        self._deliver_unfinished()
         return None
-
-    def _begin_parts(self, run: Run) -> None:
-        if self._streams.may_deliver_parts(run):
-            self._streams.parts_begin(run)
-            self._deliver_parts(run)
 
     def _deliver_parts(self, run: Run) -> None:
         self._put(run)
         if run.ended:
             for each in self._streams.parts_ended(run):
                 self._put(each)
+
+    def _deliver_unfinished(self) -> None:
+        """RFC 6458 §8.1.21: begin to deliver a message in parts when this much of it has come; or, §6.9: when "the data
+        receiver runs out of buffer space while still waiting for more fragments".
+
+        Only the message that the next TSN in sequence belongs to: all before it has come, so it can't be that what it
+        keeps waiting (`InboundStreams`) fills the window, and the window its last fragments.
+        """
+        run = self._reassembly.in_progress_at(self._tsns.cumulative)
+        if run is None or run.is_partial:
+            return
+        is_large = run.held_bytes >= self._config.effective_partial_delivery_point_bytes
+        if (is_large or self._window.is_nearly_closed) and self._streams.is_turn_of(run):
+            self._streams.parts_begin(run)
+            self._deliver_parts(run)
 
     def _put(self, run: Run) -> None:
         """Hand over what is held of a run: the message, or the next part of it."""
@@ -213,14 +220,6 @@ class Receiver:
         self._queues.put(
             Message(data, run.stream, run.ppid, run.unordered, run.ssn, first_tsn, self.cumulative_tsn, run.ended)
         )
-
-    def _relieve(self) -> None:
-        """§6.9: "If the data receiver runs out of buffer space while still waiting for more fragments ..., it SHOULD
-        dispatch part of its inbound message". The one that the next TSN in sequence belongs to: without a gap nothing
-        else that a peer obeying §6.9 has sent can be incomplete."""
-        run = self._reassembly.in_progress_at(self._tsns.cumulative)
-        if run is not None and not run.is_partial:
-            self._begin_parts(run)
 
     def _make_room(self, tsn: int, charge_bytes: int) -> bool:
         """The window is closed: whether this chunk is taken all the same.
@@ -280,6 +279,7 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear())
+        self._is_undisturbed = not self._tsns.has_gap
         return seen
 
     def inherit(self, previous: Receiver) -> None:
@@ -301,7 +301,7 @@ class Receiver:
         §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
         """
         room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
-        gaps = self._tsns.gap_ack_blocks(room)
+        gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
         duplicates = self._duplicate_tsns[: room - len(gaps)]
         self._duplicate_tsns.clear()
         self._packets_unacknowledged = 0
@@ -353,5 +353,6 @@ class Receiver:
         charged = self._reassembly.check_invariants() + self._queues.charged_bytes
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
+        assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"

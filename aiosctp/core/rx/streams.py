@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aiosctp.core.rx.reassembly import Run
-from aiosctp.wire.serial import SSN_HALF, ssn_add, ssn_distance
+from aiosctp.wire.serial import SSN_HALF, SSN_MASK, ssn_add, ssn_distance
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +41,7 @@ class InboundStreams:
         §6.5: SSNs start from 0."""
         if self._expected_ssns.get(stream, 0) != ssn:
             return False
-        self._expected_ssns[stream] = ssn_add(ssn, 1)
+        self._expected_ssns[stream] = (ssn + 1) & SSN_MASK
         return True
 
     def is_past(self, stream: int, ssn: int, tsns_ahead: int) -> bool:
@@ -71,11 +71,7 @@ class InboundStreams:
         busy.by_ssn[run.ssn] = run
         return [] if partial is not None else self._release(run.stream, busy)
 
-    def may_deliver_parts(self, run: Run) -> bool:
-        """Whether it is the turn of a message that has begun and not ended."""
-        busy = self._busy.get(run.stream)
-        if not run.begun or (busy is not None and busy.partial is not None):
-            return False
+    def is_turn_of(self, run: Run) -> bool:
         return run.unordered or run.ssn == self._expected_ssns.get(run.stream, 0)
 
     def parts_begin(self, run: Run) -> None:

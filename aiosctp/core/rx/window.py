@@ -25,7 +25,14 @@ def charge_of(payload_bytes: int) -> int:
 class ReceiveWindow:
     """a_rwnd: what the user has not read, waits for its turn or for its other fragments is charged to it."""
 
-    __slots__ = ("_advertised_bytes", "_charged_since_bytes", "held_bytes", "least_step_bytes", "size_bytes")
+    __slots__ = (
+        "_advertised_bytes",
+        "_charged_since_bytes",
+        "brink_bytes",
+        "held_bytes",
+        "least_step_bytes",
+        "size_bytes",
+    )
 
     def __init__(self, size_bytes: int) -> None:
         self.held_bytes = 0
@@ -38,6 +45,8 @@ class ReceiveWindow:
     def resize(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
         self.least_step_bytes = min(size_bytes // 2, _SEGMENT_BYTES)
+        self.brink_bytes = size_bytes - self.least_step_bytes
+        """With more than this held, the window is nearly closed."""
 
     @property
     def free_bytes(self) -> int:
@@ -52,7 +61,7 @@ class ReceiveWindow:
 
     @property
     def is_nearly_closed(self) -> bool:
-        return self.size_bytes - self.held_bytes < self.least_step_bytes
+        return self.held_bytes > self.brink_bytes
 
     @property
     def is_overdrawn(self) -> bool:
@@ -75,16 +84,18 @@ class ReceiveWindow:
     def wants_update(self) -> bool:
         """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size"; from zero, as
         soon as the peer can send a packet."""
-        free = self.size_bytes - self.held_bytes
         if self._advertised_bytes == 0:
-            return free >= self.least_step_bytes
+            return self.held_bytes <= self.brink_bytes
+        free = self.size_bytes - self.held_bytes
         return free - self._known_to_peer_bytes >= self.size_bytes // 4
 
     def advertise(self) -> int:
-        """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: its right edge stays until it can move by a segment."""
+        """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left
+        stays until it can move by a segment."""
         free = max(0, self.size_bytes - self.held_bytes)
         known = self._known_to_peer_bytes
-        if 0 < free - known < self.least_step_bytes:
+        step = self.least_step_bytes
+        if known < step and 0 < free - known < step:
             free = known
         self._advertised_bytes = free
         self._charged_since_bytes = 0
