@@ -395,6 +395,11 @@ class Association:
         return self.engine.tcb.inbound_streams
 
     @property
+    def negotiated(self) -> frozenset[str]:
+        """The extensions that both sides have announced (RFC 5061 §4.2.7). We announce none yet."""
+        return frozenset()
+
+    @property
     def local_addresses(self) -> tuple[tuple[str, int], ...]:
         """Those of our addresses that the peer was told; the one in use where none was (RFC 6951 §5.7)."""
         hosts = self.engine.offered_addresses or (self.engine.paths.primary.local_address,)

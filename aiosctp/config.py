@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from ipaddress import ip_address
 from typing import Any
 
 KIB = 1024
@@ -160,12 +161,18 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
 
 
-def _addresses(value: str | Sequence[str]) -> str | tuple[str, ...]:
+def _addresses(value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
         if value not in ("auto", "none"):
             raise ValueError('advertise_addresses must be "auto", "none" or a list of addresses')
         return value
-    hosts = tuple(value)
-    if not all(isinstance(host, str) for host in hosts):
-        raise TypeError("advertise_addresses must hold host strings")
+    hosts = tuple(value) if isinstance(value, Iterable) else (value,)
+    for host in hosts:
+        if not isinstance(host, str):
+            raise TypeError(f"advertise_addresses must hold host strings, not {type(host).__name__}")
+        # Found out here, not when a peer's INIT is answered.
+        try:
+            ip_address(host)
+        except ValueError as error:
+            raise ValueError(f"advertise_addresses: {error}") from None
     return hosts

@@ -26,7 +26,8 @@ class SCTPError(OSError):
         super().__init__(self.default_errno, message or os.strerror(self.default_errno))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.strerror,)
+        # What a subclass or the user added, such as notes, travels as the instance's dict.
+        return type(self), (self.strerror,), self.__dict__
 
 
 class AssociationRefused(SCTPError, ConnectionRefusedError):
@@ -56,13 +57,6 @@ class AssociationAborted(SCTPError, ConnectionResetError):
         super().__init__(message)
         self.causes = causes
         self.local = local
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_aborted, (self.strerror, self.causes, self.local)
-
-
-def _rebuild_aborted(message: str | None, causes: tuple[Cause, ...], local: bool) -> AssociationAborted:
-    return AssociationAborted(message, causes, local=local)
 
 
 class AssociationShutdown(SCTPError, BrokenPipeError):

@@ -6,6 +6,7 @@ for an association that exists is decided by `collision.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import (
     Cause,
     CookieReceivedWhileShuttingDown,
+    InvalidMandatoryParameter,
     OutOfResource,
     RestartWithNewAddresses,
     RestartWithNewEncapsulationPort,
     StaleCookie,
 )
 from aiosctp.wire.chunks import Abort, CookieEcho, Error, Init, InitAck
+from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import CommonHeader
 from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from aiosctp.core.stack import Arrival
 
 # §12.4, and the size of what an INIT makes us send: what is reported of it stays within one packet.
+MIN_INIT_BYTES = 16
 MAX_REPORTED_BYTES = DEFAULT_IPV4_MTU - 20 - 8 - 12 - 500
 
 
@@ -72,6 +76,15 @@ class Acceptance:
         offered = offered_addresses(endpoint.local_addresses, arrival.source, endpoint.config)
         return self._init_ack(offer, arrival, endpoint, tcb, offered)
 
+    def refuse_malformed(self, error: DecodeError, arrival: Arrival) -> Datagram | None:
+        """§5.1: an INIT with "invalid parameter values" SHOULD be answered with an ABORT under its Initiate Tag, if so
+        much of it can be read."""
+        value = b"" if error.chunk is None else error.chunk.value
+        tag = int.from_bytes(value[:4])
+        if len(value) < MIN_INIT_BYTES or tag == 0:
+            return None
+        return self._abort(arrival, tag, InvalidMandatoryParameter())
+
     def _answer_for_existing(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram | None:
         path = association.paths.get(arrival.source)
         if path is not None and path.udp_port_learnt and path.udp_port != arrival.udp_port:
@@ -92,9 +105,11 @@ class Acceptance:
 
     def _answer_collision(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram | None:
         """§5.2.1: "using the same parameters it sent in its original INIT chunk (including its Initiate Tag)"."""
-        path = association.paths.get(arrival.source)
-        if path is None or not path.is_confirmed:
-            # §5.2.1, 1: "MUST only be sent to an address passed by the upper layer".
+        # §5.2.1, 1 and 2: "MUST only be sent to an address passed by the upper layer", and "reported in the incoming
+        # INIT"; 3: its source, which comes first among them, SHOULD be it.
+        paths = (association.paths.get(host) for host in offer.addresses)
+        path = next((found for found in paths if found is not None and found.is_confirmed), None)
+        if path is None:
             return None
         own = association.tcb
         tie_local, tie_peer = 0, 0
@@ -109,7 +124,12 @@ class Acceptance:
             local_tie_tag=tie_local,
             peer_tie_tag=tie_peer,
         )
-        return self._init_ack(offer, arrival, association, tcb, association.offered_addresses)
+        answer = self._init_ack(
+            offer, arrival, association, tcb, association.offered_addresses, outbound_streams=tcb.outbound_streams
+        )
+        if path.address == arrival.source:
+            return answer
+        return answer._replace(source=path.local_address, destination=path.address, udp_port=path.udp_port)
 
     def _answer_restart(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram:
         """§5.2.2: a new Initiate Tag; "other parameters ... SHOULD be copied from the existing"."""
@@ -131,8 +151,13 @@ class Acceptance:
         owner: Endpoint | AssociationEngine,
         tcb: TransmissionControlBlock,
         offered: Sequence[str],
+        *,
+        outbound_streams: int | None = None,
     ) -> Datagram:
+        """§3.3.3: "the number of outbound streams ... MUST NOT be more than the peer takes", but in a collision, where
+        our INIT has said already what we want (§5.2.1)."""
         config = owner.config
+        outbound_streams = outbound_streams or min(tcb.outbound_streams, offer.inbound_streams)
         lifespan_s = min(config.valid_cookie_life_s + offer.cookie_increment_ms / 1000, config.max_cookie_life_s)
         cookie = Cookie(
             created_at_s=arrival.now,
@@ -159,7 +184,7 @@ class Acceptance:
         init_ack = InitAck(
             tcb.local_tag,
             config.receive_window_bytes,
-            tcb.outbound_streams,
+            outbound_streams,
             tcb.inbound_streams,
             tcb.local_initial_tsn,
             tuple(parameters),
@@ -185,7 +210,8 @@ class Acceptance:
         staleness_s = arrival.now - cookie.created_at_s - cookie.lifespan_s
         if staleness_s <= 0:
             return None
-        measure_us = min(int(staleness_s * 1e6), 2**32 - 1)
+        # §3.3.10.3: rounded up, so that it is never 0.
+        measure_us = min(math.ceil(staleness_s * 1e6), 2**32 - 1)
         return arrival.answer(cookie.peer_tag, Error((StaleCookie(measure_us),)).encode())
 
     def create(self, cookie: Cookie, arrival: Arrival, endpoint: Endpoint) -> AssociationEngine:
@@ -247,13 +273,13 @@ def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngi
     heard_at = () if arrival.destination is None else (arrival.destination,)
     sources = cookie.offered_addresses or heard_at or owner.local_addresses
 
-    def path_to(address: str, *, is_confirmed: bool) -> Path:
-        source = arrival.destination if address == arrival.source else choose_source(sources, address)
+    def path_to(address: str, turn: int, *, is_confirmed: bool) -> Path:
+        source = arrival.destination if address == arrival.source else choose_source(sources, address, turn)
         return Path(address, source, arrival.udp_port, owner.config, is_confirmed=is_confirmed)
 
-    paths = Paths(path_to(cookie.init_source, is_confirmed=True))
+    paths = Paths(path_to(cookie.init_source, 0, is_confirmed=True))
     for address in cookie.peer_addresses:
-        path = path_to(address, is_confirmed=False)
+        path = path_to(address, len(paths), is_confirmed=False)
         # §5.1.2: addresses of a family that we do not have MAY be ignored.
         if address not in paths and path.local_address is not None:
             paths.add(path)

@@ -22,12 +22,14 @@ def parse_host(host: str) -> IPv4 | IPv6:
 
 
 def canonical_host(host: str) -> str:
-    """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one."""
-    text, percent, scope = host.partition("%")
-    address = ipaddress.ip_address(text)
+    """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one.
+
+    Raises ValueError.
+    """
+    address = ipaddress.ip_address(host)
     if isinstance(address, IPv6) and address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
-    return f"{address}{percent}{scope}"
+    return str(address)
 
 
 def is_ipv6(host: str) -> bool:
@@ -49,7 +51,13 @@ def _scope_rank(host: str) -> int:
         return 0
     if address.is_link_local:
         return 1
-    return 2 if address.is_private else 3
+    # Not "is_private": the carriers' shared addresses (RFC 6598) are not of the world either.
+    return 3 if address.is_global else 2
+
+
+def _is_on_another_link(host: str, peer: str) -> bool:
+    ours, theirs = host.partition("%")[2], peer.partition("%")[2]
+    return bool(ours and theirs) and ours != theirs
 
 
 def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
@@ -61,25 +69,39 @@ def in_scope_of(ours: Iterable[str], peer: str) -> list[str]:
     peer_rank = _scope_rank(peer)
     if peer_rank == 0:
         return [host for host in ours if _scope_rank(host) == 0]
-    return [host for host in ours if _scope_rank(host) > 0 and peer_rank <= _scope_rank(host)]
+    return [host for host in ours if _scope_rank(host) >= peer_rank and not _is_on_another_link(host, peer)]
+
+
+def sources_for(ours: Sequence[str], destination: str) -> list[str]:
+    """Our hosts of the destination's family, best first: on its link if that is known, the scope nearest, then of its
+    network."""
+    family = [host for host in ours if is_ipv6(host) == is_ipv6(destination)]
+    return sorted(family, key=lambda host: _distance(host, destination))
 
 
 def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str | None:
-    """The local host to send from: of the destination's family, the scope nearest, then the longest common prefix.
+    """The local host to send from. None: no address of that family.
 
-    `turn` goes on to the next candidate, for a path on which nothing is heard. None: no address of that family.
+    Of those equally good the one whose `turn` it is, so that the paths of an association differ at both ends (§6.4.1).
     """
-    family = [host for host in ours if is_ipv6(host) == is_ipv6(destination)]
-    if not family:
-        return None
-    rank = _scope_rank(destination)
-    order = sorted(family, key=lambda host: (abs(_scope_rank(host) - rank), -_common_prefix_bits(host, destination)))
-    return order[turn % len(order)]
+    hosts = sources_for(ours, destination)
+    best = [host for host in hosts if _distance(host, destination) == _distance(hosts[0], destination)]
+    return best[turn % len(best)] if best else None
 
 
-def _common_prefix_bits(one: str, other: str) -> int:
+def _distance(host: str, destination: str) -> tuple[bool, int, int]:
+    return (
+        _is_on_another_link(host, destination),
+        abs(_scope_rank(host) - _scope_rank(destination)),
+        -_common_network_bits(host, destination),
+    )
+
+
+def _common_network_bits(one: str, other: str) -> int:
+    """The length of the prefix they share, no longer than that of the usual network of either family."""
     a, b = parse_host(one), parse_host(other)
-    return a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+    shared = a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+    return min(shared, 64 if isinstance(a, IPv6) else 24)
 
 
 def address_parameters(hosts: Iterable[str]) -> tuple[IPv4AddressParameter | IPv6AddressParameter, ...]:

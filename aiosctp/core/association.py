@@ -12,7 +12,7 @@ from aiosctp.core.dispatch import DispatchTable, base_table
 from aiosctp.core.establishment import Establishment
 from aiosctp.core.failure import FailureDetection
 from aiosctp.core.heartbeat import Heartbeats
-from aiosctp.core.inbox import ChunkArrived, DataArrived, DataDrained, ShutdownRequested, TimerExpired
+from aiosctp.core.inbox import ChunkArrived, DataDrained, PacketArrived, ShutdownRequested, TimerExpired
 from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.output import Output
@@ -25,9 +25,16 @@ from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
-from aiosctp.events import Event, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
+from aiosctp.events import Event, PartialDelivery, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
 from aiosctp.exceptions import SCTPError
-from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, StaleCookie, UnrecognizedChunkType, UserInitiatedAbort
+from aiosctp.wire.causes import (
+    Cause,
+    InvalidMandatoryParameter,
+    InvalidStreamIdentifier,
+    StaleCookie,
+    UnrecognizedChunkType,
+    UserInitiatedAbort,
+)
 from aiosctp.wire.chunks import (
     Abort,
     Chunk,
@@ -35,6 +42,7 @@ from aiosctp.wire.chunks import (
     Error,
     Heartbeat,
     HeartbeatAck,
+    InitAck,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -118,20 +126,37 @@ class AssociationEngine:
 
         Returns how many of them were malformed.
         """
+        self.output.expect_answers_to_one_packet(path)
+        malformed = self._receive(chunks, tag, path, now)
+        self.output.answers_end()
+        return malformed
+
+    def _receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
         malformed = 0
         self._packet_has_data = False
         for chunk in chunks:
             if isinstance(chunk, DecodeError):
                 malformed += 1
+                self._malformed_received(chunk, tag, path)
             elif not self._chunk_received(chunk, tag, path, now):
                 break
             if self.state is AssociationState.CLOSED:
                 return malformed
         if self._packet_has_data:
             self.receiver.packet_done(now)
-            if self.state is AssociationState.SHUTDOWN_SENT:
-                self.lifecycle.step(DataArrived(path, now))
+        if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
+            self.lifecycle.step(PacketArrived(path, self._packet_has_data, now))
         return malformed
+
+    def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
+        """Dropped; but §5.1: an INIT ACK with "invalid parameter values" ends the attempt with an ABORT."""
+        if error.chunk is None or error.chunk_type != InitAck.type or self.state is not AssociationState.COOKIE_WAIT:
+            return
+        peer_tag = int.from_bytes(error.chunk.value[:4])
+        if tag == self.tcb.local_tag and peer_tag:
+            self.termination.refuse_init_ack(
+                path, tag=peer_tag, causes=(InvalidMandatoryParameter(),), tag_reflected=False
+            )
 
     def data_received(self, chunk: Data, path: Path, now: float) -> None:
         if not self._packet_has_data and self.receiver.sack_is_due and self.receiver.has_gap:
@@ -155,7 +180,8 @@ class AssociationEngine:
                 self.termination.abort_received(chunk)
                 return False
         elif tag != self.tcb.local_tag:
-            return False
+            # Bundled with a chunk that reflects the peer's tag: nothing of it counts, and the rest is still looked at.
+            return True
         if isinstance(chunk, UnknownChunk):
             return self._unknown_received(chunk, path)
         handler = _TABLE.find(chunk.type, self.state)
@@ -180,11 +206,13 @@ class AssociationEngine:
             match key:
                 case (Timer.T3_RTX, Path() as path):
                     if self.sender.t3_expired(path, now):
-                        self.failure.path_failed_once(path)
+                        self.failure.retransmission_timed_out(path)
                 case (Timer.HEARTBEAT, Path() as path):
                     self.heartbeats.due(path, now)
                 case (Timer.HEARTBEAT_ACK, Path() as path):
                     self.heartbeats.unanswered(path, now)
+                case Timer.ZERO_WINDOW_PROBE:
+                    self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
                     self.receiver.handle_delay_expired()
                 case Timer.T5_SHUTDOWN_GUARD:
@@ -248,6 +276,8 @@ class AssociationEngine:
 
     def transmit(self, now: float) -> list[Datagram]:
         """Everything that may be sent now."""
+        if self.receiver.failure is not None:
+            self.termination.abort((self.receiver.failure,))
         return self.output.transmit(now)
 
     def poll_events(self) -> list[Event]:
@@ -286,7 +316,9 @@ class AssociationEngine:
         self._was_drained = True
 
     def restart_receiver(self) -> None:
-        """The peer's first TSN is another than we knew."""
+        """The peer's first TSN is another than we knew: what it had begun to say will not be finished."""
+        for stream, ssn in self.receiver.abort_partial_delivery():
+            self.emit(PartialDelivery(stream, ssn))
         predecessor, self.receiver = self.receiver, self._make_receiver()
         self.receiver.inherit(predecessor)
 
@@ -312,6 +344,10 @@ class AssociationEngine:
             local = destination or choose_source(self.local_addresses, source)
             return Path(source, local, udp_port, self.config, is_confirmed=False)
         return self.paths.for_data()
+
+    def known_path(self, source: str) -> Path:
+        """The path to this address of the peer, or the one that answers take; nothing is learnt."""
+        return self.paths.get(source) or self.paths.for_data()
 
     def tie_tags(self) -> tuple[int, int]:
         """§5.2.2: random values that stand for our tags in cookies, made when the first is needed."""

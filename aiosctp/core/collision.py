@@ -40,7 +40,9 @@ def classify_cookie(cookie: Cookie, tcb: TransmissionControlBlock) -> CookieActi
     if peer_matches:
         return CookieAction.LATE if no_tie_tags else CookieAction.DISCARD
     tie_tags_match = cookie.local_tie_tag == tcb.local_tie_tag and cookie.peer_tie_tag == tcb.peer_tie_tag
-    return CookieAction.RESTART if tie_tags_match and not no_tie_tags else CookieAction.DISCARD
+    # Row X/X: a peer whose tag is not known yet (0) can't have restarted.
+    is_restart = tie_tags_match and not no_tie_tags and tcb.peer_tag != 0
+    return CookieAction.RESTART if is_restart else CookieAction.DISCARD
 
 
 class InitAction(Enum):

@@ -34,6 +34,7 @@ class Establishment:
         tcb.peer_tag = offer.tag
         tcb.peer_initial_tsn = offer.initial_tsn
         tcb.peer_a_rwnd = offer.a_rwnd
+        association.sender.peer_window_advertised(offer.a_rwnd)
         tcb.peer_adaptation_layer = offer.adaptation_layer
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
@@ -59,7 +60,7 @@ class Establishment:
         tcb = association.tcb
         association.timers.stop(Timer.T1_INIT)
         association.timers.stop(Timer.T1_COOKIE)
-        association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd)
+        association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
         association.enter(AssociationState.ESTABLISHED)
         self._tell(AssociationChangeKind.COMM_UP)
         if tcb.peer_adaptation_layer is not None:
@@ -89,6 +90,7 @@ class Establishment:
         association.output.control.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)
+        association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
         association.enter(AssociationState.ESTABLISHED)
         self._tell(AssociationChangeKind.RESTART)
         association.termination.report_failed(unsent, 0)
@@ -130,10 +132,10 @@ def paths_to(addresses: Sequence[str], origin: Path, association: AssociationEng
     """
     known = {path.address: path for path in (origin, *association.paths)}
     sources = association.source_addresses(origin.local_address)
-    paths = []
+    paths: list[Path] = []
     for address in addresses:
         if address not in known:
-            source = choose_source(sources, address)
+            source = choose_source(sources, address, turn=len(paths))
             if source is None:
                 continue
             known[address] = Path(address, source, origin.udp_port, association.config, is_confirmed=False)

@@ -23,41 +23,53 @@ class FailureDetection:
         self.error_count = 0
         """§8.1: consecutive retransmissions to the peer, on any path."""
 
-    def path_failed_once(self, path: Path, *, counts_for_association: bool = True) -> None:
-        """T3 or T2 expired on this path, or a HEARTBEAT on it went unanswered; or the network says it is unreachable,
-        which anyone can say, and so never counts against the association."""
-        association = self._association
-        was_active = path.is_active
-        # §8.1: HEARTBEATs unanswered on a path not used for data "SHOULD NOT increment the association error counter";
-        # §5.4: nor do those that probe an UNCONFIRMED address.
-        counts = (
-            counts_for_association
-            and path.is_confirmed
-            and (path.flight_bytes > 0 or path is association.paths.for_data())
-        )
-        # §8.3: on an inactive path the endpoint "SHOULD stop increasing the counter".
-        if not path.is_inactive:
-            path.error_count += 1
-        if path.error_count > path.path_max_retrans and not path.is_inactive:
+    def retransmission_timed_out(self, path: Path) -> None:
+        """§8.1, §8.2: T3 expired. It counts for the endpoint on whichever path."""
+        self.path_failed_once(path)
+        self._peer_failed_once()
+
+    def heartbeat_timed_out(self, path: Path) -> None:
+        """§8.1: HEARTBEATs unanswered on a path not used for data "SHOULD NOT increment the association error counter";
+        §5.4: nor do those that probe an UNCONFIRMED address."""
+        is_used = path.is_confirmed and path is self._association.paths.for_data()
+        self.path_failed_once(path)
+        if is_used:
+            self._peer_failed_once()
+
+    def path_failed_once(self, path: Path) -> None:
+        """§8.2: "When the value in the error counter exceeds ... 'Path.Max.Retrans' ..., mark ... as inactive, and a
+        notification SHOULD be sent"; §8.3: from then on it "SHOULD stop increasing the counter"."""
+        if path.is_inactive:
+            return
+        path.error_count += 1
+        if path.error_count > path.path_max_retrans:
             path.is_inactive = True
-            if was_active:
-                self._tell(path, PeerAddressChangeKind.UNREACHABLE)
-        if counts:
-            self.error_count += 1
-            if self.error_count > association.config.association_max_retrans:
-                association.termination.lose(AssociationLost("Association.Max.Retrans was exceeded"))
+            self._tell(path, PeerAddressChangeKind.UNREACHABLE)
+
+    def _peer_failed_once(self) -> None:
+        association = self._association
+        self.error_count += 1
+        if self.error_count > association.config.association_max_retrans:
+            association.termination.lose(AssociationLost("Association.Max.Retrans was exceeded"))
 
     def path_answered(self, path: Path) -> None:
         """A HEARTBEAT on this path was answered with the right nonce: it is confirmed, active and without errors."""
         was = path.state
         path.is_confirmed = True
-        self.acknowledged(path)
+        self._path_works(path)
+        # §8.1: "MAY choose not to clear the counter if there is outstanding data": else a path that carries HEARTBEATs
+        # but no DATA would keep the association for ever.
+        if self._association.sender.is_drained:
+            self.error_count = 0
         if was is PathState.UNCONFIRMED:
             self._tell(path, PeerAddressChangeKind.CONFIRMED)
 
     def acknowledged(self, path: Path) -> None:
-        """§8.1, §8.2: something sent on this path was acknowledged; both counters MUST or SHOULD be cleared."""
+        """§8.1, §8.2: DATA sent on this path was acknowledged; the endpoint's counter MUST be reset."""
         self.error_count = 0
+        self._path_works(path)
+
+    def _path_works(self, path: Path) -> None:
         path.error_count = 0
         if path.is_inactive:
             path.is_inactive = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
 from aiosctp.core.inbox import ChunkArrived, Inbox, TimerExpired
 from aiosctp.core.negotiation import (
     Offer,
@@ -16,9 +17,10 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.wire.causes import StaleCookie, UnrecognizedParameters
-from aiosctp.wire.chunks import CookieAck, CookieEcho, Error, Init, InitAck
+from aiosctp.wire.causes import InvalidMandatoryParameter, StaleCookie, UnrecognizedParameters
+from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.parameters import CookiePreservative
+from aiosctp.wire.tlv import PADDING
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -96,6 +98,12 @@ class Handshake:
             # 0, it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set".
             association.termination.refuse_init_ack(path, tag=association.tcb.local_tag, causes=(), tag_reflected=True)
             return
+        if chunk.a_rwnd < MIN_RECEIVE_WINDOW_BYTES:
+            # §3.3.3: "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk and using the
+            # Initiate Tag ..., and MUST NOT change the state of any existing association".
+            answer = Abort((InvalidMandatoryParameter(),)).encode()
+            association.output.send_alone(path, answer, verification_tag=chunk.initiate_tag)
+            return
         offer = read_offer(chunk, path.address)
         if not isinstance(offer, Offer):
             association.termination.refuse_init_ack(path, tag=chunk.initiate_tag, causes=(offer,), tag_reflected=False)
@@ -137,10 +145,11 @@ class Handshake:
         fitting: list[bytes] = []
         room = packet.room - len(Error((UnrecognizedParameters(b""),)).encode())
         for parameter in self._unrecognized:
-            room -= len(parameter)
+            padded = parameter + PADDING[len(parameter) & 3]
+            room -= len(padded)
             if room < 0:
                 break
-            fitting.append(parameter)
+            fitting.append(padded)
         if fitting:
             packet.add(Error((UnrecognizedParameters(b"".join(fitting)),)).encode())
 

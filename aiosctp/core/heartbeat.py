@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from typing import TYPE_CHECKING
 
 from aiosctp.core.states import AssociationState
@@ -30,17 +31,16 @@ class Heartbeats:
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
+        self._probed_at_s: deque[float] = deque()
+        """When the last HB.Max.Burst probes of unconfirmed paths were sent."""
 
     def start(self, now: float) -> None:
-        """ESTABLISHED: probe what is unconfirmed, HB.Max.Burst of them an RTO, and watch the rest."""
-        probes = 0
+        """ESTABLISHED: probe at once what is unconfirmed, and watch the rest."""
         for path in self._association.paths:
             if path.is_confirmed:
                 self.schedule(path, now)
-                continue
-            burst = probes // self._association.config.hb_max_burst
-            self._association.timers.start((Timer.HEARTBEAT, path), now + burst * path.rto.rto_s)
-            probes += 1
+            else:
+                self._association.timers.start((Timer.HEARTBEAT, path), now)
 
     def stop(self) -> None:
         for path in self._association.paths:
@@ -63,10 +63,12 @@ class Heartbeats:
         if not path.heartbeat and path.is_confirmed:
             self._association.timers.stop((Timer.HEARTBEAT, path))
             return
-        jitter = path.rto.rto_s * (self._association.random_fraction() - 0.5)
+        period_s = path.rto.rto_s
         # §5.4: an active unconfirmed path is probed each RTO; "if ... the path becomes inactive, this rate is lowered".
-        interval_s = path.hb_interval_s if path.is_confirmed or path.is_inactive else 0.0
-        self._association.timers.start((Timer.HEARTBEAT, path), now + path.rto.rto_s + interval_s + jitter)
+        if not path.is_probed:
+            jitter = self._association.random_fraction() - 0.5
+            period_s += path.hb_interval_s + jitter * path.rto.rto_s
+        self._association.timers.start((Timer.HEARTBEAT, path), now + period_s)
 
     def make_chunk(self, path: Path, now: float) -> bytes:
         """A HEARTBEAT for this path, remembered by its nonce."""
@@ -84,10 +86,35 @@ class Heartbeats:
         """The HEARTBEAT timer of a path: beat if it is idle, and set the timer again."""
         if self._association.state not in _BEATS:
             return
-        is_waiting = self._association.timers.is_running((Timer.HEARTBEAT_ACK, path))
-        if not is_waiting and (not path.is_confirmed or path.is_idle(now)):
+        waits_until_s = self._association.timers.deadline((Timer.HEARTBEAT_ACK, path))
+        if waits_until_s is None and not path.is_confirmed:
+            waits_until_s = now if self._another_waits_longer(path, now) else self._next_probe_at_s(path, now)
+        if waits_until_s is not None:
+            self._association.timers.start((Timer.HEARTBEAT, path), waits_until_s)
+            return
+        if not path.is_confirmed or path.is_idle(now):
             self._send(path, now)
         self.schedule(path, now)
+
+    def _next_probe_at_s(self, path: Path, now: float) -> float | None:
+        """§5.4: "The number of packets containing HEARTBEAT chunks sent at each RTO SHOULD be limited by the
+        'HB.Max.Burst' parameter". None: a probe may be sent now, and counts."""
+        probes = self._probed_at_s
+        while len(probes) >= self._association.config.hb_max_burst:
+            if now < probes[0] + path.rto.rto_s:
+                return probes[0] + path.rto.rto_s
+            probes.popleft()
+        probes.append(now)
+        path.probed_at_s = now
+        return None
+
+    def _another_waits_longer(self, path: Path, now: float) -> bool:
+        """Whether the next probe is the turn of another path that is due: all are verified in turn."""
+        for other in self._association.paths:
+            due_at_s = self._association.timers.deadline((Timer.HEARTBEAT, other))
+            if other.is_probed and other.probed_at_s < path.probed_at_s and due_at_s is not None and due_at_s <= now:
+                return True
+        return False
 
     def unanswered(self, path: Path, now: float) -> None:
         """§8.3: "not acknowledged within one RTO"."""
@@ -95,13 +122,13 @@ class Heartbeats:
         path.rto.back_off()
         if not path.is_active:
             path.rotate_source(association.source_addresses(path.local_address))
-        association.failure.path_failed_once(path)
-        if not path.is_confirmed and association.state in _BEATS:
-            self.schedule(path, now)
+        association.failure.heartbeat_timed_out(path)
+        if association.timers.deadline((Timer.HEARTBEAT, path)) is not None and path.is_probed:
+            self._association.timers.start((Timer.HEARTBEAT, path), now)
 
     def answer(self, chunk: Heartbeat, path: Path) -> None:
         """§8.3: "copied unchanged from the received HEARTBEAT chunk"; §6.4: to where it came from."""
-        self._association.output.send_probe(path, HeartbeatAck(chunk.info).encode())
+        self._association.output.send_probe(path, HeartbeatAck(chunk.info, chunk.other_parameters).encode())
 
     def ack_received(self, chunk: HeartbeatAck, now: float) -> None:
         """§5.4, §8.3. The nonce is looked at before anything else, and none other than a pending one does anything."""

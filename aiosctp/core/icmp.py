@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiosctp.core.addresses import is_ipv6
 from aiosctp.core.paths import DEFAULT_IPV6_MTU
-from aiosctp.core.states import AssociationState
+from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.exceptions import AssociationAborted, AssociationRefused
 from aiosctp.wire.codepoints import ChunkType
 
@@ -67,7 +67,8 @@ def handle_icmp(message: IcmpMessage, find: FindAssociation, now: float) -> Asso
     path = association.paths.get(message.destination)
     if path is None:
         return None
-    _act(message, association, path, now)
+    # A tag of 0 was believed only with our INIT behind it.
+    _act(message, association, path, quotes_init=tag == 0, now=now)
     return association
 
 
@@ -82,21 +83,22 @@ def _is_ours(quoted: bytes, tag: int, association: AssociationEngine) -> bool:
     return bool(chunk_type == ChunkType.INIT and initiate_tag == association.tcb.local_tag)
 
 
-def _act(message: IcmpMessage, association: AssociationEngine, path: Path, now: float) -> None:
-    is_connecting = association.state is AssociationState.COOKIE_WAIT
+def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, quotes_init: bool, now: float) -> None:
+    init_was_refused = quotes_init and association.state is AssociationState.COOKIE_WAIT
     match message.kind:
         case IcmpKind.PACKET_TOO_BIG:
             # ICMP7.
             _shrink(path, message.mtu, association)
-        case IcmpKind.PORT_UNREACHABLE | IcmpKind.PROTOCOL_UNREACHABLE if is_connecting:
+        case IcmpKind.PORT_UNREACHABLE | IcmpKind.PROTOCOL_UNREACHABLE if init_was_refused:
             # ICMP8: with our INIT quoted, "handle the ICMP message like an ABORT chunk", once no address is left.
             path.is_inactive = True
             if all(other.is_inactive for other in association.paths):
                 association.termination.fail_to_connect(AssociationRefused("nobody serves the peer's UDP port"))
-        case IcmpKind.PROTOCOL_UNREACHABLE:
-            # ICMP8: "MUST treat this message as an abort with the T bit set".
-            association.termination.lose(AssociationAborted("the peer's host does not take UDP any more"))
-        case IcmpKind.PORT_UNREACHABLE | IcmpKind.DESTINATION_UNREACHABLE:
+        case IcmpKind.PROTOCOL_UNREACHABLE if not quotes_init:
+            # ICMP8: "MUST treat this message as an abort with the T bit set if it does not contain an INIT chunk".
+            refused_or_aborted = AssociationRefused if association.state in HANDSHAKE else AssociationAborted
+            association.termination.lose(refused_or_aborted("the peer's host does not take UDP"))
+        case _:
             # ICMP9: "MAY ... increment the path error counter"; no faster than unanswered packets would (§8.2).
             _count_error(association, path, now)
 
@@ -115,4 +117,4 @@ def _shrink(path: Path, mtu: int, association: AssociationEngine) -> None:
 def _count_error(association: AssociationEngine, path: Path, now: float) -> None:
     if now - path.unreachable_at_s >= path.rto.rto_s:
         path.unreachable_at_s = now
-        association.failure.path_failed_once(path, counts_for_association=False)
+        association.failure.path_failed_once(path)

@@ -23,10 +23,11 @@ class ChunkArrived:
 
 
 @dataclass(frozen=True, slots=True)
-class DataArrived:
-    """A packet with DATA chunks, all of them taken."""
+class PacketArrived:
+    """A packet of the peer's, all of its chunks taken; told in SHUTDOWN-SENT only (§9.2)."""
 
     path: Path
+    has_data: bool
     now: float
 
 
@@ -50,7 +51,7 @@ class DataDrained:
     now: float
 
 
-Input = ChunkArrived | DataArrived | TimerExpired | ShutdownRequested | DataDrained
+Input = ChunkArrived | PacketArrived | TimerExpired | ShutdownRequested | DataDrained
 
 
 class Inbox:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 class Message(NamedTuple):
     """A message received, or a part of one (RFC 6458 §5.3.5).
 
-    `tsn` is that of its first chunk, `cumulative_tsn` the association's when it was complete. `end_of_record` is False
-    on every part but the last.
+    `tsn` is that of the first chunk of the message, in all its parts; `cumulative_tsn` the association's when this was
+    delivered. `end_of_record` is False on every part but the last.
     """
 
     data: bytes
@@ -39,8 +39,6 @@ class OutgoingMessage:
     """Assigned when the first fragment is made."""
     sent_bytes: int = 0
     """How much of it has been cut into chunks and sent at least once."""
-    unacknowledged_chunks: int = 0
-    """Chunks made of it that no cumulative TSN has covered."""
 
     @property
     def was_sent(self) -> bool:

@@ -70,16 +70,20 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
         initial_tsn=chunk.initial_tsn,
         addresses=[source],
     )
+    stopped = False
     for parameter in chunk.parameters:
-        if isinstance(parameter, HostNameAddress):
+        if stopped:
+            # §3.2.1: even then an INIT ACK's State Cookie is echoed ("in all four cases").
+            if isinstance(parameter, StateCookie):
+                offer.cookie = parameter.cookie
+        elif isinstance(parameter, HostNameAddress):
             # §3.3.2.1.4: "MUST immediately send an ABORT chunk".
             return UnresolvableAddress(parameter.encode())
-        if isinstance(parameter, UnknownParameter):
+        elif isinstance(parameter, UnknownParameter):
             # §3.2.1: the two high bits say whether to report and whether to go on.
             if parameter.report:
                 offer.unrecognized.append(parameter.encode())
-            if parameter.stop_processing:
-                break
+            stopped = parameter.stop_processing
         else:
             _take_parameter(offer, parameter)
     if isinstance(chunk, InitAck) and offer.cookie is None:
@@ -90,7 +94,8 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
 def _take_parameter(offer: Offer, parameter: Parameter) -> None:
     match parameter:
         case IPv4AddressParameter(host) | IPv6AddressParameter(host):
-            if _is_usable(host) and host not in offer.addresses and len(offer.addresses) < MAX_PEER_ADDRESSES:
+            usable = _is_usable(host, offer.addresses[0])
+            if usable and host not in offer.addresses and len(offer.addresses) < MAX_PEER_ADDRESSES:
                 offer.addresses.append(host)
         case StateCookie(cookie):
             offer.cookie = cookie
@@ -104,11 +109,13 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
             pass
 
 
-def _is_usable(host: str) -> bool:
+def _is_usable(host: str, source: str) -> bool:
     """An address that is no destination is not one of the peer's: a group, an IPv4-mapped one (§3.3.2.1.2: MUST NOT be
-    used), or a link-local one, which does not say on which link."""
+    used), a link-local one, which does not say on which link, or a loopback one of another host: it would be ours."""
     address = parse_host(host)
     if isinstance(address, IPv6) and (address.ipv4_mapped is not None or address.is_link_local):
+        return False
+    if address.is_loopback and not parse_host(source).is_loopback:
         return False
     return is_unicast(host)
 
@@ -120,7 +127,7 @@ def offered_addresses(local_addresses: Sequence[str], destination: str, config: 
     if config.advertise_addresses == "auto":
         hosts = in_scope_of(local_addresses, destination)
     else:
-        hosts = [canonical_host(host) for host in config.advertise_addresses]
+        hosts = list(dict.fromkeys(canonical_host(host) for host in config.advertise_addresses))
     return hosts if len(hosts) > 1 else []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
-from aiosctp.wire.packet import encode_packet
+from aiosctp.wire.packet import HEADER_BYTES, encode_packet
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -19,20 +19,42 @@ MIN_SACK_BYTES = 16
 class Output:
     """The control chunks that wait, and the order in which packets are made of everything."""
 
-    __slots__ = ("_association", "control")
+    __slots__ = ("_answer_room", "_association", "control")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
         self.control = ControlQueue()
+        self._answer_room: int | None = None
+        """What is left of the one packet of answers to the packet being received; None outside of that."""
+
+    def expect_answers_to_one_packet(self, path: Path) -> None:
+        """A packet is about to be received. §12.4: an endpoint "MUST NOT send more than one packet containing chunks
+        other than DATA in response": answers beyond one packet are not given, and the peer asks again."""
+        self._answer_room = path.packet_bytes - HEADER_BYTES
+
+    def answers_end(self) -> None:
+        self._answer_room = None
+
+    def _take_room(self, chunk: bytes) -> bool:
+        if self._answer_room is None:
+            return True
+        if len(chunk) > self._answer_room:
+            return False
+        self._answer_room -= len(chunk)
+        return True
 
     def send_control(self, path: Path, chunk: bytes) -> None:
         """Send a control chunk, bundled with what else goes that way. §5.4: "MUST NOT send any chunks to an UNCONFIRMED
         address": it goes to a path that is confirmed instead."""
+        if not self._take_room(chunk):
+            return
         self._association.counters.octrlchunks += 1
         self.control.push(path if path.is_confirmed else self._association.paths.for_data(), chunk)
 
     def send_probe(self, path: Path, chunk: bytes) -> None:
         """Send a HEARTBEAT or HEARTBEAT ACK, which alone MAY go to an UNCONFIRMED address (§5.4)."""
+        if not self._take_room(chunk):
+            return
         self._association.counters.octrlchunks += 1
         self.control.push(path, chunk)
 

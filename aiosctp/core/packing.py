@@ -18,7 +18,8 @@ class OutgoingPacket:
     """One packet being filled for one path."""
 
     path: Path
-    chunks: list[bytes] = field(default_factory=list)
+    chunks: list[bytes | memoryview] = field(default_factory=list)
+    """Encoded and padded, whole or in parts: user data is joined once, when the packet is sealed."""
     size: int = HEADER_BYTES
     verification_tag: int | None = None
     """None: the peer's tag."""

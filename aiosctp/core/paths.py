@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from aiosctp.config import Config
-from aiosctp.core.addresses import choose_source, is_ipv6
+from aiosctp.core.addresses import is_ipv6, sources_for
 from aiosctp.core.congestion import CongestionControl, make_congestion_control
 from aiosctp.core.rto import RetransmissionTimeout
 from aiosctp.core.states import PathState
@@ -24,20 +24,22 @@ class Path:
 
     __slots__ = (
         "address",
+        "awaits_ack_after_timeout",
         "congestion",
         "error_count",
         "flight_bytes",
         "hb_interval_s",
         "heartbeat",
         "is_confirmed",
+        "is_cwnd_limited",
         "is_inactive",
         "last_data_sent_at_s",
         "local_address",
         "mtu",
         "path_max_retrans",
         "pending_heartbeats",
+        "probed_at_s",
         "rto",
-        "source_turn",
         "udp_port",
         "udp_port_learnt",
         "unreachable_at_s",
@@ -66,10 +68,15 @@ class Path:
         )
         self.flight_bytes = 0
         """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
+        self.is_cwnd_limited = False
+        """Whether cwnd was fully utilized when DATA was last sent (§7.2.1)."""
+        self.awaits_ack_after_timeout = False
+        """§7.2.3: until something sent here is acknowledged, only one packet may be in flight."""
         self.last_data_sent_at_s = float("-inf")
         self.pending_heartbeats: dict[bytes, float] = {}
         """Nonce of each HEARTBEAT that awaits its answer, and when it was sent."""
-        self.source_turn = 0
+        self.probed_at_s = float("-inf")
+        """When the last HEARTBEAT to verify this address was sent (§5.4)."""
         self.unreachable_at_s = float("-inf")
         """When the network last said that this address can't be reached."""
 
@@ -82,6 +89,11 @@ class Path:
     @property
     def is_active(self) -> bool:
         return self.is_confirmed and not self.is_inactive
+
+    @property
+    def is_probed(self) -> bool:
+        """§5.4: "an active UNCONFIRMED path", which is probed every RTO."""
+        return not self.is_confirmed and not self.is_inactive
 
     @property
     def packet_bytes(self) -> int:
@@ -103,11 +115,12 @@ class Path:
         return self.flight_bytes == 0 and now - self.last_data_sent_at_s >= self.hb_interval_s
 
     def rotate_source(self, local_addresses: Sequence[str]) -> None:
-        """Try another source address. §7.2.5.2: then the congestion control MUST start anew."""
-        self.source_turn += 1
-        source = choose_source(local_addresses, self.address, self.source_turn)
-        if source is not None and source != self.local_address:
-            self.local_address = source
+        """Try the next source address. §7.2.5.2: then the congestion control MUST start anew."""
+        sources = sources_for(local_addresses, self.address)
+        following = sources.index(self.local_address) + 1 if self.local_address in sources else 0
+        ring = sources[following:] + sources[:following]
+        if ring and ring[0] != self.local_address:
+            self.local_address = ring[0]
             self.congestion.reset()
 
     def __repr__(self) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from aiosctp.core.inbox import (
     ChunkArrived,
-    DataArrived,
     DataDrained,
     Inbox,
     Input,
+    PacketArrived,
     ShutdownRequested,
     TimerExpired,
 )
@@ -53,8 +53,8 @@ class ShuttingDown:
                 self._proceed(now)
             case DataDrained(now):
                 self._proceed(now)
-            case DataArrived(path, now):
-                self._data_arrived(path, now)
+            case PacketArrived(path, has_data, now):
+                self._packet_arrived(path, now, has_data=has_data)
             case ChunkArrived(Shutdown() as chunk, path, now):
                 self._shutdown_received(chunk, path, now)
             case ChunkArrived(ShutdownAck(), path, now):
@@ -66,8 +66,9 @@ class ShuttingDown:
             case _:
                 pass  # §9.2: once the shutdown has begun, the user's request "MUST" be ignored
 
-    def _proceed(self, now: float) -> None:
-        """Once nothing is outstanding, the next chunk of the three-way exchange is due."""
+    def _proceed(self, now: float, path: Path | None = None) -> None:
+        """Once nothing is outstanding, the next chunk of the three-way exchange is due: on this path, if it is a reply
+        (§6.4)."""
         association = self._association
         if not association.sender.is_drained:
             return
@@ -76,7 +77,7 @@ class ShuttingDown:
             self._send_shutdown(association.paths.for_data(), now)
         elif association.state is AssociationState.SHUTDOWN_RECEIVED:
             association.enter(AssociationState.SHUTDOWN_ACK_SENT)
-            self._send_shutdown_ack(association.paths.for_data(), now)
+            self._send_shutdown_ack(path or association.paths.for_data(), now)
 
     def _shutdown_received(self, chunk: Shutdown, path: Path, now: float) -> None:
         association = self._association
@@ -97,7 +98,7 @@ class ShuttingDown:
             association.enter(AssociationState.SHUTDOWN_RECEIVED)
             association.start_shutdown_guard(now)
             association.emit(ShutdownEvent())
-        self._proceed(now)
+        self._proceed(now, path)
 
     def _shutdown_ack_received(self, path: Path, now: float) -> None:
         """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
@@ -111,12 +112,14 @@ class ShuttingDown:
         association.output.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
         self._arm_t2(path, now)
 
-    def _data_arrived(self, path: Path, now: float) -> None:
-        """§9.2: in SHUTDOWN-SENT "MUST immediately respond to each received packet containing one or more DATA chunks
-        with a SHUTDOWN chunk and restart the T2-shutdown timer"; what came "SHOULD clear the ... count"."""
-        if self._association.state is AssociationState.SHUTDOWN_SENT:
-            self._retransmissions = 0
+    def _packet_arrived(self, path: Path, now: float, *, has_data: bool) -> None:
+        """§9.2: in SHUTDOWN-SENT any packet "SHOULD clear the endpoint's retransmission count and restart the
+        T2-shutdown timer"; one with DATA MUST be answered immediately "with a SHUTDOWN chunk"."""
+        self._retransmissions = 0
+        if has_data:
             self._send_shutdown(path, now)
+        else:
+            self._arm_t2(path, now)
 
     def _send_shutdown_ack(self, path: Path, now: float) -> None:
         self._association.output.send_control(path, ShutdownAck().encode())

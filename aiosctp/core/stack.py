@@ -95,6 +95,10 @@ class StackEngine:
         except DecodeError:
             self.counters.malformed_packets += 1
             return
+        if not is_unicast(source) or (destination is not None and not is_unicast(destination)):
+            # §8.4, 1: "to or from a non-unicast address"; no association has one.
+            self.counters.out_of_the_blue += 1
+            return
         arrival = Arrival(header, source, udp_port, destination, now)
         if data[12] == Init.type:
             self._init_arrived(data, arrival)
@@ -137,6 +141,10 @@ class StackEngine:
 
     def _packet_arrived(self, data: bytes, arrival: Arrival) -> None:
         header = arrival.header
+        if header.verification_tag == 0:
+            # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... discard".
+            self.counters.wrong_verification_tags += 1
+            return
         association = self._by_tag.get(header.verification_tag)
         ports = (header.destination_port, header.source_port)
         if association is not None and (association.local_port, association.peer_port) == ports:
@@ -148,8 +156,16 @@ class StackEngine:
             return
         self._tag_exceptions(association, data, arrival)
 
-    def _deliver(self, association: AssociationEngine, chunks: Iterable[Chunk | DecodeError], arrival: Arrival) -> None:
-        path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
+    def _deliver(
+        self,
+        association: AssociationEngine,
+        chunks: Iterable[Chunk | DecodeError],
+        arrival: Arrival,
+        path: Path | None = None,
+    ) -> None:
+        """Hand a packet to its association. Without a path, the one it came on, which learns its UDP port."""
+        if path is None:
+            path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
         try:
             malformed = association.receive(chunks, arrival.header.verification_tag, path, arrival.now)
         except Exception as error:
@@ -164,8 +180,8 @@ class StackEngine:
         header = arrival.header
         if any(isinstance(chunk, Abort | ShutdownComplete) and chunk.tag_reflected for chunk in chunks):
             # B, C: the association compares the tag with the peer's.
-            if header.verification_tag == association.tcb.peer_tag and association.tcb.peer_tag:
-                self._deliver(association, chunks, arrival)
+            if header.verification_tag == association.tcb.peer_tag:
+                self._deliver(association, chunks, arrival, path=association.known_path(arrival.source))
                 return
         elif association.state in HANDSHAKE and any(isinstance(chunk, ShutdownAck) for chunk in chunks):
             # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
@@ -176,9 +192,6 @@ class StackEngine:
     def _out_of_the_blue(self, data: bytes, arrival: Arrival) -> None:
         self.counters.out_of_the_blue += 1
         tag = arrival.header.verification_tag
-        # §8.4, 1; and §8.5.1 A: only an INIT may travel under tag 0.
-        if tag == 0 or not is_unicast(arrival.source):
-            return
         match classify(decode_chunks(data)):
             case Answer.SHUTDOWN_COMPLETE:
                 self._answer(arrival.answer(tag, ShutdownComplete(True).encode()))
@@ -196,18 +209,20 @@ class StackEngine:
 
     def _init_arrived(self, data: bytes, arrival: Arrival) -> None:
         self.counters.init_received += 1
-        if not is_unicast(arrival.source):
-            return
         if arrival.header.verification_tag != 0:
             self._packet_arrived(data, arrival)
             return
         chunks = list(decode_chunks(data))
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
         # §3.3.2: an Initiate Tag of 0 likewise.
-        if len(chunks) != 1 or not isinstance(chunks[0], Init) or chunks[0].initiate_tag == 0:
+        init = chunks[0]
+        if isinstance(init, DecodeError) and len(chunks) == 1:
+            self.counters.malformed_chunks += 1
+            self._answer(self._acceptance.refuse_malformed(init, arrival))
+            return
+        if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
             return
-        init = chunks[0]
         association = self._association_of_init(init, arrival)
         endpoint = self.endpoints.get(arrival.header.destination_port)
         answer = self._acceptance.answer_init(init, arrival, endpoint, association)
@@ -257,10 +272,9 @@ class StackEngine:
         self._deliver(association, chunks, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:
+        """The association with this peer, if there is one. Not by tag: one given out in an INIT ACK is not reserved, so
+        that of another peer may have it by now."""
         ports = (arrival.header.destination_port, arrival.header.source_port)
-        by_tag = self._by_tag.get(arrival.header.verification_tag)
-        if by_tag is not None and (by_tag.local_port, by_tag.peer_port) == ports:
-            return by_tag
         for host in (arrival.source, *peer_addresses):
             association = self._by_peer.get((*ports, host))
             if association is not None:
@@ -270,10 +284,14 @@ class StackEngine:
     def _associate(self, cookie: Cookie, arrival: Arrival) -> AssociationEngine | None:
         endpoint = self.endpoints.get(cookie.local_port)
         # A tag in a stateless INIT ACK is not reserved: by now another association may have it, or have had it.
-        if endpoint is None or not endpoint.is_listening or not self._is_free(cookie.local_tag, arrival.now):
+        if not self._is_free(cookie.local_tag, arrival.now):
+            return None
+        # §5.1: decided not to establish, it "SHOULD respond with an ABORT chunk".
+        if endpoint is None or not endpoint.is_listening:
+            self._answer(arrival.answer(cookie.peer_tag, Abort().encode()))
             return None
         if endpoint.is_full:
-            self._answers.append(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()))
+            self._answer(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()))
             return None
         association = self._acceptance.create(cookie, arrival, endpoint)
         association.offered_addresses = cookie.offered_addresses
@@ -312,7 +330,7 @@ class StackEngine:
         """Begin an association with the peer that has these addresses; all are CONFIRMED (§5.4, 1)."""
         paths: list[Path] = []
         for host in peer_hosts:
-            source = choose_source(endpoint.local_addresses, host)
+            source = choose_source(endpoint.local_addresses, host, turn=len(paths))
             if source is not None:
                 paths.append(Path(host, source, udp_port, config, is_confirmed=True))
         if not paths:

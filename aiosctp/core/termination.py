@@ -62,7 +62,7 @@ class Termination:
     def lose(self, error: SCTPError) -> None:
         """§8.1: the peer is unreachable; nothing more is sent to it."""
         self._association.output.control.clear()
-        self._end(error, AssociationChange(AssociationChangeKind.COMM_LOST))
+        self._end(error, AssociationChange(self._lost()))
 
     def end_gracefully(self) -> None:
         error = AssociationShutdown("the association has been shut down")

@@ -63,8 +63,10 @@ def decode_header(datagram: bytes) -> CommonHeader:
     return header
 
 
-def encode_packet(source_port: int, destination_port: int, verification_tag: int, chunks: Iterable[bytes]) -> bytes:
-    """A packet with its checksum, of chunks already encoded and padded."""
+def encode_packet(
+    source_port: int, destination_port: int, verification_tag: int, chunks: Iterable[bytes | memoryview]
+) -> bytes:
+    """A packet with its checksum, of chunks already encoded and padded, whole or in parts."""
     ports_and_tag = _PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
     body = b"".join(chunks)
     return ports_and_tag + _CHECKSUM.pack(checksum(seed(ports_and_tag), body)) + body

@@ -14,6 +14,7 @@ PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")  # indexed by length & 3
 MAX_LENGTH: Final = 0xFFFF
 
 _HEADER: Final = struct.Struct("!HH")
+TLV_HEADER_BYTES: Final = _HEADER.size
 
 
 class Encodable(Protocol):

@@ -103,6 +103,8 @@ class Pair:
         for host in (self.a, self.z):
             for datagram in host.engine.poll_datagrams(self.now):
                 self._send(host, datagram)
+            for fault in host.engine.poll_faults():
+                raise fault
             for association in host.engine.poll_changed():
                 self.events_of(host, association).extend(association.poll_events())
 

@@ -16,9 +16,13 @@ class CongestionControl(Protocol):
     partial_bytes_acked: int
 
     def acknowledged(
-        self, acked_bytes: int, *, flight_bytes_before: int, in_fast_recovery: bool, all_acknowledged: bool
+        self, acked_bytes: int, *, is_cwnd_limited: bool, in_fast_recovery: bool, all_acknowledged: bool
     ) -> None:
-        """§7.2.1, §7.2.2: a SACK newly acknowledged this much of what was sent on this path."""
+        """§7.2.1, §7.2.2: a SACK newly acknowledged this much of what was sent on this path.
+
+        `is_cwnd_limited`: whether cwnd or more bytes were outstanding before it came. SACKs that came in one batch
+        have the same "before": nothing could be sent between them.
+        """
 
     def loss_detected(self) -> None:
         """§7.2.3: a fast retransmit, outside Fast Recovery."""

@@ -14,7 +14,6 @@ class Reno:
     def __init__(self, *, pmdcs: int, is_ipv6: bool) -> None:
         self._pmdcs = pmdcs
         self._is_ipv6 = is_ipv6
-        self._is_idle = False
         self.reset()
 
     def reset(self) -> None:
@@ -28,34 +27,32 @@ class Reno:
 
     def set_pmdcs(self, pmdcs: int) -> None:
         self._pmdcs = pmdcs
+        self.cwnd = max(self.cwnd, pmdcs)
 
     def acknowledged(
-        self, acked_bytes: int, *, flight_bytes_before: int, in_fast_recovery: bool, all_acknowledged: bool
+        self, acked_bytes: int, *, is_cwnd_limited: bool, in_fast_recovery: bool, all_acknowledged: bool
     ) -> None:
         self._is_idle = False
         if self.cwnd <= self.ssthresh:
-            self._slow_start(acked_bytes, flight_bytes_before, in_fast_recovery=in_fast_recovery)
+            # §7.2.1: "only if the current congestion window is being fully utilized and the data sender is not in Fast
+            # Recovery". L is as many packets as this SACK covers: it may come once a batch ("MAY be larger than 1"),
+            # and the bound by what was acknowledged holds against ACK splitting.
+            if is_cwnd_limited and not in_fast_recovery:
+                self.cwnd += acked_bytes
         else:
-            self._congestion_avoidance(acked_bytes, flight_bytes_before)
+            self._congestion_avoidance(acked_bytes, is_cwnd_limited=is_cwnd_limited)
         # §7.2.2: "When all of the data transmitted by the sender has been acknowledged by the receiver,
         # partial_bytes_acked is initialized to 0."
         if all_acknowledged:
             self.partial_bytes_acked = 0
 
-    def _slow_start(self, acked_bytes: int, flight_bytes_before: int, *, in_fast_recovery: bool) -> None:
-        # §7.2.1: "increase cwnd only if the current congestion window is being fully utilized and the data sender is
-        # not in Fast Recovery".
-        if in_fast_recovery or flight_bytes_before < self.cwnd:
-            return
-        # L is as many packets as this SACK covers: ours come once a batch (§7.2.1, "MAY be larger than 1"), and the
-        # bound by what was acknowledged holds against ACK splitting.
-        self.cwnd += acked_bytes
-
-    def _congestion_avoidance(self, acked_bytes: int, flight_bytes_before: int) -> None:
+    def _congestion_avoidance(self, acked_bytes: int, *, is_cwnd_limited: bool) -> None:
+        # §7.2.2 counts the chunks reported as duplicates too. Those acknowledged before are forgotten with their
+        # sizes, so they are left out: slower, never faster.
         self.partial_bytes_acked += acked_bytes
         if self.partial_bytes_acked < self.cwnd:
             return
-        if flight_bytes_before < self.cwnd:
+        if not is_cwnd_limited:
             self.partial_bytes_acked = self.cwnd
             return
         # "MUST NOT increment cwnd by more than PMDCS per RTT".
@@ -63,9 +60,10 @@ class Reno:
         self.cwnd += self._pmdcs
 
     def loss_detected(self) -> None:
-        # §7.2.3: "a packet loss causes cwnd to be cut in half".
+        # §7.2.3: "ssthresh = max(cwnd / 2, 4 * PMDCS), cwnd = ssthresh": a loss halves cwnd. Where the floor lies above
+        # cwnd we stay at cwnd: no loss raises it.
         self.ssthresh = max(self.cwnd // 2, 4 * self._pmdcs)
-        self.cwnd = self.ssthresh
+        self.cwnd = min(self.cwnd, self.ssthresh)
         self.partial_bytes_acked = 0
 
     def timed_out(self) -> None:
@@ -78,4 +76,5 @@ class Reno:
         if not self._is_idle:
             self.ssthresh = self.cwnd
             self._is_idle = True
-        self.cwnd = max(self.cwnd // 2, 4 * self._pmdcs)
+        # "adjusted to max(cwnd / 2, 4 * PMDCS) once per RTO": a decay, so a cwnd below the floor stays where it is.
+        self.cwnd = max(self.cwnd // 2, min(self.cwnd, 4 * self._pmdcs))

@@ -1,24 +1,37 @@
-"""What the association asks of the receiving side. A thin first version: in order, unfragmented."""
+"""The receiving side of one association: what becomes of a DATA chunk, and when it is acknowledged."""
 
 from __future__ import annotations
 
-from collections import deque
+from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.messages import Message
 from aiosctp.core.paths import Path
+from aiosctp.core.rx.queues import ReadQueues
+from aiosctp.core.rx.reassembly import Reassembly, Run
+from aiosctp.core.rx.streams import InboundStreams
+from aiosctp.core.rx.tsns import MAX_OFFSET, TsnTracker
+from aiosctp.core.rx.window import ReceiveWindow, charge_of
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.core.timers import Timers
-from aiosctp.wire.causes import Cause, NoUserData
+from aiosctp.core.timers import Timer, Timers
+from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
 from aiosctp.wire.chunks import Data, encode_sack
-from aiosctp.wire.serial import tsn_add
+from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
+
+# A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
+MAX_DUPLICATES: Final = 64
+
+_SACK_BYTES: Final = 16  # without gaps and duplicates, which take 4 bytes each
+_MAX_CHUNK_BYTES: Final = 0xFFFF
 
 
 class Receiver:
     """The receiving side of one association.
 
     Inputs: `data_received` for each DATA chunk of a packet, then `packet_done` once, `handle_delay_expired`.
-    Commands: `read`, `take_over`. Outputs: `sack_is_due`, `build_sack`. Getters: the rest.
+    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`.
+    Outputs: `sack_is_due`, `build_sack`, `take_newly_readable`, `failure`.
+    Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
     def __init__(
@@ -30,80 +43,316 @@ class Receiver:
         timers: Timers,
         counters: AssociationCounters,
     ) -> None:
-        self.cumulative_tsn = tsn_add(peer_initial_tsn, -1)
         self.inbound_streams = inbound_streams
         self._config = config
         self._timers = timers
         self._counters = counters
-        self.has_unacknowledged = False
-        self._ready: deque[Message] = deque()
-        self._taken_over: dict[int, deque[Message]] = {}
+        self._tsns = TsnTracker(tsn_add(peer_initial_tsn, -1))
+        self._window = ReceiveWindow(config.receive_window_bytes)
+        self._reassembly = Reassembly()
+        self._streams = InboundStreams()
+        self._queues = ReadQueues(self._window, config.max_message_bytes)
         self.sack_is_due = False
         self.sack_path: Path | None = None
         """Where the last DATA came from; a SACK goes there (§6.7)."""
+        self.has_unacknowledged = False
+        """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
+        self._is_undisturbed = True
+        """Every chunk so far has come, and every message is complete and had its turn."""
+        self._duplicate_tsns: list[int] = []
+        self._packets_unacknowledged = 0
+        self._packet_is_urgent = True
+        """The packet being taken is to be answered at once. §5.1: "After the reception of the first DATA chunk in an
+        association, the endpoint MUST immediately respond with a SACK chunk"."""
+
+    # -- inputs --
 
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
-        if not chunk.payload:
+        payload = chunk.payload
+        if not payload:
             return NoUserData(chunk.tsn)
         self.sack_path = path
-        self.sack_is_due = True
         self.has_unacknowledged = True
-        if chunk.tsn == tsn_add(self.cumulative_tsn, 1):
-            self.cumulative_tsn = chunk.tsn
-            self._taken_over.get(chunk.stream, self._ready).append(
-                Message(
-                    chunk.payload,
-                    chunk.stream,
-                    chunk.ppid,
-                    chunk.unordered,
-                    chunk.ssn,
-                    chunk.tsn,
-                    self.cumulative_tsn,
-                )
-            )
-        return None
+        if chunk.immediate:
+            self._packet_is_urgent = True
+        tsns = self._tsns
+        window = self._window
+        if (
+            self._is_undisturbed
+            and chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
+            and chunk.beginning
+            and chunk.ending
+            and window.held_bytes <= window.brink_bytes
+            and chunk.stream < self.inbound_streams
+            and (chunk.unordered or self._streams.take_turn(chunk.stream, chunk.ssn))
+        ):
+            # The short way: a whole message, the next in sequence, while nothing else is held.
+            if chunk.unordered:
+                self._counters.iuodchunks += 1
+            else:
+                self._counters.iodchunks += 1
+            tsns.cumulative += 1
+            window.charge(charge_of(len(payload)))
+            tsn = chunk.tsn
+            self._queues.put(Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, tsn, tsn))
+            return None
+        cause = self._any_chunk(chunk)
+        self._is_undisturbed = self._reassembly.is_empty and not tsns.has_gap
+        return cause
+
+    def _any_chunk(self, chunk: Data) -> Cause | None:
+        tsns = self._tsns
+        ahead = (chunk.tsn - tsns.cumulative) & TSN_MASK
+        if ahead == 0 or ahead >= TSN_HALF:
+            self._duplicate(chunk.tsn)
+            return None
+        tsn = tsns.cumulative + ahead
+        if ahead <= MAX_OFFSET and tsn in tsns:
+            self._duplicate(chunk.tsn)
+            return None
+        if ahead > 1:
+            self._counters.outseqtsns += 1
+        return self._new_chunk(chunk, tsn)
+
+    def _duplicate(self, tsn: int) -> None:
+        """§6.2: "MUST immediately send a SACK chunk"; "SHOULD be reported in the SACK chunk as duplicate"."""
+        self._packet_is_urgent = True
+        self._counters.idupchunks += 1
+        if len(self._duplicate_tsns) < MAX_DUPLICATES:
+            self._duplicate_tsns.append(tsn)
+
+    def _new_chunk(self, chunk: Data, tsn: int) -> Cause | None:
+        tsns = self._tsns
+        if not tsns.has_room_for(tsn):
+            self._packet_is_urgent = True
+            return None
+        if chunk.stream >= self.inbound_streams:
+            return self._invalid_stream(chunk, tsn)
+        if not chunk.unordered and self._streams.is_past(chunk.stream, chunk.ssn, tsn - tsns.cumulative):
+            return ProtocolViolation(b"a new TSN with an SSN that was delivered")
+        if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
+            # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
+            self._packet_is_urgent = True
+            self._deliver_unfinished()
+            return None
+        run = self._reassembly.add(tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns)
+        if isinstance(run, ProtocolViolation):
+            return run
+        self._note(tsn)
+        if chunk.unordered:
+            self._counters.iuodchunks += 1
+        else:
+            self._counters.iodchunks += 1
+        self._window.charge(charge_of(len(chunk.payload)))
+        return self._advance(run)
+
+    def _note(self, tsn: int) -> None:
+        """§6.7: a SACK at once when a gap opens, is open, or is filled, in part or whole (RFC 5681 §4.2)."""
+        had_gap = self._tsns.has_gap
+        self._tsns.add(tsn)
+        if had_gap or self._tsns.has_gap:
+            self._packet_is_urgent = True
+
+    def _invalid_stream(self, chunk: Data, tsn: int) -> Cause:
+        """§6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard the DATA chunk"."""
+        if self._reassembly.interrupts(tsn):
+            return ProtocolViolation(b"the fragments of a message differ in stream, SSN or U bit")
+        self._note(tsn)
+        return InvalidStreamIdentifier(chunk.stream)
 
     def packet_done(self, now: float) -> None:
         """All chunks of a packet with DATA were taken: decide when to acknowledge (§6.2)."""
+        self._packets_unacknowledged += 1
+        if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
+            self._packet_is_urgent = False
+            self.sack_is_due = True
+        elif not self._timers.is_running(Timer.SACK_DELAY):
+            self._timers.start(Timer.SACK_DELAY, now + self._config.sack_delay_s)
 
     def handle_delay_expired(self) -> None:
         """§6.2: SACK.Delay has passed."""
         self.sack_is_due = True
 
+    # -- from chunks to messages --
+
+    def _advance(self, run: Run) -> ProtocolViolation | None:
+        """Deliver what this run makes deliverable."""
+        if run.is_partial:
+            self._deliver_parts(run)
+        elif run.is_complete:
+            ready = self._streams.completed(run)
+            if ready is None:
+                return ProtocolViolation(b"two messages of a stream have one SSN")
+            for each in ready:
+                self._put(each)
+        self._deliver_unfinished()
+        return None
+
+    def _deliver_parts(self, run: Run) -> None:
+        self._put(run)
+        if run.ended:
+            for each in self._streams.parts_ended(run):
+                self._put(each)
+
+    def _deliver_unfinished(self) -> None:
+        """RFC 6458 §8.1.21: begin to deliver a message in parts when this much of it has come; or, §6.9: when "the data
+        receiver runs out of buffer space while still waiting for more fragments".
+
+        Only the message that the next TSN in sequence belongs to: all before it has come, so it can't be that what it
+        keeps waiting (`InboundStreams`) fills the window, and the window its last fragments.
+        """
+        run = self._reassembly.in_progress_at(self._tsns.cumulative)
+        if run is None or run.is_partial:
+            return
+        is_large = run.held_bytes >= self._config.effective_partial_delivery_point_bytes
+        if (is_large or self._window.is_nearly_closed) and self._streams.is_turn_of(run):
+            self._streams.parts_begin(run)
+            self._deliver_parts(run)
+
+    def _put(self, run: Run) -> None:
+        """Hand over what is held of a run: the message, or the next part of it."""
+        charged = run.charged_bytes
+        data = self._reassembly.take(run)
+        # One object is left of many: the overhead of the others is free again.
+        self._window.release(charged - charge_of(len(data)))
+        first_tsn = run.first & TSN_MASK
+        self._queues.put(
+            Message(data, run.stream, run.ppid, run.unordered, run.ssn, first_tsn, self.cumulative_tsn, run.ended)
+        )
+
+    def _make_room(self, tsn: int, charge_bytes: int) -> bool:
+        """The window is closed: whether this chunk is taken all the same.
+
+        §6.2: one above the highest TSN received MUST be dropped. For one below, the next in sequence among them, "the
+        receiver SHOULD drop the largest TSN held for reordering and accept the new": never one that the cumulative TSN
+        covers, for the peer will not send that again, nor one that was delivered. If none can be dropped it is taken
+        on credit, for one chunk: what holds the window is waiting for the user, and opens it when read.
+        """
+        tsns, window = self._tsns, self._window
+        if tsn > tsns.highest:
+            return False
+        while window.free_bytes < charge_bytes:
+            highest = self._reassembly.highest()
+            if highest is None or highest <= tsns.cumulative or highest < tsn:
+                break
+            self._renege(highest)
+        return not window.is_overdrawn
+
+    def _renege(self, tsn: int) -> None:
+        run = self._reassembly.run_ending_at(tsn)
+        if run.is_complete and not run.is_partial:
+            self._streams.withdraw(run)
+        self._window.release(self._reassembly.drop_highest(tsn))
+        self._tsns.remove(tsn)
+
+    # -- commands --
+
+    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
+        """The next message, or None. With a stream: of one that was taken over; without: of all others.
+
+        With `partial`, the parts of a message that is delivered before it is complete come as they are. Without, they
+        are collected outside the window until it is; so this may return None although `has_message` was true. A
+        message beyond `Config.max_message_bytes` can't be: then `failure` is set.
+        Reading may make a SACK due, for the window (§6.2).
+        """
+        message = self._queues.read(stream, partial)
+        if not self.sack_is_due and (self._window.wants_update or self._queues.has_overflowed):
+            self.sack_is_due = True
+        return message
+
+    def take_over(self, stream: int) -> None:
+        """Give a stream a queue of its own; what is queued for it moves there."""
+        self._queues.take_over(stream)
+
+    def take_newly_readable(self) -> list[int | None]:
+        """The streams that were taken over, and None for all others, whose queue was empty and got something since
+        this was last asked."""
+        return self._queues.take_newly_readable()
+
+    def abort_partial_delivery(self) -> list[tuple[int, int]]:
+        """Nothing more will come. Returns stream and SSN of each unfinished message of which the user has read a part
+        (RFC 6458 §6.1.7). What is complete stays readable; whatever else is held is let go of."""
+        seen = [
+            (run.stream, run.ssn)
+            for run in self._streams.abandon()
+            if self._queues.abandon(run.stream, run.first & TSN_MASK)
+        ]
+        self._window.release(self._reassembly.clear())
+        self._is_undisturbed = not self._tsns.has_gap
+        return seen
+
+    def inherit(self, previous: Receiver) -> None:
+        """After a restart (§5.2.4 A): what is complete and unread of the association before stays readable.
+        `previous` has aborted its partial deliveries and is used no more."""
+        self._queues.inherit(previous._queues)
+
+    def configure(self, config: Config) -> None:
+        """Parameters changed while the association lives. A smaller window takes effect as it empties."""
+        self._config = config
+        self._window.resize(config.receive_window_bytes)
+        self._queues.max_message_bytes = config.max_message_bytes
+
+    # -- outputs --
+
     def build_sack(self, room_bytes: int) -> bytes:
-        """The SACK of this moment, with as many Gap Ack Blocks as fit (§6.2, §6.7); nothing is due afterwards."""
+        """The SACK of this moment; nothing is due afterwards.
+
+        §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
+        """
+        room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
+        gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
+        duplicates = self._duplicate_tsns[: room - len(gaps)]
+        self._duplicate_tsns.clear()
+        self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False
+        self._timers.stop(Timer.SACK_DELAY)
         self._counters.osacks += 1
-        return encode_sack(self.cumulative_tsn, self._config.receive_window_bytes, (), ())
+        return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
+
+    @property
+    def failure(self) -> Cause | None:
+        """Why the association is to be aborted: a message that a reader wants whole is larger than
+        `Config.max_message_bytes` (§3.3.10.4)."""
+        return OutOfResource() if self._queues.has_overflowed else None
+
+    # -- getters --
+
+    @property
+    def cumulative_tsn(self) -> int:
+        return self._tsns.cumulative & TSN_MASK
 
     @property
     def has_gap(self) -> bool:
-        return False
+        return self._tsns.has_gap
 
-    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
-        queue = self._ready if stream is None else self._taken_over.get(stream)
-        return queue.popleft() if queue else None
-
-    def has_message(self, stream: int | None) -> bool:
-        return bool(self._ready if stream is None else self._taken_over.get(stream))
-
-    def take_over(self, stream: int) -> None:
-        self._taken_over[stream] = deque(m for m in self._ready if m.stream == stream)
-        self._ready = deque(m for m in self._ready if m.stream != stream)
+    def has_message(self, stream: int | None = None) -> bool:
+        """Whether `read` has something to work on."""
+        return self._queues.has_message(stream)
 
     @property
     def pending_messages(self) -> int:
-        return len(self._ready) + sum(map(len, self._taken_over.values()))
+        """Messages, and parts of them, that wait to be read (RFC 6458 §8.2.1, `sstat_penddata`)."""
+        return self._queues.message_count
 
-    def configure(self, config: Config) -> None:
-        self._config = config
+    @property
+    def held_bytes(self) -> int:
+        """What is charged to the window."""
+        return self._window.held_bytes
 
-    def inherit(self, predecessor: Receiver) -> None:
-        """The peer began anew: what it had sent whole before stays readable."""
-        self._ready = predecessor._ready
+    @property
+    def free_window_bytes(self) -> int:
+        return max(0, self._window.free_bytes)
 
-    def abort_partial_delivery(self) -> list[tuple[int, int]]:
-        """Stream and SSN of each message of which a part was delivered and the rest will never come."""
-        return []
+    def check_invariants(self) -> None:
+        """For tests and simulation: linear in what is held."""
+        self._tsns.check_invariants()
+        self._streams.check_invariants()
+        self._queues.check_invariants()
+        charged = self._reassembly.check_invariants() + self._queues.charged_bytes
+        assert self._window.held_bytes == charged, "what is charged is what is held"
+        assert len(self._duplicate_tsns) <= MAX_DUPLICATES
+        assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
+        highest = self._reassembly.highest()
+        assert highest is None or highest in self._tsns, "what is held was received"

@@ -1,163 +1,286 @@
-"""What the association asks of the sending side. A thin first version: one chunk a message, T3 only."""
+"""The sending side of one association: joins the queue, the chunks outstanding, the windows and the timers."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.core.timers import Timer, Timers
+from aiosctp.core.timers import Timers
+from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.fragmenter import Fragmenter
+from aiosctp.core.tx.gaps import read_gap_ack_blocks
+from aiosctp.core.tx.invariants import check_invariants
+from aiosctp.core.tx.loss import LossDetection
+from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk
+from aiosctp.core.tx.peer_window import PeerWindow
+from aiosctp.core.tx.queue import SendQueue
+from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
+from aiosctp.core.tx.retransmissions import Retransmissions
+from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_UNORDERED, PADDING, Sack, encode_data_header
-from aiosctp.wire.serial import ssn_add, tsn_add, tsn_after
-
-
-@dataclass(slots=True, eq=False)
-class OutstandingChunk:
-    """One DATA chunk on its way."""
-
-    tsn: int
-    encoded: bytes
-    message: OutgoingMessage
-    path: Path
-    sent_at_s: float
-    is_marked: bool = False
-    was_retransmitted: bool = False
+from aiosctp.wire.chunks import Sack
+from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 
 
 class Sender:
     """The sending side of one association.
 
-    Inputs: `sack_received`, `t3_expired`. Commands: `enqueue`. Outputs: `path_to_send_on`, `fill`. Getters: the rest.
+    Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `zero_window_probe_due`, `handshake_timed_out`,
+    `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`. Outputs, in this order
+    until it is None: `path_to_send_on`, then `fill` with a packet for that path; `take_acknowledged_paths`. Getters:
+    the rest.
     """
 
     def __init__(
         self, *, initial_tsn: int, config: Config, paths: Paths, timers: Timers, counters: AssociationCounters
     ) -> None:
-        self._config = config
         self._paths = paths
-        self._timers = timers
         self._counters = counters
-        self._next_tsn = initial_tsn
-        self.cumulative_tsn_ack_point = tsn_add(initial_tsn, -1)
-        self.peer_rwnd_bytes = 0
-        self.is_shutting_down = False
-        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
-        self._queue: deque[OutgoingMessage] = deque()
-        self._outstanding: deque[OutstandingChunk] = deque()
-        self._next_ssn: dict[int, int] = {}
+        self.queue = SendQueue()
+        self.outstanding = Outstanding(initial_tsn - 1)
+        self.retransmissions = Retransmissions(self.outstanding)
+        self.window = PeerWindow(timers)
+        self.loss = LossDetection()
+        self.t3 = RetransmissionTimers(timers)
+        self._burst = BurstLimit()
+        self._round_trips = RoundTrips()
         self._acknowledged_paths: set[Path] = set()
+        self._transmission = Transmission(
+            config=config,
+            paths=paths,
+            counters=counters,
+            queue=self.queue,
+            fragmenter=Fragmenter(self.queue),
+            outstanding=self.outstanding,
+            retransmissions=self.retransmissions,
+            window=self.window,
+            loss=self.loss,
+            burst=self._burst,
+            round_trips=self._round_trips,
+            t3=self.t3,
+        )
+
+    # -- getters --
+
+    @property
+    def cumulative_tsn_ack_point(self) -> int:
+        return self.outstanding.cumulative & TSN_MASK
+
+    @property
+    def is_established(self) -> bool:
+        return self._transmission.is_established
+
+    @property
+    def is_shutting_down(self) -> bool:
+        """§6.1: the last DATA before a SHUTDOWN asks to be acknowledged at once."""
+        return self._transmission.is_shutting_down
+
+    @is_shutting_down.setter
+    def is_shutting_down(self, value: bool) -> None:
+        self._transmission.is_shutting_down = value
 
     @property
     def is_drained(self) -> bool:
         """Whether everything given to us has been acknowledged (§9.2)."""
-        return not self._queue and not self._outstanding
+        return not self.queue and not self.outstanding
 
     @property
-    def unacknowledged_chunks(self) -> int:
-        return len(self._outstanding)
+    def peer_rwnd_bytes(self) -> int:
+        """§6.2.1: how much more user data the peer has room for."""
+        return self._transmission.peer_rwnd_bytes
+
+    @property
+    def queued_bytes(self) -> int:
+        """User data accepted and not yet sent."""
+        return self.queue.queued_bytes
+
+    @property
+    def outstanding_bytes(self) -> int:
+        """User data sent and not yet acknowledged for good."""
+        return self.outstanding.buffered_bytes
 
     @property
     def buffered_bytes(self) -> int:
-        return sum(len(m.data) for m in self._messages())
+        """User data accepted and not yet acknowledged for good: what the send buffer holds."""
+        return self.queue.queued_bytes + self.outstanding.buffered_bytes
+
+    def stream_queued_bytes(self, stream: int) -> int:
+        """User data accepted for a stream and not yet sent."""
+        found = self.queue.find_stream(stream)
+        return 0 if found is None else found.queued_bytes
 
     def stream_buffered_bytes(self, stream: int) -> int:
-        return sum(len(m.data) for m in self._messages() if m.stream == stream)
+        """User data accepted for a stream and not yet acknowledged for good."""
+        found = self.queue.find_stream(stream)
+        return 0 if found is None else found.buffered_bytes
 
-    def _messages(self) -> list[OutgoingMessage]:
-        return [chunk.message for chunk in self._outstanding] + list(self._queue)
+    @property
+    def unacknowledged_chunks(self) -> int:
+        """DATA chunks sent that no Cumulative TSN Ack covers."""
+        return len(self.outstanding)
+
+    @property
+    def pending_messages(self) -> int:
+        """Messages not yet sent whole."""
+        return self.queue.messages
+
+    @property
+    def in_fast_recovery(self) -> bool:
+        return self.loss.in_fast_recovery
+
+    def check_invariants(self) -> None:
+        """For tests and simulations: raises AssertionError where the bookkeeping does not add up."""
+        check_invariants(self, self._paths)
+
+    # -- commands --
 
     def enqueue(self, message: OutgoingMessage) -> None:
-        self._queue.append(message)
+        self.queue.append(message)
+
+    def configure(self, config: Config) -> None:
+        self._transmission.config = config
+
+    def take_unsent(self) -> list[OutgoingMessage]:
+        """Everything not acknowledged, each message once, for SendFailed; the sender is empty afterwards."""
+        paths = {chunk.path for chunk in self.outstanding}
+        messages = self.outstanding.take_all()
+        waiting = self.queue.take_all()
+        if messages and waiting and waiting[0] is messages[-1]:
+            del waiting[0]  # the one that was begun
+        self.t3.stop_where_idle(paths)
+        self.retransmissions.clear()
+        self._round_trips.forget()
+        self.window.opened()
+        return messages + waiting
+
+    # -- sending --
 
     def path_to_send_on(self, now: float) -> Path | None:
         """The path the next packet with DATA goes to, or None when nothing can be sent now."""
-        if any(chunk.is_marked for chunk in self._outstanding) or self._queue:
-            return self._paths.for_data()
-        return None
+        return self._transmission.path_to_send_on(now)
 
     def fill(self, packet: OutgoingPacket, now: float) -> bool:
-        """Add the DATA chunks that fit; whether there were any."""
-        before = packet.size
-        for chunk in self._outstanding:
-            if chunk.is_marked and len(chunk.encoded) <= packet.room:
-                chunk.is_marked = False
-                chunk.was_retransmitted = True
-                self._send(chunk, packet, now)
-        while self._queue and 16 + len(self._queue[0].data) + 3 <= packet.room:
-            self._send(self._cut(self._queue.popleft(), packet.path, now), packet, now)
-        return packet.size > before
+        """Add the DATA chunks that fit; whether there were any. The packet is for the path `path_to_send_on` named, or
+        is one that leads with a COOKIE ECHO."""
+        return self._transmission.fill(packet, now)
 
-    def _cut(self, message: OutgoingMessage, path: Path, now: float) -> OutstandingChunk:
-        flags = DATA_BEGINNING | DATA_ENDING
-        if message.unordered:
-            flags |= DATA_UNORDERED
-        else:
-            message.ssn = self._next_ssn.get(message.stream, 0)
-            self._next_ssn[message.stream] = ssn_add(message.ssn, 1)
-        length = message.sent_bytes = len(message.data)
-        header = encode_data_header(flags, length, self._next_tsn, message.stream, message.ssn, message.ppid)
-        chunk = OutstandingChunk(self._next_tsn, header + message.data + PADDING[length & 3], message, path, now)
-        self._next_tsn = tsn_add(self._next_tsn, 1)
-        self._outstanding.append(chunk)
-        return chunk
-
-    def _send(self, chunk: OutstandingChunk, packet: OutgoingPacket, now: float) -> None:
-        packet.add(chunk.encoded)
-        chunk.path = packet.path
-        chunk.sent_at_s = now
-        if not self._timers.is_running((Timer.T3_RTX, packet.path)):
-            self._timers.start((Timer.T3_RTX, packet.path), now + packet.path.rto.rto_s)
+    # -- acknowledgement --
 
     def sack_received(self, sack: Sack, now: float) -> Cause | None:
         """§6.2.1. A returned cause is for an ABORT."""
-        if tsn_after(sack.cumulative_tsn_ack, tsn_add(self._next_tsn, -1)):
-            return ProtocolViolation(b"SACK for a TSN that was never sent")
         self._counters.isacks += 1
-        return self.cumulative_ack(sack.cumulative_tsn_ack, now)
+        self._counters.gapcnt += len(sack.gap_ack_blocks)
+        return self._acknowledged(sack.cumulative_tsn_ack, sack, now)
 
     def cumulative_ack(self, tsn: int, now: float) -> Cause | None:
-        """§9.2: SHUTDOWN acknowledges too."""
-        while self._outstanding and not tsn_after(self._outstanding[0].tsn, tsn):
-            chunk = self._outstanding.popleft()
-            if not chunk.was_retransmitted:
-                chunk.path.rto.measured(now - chunk.sent_at_s)
-            self._acknowledged_paths.add(chunk.path)
-            self._timers.stop((Timer.T3_RTX, chunk.path))
+        """§9.2: a SHUTDOWN acknowledges as the Cumulative TSN Ack of a SACK does; gaps and window stay as they are."""
+        return self._acknowledged(tsn, None, now)
+
+    def _acknowledged(self, tsn: int, sack: Sack | None, now: float) -> Cause | None:
+        steps = tsn_distance(self.cumulative_tsn_ack_point, tsn)
+        if steps >= TSN_HALF:
+            return None  # §6.2.1 D i: out of order
+        if steps > len(self.outstanding):
+            return ProtocolViolation(b"acknowledged a TSN that was never sent")
+        cumulative = self.outstanding.cumulative + steps
+        if sack is None:
+            # As in a SACK, the TSN after the Cumulative TSN Ack is missing, and so no gap may begin with it.
+            gaps = [gap for gap in self.outstanding.gaps if gap[0] > cumulative + 1]
+        else:
+            gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative, self.outstanding.highest)
+        acked = self.outstanding.acknowledge(cumulative, gaps)
+        # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
+        self.window.advertised(max(0, self.window.a_rwnd - acked.payload_bytes) if sack is None else sack.a_rwnd)
+        self.window.acknowledged(cumulative)
+        self._round_trips.measure(now)
+        # §7.2.4, Note: the cwnd is adjusted for what was acknowledged before it is for what was lost.
+        self._adjust_cwnd(acked)
+        self.loss.advanced(cumulative)
+        losses = self.loss.sack_taken(self.outstanding, acked)
+        if losses.lost:
+            self._fast_retransmit(losses.lost)
+        self.t3.sack_taken(acked, losses, now)
         return None
 
-    def t3_expired(self, path: Path, now: float) -> bool:
-        """§6.3.3. Returns whether it counts as an error; a zero window probe that SACKs answer does not (§6.1 A)."""
-        path.rto.back_off()
-        for chunk in self._outstanding:
-            if chunk.path is path:
-                chunk.is_marked = True
-        return True
+    def _adjust_cwnd(self, acked: Acknowledged) -> None:
+        """§7.2.1: "it SHOULD update its cwnd (or cwnds) apportioned to the destination addresses to which it
+        transmitted the acknowledged data"."""
+        for path, acked_bytes in acked.bytes_by_path.items():
+            path.awaits_ack_after_timeout = False
+            self._acknowledged_paths.add(path)
+            self._burst.acknowledged(acked_bytes)
+            path.congestion.acknowledged(
+                acked_bytes,
+                is_cwnd_limited=path.is_cwnd_limited,
+                in_fast_recovery=self.loss.in_fast_recovery,
+                all_acknowledged=not self.outstanding,
+            )
 
-    def handshake_timed_out(self) -> None:
-        """The COOKIE ECHO was not answered: what travelled with it goes with the next one."""
-        for chunk in self._outstanding:
-            chunk.is_marked = True
-
-    def handshake_done(self, *, peer_rwnd_bytes: int) -> None:
-        """ESTABLISHED: the peer's window is known, and T3 may run for what the COOKIE ECHO carried."""
-        self.peer_rwnd_bytes = peer_rwnd_bytes
-
-    def configure(self, config: Config) -> None:
-        self._config = config
+    def _fast_retransmit(self, lost: Sequence[OutstandingChunk]) -> None:
+        """§7.2.4, 1 to 6."""
+        for chunk in lost:
+            chunk.is_timed_out = False
+            self.retransmissions.mark(chunk)
+        if self.loss.in_fast_recovery:
+            return
+        for path in {chunk.path for chunk in lost}:
+            path.congestion.loss_detected()
+        self._transmission.fast_retransmit_is_due = True
+        self.loss.enter_fast_recovery(self.outstanding.highest)
 
     def take_acknowledged_paths(self) -> set[Path]:
         """The paths on which something was newly acknowledged since the last call (§8.1, §8.2)."""
         paths, self._acknowledged_paths = self._acknowledged_paths, set()
         return paths
 
-    def take_unsent(self) -> list[OutgoingMessage]:
-        """Everything not acknowledged, for SendFailed; the sender is empty afterwards."""
-        failed = [chunk.message for chunk in self._outstanding] + list(self._queue)
-        self._outstanding.clear()
-        self._queue.clear()
-        return failed
+    # -- timers --
+
+    def t3_expired(self, path: Path, now: float) -> bool:
+        """§6.3.3. Returns whether it counts as an error; a zero window probe that SACKs answer does not (§6.1 A)."""
+        counts = not self.window.is_probing()
+        if counts:
+            # E1. §6.1 A: "Zero window probing does not affect the calculation of cwnd."
+            path.congestion.timed_out()
+        path.rto.back_off()  # E2
+        path.awaits_ack_after_timeout = True
+        # Slow start (§7.2.3) and Fast Recovery, in which cwnd does not grow, exclude each other: the later event wins.
+        self.loss.leave_fast_recovery()
+        self._transmission.fast_retransmit_is_due = False
+        self._mark_timed_out(path)
+        return counts
+
+    def _mark_timed_out(self, path: Path | None) -> None:
+        """E3: the first packet of it is retransmitted at once, the rest "as soon as cwnd allows"."""
+        for chunk in self.outstanding:
+            if chunk.state is not ACKNOWLEDGED and (path is None or chunk.path is path):
+                chunk.is_timed_out = True
+                if chunk.state is IN_FLIGHT:
+                    self.outstanding.mark(chunk)
+        self.retransmissions.rebuild()
+
+    def zero_window_probe_due(self) -> None:
+        """§6.1 A: the window has stayed closed for as long as we wait."""
+        self.window.is_probe_due = True
+
+    # -- the handshake --
+
+    def peer_window_advertised(self, a_rwnd: int) -> None:
+        """§6.2.1 A: the INIT or INIT ACK told it."""
+        self.window.advertised(a_rwnd)
+
+    def handshake_timed_out(self) -> None:
+        """The COOKIE ECHO was not answered: what travelled with it goes with the next one."""
+        self._mark_timed_out(None)
+
+    def handshake_done(self, *, peer_rwnd_bytes: int, now: float) -> None:
+        """ESTABLISHED: the peer's window is known, and T3 may run for what the COOKIE ECHO carried."""
+        self.window.advertised(peer_rwnd_bytes)
+        self._transmission.is_established = True
+        for chunk in self.outstanding:
+            if chunk.state is IN_FLIGHT:
+                self.t3.sent(chunk.path, now)

@@ -9,24 +9,28 @@ from aiosctp.wire.chunks.common import ChunkBase
 from aiosctp.wire.codepoints import ChunkType, ParameterType
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.parameters import HeartbeatInfo
-from aiosctp.wire.tlv import iter_tlvs
+from aiosctp.wire.tlv import PADDING, TLV_HEADER_BYTES, iter_tlvs
 
 
 @dataclass(frozen=True, slots=True)
 class _HeartbeatFields(ChunkBase):
     info: bytes
+    other_parameters: bytes = b""
+    """What follows the Heartbeat Info, raw: §8.3 wants it copied back with it."""
 
     @property
     def value(self) -> bytes:
-        return HeartbeatInfo(self.info).encode()
+        info = HeartbeatInfo(self.info).encode()
+        if not self.other_parameters:
+            return info
+        return info + PADDING[len(info) & 3] + self.other_parameters
 
     @classmethod
     def decode(cls, flags: int, value: bytes) -> Self:
-        # The Heartbeat Info is the one mandatory parameter; nothing is defined to follow it.
         type, info = next(iter_tlvs(value), (None, b""))
         if type != ParameterType.HEARTBEAT_INFO:
             raise DecodeError("no Heartbeat Info", parameter_type=type)
-        return cls(info)
+        return cls(info, value[(TLV_HEADER_BYTES + len(info) + 3) & ~3 :])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+"""What the user can read: whole messages, and parts of those too large to wait for (RFC 6458 §8.1.21)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from aiosctp.core.messages import Message
+from aiosctp.core.rx.window import ReceiveWindow, charge_of
+
+
+class ReadQueues:
+    """One queue for all streams, and one for each stream that was taken over.
+
+    A part that a reader of whole messages takes leaves the window, or the rest could not come, and is collected here.
+    One message collects at most `max_message_bytes`, and all streams together twice that: without a gap only one can be
+    unfinished. Beyond, `has_overflowed`; the parts of it that have been read are lost.
+    """
+
+    def __init__(self, window: ReceiveWindow, max_message_bytes: int) -> None:
+        self.max_message_bytes = max_message_bytes
+        self.has_overflowed = False
+        self._window = window
+        self._queues: dict[int | None, deque[Message]] = {}
+        """By stream if it was taken over; None is the queue of all others."""
+        self._collected: dict[int, bytearray] = {}
+        self._collected_bytes = 0
+        self._shown: set[int] = set()
+        """Streams with an unfinished message of which the user has seen parts."""
+        self._newly_readable: dict[int | None, None] = {}
+
+    def put(self, message: Message) -> None:
+        """Its window has been charged."""
+        queues = self._queues
+        key = message.stream if message.stream in queues else None
+        queue = queues.get(key)
+        if queue is None:
+            queue = queues[key] = deque()
+        if not queue:
+            self._newly_readable[key] = None
+        queue.append(message)
+
+    def take_over(self, stream: int) -> None:
+        """From now on the stream has a queue of its own; what is queued for it moves there."""
+        if stream in self._queues:
+            return
+        common = self._queues.get(None, ())
+        own = deque(message for message in common if message.stream == stream)
+        if own:
+            self._queues[None] = deque(message for message in common if message.stream != stream)
+            self._newly_readable[stream] = None
+        self._queues[stream] = own
+
+    def has_message(self, stream: int | None) -> bool:
+        return bool(self._queues.get(stream))
+
+    def take_newly_readable(self) -> list[int | None]:
+        if not self._newly_readable:
+            return []
+        keys = list(self._newly_readable)
+        self._newly_readable.clear()
+        return keys
+
+    def read(self, stream: int | None, partial: bool) -> Message | None:
+        queue = self._queues.get(stream)
+        while queue:
+            message = queue.popleft()
+            self._window.release(charge_of(len(message.data)))
+            if message.end_of_record and message.stream not in self._collected:
+                self._shown.discard(message.stream)
+                return message
+            if partial:
+                return self._show(message)
+            whole = self._collect(message)
+            if whole is not None:
+                return whole
+        return None
+
+    def _show(self, message: Message) -> Message:
+        collected = self._collected.pop(message.stream, None)
+        if collected is not None:
+            self._collected_bytes -= len(collected)
+            message = message._replace(data=bytes(collected) + message.data)
+        if message.end_of_record:
+            self._shown.discard(message.stream)
+        else:
+            self._shown.add(message.stream)
+        return message
+
+    def _collect(self, message: Message) -> Message | None:
+        """A bytearray, not a list of parts: a peer's parts may be tiny, and this is outside the window."""
+        collected = self._collected.get(message.stream)
+        if collected is None:
+            collected = self._collected[message.stream] = bytearray()
+        collected += message.data
+        self._collected_bytes += len(message.data)
+        if len(collected) > self.max_message_bytes or self._collected_bytes > 2 * self.max_message_bytes:
+            self.has_overflowed = True
+            self._forget(message.stream)
+            return None
+        if not message.end_of_record:
+            return None
+        self._forget(message.stream)
+        self._shown.discard(message.stream)
+        return message._replace(data=bytes(collected))
+
+    def _forget(self, stream: int) -> None:
+        self._collected_bytes -= len(self._collected.pop(stream, b""))
+
+    def abandon(self, stream: int, first_tsn: int) -> bool:
+        """The message of this stream with that first TSN will never be whole. Returns whether the user saw parts."""
+        key = stream if stream in self._queues else None
+        queue = self._queues.get(key)
+        if queue:
+            kept = deque(message for message in queue if message.stream != stream or message.tsn != first_tsn)
+            self._window.release(
+                sum(charge_of(len(message.data)) for message in queue)
+                - sum(charge_of(len(message.data)) for message in kept)
+            )
+            self._queues[key] = kept
+            if any(message.stream == stream for message in kept):
+                return False  # what was read of the stream is of an earlier message, which is whole
+        self._forget(stream)
+        if stream not in self._shown:
+            return False
+        self._shown.remove(stream)
+        return True
+
+    def inherit(self, previous: ReadQueues) -> None:
+        """What is whole and unread goes on being readable, and charged."""
+        self._queues = previous._queues
+        self._newly_readable = previous._newly_readable
+        self._collected = previous._collected
+        self._collected_bytes = previous._collected_bytes
+        self._shown = previous._shown
+        self._window.charge(self.charged_bytes)
+
+    @property
+    def message_count(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    @property
+    def charged_bytes(self) -> int:
+        return sum(charge_of(len(message.data)) for queue in self._queues.values() for message in queue)
+
+    def check_invariants(self) -> None:
+        assert self._collected_bytes == sum(map(len, self._collected.values()))
+        for key, queue in self._queues.items():
+            for message in queue:
+                assert (message.stream if message.stream in self._queues else None) == key

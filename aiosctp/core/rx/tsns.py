@@ -1,0 +1,106 @@
+"""Which TSNs have come: the cumulative one, and the ranges above it (§6.2, §6.7)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Final
+
+# §3.3.4: an offset in a Gap Ack Block has 16 bits. What comes from further ahead could not be acknowledged.
+MAX_OFFSET: Final = 0xFFFF
+# A SACK of 1500 bytes names 365 ranges. A peer that makes us keep this many has lost every second packet of 6 MB, or
+# wants to cost us work; the TSN that would open one more is dropped and comes again once gaps have been filled.
+MAX_GAP_RANGES: Final = 2048
+
+
+class TsnTracker:
+    """The TSNs received, as whole numbers that never wrap: their low 32 bits are the TSN.
+
+    Above `cumulative` they are kept as ranges that are sorted, apart by at least one missing TSN, and at most
+    MAX_GAP_RANGES plus as many as reneging has split off. A look-up is a bisection.
+    """
+
+    __slots__ = ("_ends", "_starts", "cumulative")
+
+    def __init__(self, cumulative: int) -> None:
+        self.cumulative = cumulative
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def __contains__(self, tsn: int) -> bool:
+        if tsn <= self.cumulative:
+            return True
+        index = bisect_right(self._starts, tsn) - 1
+        return index >= 0 and tsn <= self._ends[index]
+
+    @property
+    def has_gap(self) -> bool:
+        return bool(self._starts)
+
+    @property
+    def highest(self) -> int:
+        return self._ends[-1] if self._ends else self.cumulative
+
+    @property
+    def gap_ranges(self) -> int:
+        return len(self._starts)
+
+    def has_room_for(self, tsn: int) -> bool:
+        """Whether a TSN not received yet can be noted. The next in sequence always can, so the ranges get fewer."""
+        if tsn - self.cumulative > MAX_OFFSET:
+            return False
+        if len(self._starts) < MAX_GAP_RANGES or tsn == self.cumulative + 1:
+            return True
+        return tsn - 1 in self or tsn + 1 in self
+
+    def add(self, tsn: int) -> None:
+        """Note a TSN not received yet."""
+        starts, ends = self._starts, self._ends
+        if tsn == self.cumulative + 1:
+            self.cumulative = tsn
+            if starts and starts[0] == tsn + 1:
+                self.cumulative = ends[0]
+                del starts[0], ends[0]
+            return
+        index = bisect_right(starts, tsn)
+        joins_left = index > 0 and ends[index - 1] == tsn - 1
+        joins_right = index < len(starts) and starts[index] == tsn + 1
+        if joins_left and joins_right:
+            ends[index - 1] = ends[index]
+            del starts[index], ends[index]
+        elif joins_left:
+            ends[index - 1] = tsn
+        elif joins_right:
+            starts[index] = tsn
+        else:
+            starts.insert(index, tsn)
+            ends.insert(index, tsn)
+
+    def remove(self, tsn: int) -> None:
+        """Forget a TSN above the cumulative one: it was dropped after all (§6.2)."""
+        starts, ends = self._starts, self._ends
+        index = bisect_right(starts, tsn) - 1
+        start, end = starts[index], ends[index]
+        assert start <= tsn <= end, "only what was received above the cumulative TSN can be taken back"
+        if start == end:
+            del starts[index], ends[index]
+        elif tsn == end:
+            ends[index] = tsn - 1
+        elif tsn == start:
+            starts[index] = tsn + 1
+        else:
+            ends[index] = tsn - 1
+            starts.insert(index + 1, tsn + 1)
+            ends.insert(index + 1, end)
+
+    def gap_ack_blocks(self, limit: int) -> list[tuple[int, int]]:
+        """§6.7: "from the lowest to highest TSNs", as offsets from the cumulative one."""
+        base = self.cumulative
+        return [(start - base, end - base) for start, end in zip(self._starts[:limit], self._ends[:limit], strict=True)]
+
+    def check_invariants(self) -> None:
+        previous = self.cumulative
+        assert len(self._starts) == len(self._ends)
+        for start, end in zip(self._starts, self._ends, strict=True):
+            assert previous + 1 < start <= end, "ranges are sorted, merged and above the cumulative TSN"
+            previous = end
+        assert previous - self.cumulative <= MAX_OFFSET

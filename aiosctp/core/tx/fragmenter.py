@@ -1,0 +1,101 @@
+"""Messages cut into DATA chunks as they are sent (§6.9)."""
+
+from __future__ import annotations
+
+from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.paths import Path
+from aiosctp.core.tx.outstanding import OutstandingChunk
+from aiosctp.core.tx.queue import OutgoingStream, SendQueue
+from aiosctp.wire.chunks import (
+    DATA_BEGINNING,
+    DATA_ENDING,
+    DATA_HEADER,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+    encode_data_header,
+)
+from aiosctp.wire.serial import SSN_MASK, TSN_MASK, ssn_add
+
+HEADER_BYTES = DATA_HEADER.size
+# §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
+# window."
+MAX_ORDERED_IN_WINDOW = SSN_MASK
+# A piece of a message smaller than this part of the largest is not cut just to fill a packet.
+_SMALLEST_PIECE = 4
+
+
+class Fragmenter:
+    """Takes chunks off the send queue."""
+
+    __slots__ = ("_queue", "chunk_payload_bytes")
+
+    def __init__(self, queue: SendQueue) -> None:
+        self._queue = queue
+        self.chunk_payload_bytes = 0
+        """The most user data a chunk may carry at this moment: what the AMDCS leaves (§7.3, 2)."""
+
+    def wanted(self) -> int:
+        """How much user data the next chunk carries if nothing but the AMDCS limits it; 0 when none may be cut."""
+        message = self._queue.peek()
+        if message is None:
+            return 0
+        sent_bytes = message.sent_bytes
+        if (
+            sent_bytes == 0
+            and not message.unordered
+            and self._queue.stream(message.stream).ordered_in_window >= MAX_ORDERED_IN_WINDOW
+        ):
+            return 0
+        remaining = len(message.data) - sent_bytes
+        return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
+
+    def fits(self, payload_bytes: int, room: int) -> int:
+        """How much of that goes into this much room of a packet: all, a piece worth it, or 0; all in an empty one.
+
+        A message that one packet can carry is not cut to fill the last one: losing either would lose it. One that has
+        to be cut anyway fills it.
+        """
+        fitting = (room & ~3) - HEADER_BYTES
+        if payload_bytes <= fitting:
+            return payload_bytes
+        message = self._queue.peek()
+        assert message is not None
+        is_cut_anyway = message.was_sent or len(message.data) > self.chunk_payload_bytes
+        if is_cut_anyway and fitting >= self.chunk_payload_bytes // _SMALLEST_PIECE:
+            return fitting
+        return 0
+
+    def cut(self, payload_bytes: int, number: int, path: Path, now: float) -> OutstandingChunk:
+        """The next chunk, with this much user data. The data itself is not copied."""
+        message = self._queue.peek()
+        assert message is not None
+        stream = self._queue.stream(message.stream)
+        start = message.sent_bytes
+        end = start + payload_bytes
+        is_ending = end == len(message.data)
+        if start == 0:
+            self._begin(message, stream)
+        payload = message.data if start == 0 and is_ending else memoryview(message.data)[start:end]
+        # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
+        flags = DATA_BEGINNING if start == 0 else 0
+        if is_ending:
+            flags |= DATA_ENDING
+            if message.sack_immediately:
+                flags |= DATA_IMMEDIATE
+        if message.unordered:
+            flags |= DATA_UNORDERED
+        header = encode_data_header(flags, payload_bytes, number & TSN_MASK, message.stream, message.ssn, message.ppid)
+        self._queue.cut(message, stream, payload_bytes)
+        return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
+
+    def _begin(self, message: OutgoingMessage, stream: OutgoingStream) -> None:
+        """§6.9, 2: "the same Stream Sequence Number to each". §6.6: an unordered message takes none."""
+        if not message.unordered:
+            message.ssn = stream.next_ssn
+            stream.next_ssn = ssn_add(message.ssn, 1)
+            stream.ordered_in_window += 1
+
+
+def with_immediate(header: bytes) -> bytes:
+    """The same DATA header with the I bit set (§3.3.1)."""
+    return bytes((header[0], header[1] | DATA_IMMEDIATE)) + header[2:]

@@ -1,0 +1,52 @@
+"""T3-rtx: one timer a path, running just while something is in flight there (§6.3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiosctp.core.paths import Path
+from aiosctp.core.timers import Timer, Timers
+from aiosctp.core.tx.loss import Losses
+from aiosctp.core.tx.outstanding import Acknowledged
+
+
+class RetransmissionTimers:
+    """The rules R1 to R4. A path's timer is left running when data goes to another (§6.3.3 F1)."""
+
+    __slots__ = ("_timers",)
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+
+    def is_running(self, path: Path) -> bool:
+        return self._timers.is_running((Timer.T3_RTX, path))
+
+    def sent(self, path: Path, now: float) -> None:
+        """R1: "if the T3-rtx timer of that address is not running, start it"."""
+        if not self._timers.is_running((Timer.T3_RTX, path)):
+            self.restart(path, now)
+
+    def restart(self, path: Path, now: float) -> None:
+        self._timers.start((Timer.T3_RTX, path), now + path.rto.rto_s)
+
+    def stop(self, path: Path) -> None:
+        self._timers.stop((Timer.T3_RTX, path))
+
+    def sack_taken(self, acked: Acknowledged, losses: Losses, now: float) -> None:
+        for path, lowest in acked.lowest_by_path.items():
+            # R3: a SACK "that acknowledges the DATA chunk with the earliest outstanding TSN for that address".
+            missing = losses.lowest_missing.get(path)
+            if missing is None or lowest < missing:
+                self.restart(path, now)
+        for chunk in acked.reneged:
+            # R4, §6.2.1 D iii: "if no retransmit timer is running ..., then T3-rtx is started".
+            self.sent(chunk.path, now)
+        self.stop_where_idle(acked.lowest_by_path)
+        self.stop_where_idle(chunk.path for chunk in losses.lost)
+
+    def stop_where_idle(self, paths: Iterable[Path]) -> None:
+        """R2: "Whenever all outstanding data sent to an address have been acknowledged", or is marked and thus to be
+        sent anew, which starts it again."""
+        for path in paths:
+            if path.flight_bytes == 0:
+                self.stop(path)

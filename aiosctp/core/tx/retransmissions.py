@@ -1,0 +1,40 @@
+"""The chunks marked for retransmission, lowest TSN first (§6.1 C, §6.3.3, §6.10)."""
+
+from __future__ import annotations
+
+import heapq
+
+from aiosctp.core.tx.outstanding import MARKED, Outstanding, OutstandingChunk
+
+
+class Retransmissions:
+    """A heap of numbers. A chunk acknowledged in the meantime stays in it until it comes to the top."""
+
+    __slots__ = ("_numbers", "_outstanding")
+
+    def __init__(self, outstanding: Outstanding) -> None:
+        self._outstanding = outstanding
+        self._numbers: list[int] = []
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers
+
+    def mark(self, chunk: OutstandingChunk) -> None:
+        self._outstanding.mark(chunk)
+        heapq.heappush(self._numbers, chunk.number)
+
+    def rebuild(self) -> None:
+        """After many were marked at once: what is marked, and nothing stale. A sorted list is a heap."""
+        self._numbers = [chunk.number for chunk in self._outstanding if chunk.state is MARKED]
+
+    def first(self) -> OutstandingChunk | None:
+        """The lowest TSN marked."""
+        while self._numbers:
+            chunk = self._outstanding.find(self._numbers[0])
+            if chunk is not None and chunk.state is MARKED:
+                return chunk
+            heapq.heappop(self._numbers)
+        return None
+
+    def clear(self) -> None:
+        self._numbers.clear()

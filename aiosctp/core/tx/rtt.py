@@ -1,0 +1,36 @@
+"""Which chunks measure the round trip (§6.3.1 C4, C5)."""
+
+from __future__ import annotations
+
+from aiosctp.core.paths import Path
+from aiosctp.core.tx.outstanding import ACKNOWLEDGED, OutstandingChunk
+
+
+class RoundTrips:
+    """At most one chunk a path is timed. §6.3.1 C4: a measurement "each round trip", and "no more than once"."""
+
+    __slots__ = ("_timed",)
+
+    def __init__(self) -> None:
+        self._timed: dict[Path, OutstandingChunk] = {}
+
+    def sent(self, chunk: OutstandingChunk) -> None:
+        """For the first time."""
+        if chunk.path not in self._timed:
+            self._timed[chunk.path] = chunk
+
+    def retransmitted(self, number: int) -> None:
+        """C5: never a chunk that was retransmitted, nor TSN r "if [a] DATA chunk with TSN less than or equal to r was
+        retransmitted since the DATA chunk with TSN r was sent first"."""
+        if self._timed:
+            self._timed = {path: timed for path, timed in self._timed.items() if timed.number < number}
+
+    def measure(self, now: float) -> None:
+        """After a SACK: take the times of what it acknowledged."""
+        for path, chunk in list(self._timed.items()):
+            if chunk.state is ACKNOWLEDGED:
+                path.rto.measured(now - chunk.sent_at_s)
+                del self._timed[path]
+
+    def forget(self) -> None:
+        self._timed.clear()

@@ -1,0 +1,231 @@
+"""What goes into the next packet, and on which path (§6.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiosctp.config import Config
+from aiosctp.core.packing import OutgoingPacket
+from aiosctp.core.paths import Path, Paths
+from aiosctp.core.statistics import AssociationCounters
+from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
+from aiosctp.core.tx.loss import LossDetection
+from aiosctp.core.tx.outstanding import Outstanding, OutstandingChunk
+from aiosctp.core.tx.peer_window import PeerWindow
+from aiosctp.core.tx.queue import SendQueue
+from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
+from aiosctp.core.tx.retransmissions import Retransmissions
+from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.wire.chunks import PADDING
+from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
+from aiosctp.wire.serial import TSN_HALF
+
+# §6.1: "MUST NOT use a TSN that is more than 2^31 - 1 above the beginning TSN of the current send window."
+MAX_TSNS_IN_WINDOW = TSN_HALF
+# §7.2.1: cwnd decays once per RTO without data; it is at its floor long before this many.
+MAX_IDLE_RTOS = 32
+
+
+@dataclass(slots=True, kw_only=True)
+class Transmission:
+    """Fills packets, one opportunity at a time: from the first `path_to_send_on` to the one that returns None."""
+
+    config: Config
+    paths: Paths
+    counters: AssociationCounters
+    queue: SendQueue
+    fragmenter: Fragmenter
+    outstanding: Outstanding
+    retransmissions: Retransmissions
+    window: PeerWindow
+    loss: LossDetection
+    burst: BurstLimit
+    round_trips: RoundTrips
+    t3: RetransmissionTimers
+    is_established: bool = False
+    """Before, DATA travels only behind a COOKIE ECHO, and T1-cookie stands for T3 (§5.1 C)."""
+    is_shutting_down: bool = False
+    fast_retransmit_is_due: bool = False
+    """§7.2.4, 3: one packet of what was found lost goes whatever cwnd says."""
+
+    @property
+    def peer_rwnd_bytes(self) -> int:
+        return self.window.room(self.outstanding.flight_payload_bytes)
+
+    # -- the opportunity --
+
+    def path_to_send_on(self, now: float) -> Path | None:
+        if not self.burst.is_open:
+            self._begin(now)
+        path = self._next_path(now)
+        if path is None:
+            self._end()
+        return path
+
+    def _begin(self, now: float) -> None:
+        is_strict = self.loss.in_fast_recovery or _idle_rtos(self.paths.for_data(), now) > 0
+        self.burst.begin(self.config.max_burst, is_strict=is_strict)
+        self.fragmenter.chunk_payload_bytes = min(self.paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
+
+    def _end(self) -> None:
+        self.burst.end()
+        for path in self.paths:
+            path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
+
+    def _next_path(self, now: float) -> Path | None:
+        """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked for
+        retransmission (limited by the current cwnd)"."""
+        marked = self.retransmissions.first()
+        if marked is not None:
+            path = self._retransmission_path(marked)
+            # §7.2.4, 3: "SHOULD ignore the value of cwnd ... for this single packet".
+            return path if self.fast_retransmit_is_due or _cwnd_allows(path) else None
+        self.fast_retransmit_is_due = False
+        if not self.queue:
+            return None
+        path = self.paths.for_data()
+        if not (_cwnd_allows(path) and self.burst.allows_packet):
+            return None
+        if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
+            return path
+        if not self.outstanding:
+            self.window.closed(path, self.config, now)
+        return None
+
+    def _retransmission_path(self, chunk: OutstandingChunk) -> Path:
+        """§6.4: what timed out SHOULD go to another active path, a Fast Retransmit to the same."""
+        return self.paths.for_retransmission(chunk.path) if chunk.is_timed_out else chunk.path
+
+    def _next_payload_bytes(self, room: int) -> int:
+        """How much user data the next new chunk may carry in so much room, 0 if none may be sent (§6.1 A)."""
+        wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
+        if not wanted:
+            return 0
+        allowed = self.window.largest_chunk(wanted, self.window.room(self.outstanding.flight_payload_bytes))
+        if not allowed and self.window.is_probe_due and not self.outstanding:
+            allowed = wanted
+        return self.fragmenter.fits(allowed, room) if allowed else 0
+
+    # -- the packet --
+
+    def fill(self, packet: OutgoingPacket, now: float) -> bool:
+        if not self.is_established:
+            return self._fill_early(packet, now)
+        path = packet.path
+        # §6.1 B: what reached cwnd before this packet; the breach of cwnd "MUST constitute one packet only".
+        takes_new = _cwnd_allows(path)
+        flight_before = path.flight_bytes
+        idle_rtos = _idle_rtos(path, now)
+        self._add_marked(packet, now)
+        # New data follows in a packet with retransmissions only when none of these is left.
+        if (
+            takes_new
+            and self.burst.allows_packet
+            and path is self.paths.for_data()
+            and self.retransmissions.first() is None
+        ):
+            self._add_new(packet, now)
+        if path.flight_bytes == flight_before:
+            return False
+        # §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd ... SHOULD be
+        # adjusted ... once per RTO": made up for now that something is sent again.
+        for _ in range(min(idle_rtos, MAX_IDLE_RTOS)):
+            path.congestion.idle_for_one_rto()
+        path.last_data_sent_at_s = now
+        self.burst.packet_sent(path.flight_bytes - flight_before)
+        self.t3.sent(path, now)
+        return True
+
+    def _fill_early(self, packet: OutgoingPacket, now: float) -> bool:
+        """§5.1 C: DATA behind the COOKIE ECHO. One packet, which the first cwnd always allows."""
+        path = packet.path
+        if not path.is_confirmed:
+            return False  # §5.4: no DATA to an UNCONFIRMED address
+        self._begin(now)
+        flight_before = path.flight_bytes
+        self._add_marked(packet, now)
+        if self.retransmissions.first() is None:
+            self._add_new(packet, now)
+        self._end()
+        if path.flight_bytes == flight_before:
+            return False
+        path.last_data_sent_at_s = now
+        return True
+
+    def _add_marked(self, packet: OutgoingPacket, now: float) -> None:
+        """Retransmit, lowest TSN first (§6.10), what goes to the packet's path and fits."""
+        path = packet.path
+        while (chunk := self.retransmissions.first()) is not None:
+            if self.is_established and self._retransmission_path(chunk) is not path:
+                return
+            is_alone = packet.size == PACKET_HEADER_BYTES
+            if chunk.size > packet.room and not is_alone:
+                return
+            # §6.9: a chunk larger than the path MTU by now goes alone, for IP to fragment: it fits no packet.
+            self.outstanding.resent(chunk, path)
+            self.round_trips.retransmitted(chunk.number)
+            self.counters.rtxchunks += 1
+            self.fast_retransmit_is_due = False
+            _add_parts(packet, chunk)
+            if self.t3.is_running(path) and self.outstanding.is_earliest_on_its_path(chunk):
+                # §6.1: "MUST restart the timer if the earliest ... outstanding DATA chunk ... is being retransmitted".
+                self.t3.restart(path, now)
+
+    def _add_new(self, packet: OutgoingPacket, now: float) -> None:
+        """§6.1 E: new chunks, as many as the packet and the peer's window take."""
+        outstanding = self.outstanding
+        chunk: OutstandingChunk | None = None
+        room = packet.room
+        while room > HEADER_BYTES and (payload_bytes := self._next_payload_bytes(room)):
+            number = outstanding.highest + 1
+            if payload_bytes > self.window.room(outstanding.flight_payload_bytes):
+                self.window.probe_sent(number, payload_bytes)
+            elif self.window.is_watched:
+                self.window.opened()
+            chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
+            outstanding.append(chunk)
+            self.round_trips.sent(chunk)
+            if chunk.message.unordered:
+                self.counters.ouodchunks += 1
+            else:
+                self.counters.oodchunks += 1
+            _add_parts(packet, chunk)
+            room -= chunk.size
+        if chunk is not None and self._wants_sack_immediately(packet.path):
+            # On the last chunk of the packet: its header stands before the payload and the padding.
+            chunk.header = with_immediate(chunk.header)
+            packet.chunks[-3 if len(chunk.payload) & 3 else -2] = chunk.header
+
+    def _wants_sack_immediately(self, path: Path) -> bool:
+        """§6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion or
+        receiver window"."""
+        if self.is_shutting_down and not self.queue:
+            return True
+        wanted = self.fragmenter.wanted() or 1
+        return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
+
+
+def _cwnd_allows(path: Path) -> bool:
+    """§6.1 B; §7.2.3: after T3 "no more than one SCTP packet will be in flight ... until ... acknowledgement"."""
+    if path.awaits_ack_after_timeout:
+        return path.flight_bytes == 0
+    return path.flight_bytes < path.congestion.cwnd
+
+
+def _idle_rtos(path: Path, now: float) -> int:
+    """§7.2.1: for how many RTOs nothing was sent although it could have been. Waiting for T3 is not being idle."""
+    idle_s = now - path.last_data_sent_at_s
+    if path.flight_bytes or path.awaits_ack_after_timeout or idle_s == float("inf"):
+        return 0
+    return int(idle_s / path.rto.rto_s)
+
+
+def _add_parts(packet: OutgoingPacket, chunk: OutstandingChunk) -> None:
+    """Header, payload, padding: joined once, with the packet."""
+    payload = chunk.payload
+    packet.chunks.append(chunk.header)
+    packet.chunks.append(payload)
+    if len(payload) & 3:
+        packet.chunks.append(PADDING[len(payload) & 3])
+    packet.size += chunk.size

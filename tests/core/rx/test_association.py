@@ -1,0 +1,161 @@
+"""What an association does with what its receiver says: answers, ABORTs, events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aiosctp.config import Config
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.paths import Path
+from aiosctp.core.states import AssociationState
+from aiosctp.events import AssociationChange, PartialDelivery
+from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
+from aiosctp.wire.chunks import Abort, Chunk, Data, Error, Sack, decode_chunks
+from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.serial import tsn_add
+from tests.core.pair import Pair
+
+
+class Host:
+    """One end of an association that is up, with the peer's words put in its ear."""
+
+    def __init__(self, **options: int) -> None:
+        self.pair = Pair(config_z=Config().replace(**options))
+        _, self.association = self.pair.established()
+        self.pair.run_for(1.0)
+        self.association.poll_events()
+        self.first_tsn = self.association.tcb.peer_initial_tsn
+
+    @property
+    def path(self) -> Path:
+        return self.association.paths.primary
+
+    def data(self, n: int, flags: str = "BE", *, stream: int = 0, ssn: int = 0, payload: bytes = b"x") -> Data:
+        return Data(
+            tsn_add(self.first_tsn, n),
+            stream,
+            ssn,
+            0,
+            payload,
+            unordered="U" in flags,
+            beginning="B" in flags,
+            ending="E" in flags,
+        )
+
+    def packet(self, *chunks: Data) -> None:
+        association: AssociationEngine = self.association
+        association.receive(chunks, association.tcb.local_tag, self.path, self.pair.now)
+
+    def answers(self) -> list[list[Chunk]]:
+        """The chunks of each packet that goes out now."""
+        packets: list[list[Chunk]] = []
+        for datagram in self.association.transmit(self.pair.now):
+            chunks = [chunk for chunk in decode_chunks(datagram.data) if not isinstance(chunk, DecodeError)]
+            packets.append(chunks)
+        return packets
+
+    def abort_causes(self) -> tuple[Cause, ...]:
+        ((chunk,),) = self.answers()
+        assert isinstance(chunk, Abort)
+        assert self.association.state is AssociationState.CLOSED
+        return chunk.causes
+
+
+def test_an_invalid_stream_is_answered_with_an_error_and_a_sack() -> None:
+    """Q01: §6.5: "MAY bundle the ERROR chunk and the SACK chunk in the same packet"; the association lives on."""
+    host = Host()
+    host.packet(host.data(0, stream=60_000))
+    ((first, second),) = host.answers()
+    assert isinstance(first, Error)
+    assert first.causes == (InvalidStreamIdentifier(60_000),)
+    assert isinstance(second, Sack)
+    assert second.cumulative_tsn_ack == host.first_tsn
+    assert host.association.state is AssociationState.ESTABLISHED
+
+
+def test_data_without_user_data_aborts_with_its_tsn() -> None:
+    """Q09: §6.2: "it SHOULD send an ABORT chunk with a "No User Data" error cause"."""
+    host = Host()
+    host.packet(host.data(0, payload=b""))
+    assert host.abort_causes() == (NoUserData(host.first_tsn),)
+
+
+def test_a_fragment_out_of_place_aborts() -> None:
+    """Q13: as Linux does."""
+    host = Host()
+    host.packet(host.data(0, "E"))
+    (cause,) = host.abort_causes()
+    assert isinstance(cause, ProtocolViolation)
+
+
+def test_a_message_too_large_for_its_reader_aborts() -> None:
+    """Q04: out of resource."""
+    host = Host(max_message_bytes=1000, partial_delivery_point_bytes=1000)
+    host.packet(host.data(0, "B", payload=bytes(1001)))
+    host.answers()
+    assert host.association.receiver.read() is None
+    assert host.abort_causes() == (OutOfResource(),)
+
+
+@pytest.mark.parametrize("is_lossy", [False, True])
+def test_packets_of_one_batch_share_a_sack_unless_a_gap_is_open(is_lossy: bool) -> None:
+    """R15: §6.7: with a gap open, one SACK for each packet, so that the peer counts its miss indications."""
+    host = Host()
+    host.packet(host.data(0, "UBE"))
+    host.answers()
+    for n in range(1 + is_lossy, 6):
+        host.packet(host.data(n, "UBE"))
+    sacks = [chunk for packet in host.answers() for chunk in packet if isinstance(chunk, Sack)]
+    if is_lossy:
+        assert [sack.gap_ack_blocks for sack in sacks] == [((2, end),) for end in range(2, 6)]
+    else:
+        assert [sack.cumulative_tsn_ack for sack in sacks] == [tsn_add(host.first_tsn, 5)]
+
+
+def test_reading_re_opens_a_closed_window_by_one_sack() -> None:
+    """R19: the peer is told without having to probe."""
+    host = Host(receive_window_bytes=4000)
+    host.packet(*(host.data(n, "UBE", payload=bytes(1000)) for n in range(4)))
+    ((sack,),) = host.answers()
+    assert isinstance(sack, Sack)
+    assert sack.a_rwnd == 0
+    reopened = []
+    while host.association.receiver.read() is not None:
+        reopened += [chunk.a_rwnd for packet in host.answers() for chunk in packet if isinstance(chunk, Sack)]
+    assert reopened == [2000, 3000, 4000]
+
+
+def test_the_end_tells_of_a_message_of_which_a_part_was_read_before_it_tells_of_the_end() -> None:
+    """R20: RFC 6458 §6.1.7."""
+    host = Host(partial_delivery_point_bytes=1000)
+    host.packet(host.data(0, stream=1), host.data(1, "B", stream=2, payload=bytes(1000)))
+    association = host.association
+    first = association.receiver.read(partial=True)
+    part = association.receiver.read(partial=True)
+    assert first is not None
+    assert part is not None
+    assert not part.end_of_record
+    host.packet(host.data(3, stream=4))
+    association.abort(b"")
+    partial, change = association.poll_events()
+    assert partial == PartialDelivery(2, 0)
+    assert isinstance(change, AssociationChange)
+    left = association.receiver.read(partial=True)
+    assert left is not None
+    assert left.stream == 4
+
+
+def test_what_was_received_before_a_restart_stays_readable_after_it() -> None:
+    """§5.2.4 A: message mode goes on after RESTART, and TSNs and SSNs begin anew."""
+    host = Host()
+    association = host.association
+    host.packet(host.data(0, payload=b"before"))
+    host.answers()
+    tcb = replace(association.tcb, peer_tag=7, peer_initial_tsn=99)
+    association.establishment.restarted(tcb, association.paths, association.paths.primary, host.pair.now)
+    host.first_tsn = 99
+    host.packet(host.data(0, payload=b"after"))
+    messages = [association.receiver.read(), association.receiver.read()]
+    assert [message and (message.data, message.ssn) for message in messages] == [(b"before", 0), (b"after", 0)]

@@ -1,0 +1,101 @@
+"""The answer to a Stale Cookie error (§5.2.6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiosctp.core.states import AssociationState
+from aiosctp.events import AssociationChangeKind
+from aiosctp.wire.causes import (
+    StaleCookie,
+)
+from aiosctp.wire.chunks import CookieAck, CookieEcho, Data, Error, Init
+from aiosctp.wire.parameters import CookiePreservative, StateCookie
+from tests.core.transcript import (
+    ESTABLISHED_OR_CLOSING,
+    Bench,
+    Peer,
+    state_of,
+    timers_are_stopped,
+)
+
+
+def test_a_stale_cookie_is_asked_for_anew_with_a_longer_life() -> None:
+    """R11, P05, Q03: a new INIT with a Cookie Preservative of the RTT and no more than a second (§5.2.6, 3)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    bench.advance(0.3)
+    # Z -> ERROR [Stale Cookie] -> A
+    peer.send(Error((StaleCookie(5_000_000),)))
+    # A -> INIT [Cookie Preservative] -> Z
+    init = peer.expect(Init, tag=0)
+    (preservative,) = [p for p in init.parameters if isinstance(p, CookiePreservative)]
+    assert 300 <= preservative.increment_ms <= 1300
+    assert association.state is AssociationState.COOKIE_WAIT
+    peer.our_tag = init.initiate_tag
+    peer.send(peer.init_ack(StateCookie(b"a fresh cookie")))
+    assert peer.expect(CookieEcho).cookie == b"a fresh cookie"
+    peer.send(CookieAck())
+    assert state_of(association) is AssociationState.ESTABLISHED
+    peer.talk(association)
+
+
+def test_data_of_the_third_leg_survives_a_stale_cookie() -> None:
+    """R11, A12: the peer discarded it with the cookie, so it goes with the next one."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.say(association, b"third leg")
+    peer.send(peer.init_ack())
+    peer.expect_packet(CookieEcho, Data)
+    peer.send(Error((StaleCookie(0),)))
+    init = peer.expect(Init, tag=0)
+    peer.our_tag = init.initiate_tag
+    peer.send(peer.init_ack())
+    sent = peer.expect_packet(CookieEcho, Data)
+    assert sent.chunk(Data).payload == b"third leg"
+    assert sent.chunk(Data).tsn == init.initial_tsn
+
+
+def test_a_peer_to_which_every_cookie_is_stale_is_given_up() -> None:
+    """R11, C07: the attempts have an end, and the user hears of it."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    for _ in range(50):
+        bench.advance(0.1)
+        peer.send(Error((StaleCookie(1),)))
+        if association.state is AssociationState.CLOSED:
+            break
+        peer.our_tag = peer.expect(Init, tag=0).initiate_tag
+        peer.send(peer.init_ack())
+        peer.expect(CookieEcho)
+    assert association.state is AssociationState.CLOSED
+    assert bench.changes(association) == [AssociationChangeKind.CANT_STR_ASSOC]
+    assert timers_are_stopped(bench)
+
+
+@pytest.mark.parametrize(
+    "state", [AssociationState.COOKIE_WAIT, *ESTABLISHED_OR_CLOSING, AssociationState.SHUTDOWN_ACK_SENT]
+)
+def test_a_stale_cookie_error_in_another_state_is_silently_discarded(state: AssociationState) -> None:
+    """Q03, R11: "not in the COOKIE-ECHOED state, the ERROR chunk SHOULD be silently discarded"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.reach(state)
+    events = bench.events(association)[:]
+    peer.send(Error((StaleCookie(1),)))
+    bench.expect_nothing()
+    assert association.state is state
+    assert bench.events(association) == events
+
+
+def test_a_stale_cookie_error_under_a_wrong_tag_is_silently_discarded() -> None:
+    """R13, R11: who does not know our tag can't make us begin again (§8.5)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    peer.send(Error((StaleCookie(1),)), tag=peer.our_tag ^ 1)
+    bench.expect_nothing()
+    assert association.state is AssociationState.COOKIE_ECHOED

@@ -1,0 +1,360 @@
+"""Every chunk type in every state, under the right tag and under wrong ones (§6, §8.3 to §8.5, §9, Figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from aiosctp.core.states import AssociationState
+from aiosctp.wire.causes import UserInitiatedAbort
+from aiosctp.wire.chunks import (
+    Abort,
+    Chunk,
+    CookieAck,
+    CookieEcho,
+    Data,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    Init,
+    InitAck,
+    Sack,
+    Shutdown,
+    ShutdownAck,
+    ShutdownComplete,
+    UnknownChunk,
+)
+from aiosctp.wire.codepoints import ChunkType
+from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer, chunks_of
+
+CLOSED: Final = AssociationState.CLOSED
+COOKIE_WAIT: Final = AssociationState.COOKIE_WAIT
+COOKIE_ECHOED: Final = AssociationState.COOKIE_ECHOED
+ESTABLISHED: Final = AssociationState.ESTABLISHED
+PENDING: Final = AssociationState.SHUTDOWN_PENDING
+SENT: Final = AssociationState.SHUTDOWN_SENT
+RECEIVED: Final = AssociationState.SHUTDOWN_RECEIVED
+ACK_SENT: Final = AssociationState.SHUTDOWN_ACK_SENT
+
+HANDSHAKE: Final = (COOKIE_WAIT, COOKIE_ECHOED)
+LIVING: Final = tuple(state for state in AssociationState if state is not CLOSED)
+
+RESTARTED_TAG: Final = 0xA1A1_A1A1
+WRONG_TAG: Final = 0xBAD0_BAD0
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What Z sends at once, in one packet, and the state it is in then, None for the same as before."""
+
+    answer: tuple[type[Chunk], ...] = ()
+    then: AssociationState | None = None
+    reflects_tag: bool = False
+    """The answer goes out under the tag that came, and says so with the T bit where it has one (§8.4)."""
+    may_stay_silent: bool = False
+    """The RFC asks for this answer in other states and forbids it in none of these."""
+    may_add: tuple[type[Chunk], ...] = ()
+
+
+NOTHING: Final = Reaction()
+OUT_OF_THE_BLUE: Final = Reaction((Abort,), reflects_tag=True)  # §8.4 rule 8
+
+Row = dict[AssociationState, Reaction]
+
+
+def row(others: Reaction, *, closed: Reaction = OUT_OF_THE_BLUE, **exceptions: Reaction) -> Row:
+    """A row of the table: the reaction of an association in any state but those named."""
+    named = {AssociationState[name.upper()]: reaction for name, reaction in exceptions.items()}
+    return {CLOSED: closed} | dict.fromkeys(LIVING, others) | named
+
+
+def sack(peer: Peer) -> Sack:
+    """For all that is outstanding."""
+    has_data = peer.z_tag and peer.state in (PENDING, RECEIVED)
+    return Sack(peer.z_initial_tsn if has_data else peer.z_initial_tsn - 1 & 0xFFFF_FFFF, A_RWND)
+
+
+def shutdown(peer: Peer) -> Shutdown:
+    return Shutdown(sack(peer).cumulative_tsn_ack)
+
+
+def shutdown_before_all_arrived(peer: Peer) -> Shutdown:
+    return Shutdown(peer.z_initial_tsn - 1 & 0xFFFF_FFFF)
+
+
+def unknown(high_bits: int) -> Callable[[Peer], Encodable]:
+    return lambda _: UnknownChunk(high_bits << 6 | 0x3E, 0, b"?")
+
+
+CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
+    "DATA": lambda _: Data(A_INITIAL_TSN, 0, 0, 0, b"data"),
+    "INIT": lambda _: Init(RESTARTED_TAG, A_RWND, 10, 10, 1),
+    "INIT_ACK": lambda peer: peer.init_ack(),
+    "SACK": sack,
+    "HEARTBEAT": lambda _: Heartbeat(b"opaque"),
+    "HEARTBEAT_ACK": lambda _: HeartbeatAck(b"never asked for"),
+    "ABORT": lambda _: Abort((UserInitiatedAbort(b"enough"),)),
+    "SHUTDOWN": shutdown,
+    "SHUTDOWN before all arrived": shutdown_before_all_arrived,
+    "SHUTDOWN_ACK": lambda _: ShutdownAck(),
+    "ERROR": lambda _: Error((UserInitiatedAbort(b"a cause"),)),
+    "COOKIE_ECHO": lambda _: CookieEcho(COOKIE),
+    "COOKIE_ACK": lambda _: CookieAck(),
+    "SHUTDOWN_COMPLETE": lambda _: ShutdownComplete(),
+    "unknown 00": unknown(0b00),
+    "unknown 01": unknown(0b01),
+    "unknown 10": unknown(0b10),
+    "unknown 11": unknown(0b11),
+}
+
+SILENT: Final = row(NOTHING, closed=NOTHING)
+# §5.1 C: "until the COOKIE ACK chunk is returned, the sender MUST NOT send any other packets to the peer". In
+# COOKIE-WAIT there is no tag yet to send an answer under.
+REPORTED: Final = row(Reaction((Error,)), cookie_wait=NOTHING, cookie_echoed=NOTHING)
+# §9.2: the receiver of a SHUTDOWN "MUST continue responding to SHUTDOWN chunks". In the handshake, "SHOULD be silently
+# discarded".
+SHUTS_DOWN: Final = Reaction((ShutdownAck,), ACK_SENT)
+
+TABLE: Final[dict[str, Row]] = {
+    # §6: "MUST only be received ... in ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-SENT". §9.2: there "MUST
+    # immediately respond ... with a SHUTDOWN". §6.2: the first DATA of an association is acknowledged at once.
+    "DATA": row(
+        NOTHING,
+        established=Reaction((Sack,)),
+        shutdown_pending=Reaction((Sack,)),
+        shutdown_sent=Reaction((Shutdown,), may_add=(Sack,)),
+    ),
+    # §5.2.1, §5.2.2: an INIT ACK and no change of state; §9.2: in SHUTDOWN-ACK-SENT the SHUTDOWN ACK again.
+    "INIT": row(Reaction((InitAck,)), closed=Reaction((InitAck,)), shutdown_ack_sent=Reaction((ShutdownAck,))),
+    # §5.2.3: discarded "in any state other than the COOKIE-WAIT".
+    "INIT_ACK": row(NOTHING, cookie_wait=Reaction((CookieEcho,), COOKIE_ECHOED)),
+    # §6: "MUST be processed in ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-RECEIVED".
+    "SACK": row(NOTHING, shutdown_pending=Reaction((Shutdown,), SENT), shutdown_received=SHUTS_DOWN),
+    # §8.3: "MUST respond ... after entering the COOKIE-ECHOED state ... up until reaching the SHUTDOWN-SENT state ...
+    # or the SHUTDOWN-ACK-SENT state"; in those two it is left open. In COOKIE-ECHOED §5.1 C forbids any other packet
+    # until the COOKIE ACK is here: the answer may wait for it (test below).
+    "HEARTBEAT": row(
+        Reaction((HeartbeatAck,)),
+        cookie_wait=NOTHING,
+        cookie_echoed=Reaction((HeartbeatAck,), may_stay_silent=True),
+        shutdown_sent=Reaction((HeartbeatAck,), may_stay_silent=True),
+        shutdown_ack_sent=Reaction((HeartbeatAck,), may_stay_silent=True),
+    ),
+    "HEARTBEAT_ACK": row(NOTHING),
+    # §9.1: "MUST remove the association", "MUST NOT respond to any received packet that contains an ABORT".
+    "ABORT": row(Reaction(then=CLOSED), closed=NOTHING),
+    "SHUTDOWN": row(SHUTS_DOWN, cookie_wait=NOTHING, cookie_echoed=NOTHING),
+    "SHUTDOWN before all arrived": row(
+        SHUTS_DOWN,
+        cookie_wait=NOTHING,
+        cookie_echoed=NOTHING,
+        shutdown_pending=Reaction(then=RECEIVED),
+        shutdown_received=NOTHING,
+    ),
+    # §8.4 rule 5, and §8.5.1 E for the handshake: a SHUTDOWN COMPLETE under the tag that came. Otherwise Figure 3.
+    "SHUTDOWN_ACK": row(
+        NOTHING,
+        closed=Reaction((ShutdownComplete,), reflects_tag=True),
+        cookie_wait=Reaction((ShutdownComplete,), reflects_tag=True),
+        cookie_echoed=Reaction((ShutdownComplete,), reflects_tag=True),
+        shutdown_sent=Reaction((ShutdownComplete,), CLOSED),
+        shutdown_ack_sent=Reaction((ShutdownComplete,), CLOSED),
+    ),
+    "ERROR": row(NOTHING),
+    # Figure 3 (1): a cookie that is not ours is silently discarded.
+    "COOKIE_ECHO": SILENT,
+    # §5.2.5: "At any state other than COOKIE-ECHOED, an endpoint SHOULD silently discard"; §8.4 rule 7.
+    "COOKIE_ACK": row(NOTHING, closed=NOTHING, cookie_echoed=Reaction(then=ESTABLISHED)),
+    # §8.5.1 C: ignored "if it is not in the SHUTDOWN-ACK-SENT state"; §8.4 rule 6.
+    "SHUTDOWN_COMPLETE": row(NOTHING, closed=NOTHING, shutdown_ack_sent=Reaction(then=CLOSED)),
+    # §3.2, Table 2.
+    "unknown 00": row(NOTHING),
+    "unknown 01": REPORTED,
+    "unknown 10": row(NOTHING),
+    "unknown 11": REPORTED,
+}
+
+CELLS: Final = [(name, state) for name in TABLE for state in AssociationState]
+
+
+def bring_to(state: AssociationState) -> Peer:
+    peer = Peer()
+    if state is CLOSED:
+        peer.listen()
+    else:
+        peer.in_state(state)
+    peer.events.clear()
+    return peer
+
+
+def right_tag(name: str, peer: Peer) -> int:
+    """INIT goes under tag 0 (§8.5.1 A); what is out of the blue under any."""
+    return 0 if name == "INIT" else peer.z_tag or WRONG_TAG
+
+
+def test_the_table_has_every_chunk_type() -> None:
+    assert {type.name for type in ChunkType} <= set(TABLE) == set(CHUNKS)
+    assert all(set(cells) == set(AssociationState) for cells in TABLE.values())
+
+
+@pytest.mark.parametrize(("name", "state"), CELLS)
+def test_chunk_in_state(name: str, state: AssociationState) -> None:
+    """M06, R13: every chunk has its answer and its next state in every state, and none other."""
+    reaction = TABLE[name][state]
+    peer = bring_to(state)
+    tag = right_tag(name, peer)
+    # A -> chunk -> Z
+    packets = peer.send(CHUNKS[name](peer), tag=tag)
+    # Z -> the declared answer, or nothing -> A
+    if reaction.answer and not (reaction.may_stay_silent and not packets):
+        (packet,) = packets
+        assert set(reaction.answer) <= set(packet.types) <= {*reaction.answer, *reaction.may_add}
+        expected_tag = RESTARTED_TAG if InitAck in reaction.answer else tag if reaction.reflects_tag else A_TAG
+        assert packet.verification_tag == expected_tag
+        reflecting = [chunk for chunk in packet.chunks if isinstance(chunk, Abort | ShutdownComplete)]
+        assert all(chunk.tag_reflected is reaction.reflects_tag for chunk in reflecting)
+    else:
+        assert packets == []
+    if state is not CLOSED:
+        assert peer.state is (reaction.then or state)
+
+
+@pytest.mark.parametrize("state", LIVING)
+def test_data_reaches_the_user_only_where_it_may_be_received(state: AssociationState) -> None:
+    """A21: DATA is taken in ESTABLISHED, SHUTDOWN-PENDING and SHUTDOWN-SENT, and discarded in any other state (§6)."""
+    peer = bring_to(state)
+    # A -> DATA -> Z
+    peer.send(CHUNKS["DATA"](peer))
+    messages = [message.data for message in peer.user_reads()]
+    assert messages == ([b"data"] if state in (ESTABLISHED, PENDING, SENT) else [])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All of an association that a stranger's packet must not move."""
+
+    state: AssociationState
+    deadline: float | None
+    paths: tuple[tuple[object, ...], ...]
+    primary: str
+    counters: str
+
+
+def snapshot(peer: Peer) -> Snapshot:
+    association = peer.association
+    paths = tuple(
+        (path.address, path.udp_port, path.state, path.error_count, path.rto.rto_s, path.flight_bytes)
+        for path in association.paths
+    )
+    return Snapshot(
+        association.state,
+        peer.engine.next_deadline(),
+        paths,
+        association.paths.primary.address,
+        repr(association.counters),
+    )
+
+
+# §8.5.1 E: in the handshake a SHUTDOWN ACK is out of the blue whatever its tag, unless that is 0 (§8.5.1 A).
+STRANGERS: Final = [
+    (name, state, tag)
+    for name, state in CELLS
+    for tag in ("another", "zero", "the peer's")
+    if state is not CLOSED
+    and not (name == "INIT" and tag == "zero")
+    and not (name == "SHUTDOWN_ACK" and state in HANDSHAKE and tag != "zero")
+]
+
+
+@pytest.mark.parametrize(("name", "state", "tag"), STRANGERS)
+def test_a_chunk_under_a_wrong_tag_has_no_effect(name: str, state: AssociationState, tag: str) -> None:
+    """R13, X18, X50, X51: "MUST silently discard the packet and MUST NOT process it any further" (§8.5)."""
+    peer = bring_to(state)
+    before = snapshot(peer)
+    value = {"another": peer.z_tag ^ 1, "zero": 0, "the peer's": A_TAG}[tag]
+    # A -> chunk under a wrong tag, from another UDP port -> Z, Z -> nothing -> A
+    assert peer.send(CHUNKS[name](peer), tag=value, udp_port=40_000) == []
+    assert snapshot(peer) == before
+    assert peer.events == []
+    assert peer.user_reads() == []
+
+
+def test_a_heartbeat_in_cookie_echoed_is_answered_when_the_cookie_ack_is_here_at_the_latest() -> None:
+    """M04: "MUST respond ... after entering the COOKIE-ECHOED state", without any other packet before COOKIE ACK."""
+    peer = bring_to(COOKIE_ECHOED)
+    # A -> HEARTBEAT -> Z, A -> COOKIE ACK -> Z
+    packets = peer.send(Heartbeat(b"opaque")) + peer.send(CookieAck())
+    # Z -> HEARTBEAT ACK -> A
+    assert chunks_of(packets, HeartbeatAck) == [HeartbeatAck(b"opaque")]
+
+
+@pytest.mark.parametrize("state", HANDSHAKE)
+def test_shutdown_ack_in_the_handshake_is_out_of_the_blue_whatever_its_tag(state: AssociationState) -> None:
+    """R13, R14: §8.5.1 E, §9.2: a stand-alone SHUTDOWN COMPLETE under the tag that came; the handshake goes on."""
+    peer = bring_to(state)
+    before = snapshot(peer)
+    # A -> SHUTDOWN ACK (of an association that Z no longer knows) -> Z
+    (packet,) = peer.send(ShutdownAck(), tag=WRONG_TAG)
+    # Z -> SHUTDOWN COMPLETE, T -> A
+    assert packet.chunks == (ShutdownComplete(tag_reflected=True),)
+    assert packet.verification_tag == WRONG_TAG
+    # "lets T1-init continue running and remains in the COOKIE-WAIT or COOKIE-ECHOED state"
+    assert snapshot(peer) == before
+
+
+@pytest.mark.parametrize("state", LIVING)
+@pytest.mark.parametrize(
+    ("tag_reflected", "tag", "is_accepted"),
+    [(False, "own", True), (True, "peer's", True), (True, "own", False), (False, "peer's", False), (True, "0", False)],
+)
+def test_abort_is_taken_under_our_tag_or_with_t_under_the_peers(
+    state: AssociationState, tag_reflected: bool, tag: str, is_accepted: bool
+) -> None:
+    """M05, R13: the rule of §8.5.1 B in every state; a tag not known yet reflects nothing."""
+    peer = bring_to(state)
+    if state is COOKIE_WAIT and tag == "peer's":
+        is_accepted = False
+    before = snapshot(peer)
+    # A -> ABORT -> Z, Z -> nothing -> A
+    value = {"own": peer.z_tag, "peer's": A_TAG, "0": 0}[tag]
+    assert peer.send(Abort(tag_reflected=tag_reflected), tag=value) == []
+    if is_accepted:
+        assert peer.state is CLOSED
+        assert peer.engine.next_deadline() is None
+    else:
+        assert snapshot(peer) == before
+
+
+@pytest.mark.parametrize(
+    ("tag_reflected", "tag", "is_accepted"),
+    [(False, "own", True), (True, "peer's", True), (True, "own", False), (False, "peer's", False), (True, "0", False)],
+)
+def test_shutdown_complete_is_taken_under_our_tag_or_with_t_under_the_peers(
+    tag_reflected: bool, tag: str, is_accepted: bool
+) -> None:
+    """M06, R13: the rule of §8.5.1 C, in SHUTDOWN-ACK-SENT."""
+    peer = bring_to(ACK_SENT)
+    before = snapshot(peer)
+    # A -> SHUTDOWN COMPLETE -> Z, Z -> nothing -> A
+    value = {"own": peer.z_tag, "peer's": A_TAG, "0": 0}[tag]
+    assert peer.send(ShutdownComplete(tag_reflected=tag_reflected), tag=value) == []
+    if is_accepted:
+        assert peer.state is CLOSED
+        assert peer.engine.next_deadline() is None
+    else:
+        assert snapshot(peer) == before
+
+
+@pytest.mark.parametrize("state", [state for state in LIVING if state is not ACK_SENT])
+def test_what_is_bundled_with_a_reflecting_chunk_does_not_get_in_under_the_peers_tag(state: AssociationState) -> None:
+    """R13, X18: the exception of §8.5.1 C is for SHUTDOWN COMPLETE; what follows it still has a wrong tag."""
+    peer = bring_to(state)
+    before = snapshot(peer)
+    # A -> SHUTDOWN COMPLETE T, DATA, SHUTDOWN under A's tag, from another UDP port -> Z, Z -> nothing -> A
+    bundle = (ShutdownComplete(True), CHUNKS["DATA"](peer), shutdown(peer))
+    assert peer.send(*bundle, tag=A_TAG, udp_port=40_000) == []
+    assert snapshot(peer) == before
+    assert peer.user_reads() == []

@@ -1,0 +1,87 @@
+"""A command in a process of its own, of which a test waits for lines."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TIMEOUT_S = 30.0
+AIOSCTP = ("-m", "aiosctp.tools.main")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Command:
+    """A Python process with its standard streams connected to the test."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def line(self, pattern: str) -> re.Match[str]:
+        """Wait for a line of standard output in which the pattern is found."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(TIMEOUT_S):
+            async for line in self.process.stdout:
+                self.lines.append(line.decode())
+                if found := re.search(pattern, self.lines[-1]):
+                    return found
+        raise AssertionError(f"ended without {pattern!r}; it said:\n{''.join(self.lines)}")
+
+    async def outcome(self, data: bytes = b"") -> Outcome:
+        """Give it the rest of its input, wait for its end."""
+        async with asyncio.timeout(TIMEOUT_S):
+            output, errors = await self.process.communicate(data)
+        assert self.process.returncode is not None
+        return Outcome(self.process.returncode, "".join(self.lines) + output.decode(), errors.decode())
+
+
+@contextlib.asynccontextmanager
+async def python(*arguments: str | Path) -> AsyncIterator[Command]:
+    """A running Python process, killed at the end if it still runs."""
+    pipe = asyncio.subprocess.PIPE
+    path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *map(str, arguments),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "80"},
+    )
+    try:
+        yield Command(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def aiosctp(*arguments: str, data: bytes = b"") -> Outcome:
+    """The command `aiosctp`, from its start to its end."""
+    async with python(*AIOSCTP, *arguments) as command:
+        return await command.outcome(data)
+
+
+@contextlib.asynccontextmanager
+async def echo_server(*arguments: str) -> AsyncIterator[tuple[Command, str]]:
+    """A running `aiosctp echo` on a free UDP port, and that port."""
+    listen: Sequence[str] = ("echo", "--udp-port", "0", "--host", "127.0.0.1", *arguments)
+    async with python(*AIOSCTP, *listen) as command:
+        found = await command.line(r"^listening .* UDP port (\d+)")
+        yield command, found[1]

@@ -1,0 +1,61 @@
+"""What README.md and the examples tell the reader to run does run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.tools.command import REPOSITORY, Outcome, python
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+# Both programs use UDP port 9899, as a reader's would; a neighbour that has it for a moment is waited for.
+ATTEMPTS = 20
+
+
+async def _run_when_the_port_is_free(*arguments: str | Path) -> Outcome:
+    for _ in range(ATTEMPTS):
+        async with python(*arguments) as command:
+            outcome = await command.outcome()
+        if "Address already in use" not in outcome.errors:
+            break
+    return outcome
+
+
+async def test_the_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.splitlines()) == 12
+    script = tmp_path / "example.py"
+    script.write_text(code, encoding="utf-8")
+    outcome = await _run_when_the_port_is_free(script)
+    assert outcome.status == 0, outcome.errors
+    assert outcome.output.startswith("Message(data=b'hello', stream=3, ppid=46,")
+
+
+def test_the_readme_has_exactly_two_set_up_commands() -> None:
+    section = README.partition("## Set up\n")[2].partition("\n## ")[0]
+    commands = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    assert commands == ["pip install '.[cli]' && aiosctp demo", "pip install -e '.[test]' && pytest"]
+
+
+def test_the_files_the_readme_names_exist() -> None:
+    named = set(re.findall(r"`((?:aiosctp|core|tests|examples|\.ci)/[\w./]+)`", README))
+    assert len(named) > 8
+    for name in named:
+        assert any((REPOSITORY / root / name).exists() for root in ("", "aiosctp")), name
+
+
+async def test_the_echo_example_serves_and_asks() -> None:
+    """J04: the echo client and server are shipped as an example."""
+    example = REPOSITORY / "examples" / "echo.py"
+    for _ in range(ATTEMPTS):
+        async with python(example, "serve") as server:
+            try:
+                await server.line("^listening on UDP port 9899$")
+            except AssertionError:
+                assert "Address already in use" in (await server.outcome()).errors
+                continue
+            async with python(example, "ask", "127.0.0.1", "hello") as client:
+                outcome = await client.outcome()
+            break
+    assert outcome.status == 0, outcome.errors
+    assert sorted(outcome.output.splitlines()) == ["stream 0: hello", "stream 1: hello"]
