@@ -7,16 +7,19 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Self
+from typing import Self
 
+from aiosctp.arguments import check_port, check_range
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.endpoint import Admission
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
 
 logger = logging.getLogger("aiosctp.server")
+
+MAX_COUNT = 2**31 - 1
 
 Handler = Callable[[Association], Awaitable[None]]
 
@@ -55,9 +58,9 @@ async def serve(
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
     check_port("port", port)
-    _check_count("backlog", backlog, least=0)
+    check_range("backlog", backlog, 0, MAX_COUNT)
     if max_associations is not None:
-        _check_count("max_associations", max_associations, least=0)
+        check_range("max_associations", max_associations, 0, MAX_COUNT)
     if admit is not None and not callable(admit):
         raise TypeError("admit must be a function of the peer's address")
     stack = choose_stack(stack, udp_port, DEFAULT_UDP_PORT)
@@ -303,10 +306,3 @@ async def _addresses_of(name: str, stack: Stack) -> list[str]:
     if not usable:
         raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {name}")
     return usable
-
-
-def _check_count(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
