@@ -225,6 +225,8 @@ class Server(asyncio.AbstractServer):
         association = self._handlers.pop(task)
         if task.cancelled():
             association.abort(b"the handler was cancelled")
+        elif (error := task.exception()) is not None:
+            self.get_loop().call_exception_handler({"message": "a handler failed", "exception": error, "task": task})
         self._tell_change()
 
     async def _run_handler(self, association: Association) -> None:
@@ -264,7 +266,7 @@ class Server(asyncio.AbstractServer):
 def _is_ending_of(association: Association, error: Exception) -> bool:
     """Whether it is, or is a group of nothing but, what this association raised for its own end."""
     if isinstance(error, ExceptionGroup):
-        return error.split(association.raised)[1] is None
+        return all(_is_ending_of(association, one) for one in error.exceptions)
     return association.raised(error)
 
 
