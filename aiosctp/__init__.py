@@ -15,6 +15,7 @@ async def main():
 
 import logging
 
+from aiosctp import events, exceptions
 from aiosctp.association import Association, AssociationStatistics, AssociationStatus
 from aiosctp.client import connect
 from aiosctp.config import Config
@@ -68,5 +69,7 @@ __all__ = [
     "Stream",
     "SystemNetwork",
     "connect",
+    "events",
+    "exceptions",
     "serve",
 ]

@@ -529,6 +529,10 @@ class Association:
             self._backpressure.wake_all()
         self._wake_watchers()
 
+    @property
+    def subscription_count(self) -> int:
+        return len(self._subscriptions)
+
     def check_established(self) -> None:
         if self.engine.ending is not None:
             raise self._ending()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.states import MAY_TAKE_USER_DATA
 
 
 class Waiter:
@@ -44,14 +45,14 @@ class Backpressure:
             self._above_their_mark.add(stream)
 
     async def wait(self, stream: int, size: int) -> None:
-        """Wait for this stream's turn, or for the end of the association. Cancelling passes the turn on."""
+        """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
         queue = self._waiting.setdefault(stream, deque())
         waiter = Waiter(self._loop.create_future(), size)
         queue.append(waiter)
         try:
             while True:
                 await waiter.future
-                if self._engine.ending is not None or (queue[0] is waiter and self._has_room(stream)):
+                if self._engine.state not in MAY_TAKE_USER_DATA or (queue[0] is waiter and self._has_room(stream)):
                     return
                 waiter.future = self._loop.create_future()
         finally:

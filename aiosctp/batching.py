@@ -62,6 +62,7 @@ class BatchingTransport(asyncio.DatagramTransport):
         self._protocol = protocol
         self._unsent: deque[tuple[bytes, SockAddr, bool]] = deque()
         self._is_closing = False
+        self._errors_taken = 0
         if udp_socket.family == socket.AF_INET6:
             udp_socket.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         else:
@@ -72,6 +73,7 @@ class BatchingTransport(asyncio.DatagramTransport):
     # -- reading --
 
     def _readable(self) -> None:
+        errors_before = self._errors_taken
         self._drain_errors()
         batch: list[tuple[bytes, SockAddr]] = []
         receive = self._socket.recvfrom
@@ -82,8 +84,16 @@ class BatchingTransport(asyncio.DatagramTransport):
                 break
             except OSError:
                 continue  # the pending error of a datagram whose message the error queue holds
+        had_error = self._errors_taken != errors_before
+        if had_error or not batch:
+            self._rearm()
         if batch:
             self._protocol.batch_received(batch)
+
+    def _rearm(self) -> None:
+        """libuv stops polling a socket whose error queue has made it report POLLERR, and uvloop does not know."""
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.add_reader(self._socket.fileno(), self._readable)
 
     def _drain_errors(self) -> bool:
         """Take the ICMP errors: left there, they would keep the socket readable for ever.
@@ -98,6 +108,7 @@ class BatchingTransport(asyncio.DatagramTransport):
                 )
             except OSError:
                 break
+            self._errors_taken += 1
             for level, option, data in ancillary:
                 if (level, option) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
                     told_mtu |= self._report(quoted, address, data)

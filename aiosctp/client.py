@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -14,13 +14,12 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
-from aiosctp.exceptions import AssociationShutdown, ConnectTimeout
+from aiosctp.events import AssociationChange, AssociationChangeKind
+from aiosctp.exceptions import ConnectTimeout
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack, host_list
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25
-
-_HANDSHAKE = (AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED)
 
 
 class connect(Coroutine[Any, Any, Association]):
@@ -138,7 +137,8 @@ class connect(Coroutine[Any, Any, Association]):
             stack.flush(stack.now())
             raise
         association = Association(stack, engine)
-        stack.own(engine, association)
+        if engine.ending is None:
+            stack.own(engine, association)
         association.engine_changed()
         return association
 
@@ -174,6 +174,30 @@ class connect(Coroutine[Any, Any, Association]):
             raise OSError(errno.EADDRNOTAVAIL, str(error)) from None
 
 
+class _Attempt:
+    """One association that is being opened."""
+
+    def __init__(self, engine: AssociationEngine, wake: Callable[[], None]) -> None:
+        self.engine = engine
+        self.came_up = False
+        self._wake = wake
+
+    def engine_changed(self) -> None:
+        for event in self.engine.poll_events():
+            if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
+                self.came_up = True
+        self._wake()
+
+    @property
+    def has_failed(self) -> bool:
+        # A peer that has already ended it again was connected none the less.
+        return self.engine.ending is not None and not self.came_up
+
+    @property
+    def was_answered(self) -> bool:
+        return self.came_up or self.engine.state is AssociationState.COOKIE_ECHOED
+
+
 class _Race:
     """Attempts at the alternatives, each begun a little after the one before (RFC 8305)."""
 
@@ -182,13 +206,9 @@ class _Race:
         self._config = config
         self._call = call
         self._untried = deque(alternatives)
-        self._attempts: list[AssociationEngine] = []
+        self._attempts: list[_Attempt] = []
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
-
-    def engine_changed(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     async def run(self) -> AssociationEngine:
         """The association that came about. Raises why none did."""
@@ -204,18 +224,17 @@ class _Race:
             else:
                 await self._wait(next_attempt_at - now if self._untried else None)
         self.abort_all_but(winner)
-        while winner.state in _HANDSHAKE:
+        while not winner.came_up:
+            if winner.engine.ending is not None:
+                raise winner.engine.ending
             await self._wait(None)
-        # A peer that has already shut down again was connected none the less.
-        if winner.ending is not None and not isinstance(winner.ending, AssociationShutdown):
-            raise winner.ending
-        return winner
+        return winner.engine
 
-    def abort_all_but(self, winner: AssociationEngine | None) -> None:
-        for engine in self._attempts:
-            if engine is not winner and engine.ending is None:
-                engine.abort(b"")
-                self._stack.touch(engine)
+    def abort_all_but(self, winner: _Attempt | None) -> None:
+        for attempt in self._attempts:
+            if attempt is not winner and attempt.engine.ending is None:
+                attempt.engine.abort(b"")
+                self._stack.touch(attempt.engine)
 
     def _start(self, peer_hosts: tuple[str, ...]) -> None:
         try:
@@ -223,25 +242,30 @@ class _Race:
         except OSError as error:
             self._error = error
             return
-        self._stack.own(engine, self)
+        attempt = _Attempt(engine, self._wake)
+        self._stack.own(engine, attempt)
         self._stack.touch(engine)
-        self._attempts.append(engine)
+        self._attempts.append(attempt)
 
-    def _answered(self) -> AssociationEngine | None:
+    def _answered(self) -> _Attempt | None:
         """The first attempt whose INIT was acknowledged. Forgets those that have failed."""
-        for engine in list(self._attempts):
-            if engine.ending is not None and not isinstance(engine.ending, AssociationShutdown):
-                self._attempts.remove(engine)
-                self._error = engine.ending
-            elif engine.state is not AssociationState.COOKIE_WAIT:
-                return engine
+        for attempt in list(self._attempts):
+            if attempt.has_failed:
+                self._attempts.remove(attempt)
+                self._error = attempt.engine.ending
+            elif attempt.was_answered:
+                return attempt
         return None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def _wait(self, timeout: float | None) -> None:
         """Until something changed, or the time for the next attempt has come."""
         loop = self._stack.loop
         self._waiter = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self.engine_changed)
+        timer = None if timeout is None else loop.call_later(timeout, self._wake)
         try:
             await self._waiter
         finally:

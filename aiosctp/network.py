@@ -32,6 +32,9 @@ class DatagramPort(Protocol):
 
     def close(self) -> None: ...
 
+    async def wait_closed(self) -> None:
+        """Wait until the address and port are free again."""
+
 
 class Network(Protocol):
     """What a stack needs of the world."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
@@ -129,8 +129,10 @@ class Stack:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        ports = list(self._ports.values())
         self.close()
-        await asyncio.sleep(0)  # the transports close their sockets in the next turn of the loop
+        for port in ports:
+            await port.wait_closed()
 
     def close(self) -> None:
         """ABORT every association and close the sockets, at once."""
@@ -179,9 +181,9 @@ class Stack:
     # -- for what hangs on a stack --
 
     @property
-    def owned_count(self) -> int:
-        """How many associations there are, those being opened included."""
-        return len(self._owners)
+    def owners(self) -> Mapping[AssociationEngine, Owner]:
+        """Every association, those being opened included, and who is told of it."""
+        return MappingProxyType(self._owners)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

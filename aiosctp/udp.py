@@ -60,6 +60,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._early: deque[Datagram] = deque(maxlen=MAX_EARLY_DATAGRAMS)
         self._is_closed = False
+        self._lost = asyncio.Event()
         self._sending: Datagram | None = None
 
     # -- what the stack asks for --
@@ -87,6 +88,10 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._early.clear()
         if self._transport is not None:
             self._transport.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed. Cancelling changes nothing."""
+        await self._lost.wait()
 
     def _send_fragmentable(self, transport: asyncio.DatagramTransport, data: bytes, address: SockAddr) -> None:
         """§6.9: what no longer fits its path goes out with IP fragmentation."""
@@ -116,6 +121,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closed = True
+        self._lost.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.batch_received([(data, addr)])
@@ -229,6 +235,7 @@ def endpoint_carrier(loop: asyncio.AbstractEventLoop, udp_socket: socket.socket,
             await loop.create_datagram_endpoint(lambda: protocol, sock=udp_socket)
         except BaseException:
             udp_socket.close()
+            protocol.connection_lost(None)
             raise
 
     task = loop.create_task(attach())

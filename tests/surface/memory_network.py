@@ -74,6 +74,9 @@ class MemoryPort:
         self.is_closed = True
         self.wire.ports.pop((self.local_host, self.udp_port), None)
 
+    async def wait_closed(self) -> None:
+        assert self.is_closed
+
 
 class MemoryHost:
     """A host with its addresses: the network of the stacks that run on it."""

@@ -16,7 +16,7 @@ from tests.surface.virtual_time import virtual_time
 def assert_nothing_is_left(stack: aiosctp.Stack) -> None:
     assert not stack.associations()
     assert not stack.open().endpoints
-    assert not stack.owned_count
+    assert not stack.owners
 
 
 @virtual_time
@@ -118,7 +118,7 @@ async def test_the_addresses_of_a_name_are_tried_a_quarter_of_a_second_apart() -
                 assert association.primary_path.address == ("192.0.2.3", PORT)
                 assert hosts.client.now() - began == pytest.approx(0.29, abs=0.001)
                 assert len(hosts.client.associations()) == 1
-                assert hosts.client.owned_count == 1
+                assert len(hosts.client.owners) == 1
             inits = [flight.datagram.destination for flight in hosts.wire.log if flight.chunk_type == 1]
             assert inits == ["198.51.100.1", "192.0.2.3"]
         assert_nothing_is_left(hosts.client)
@@ -133,7 +133,7 @@ async def test_the_first_init_ack_wins_and_the_losers_are_aborted() -> None:
             assert ours.primary_path.address == ("192.0.2.2", PORT)
             await asyncio.sleep(2)
             assert len(server.associations) == 1
-            assert hosts.client.owned_count == 1
+            assert len(hosts.client.owners) == 1
 
 
 @virtual_time

@@ -1,0 +1,269 @@
+"""`Stack`: default stacks, conflicts, closing, driving the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from typing import Any
+
+import pytest
+
+import aiosctp
+from aiosctp.exceptions import AssociationAborted
+from aiosctp.network import current_network
+from aiosctp.stack import default_stack
+from aiosctp.wire.chunks import Abort, Data
+from tests.surface.memory_network import Wire
+from tests.surface.two_hosts import PORT, TwoHosts, associated
+from tests.surface.virtual_time import VirtualTimeLoop, virtual_time
+
+# -- default stacks --
+
+
+def test_default_stacks_are_the_loops_own_and_end_with_it() -> None:
+    wire = Wire()
+    token = current_network.set(wire.host("192.0.2.1"))
+
+    async def run() -> list[aiosctp.Stack]:
+        server = await aiosctp.serve(forever, None, PORT)
+        assert server.udp_port == 9899
+        first = await aiosctp.connect("192.0.2.1", PORT)
+        second = await aiosctp.connect("192.0.2.1", PORT)
+        assert first.stack is second.stack is default_stack(0)
+        assert first.stack.udp_port not in (0, 9899)
+        assert default_stack(first.stack.udp_port) is first.stack
+        assert default_stack(9899) is not first.stack
+        assert len(wire.ports) == 2
+        return [default_stack(0), default_stack(9899)]
+
+    async def forever(association: aiosctp.Association) -> None:
+        await association.wait_closed()
+
+    try:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            stacks = runner.run(run())
+            assert len(wire.ports) == 2
+        assert all(stack.is_closed for stack in stacks)
+        assert not wire.ports
+        assert wire.log[-1].chunk_type == Abort.type
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            assert not set(runner.run(run())) & set(stacks)
+    finally:
+        current_network.reset(token)
+
+
+@virtual_time
+async def test_a_default_stack_that_was_closed_is_made_anew() -> None:
+    token = current_network.set(Wire().host("192.0.2.1"))
+    stack = default_stack(0)
+    stack.close()
+    assert default_stack(0) is not stack
+    current_network.reset(token)
+
+
+@virtual_time
+async def test_each_simulated_host_has_default_stacks_of_its_own() -> None:
+    wire = Wire()
+
+    async def stack_on(*addresses: str) -> aiosctp.Stack:
+        current_network.set(wire.host(*addresses))
+        return default_stack(9899)
+
+    one, other = await asyncio.gather(stack_on("192.0.2.1"), stack_on("192.0.2.2"))
+    assert one is not other
+    assert (one.local_addresses, other.local_addresses) == (("192.0.2.1",), ("192.0.2.2",))
+
+
+@virtual_time
+async def test_a_udp_port_beside_a_stack_is_a_conflict() -> None:
+    async with TwoHosts() as hosts:
+        with pytest.raises(ValueError, match="udp_port"):
+            await aiosctp.serve(hosts.keep, None, PORT, udp_port=1, stack=hosts.server)
+
+
+@virtual_time
+async def test_a_failed_default_stack_leaves_nothing_in_the_way() -> None:
+    wire = Wire()
+    token = current_network.set(wire.host("192.0.2.1"))
+    async with aiosctp.Stack(udp_port=9899):
+        with pytest.raises(OSError, match="in use"):
+            default_stack(9899)
+    assert default_stack(9899).udp_port == 9899
+    current_network.reset(token)
+
+
+# -- the object --
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "named"),
+    [
+        ({"udp_port": "9899"}, TypeError, "udp_port"),
+        ({"udp_port": 65536}, ValueError, "udp_port"),
+        ({"local_addresses": []}, ValueError, "local_addresses"),
+        ({"local_addresses": [1]}, TypeError, "local_addresses"),
+        ({"local_addresses": "localhost"}, ValueError, "local_addresses"),
+    ],
+)
+def test_wrong_arguments_are_named(options: dict[str, Any], error: type[Exception], named: str) -> None:
+    with pytest.raises(error, match=named):
+        aiosctp.Stack(**options)
+
+
+@virtual_time
+async def test_a_stack_binds_all_or_the_named_addresses() -> None:
+    """A05: a wildcard bind takes all addresses, an explicit one only those named."""
+    host = Wire().host("192.0.2.1", "192.0.2.3", "2001:db8::1")
+    unused = aiosctp.Stack(network=host)
+    assert (unused.local_addresses, unused.udp_port, unused.associations()) == ((), 9899, frozenset())
+    assert unused.statistics().datagrams_received == 0
+    unused.close()
+    async with aiosctp.Stack(network=host) as everything:
+        assert everything.local_addresses == host.addresses
+    async with aiosctp.Stack(local_addresses=["2001:0db8::1"], network=host) as one:
+        assert one.local_addresses == ("2001:db8::1",)
+
+
+@virtual_time
+async def test_leaving_the_block_aborts_what_lives() -> None:
+    async with TwoHosts() as hosts:
+        await hosts.serve()
+        ours, theirs = await hosts.pair()
+        await hosts.client.__aexit__(None, None, None)
+        with pytest.raises(AssociationAborted):
+            await ours.receive()
+        with pytest.raises(AssociationAborted) as caught:
+            await theirs.receive()
+        assert caught.value.causes[0].data == b"the stack was closed"
+        with pytest.raises(RuntimeError, match="closed"):
+            await hosts.connect()
+        hosts.client.close()
+
+
+@virtual_time
+async def test_closing_the_stack_ends_a_connect_that_waits() -> None:
+    async with TwoHosts() as hosts:
+        hosts.wire.drop = lambda flight: True
+        connecting = asyncio.create_task(hosts.connect())
+        await asyncio.sleep(1)
+        hosts.client.close()
+        with pytest.raises(AssociationAborted):
+            await connecting
+
+
+@virtual_time
+async def test_use_after_a_fork_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with TwoHosts() as hosts:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(RuntimeError, match="fork"):
+            await hosts.connect()
+        monkeypatch.undo()
+
+
+def test_use_on_another_loop_raises() -> None:
+    stack = aiosctp.Stack(network=Wire().host("192.0.2.1"))
+
+    async def use() -> None:
+        stack.open()
+
+    async def close() -> None:
+        stack.close()
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(use())
+        with (
+            asyncio.Runner(loop_factory=VirtualTimeLoop) as other,
+            pytest.raises(RuntimeError, match="another event loop"),
+        ):
+            other.run(use())
+        runner.run(close())
+
+
+@virtual_time
+async def test_dropping_the_reference_closes_nothing() -> None:
+    async with TwoHosts() as hosts, await hosts.serve():
+        await hosts.connect()
+        theirs = await hosts.accepted.get()
+        gc.collect()
+        await asyncio.sleep(100)
+        assert theirs.state is aiosctp.AssociationState.ESTABLISHED
+        (forgotten,) = hosts.client.associations()
+        await forgotten.shutdown()
+        assert not hosts.client.associations()
+
+
+@virtual_time
+async def test_many_calls_in_one_turn_make_one_flush() -> None:
+    async with associated() as (hosts, ours, _):
+        hosts.wire.log.clear()
+        for number in range(20):
+            ours.send_nowait(b"%d" % number)
+        assert not hosts.wire.log
+        await asyncio.sleep(0)
+        assert [flight.chunk_type for flight in hosts.wire.log] == [Data.type]
+
+
+def test_a_bug_in_the_engine_ends_its_association_and_no_other() -> None:
+    """A39: what happens to one association leaves the others alone."""
+
+    async def run() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        async with TwoHosts() as hosts:
+            server = await hosts.serve()
+            broken, _ = await hosts.pair()
+            sound, theirs = await hosts.pair()
+
+            def explode(*args: object) -> None:
+                raise ZeroDivisionError("a bug")
+
+            broken.engine.sender.sack_received = explode  # type: ignore[assignment,method-assign]  # the bug
+            await broken.send(b"x")
+            with pytest.raises(AssociationAborted) as caught:
+                await broken.receive()
+            assert caught.value.local
+            await sound.send(b"y")
+            assert (await theirs.receive()).data == b"y"
+            server.close()
+        return told
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        told = runner.run(run())
+    assert [str(context["exception"]) for context in told] == ["a bug"]
+
+
+@pytest.mark.parametrize("where", ["transmit", "handle_timeout"])
+def test_a_bug_in_output_or_timer_ends_its_association(where: str) -> None:
+    async def run() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        async with TwoHosts() as hosts:
+            server = await hosts.serve()
+            broken, _ = await hosts.pair()
+
+            def explode(*args: object) -> None:
+                raise ZeroDivisionError("a bug")
+
+            setattr(broken.engine, where, explode)
+            hosts.wire.drop = lambda flight: True
+            await broken.send(b"x")
+            with pytest.raises(AssociationAborted):
+                await broken.receive()
+            server.close()
+        return told
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        told = runner.run(run())
+    assert {str(context["exception"]) for context in told} == {"a bug"}
+
+
+@virtual_time
+async def test_statistics_are_a_snapshot() -> None:
+    async with associated() as (hosts, ours, _):
+        before = hosts.server.statistics()
+        await ours.send(b"x")
+        await ours.wait_acknowledged()
+        after = hosts.server.statistics()
+        assert after.datagrams_received == before.datagrams_received + 1
+        assert (after.init_received, after.associations_established) == (1, 1)
