@@ -11,7 +11,7 @@ from typing import Any
 
 from aiosctp.association import Association
 from aiosctp.config import Config
-from aiosctp.core.addresses import canonical_host
+from aiosctp.core.addresses import canonical_host, is_unicast
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
@@ -275,10 +275,16 @@ class _Race:
 
 
 async def _addresses_of(host: str, stack: Stack) -> list[str]:
+    literal = _literal(host)
+    return await stack.network.resolve(host) if literal is None else [literal]
+
+
+def _literal(host: str) -> str | None:
+    """The address that the string is; None for a name."""
     try:
-        return [canonical_host(host)]
+        return canonical_host(host)
     except ValueError:
-        return await stack.network.resolve(host)
+        return None
 
 
 def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
@@ -289,6 +295,9 @@ def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
     for one in hosts:
         if not isinstance(one, str):
             raise TypeError(f"host must be a string or a list of strings, not {type(one).__name__}")
+        literal = _literal(one)
+        if literal is not None and not is_unicast(literal):
+            raise ValueError(f"host must be a unicast address, not {one}")
     if not hosts or not all(hosts):
         raise ValueError("host must not be empty")
     return hosts

@@ -353,7 +353,7 @@ def default_stack(udp_port: int) -> Stack:
         return found[0]
     stack = Stack(udp_port=udp_port, network=network)
     stack.open()
-    closer = _until_the_loop_ends(stack)
+    closer = _until_the_loop_ends(stack, loop)
     # Its first step registers it with the loop; it awaits nothing on the way.
     with suppress(StopIteration):
         closer.asend(None).send(None)
@@ -361,10 +361,12 @@ def default_stack(udp_port: int) -> Stack:
     return stack
 
 
-async def _until_the_loop_ends(stack: Stack) -> AsyncGenerator[None, None]:
+async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        # The stack knows its loop: left in there, it would keep the loop alive for ever.
+        _defaults.pop(loop, None)
         await stack.__aexit__(None, None, None)
 
 

@@ -222,6 +222,13 @@ async def test_an_init_ack_that_comes_too_late_is_no_association() -> None:
         assert_nothing_is_left(hosts.client)
 
 
+@pytest.mark.parametrize("host", ["224.0.0.1", "255.255.255.255", "0.0.0.0", "ff02::1", "::"])
+def test_sctp_speaks_to_unicast_addresses_only(host: str) -> None:
+    """A43: no broadcast and no multicast."""
+    with pytest.raises(ValueError, match="unicast"):
+        aiosctp.connect(host, PORT)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "named"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import weakref
 from typing import Any
 
 import pytest
@@ -51,6 +52,23 @@ def test_default_stacks_are_the_loops_own_and_end_with_it() -> None:
             assert not set(runner.run(run())) & set(stacks)
     finally:
         current_network.reset(token)
+
+
+def test_default_stacks_do_not_keep_their_loop_alive() -> None:
+    token = current_network.set(Wire().host("192.0.2.1"))
+
+    async def use() -> None:
+        default_stack(0)
+        default_stack(9899)
+
+    runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
+    with runner:
+        runner.run(use())
+        loop = weakref.ref(runner.get_loop())
+    del runner
+    gc.collect()
+    assert loop() is None
+    current_network.reset(token)
 
 
 @virtual_time

@@ -1,0 +1,63 @@
+"""What `import aiosctp` gives, and that the example in its docstring runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import aiosctp
+
+NAMES = """
+Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
+AssociationStatistics AssociationStatus Cause Config ConnectTimeout InvalidStream Message MessageTooLarge Network
+NotSupported Path PathState RequestDenied SCTPError Server Stack StackStatistics Stream SystemNetwork connect events
+exceptions serve
+"""
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(aiosctp.__all__) == NAMES.split()
+    assert all(hasattr(aiosctp, name) for name in aiosctp.__all__)
+
+
+def test_every_public_method_says_what_it_does() -> None:
+    classes = (aiosctp.Association, aiosctp.Path, aiosctp.Server, aiosctp.Stack, aiosctp.Stream)
+    coroutines = [
+        member
+        for kind in classes
+        for name, member in vars(kind).items()
+        if asyncio.iscoroutinefunction(member) and not name.startswith("_")
+    ]
+    assert len(coroutines) > 10
+    assert not [member.__qualname__ for member in coroutines if not member.__doc__]
+
+
+def test_the_example_in_the_docstring_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert aiosctp.__doc__ is not None
+    _, example = aiosctp.__doc__.split("\n\n", 1)
+    namespace: dict[str, object] = {"aiosctp": aiosctp}
+    exec(textwrap.dedent(example), namespace)  # noqa: S102 - our own text
+    main = namespace["main"]
+    assert callable(main)
+    asyncio.run(main())
+    assert "b'hello'" in capsys.readouterr().out
+
+
+def test_importing_changes_nothing_of_the_program() -> None:
+    """No event loop policy is installed, nothing is printed, and unconfigured logging stays silent."""
+    code = """
+        import asyncio, logging, sys
+        before = list(logging.root.handlers)
+        import aiosctp
+        assert logging.root.handlers == before
+        assert "uvloop" not in sys.modules
+        logging.getLogger("aiosctp.server").error("unheard")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, check=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("aiosctp").handlers)
