@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -31,30 +31,13 @@ from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+from aiosctp.wire.packet import decode_header
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet that arrived: its common header and where it came from."""
-
-    header: CommonHeader
-    source: str
-    udp_port: int
-    destination: str | None
-    """The local host it came to; None when the transport can't tell."""
-    now: float
-
-    def answer(self, tag: int, chunk: bytes) -> Datagram:
-        """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
-        packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
-        return Datagram(packet, self.destination, self.source, self.udp_port)
 
 
 class StackEngine:

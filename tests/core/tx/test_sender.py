@@ -53,7 +53,7 @@ def test_acknowledging_what_was_never_sent_is_a_protocol_violation() -> None:
 
 
 def test_gaps_that_cannot_be_true_are_ignored_one_by_one() -> None:
-    """R17, X52: inverted, overlapping, at the missing TSN, beyond the highest sent."""
+    """R17: inverted, overlapping, at the missing TSN, beyond the highest sent."""
     bench = ready(10)
     blocks = ((1, 1), (5, 3), (4, 4), (4, 6), (6, 7), (9, 12), (65535, 1), (2, 65535))
     assert bench.sender.sack_received(Sack(tsn(0), bench.rwnd, blocks), bench.now) is None
@@ -62,7 +62,7 @@ def test_gaps_that_cannot_be_true_are_ignored_one_by_one() -> None:
 
 
 def test_a_sack_full_of_gaps_costs_time_linear_in_blocks_and_chunks() -> None:
-    """X52: no range is expanded once for every block that names it."""
+    """No range is expanded once for every block that names it."""
     bench = ready(100)
     blocks = ((2, 65535),) * 8000 + ((2, 100),) * 8000
     begin = time.perf_counter()
@@ -331,7 +331,7 @@ def test_buffered_bytes_are_what_was_accepted_and_not_acknowledged_for_good() ->
 
 
 def test_what_is_taken_at_the_end_is_every_message_once_sent_ones_first() -> None:
-    """X09: and nothing stays in flight or on a timer."""
+    """And nothing stays in flight or on a timer."""
     bench = Bench()
     messages = [
         OutgoingMessage(bytes(size), stream, context=n)
