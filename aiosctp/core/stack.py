@@ -27,7 +27,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
-from aiosctp.exceptions import AssociationAborted
+from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
@@ -61,6 +61,7 @@ class StackEngine:
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._faults: list[Exception] = []
+        self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
         self._deadlines: list[tuple[float, int, AssociationEngine]] = []
@@ -337,6 +338,7 @@ class StackEngine:
             entropy=self._entropy,
         )
         endpoint.associations.add(association)
+        self._connecting.add(association)
         association.connect(now)
         self._index(association, now)
         self.touch(association)
@@ -395,6 +397,9 @@ class StackEngine:
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""
+        if association in self._connecting and association.state not in HANDSHAKE:
+            self._connecting.discard(association)
+            self.counters.associations_established += association.state is not AssociationState.CLOSED
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
@@ -440,6 +445,10 @@ class StackEngine:
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
         self._scheduled.pop(association, None)
+        if isinstance(association.ending, AssociationAborted):
+            self.counters.associations_aborted += 1
+        elif isinstance(association.ending, AssociationShutdown):
+            self.counters.associations_shut_down += 1
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)
