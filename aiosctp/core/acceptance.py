@@ -158,7 +158,9 @@ class Acceptance:
         our INIT has said already what we want (§5.2.1)."""
         config = owner.config
         outbound_streams = outbound_streams or min(tcb.outbound_streams, offer.inbound_streams)
-        lifespan_s = min(config.valid_cookie_life_s + offer.cookie_increment_ms / 1000, config.max_cookie_life_s)
+        wanted_s = config.valid_cookie_life_s + offer.cookie_increment_ms / 1000
+        # The endpoint's config bounds it, and the life of the key, which the stack's config sets.
+        lifespan_s = min(wanted_s, config.max_cookie_life_s, self._cookies.key_life_s)
         cookie = Cookie(
             created_at_s=arrival.now,
             lifespan_s=lifespan_s,
