@@ -411,3 +411,18 @@ def test_an_unexpected_cookie_ack_is_discarded(state: AssociationState) -> None:
     bench.expect_nothing()
     assert association.state is state
     assert bench.changes(association) == before
+
+
+def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
+    """R04: the peer's COOKIE ECHO ends the handshake, and no COOKIE ACK comes to tell us that it has ended."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.shut_down(association)
+    bench.expect_nothing()
+    # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A
+    peer.send(CookieEcho(peer.get_cookie()))
+    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
+    peer.expect(CookieAck)
+    peer.expect(Shutdown)
+    assert association.state is AssociationState.SHUTDOWN_SENT
