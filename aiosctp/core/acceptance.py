@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiosctp.core.addresses import address_parameters, choose_source
@@ -111,6 +112,11 @@ class Acceptance:
         path = next((found for found in paths if found is not None and found.is_confirmed), None)
         if path is None:
             return None
+        if path.address != arrival.source:
+            # What the INIT ACK and its cookie say of an address (§5.4, 2) holds for the one it goes to.
+            arrival = replace(
+                arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address
+            )
         own = association.tcb
         tie_local, tie_peer = 0, 0
         if association.state is AssociationState.COOKIE_ECHOED:
@@ -124,12 +130,9 @@ class Acceptance:
             local_tie_tag=tie_local,
             peer_tie_tag=tie_peer,
         )
-        answer = self._init_ack(
+        return self._init_ack(
             offer, arrival, association, tcb, association.offered_addresses, outbound_streams=tcb.outbound_streams
         )
-        if path.address == arrival.source:
-            return answer
-        return answer._replace(source=path.local_address, destination=path.address, udp_port=path.udp_port)
 
     def _answer_restart(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram:
         """§5.2.2: a new Initiate Tag; "other parameters ... SHOULD be copied from the existing"."""

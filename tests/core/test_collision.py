@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.states import AssociationState
+from aiosctp.core.states import AssociationState, PathState
 from aiosctp.events import AssociationChangeKind
 from aiosctp.wire.causes import (
     RestartWithNewAddresses,
@@ -426,3 +426,20 @@ def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
     peer.expect(CookieAck)
     peer.expect(Shutdown)
     assert association.state is AssociationState.SHUTDOWN_SENT
+
+
+def test_only_the_address_that_the_init_ack_went_to_is_confirmed_by_a_collision() -> None:
+    """R12, R08: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent"
+    (§5.4, 2): not the source of the INIT, where it came from one that our user had not named."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    # Z -> INIT [two addresses] -> A, from the one we do not know
+    peer.send(peer.init(IPv4AddressParameter(PEER_HOST), SECOND_ADDRESS), source=PEER_SECOND_HOST)
+    # A -> INIT ACK -> Z, to the one we know
+    cookie = cookie_of(peer.expect(InitAck, host=PEER_HOST))
+    # Z -> COOKIE ECHO -> A
+    peer.send(CookieEcho(cookie))
+    assert association.state is AssociationState.ESTABLISHED
+    states = {path.address: path.state for path in association.paths}
+    assert states == {PEER_HOST: PathState.ACTIVE, PEER_SECOND_HOST: PathState.UNCONFIRMED}
