@@ -32,6 +32,7 @@ from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
@@ -234,7 +235,8 @@ class StackEngine:
     def _association_of_init(self, init: Init, arrival: Arrival) -> AssociationEngine | None:
         """§5.1.2 D: "the use of any of the valid address parameters ... would identify an existing TCB"."""
         ports = (arrival.header.destination_port, arrival.header.source_port)
-        hosts = [arrival.source, *(p.host for p in init.parameters if hasattr(p, "host"))]
+        listed = (p.host for p in init.parameters if isinstance(p, IPv4AddressParameter | IPv6AddressParameter))
+        hosts = [arrival.source, *listed]
         for host in hosts:
             association = self._by_peer.get((*ports, host))
             if association is not None:
@@ -263,10 +265,10 @@ class StackEngine:
             association = self._associate(cookie, arrival)
             if association is None:
                 return
-        elif self._acceptance.resolve(cookie, arrival, association) in (
-            CookieAction.LATE,
-            CookieAction.DISCARD,
-        ):
+        elif cookie.local_tag != association.tcb.local_tag and not self._is_free(cookie.local_tag, arrival.now):
+            # A restart, under a tag that was not reserved either.
+            return
+        elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
         self._deliver(association, chunks, arrival)

@@ -378,3 +378,30 @@ def test_no_restart_in_shutdown_ack_sent() -> None:
     assert not [chunk for chunk in chunks if isinstance(chunk, CookieAck | Sack)]
     assert association.state is AssociationState.SHUTDOWN_ACK_SENT
     assert AssociationChangeKind.RESTART not in bench.changes(association)
+
+
+def test_a_restart_under_a_tag_that_is_taken_by_now_is_discarded() -> None:
+    """R03, R27: the tag of an INIT ACK is not reserved, and two associations must not be found by one."""
+    bench = Bench()
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    association = peer.associate()
+    again = reborn(peer)
+    # The Tie-Tags, for which entropy is asked first, are drawn now.
+    association.tie_tags()
+    bench.forced_entropy.append(bytes.fromhex("1234abcd"))
+    cookie = again.get_cookie()
+    other = Peer(bench, port=peer.port + 1)
+    bench.forced_entropy.append(bytes.fromhex("1234abcd"))
+    other_cookie = other.get_cookie()
+    assert other.our_tag == again.our_tag == 0x1234ABCD
+    # Z2 -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z2
+    other.send(CookieEcho(other_cookie))
+    other.expect(CookieAck)
+    other_association = endpoint.accepted.pop()
+    # Z -> COOKIE ECHO [restart] -> A
+    again.send(CookieEcho(cookie))
+    bench.expect_nothing()
+    assert association.tcb.local_tag == peer.our_tag
+    other.talk(other_association)
+    peer.talk(association)
