@@ -39,6 +39,8 @@ LookupKey = tuple[int, int, str]
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
+# Fewer cancelled wake-ups than this are not worth making the heap anew.
+LEAST_STALE_WAKE_UPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,11 @@ class StackEngine:
         self._faults: list[Exception] = []
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
-        self._deadlines: list[tuple[float, int, AssociationEngine]] = []
-        self._scheduled: dict[AssociationEngine, float] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of deadlines and the wake-ups they are for. It holds no association: those cancelled stay in it until
+        they come to the top, or until they are most of it."""
+        self._wake_ups: dict[int, AssociationEngine] = {}
+        self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
         self._order = count()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
 
@@ -111,8 +116,9 @@ class StackEngine:
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, association = heapq.heappop(self._deadlines)
-            if self._scheduled.get(association) != deadline:
+            _, wake_up = heapq.heappop(self._deadlines)
+            association = self._wake_ups.pop(wake_up, None)
+            if association is None:
                 continue
             del self._scheduled[association]
             try:
@@ -395,8 +401,8 @@ class StackEngine:
 
     def next_deadline(self) -> float | None:
         while self._deadlines:
-            deadline, _, association = self._deadlines[0]
-            if self._scheduled.get(association) == deadline:
+            deadline, wake_up = self._deadlines[0]
+            if wake_up in self._wake_ups:
                 return deadline
             heapq.heappop(self._deadlines)
         return None
@@ -421,9 +427,19 @@ class StackEngine:
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
         # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
-        if deadline is not None and (scheduled is None or deadline < scheduled):
-            self._scheduled[association] = deadline
-            heapq.heappush(self._deadlines, (deadline, next(self._order), association))
+        if deadline is not None and (scheduled is None or deadline < scheduled[0]):
+            self._unschedule(association)
+            entry = self._scheduled[association] = (deadline, next(self._order))
+            self._wake_ups[entry[1]] = association
+            heapq.heappush(self._deadlines, entry)
+
+    def _unschedule(self, association: AssociationEngine) -> None:
+        scheduled = self._scheduled.pop(association, None)
+        if scheduled is None:
+            return
+        del self._wake_ups[scheduled[1]]
+        if len(self._deadlines) > 2 * len(self._wake_ups) + LEAST_STALE_WAKE_UPS:
+            self._deadlines = sorted(self._scheduled.values())
 
     # -- indexes --
 
@@ -458,7 +474,7 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
-        self._scheduled.pop(association, None)
+        self._unschedule(association)
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)
