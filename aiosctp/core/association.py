@@ -241,7 +241,7 @@ class AssociationEngine:
             return
         self._shutdown_requested = True
         self.start_shutdown_guard(now)
-        self._begin_shutdown_if_requested(now)
+        self.begin_shutdown_if_requested(now)
 
     def abort(self, reason: bytes) -> None:
         """The ABORT primitive (§9.1): "a 'User-Initiated Abort' error cause SHOULD be present"."""
@@ -386,9 +386,9 @@ class AssociationEngine:
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
-        self._begin_shutdown_if_requested(now)
+        self.begin_shutdown_if_requested(now)
 
-    def _begin_shutdown_if_requested(self, now: float) -> None:
+    def begin_shutdown_if_requested(self, now: float) -> None:
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
 

@@ -54,6 +54,7 @@ class Establishment:
         self._establish(now)
         self._association.lifecycle.start_established()
         self._send_cookie_ack(path, now)
+        self._association.begin_shutdown_if_requested(now)
 
     def _establish(self, now: float) -> None:
         association = self._association
