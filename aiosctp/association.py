@@ -71,7 +71,8 @@ class AssociationStatus:
 
 @dataclass(frozen=True, slots=True)
 class AssociationStatistics:
-    """Counters since the association began: those that Solaris and Linux keep (`sctp_assoc_stats`)."""
+    """Counters since the association began, those that Solaris and Linux keep (`sctp_assoc_stats`); but `maxrto`, in
+    seconds, is the largest RTO since the statistics before these were taken."""
 
     rtxchunks: int
     gapcnt: int
@@ -458,8 +459,8 @@ class Association:
         )
 
     def statistics(self) -> AssociationStatistics:
-        """A snapshot."""
-        counters = self.engine.counters
+        """A snapshot. Taking one begins a new period for `maxrto`."""
+        counters = self.engine.take_counters()
         return AssociationStatistics(*(getattr(counters, field.name) for field in fields(AssociationStatistics)))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

@@ -310,6 +310,7 @@ class Receiver:
         self.has_unacknowledged = False
         self._timers.stop(Timer.SACK_DELAY)
         self._counters.osacks += 1
+        self._counters.octrlchunks += 1
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
 
     @property
