@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
@@ -56,7 +57,7 @@ class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
     Inputs: `receive`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`, `set_primary`,
-    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`; messages from `receiver`.
+    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from `receiver`.
     Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
@@ -188,10 +189,14 @@ class AssociationEngine:
             return self._unknown_received(chunk, path)
         handler = _TABLE.find(chunk.type, self.state)
         if handler is not None:
-            if not isinstance(chunk, Data):
+            if not isinstance(chunk, Data) and not self._repeats_what_was_done(chunk):
                 self.counters.ictrlchunks += 1
             handler(self, chunk, path, now)
         return True
+
+    def _repeats_what_was_done(self, chunk: Chunk) -> bool:
+        """Whether it is a duplicate that is answered. Others the dispatch table discards, uncounted."""
+        return isinstance(chunk, Shutdown) and self.state is AssociationState.SHUTDOWN_ACK_SENT
 
     def _unknown_received(self, chunk: UnknownChunk, path: Path) -> bool:
         """§3.2: the two high bits say whether to report the chunk and whether to go on."""
@@ -288,6 +293,11 @@ class AssociationEngine:
         self._events.clear()
         return events
 
+    def take_counters(self) -> AssociationCounters:
+        """A copy. Its `maxrto` is of the time since the last one was taken; the others count from the beginning."""
+        maxrto = max(path.rto.take_max_seen_s() for path in self.paths)
+        return replace(self.counters, maxrto=maxrto)
+
     def next_deadline(self) -> float | None:
         return self.timers.next_deadline()
 
@@ -369,7 +379,7 @@ class AssociationEngine:
 
     def resend_shutdown_ack(self) -> None:
         """§9.2, §5.2.4 A: in SHUTDOWN-ACK-SENT an INIT or a restart says that the SHUTDOWN COMPLETE was lost."""
-        self.output.send_control(self.paths.for_data(), ShutdownAck().encode())
+        self.output.send_control(self.paths.for_data(), ShutdownAck().encode(), is_repeat=True)
 
     def shutdown_acknowledges(self, chunk: Shutdown, now: float) -> bool:
         """§9.2: a SHUTDOWN acknowledges as a SACK does. False when what it says ended the association."""

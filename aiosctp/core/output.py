@@ -43,12 +43,12 @@ class Output:
         self._answer_room -= len(chunk)
         return True
 
-    def send_control(self, path: Path, chunk: bytes) -> None:
-        """Send a control chunk, bundled with what else goes that way. §5.4: "MUST NOT send any chunks to an UNCONFIRMED
+    def send_control(self, path: Path, chunk: bytes, *, is_repeat: bool = False) -> None:
+        """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one. §5.4: "MUST NOT send any chunks to an UNCONFIRMED
         address": it goes to a path that is confirmed instead."""
         if not self._take_room(chunk):
             return
-        self._association.counters.octrlchunks += 1
+        self._association.counters.octrlchunks += not is_repeat
         self.control.push(path if path.is_confirmed else self._association.paths.for_data(), chunk)
 
     def send_probe(self, path: Path, chunk: bytes) -> None:
@@ -58,15 +58,18 @@ class Output:
         self._association.counters.octrlchunks += 1
         self.control.push(path, chunk)
 
-    def send_alone(self, path: Path, chunk: bytes, *, verification_tag: int | None = None) -> None:
+    def send_alone(
+        self, path: Path, chunk: bytes, *, verification_tag: int | None = None, is_repeat: bool = False
+    ) -> None:
         """Send a chunk that MUST NOT be bundled (§6.10, §9.1)."""
         packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
         packet.add(chunk)
-        self.send_packet(packet)
+        self.send_packet(packet, is_repeat=is_repeat)
 
-    def send_packet(self, packet: OutgoingPacket) -> None:
+    def send_packet(self, packet: OutgoingPacket, *, is_repeat: bool = False) -> None:
         """Send a packet whose first chunk has to be the first (§5.1 C, D)."""
-        self._association.counters.octrlchunks += len(packet.chunks)
+        if not is_repeat:
+            self._association.counters.octrlchunks += len(packet.chunks)
         self.control.push_packet(packet)
 
     def send_sack_alone(self) -> None:

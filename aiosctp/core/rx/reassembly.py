@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
-from aiosctp.core.rx.window import charge_of
+from aiosctp.core.charge import charge_of
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.chunks import Data
 
