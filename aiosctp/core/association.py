@@ -159,9 +159,9 @@ class AssociationEngine:
             )
 
     def data_received(self, chunk: Data, path: Path, now: float) -> None:
-        if not self._packet_has_data and self.receiver.sack_is_due and self.receiver.has_gap:
-            # §6.7: with a gap open, one SACK for each packet: the one owed for the packet before goes first.
-            self.output.send_sack_alone()
+        if not self._packet_has_data and self.receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            self.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
         cause = self.receiver.data_received(chunk, path, now)
         if isinstance(cause, InvalidStreamIdentifier):
