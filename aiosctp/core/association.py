@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
@@ -50,6 +51,9 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.errors import DecodeError
+
+# A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
+_MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
 class AssociationEngine:
@@ -172,7 +176,7 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, Abort | ShutdownComplete):
+        if isinstance(chunk, _MAY_REFLECT_TAG):
             # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
             if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):
                 return False
