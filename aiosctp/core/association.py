@@ -150,6 +150,8 @@ class AssociationEngine:
             self.receiver.packet_done(now)
         if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
             self.lifecycle.step(PacketArrived(path, self._packet_has_data, now))
+        # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
+        self._begin_shutdown_if_requested(now)
         return malformed
 
     def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
@@ -310,13 +312,17 @@ class AssociationEngine:
         return int.from_bytes(self.entropy(4)) / 2**32
 
     def adopt(self, tcb: TransmissionControlBlock, paths: Paths) -> None:
-        """Begin anew with another handshake's facts. What was received whole stays readable."""
+        """Begin anew with another handshake's facts. What was received whole stays readable, and a shutdown that our
+        user asked for goes on, under the same guard."""
+        guard_at_s = self.timers.deadline(Timer.T5_SHUTDOWN_GUARD)
+        self.timers.stop_all()
+        if self._shutdown_requested and guard_at_s is not None:
+            self.timers.start(Timer.T5_SHUTDOWN_GUARD, guard_at_s)
         self.tcb = tcb
         self.paths = paths
         self.failure = FailureDetection(self)
         self.sender = self._make_sender()
         self.restart_receiver()
-        self._shutdown_requested = False
         self._was_drained = True
 
     def restart_receiver(self) -> None:
@@ -390,7 +396,6 @@ class AssociationEngine:
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
-        self._begin_shutdown_if_requested(now)
 
     def _begin_shutdown_if_requested(self, now: float) -> None:
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:

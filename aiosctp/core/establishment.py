@@ -86,7 +86,6 @@ class Establishment:
         readable ("Any SCTP DATA chunks MAY be retained"); what was not acknowledged is reported."""
         association = self._association
         unsent = association.sender.take_unsent()
-        association.timers.stop_all()
         association.output.control.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)

@@ -152,11 +152,12 @@ class Paths:
     def add(self, path: Path) -> None:
         self._by_address[path.address] = path
 
-    def after(self, path: Path) -> Path:
-        """The next address in turn that may be sent to: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
+    def after(self, path: Path, *, confirmed: bool = False) -> Path:
+        """The next address in turn, or the next CONFIRMED one: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
         ring = list(self)
         start = ring.index(path) + 1 if path in ring else 0
-        return (ring[start:] + ring[:start])[0]
+        turn = ring[start:] + ring[:start]
+        return next((found for found in turn if found.is_confirmed or not confirmed), turn[0])
 
     def replace_all(self, paths: Sequence[Path], primary: Path) -> None:
         """The peer named its addresses: these are the paths from now on."""
