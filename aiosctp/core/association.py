@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
@@ -51,6 +52,9 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.errors import DecodeError
+
+# A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
+_MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
 class AssociationEngine:
@@ -162,9 +166,9 @@ class AssociationEngine:
             )
 
     def data_received(self, chunk: Data, path: Path, now: float) -> None:
-        if not self._packet_has_data and self.receiver.sack_is_due and self.receiver.has_gap:
-            # §6.7: with a gap open, one SACK for each packet: the one owed for the packet before goes first.
-            self.output.send_sack_alone()
+        if not self._packet_has_data and self.receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            self.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
         cause = self.receiver.data_received(chunk, path, now)
         if isinstance(cause, InvalidStreamIdentifier):
@@ -175,7 +179,7 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, Abort | ShutdownComplete):
+        if isinstance(chunk, _MAY_REFLECT_TAG):
             # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
             if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):
                 return False
