@@ -20,6 +20,7 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
 from aiosctp.core.paths import DEFAULT_IPV4_MTU, Path, Paths
 from aiosctp.core.states import AssociationState
+from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import (
     Cause,
@@ -46,10 +47,17 @@ MAX_REPORTED_BYTES = DEFAULT_IPV4_MTU - 20 - 8 - 12 - 500
 class Acceptance:
     """Answers INITs and takes COOKIE ECHOs for all endpoints of a stack."""
 
-    def __init__(self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        entropy: Callable[[int], bytes],
+        cookies: CookieJar,
+        new_tag: Callable[[], int],
+        counters: StackCounters,
+    ) -> None:
         self._entropy = entropy
         self._cookies = cookies
         self._new_tag = new_tag
+        self._counters = counters
 
     # -- INIT --
 
@@ -114,9 +122,7 @@ class Acceptance:
             return None
         if path.address != arrival.source:
             # What the INIT ACK and its cookie say of an address (§5.4, 2) holds for the one it goes to.
-            arrival = replace(
-                arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address
-            )
+            arrival = replace(arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address)
         own = association.tcb
         tie_local, tie_peer = 0, 0
         if association.state is AssociationState.COOKIE_ECHOED:
@@ -198,6 +204,7 @@ class Acceptance:
         return arrival.answer(offer.tag, init_ack.encode())
 
     def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
+        self._counters.init_refused += 1
         return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
 
     # -- COOKIE ECHO --

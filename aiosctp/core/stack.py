@@ -27,10 +27,10 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
-from aiosctp.exceptions import AssociationAborted
+from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
-from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.errors import ChecksumError, DecodeError
 from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
@@ -89,7 +89,10 @@ class StackEngine:
         self._wake_ups: dict[int, AssociationEngine] = {}
         self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
         self._order = count()
-        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
+        self._connecting: set[AssociationEngine] = set()
+        """Those that we opened and that are not established yet."""
+        cookies = CookieJar(entropy, config.cookie_key_life_s)
+        self._acceptance = Acceptance(entropy, cookies, self._new_unused_tag, self.counters)
 
     # -- inputs --
 
@@ -98,6 +101,9 @@ class StackEngine:
         self.counters.datagrams_received += 1
         try:
             header = decode_header(data)
+        except ChecksumError:
+            self.counters.bad_checksums += 1
+            return
         except DecodeError:
             self.counters.malformed_packets += 1
             return
@@ -207,10 +213,9 @@ class StackEngine:
             case Answer.NOTHING:
                 pass
 
-    def _answer(self, datagram: Datagram | None) -> None:
-        if datagram is not None:
-            self.counters.out_of_the_blue_answers += 1
-            self._answers.append(datagram)
+    def _answer(self, datagram: Datagram) -> None:
+        self.counters.out_of_the_blue_answers += 1
+        self._answers.append(datagram)
 
     # -- INIT and COOKIE ECHO --
 
@@ -225,7 +230,9 @@ class StackEngine:
         init = chunks[0]
         if isinstance(init, DecodeError) and len(chunks) == 1:
             self.counters.malformed_chunks += 1
-            self._answer(self._acceptance.refuse_malformed(init, arrival))
+            refusal = self._acceptance.refuse_malformed(init, arrival)
+            if refusal is not None:
+                self._answers.append(refusal)
             return
         if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
@@ -362,6 +369,7 @@ class StackEngine:
             entropy=self._entropy,
         )
         endpoint.associations.add(association)
+        self._connecting.add(association)
         association.connect(now)
         self._index(association, now)
         self.touch(association)
@@ -423,6 +431,9 @@ class StackEngine:
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
+        if association in self._connecting and association.state not in HANDSHAKE:
+            self._connecting.remove(association)
+            self.counters.associations_established += 1
         self._index(association, now)
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
@@ -474,10 +485,20 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
+            self._count_ending(association)
         self._unschedule(association)
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)
+
+    def _count_ending(self, association: AssociationEngine) -> None:
+        if isinstance(association.ending, AssociationShutdown):
+            self.counters.associations_shut_down += 1
+        elif (
+            isinstance(association.ending, AssociationAborted | AssociationLost) and association not in self._connecting
+        ):
+            self.counters.associations_aborted += 1
+        self._connecting.discard(association)
 
     def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
         """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""

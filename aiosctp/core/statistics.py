@@ -53,6 +53,7 @@ class StackCounters:
     out_of_the_blue_answers: int = 0
     init_received: int = 0
     init_refused: int = 0
+    """INITs answered with an ABORT."""
     cookies_invalid: int = 0
     cookies_stale: int = 0
     icmp_received: int = 0
@@ -60,7 +61,9 @@ class StackCounters:
     send_errors: int = 0
     """Datagrams that the operating system refused."""
     associations_established: int = 0
+    """By either side."""
     associations_aborted: int = 0
+    """Ended by an ABORT of either side, or lost (§8.1), after they had been established."""
     associations_shut_down: int = 0
 
 

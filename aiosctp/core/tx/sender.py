@@ -192,7 +192,8 @@ class Sender:
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative)
         if (gaps[-1][1] if gaps else cumulative) > self.outstanding.highest:
-            # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent".
+            # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
+            # sent".
             return ProtocolViolation(b"acknowledged a TSN that was never sent")
         acked = self.outstanding.acknowledge(cumulative, gaps)
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
