@@ -163,8 +163,8 @@ class Acceptance:
         *,
         outbound_streams: int | None = None,
     ) -> Datagram:
-        """§3.3.3: "the number of outbound streams ... MUST NOT be more than the peer takes", but in a collision, where
-        our INIT has said already what we want (§5.2.1)."""
+        """§3.3.3: the OS "MUST NOT be greater than the MIS value sent in the INIT chunk", but in a collision, where our
+        INIT has said already what we want (§5.2.1)."""
         config = owner.config
         outbound_streams = outbound_streams or min(tcb.outbound_streams, offer.inbound_streams)
         wanted_s = config.valid_cookie_life_s + offer.cookie_increment_ms / 1000

@@ -85,7 +85,6 @@ class AssociationEngine:
         self.state = AssociationState.CLOSED
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
-        self.is_initiator = False
         self.counters = AssociationCounters()
         self.timers = Timers()
         self.output = Output(self)
@@ -229,7 +228,6 @@ class AssociationEngine:
 
     def connect(self, now: float) -> None:
         """The ASSOCIATE primitive (§11.1.2): send INIT."""
-        self.is_initiator = True
         self.lifecycle.start_connecting(now)
 
     def send(self, message: OutgoingMessage) -> None:
@@ -246,7 +244,7 @@ class AssociationEngine:
         self._begin_shutdown_if_requested(now)
 
     def abort(self, reason: bytes) -> None:
-        """The ABORT primitive (§9.1): "a 'User-Initiated Abort' error cause SHOULD be present"."""
+        """The ABORT primitive (§11.1.4). §9.1: a User-Initiated Abort cause "SHOULD be present in the ABORT chunk"."""
         self.termination.abort((UserInitiatedAbort(reason),))
 
     def set_primary(self, path: Path) -> None:

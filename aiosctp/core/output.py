@@ -28,8 +28,8 @@ class Output:
         """What is left of the one packet of answers to the packet being received; None outside of that."""
 
     def expect_answers_to_one_packet(self, path: Path) -> None:
-        """A packet is about to be received. §12.4: an endpoint "MUST NOT send more than one packet containing chunks
-        other than DATA in response": answers beyond one packet are not given, and the peer asks again."""
+        """A packet is about to be received. §12.4: "MUST NOT send more than one packet containing chunks other
+        than DATA chunks" in response: answers beyond one packet are not given, and the peer asks again."""
         self._answer_room = path.packet_bytes - HEADER_BYTES
 
     def answers_end(self) -> None:
