@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from aiosctp.core.addresses import address_parameters, choose_source
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, classify_init
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -20,7 +20,6 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
 from aiosctp.core.paths import Path, Paths, initial_mtu, largest_packet
 from aiosctp.core.states import AssociationState
-from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import (
     Cause,
@@ -37,9 +36,6 @@ from aiosctp.wire.packet import HEADER_BYTES, CommonHeader
 from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
 from aiosctp.wire.tlv import PADDING, TLV_HEADER_BYTES
 
-if TYPE_CHECKING:
-    from aiosctp.core.stack import Arrival
-
 # §3.3.2: the mandatory fields.
 MIN_INIT_BYTES = 16
 
@@ -47,17 +43,10 @@ MIN_INIT_BYTES = 16
 class Acceptance:
     """Answers INITs and takes COOKIE ECHOs for all endpoints of a stack."""
 
-    def __init__(
-        self,
-        entropy: Callable[[int], bytes],
-        cookies: CookieJar,
-        new_tag: Callable[[], int],
-        counters: StackCounters,
-    ) -> None:
+    def __init__(self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int]) -> None:
         self._entropy = entropy
         self._cookies = cookies
         self._new_tag = new_tag
-        self._counters = counters
 
     # -- INIT --
 
@@ -209,7 +198,6 @@ class Acceptance:
         return arrival.answer(offer.tag, init_ack.encode())._replace(dont_fragment=room >= 0)
 
     def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
-        self._counters.init_refused += 1
         return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
 
     # -- COOKIE ECHO --

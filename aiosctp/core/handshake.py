@@ -83,9 +83,10 @@ class Handshake:
         )
         association.offered_addresses = tuple(addresses)
         # §8.5.1 A: "The sender MUST set the Verification Tag of the packet to 0"; §6.10: alone in it.
-        association.output.send_alone(path, init.encode(), verification_tag=0)
+        is_repeat = self._retransmissions > 0
+        association.output.send_alone(path, init.encode(), verification_tag=0, is_repeat=is_repeat)
         association.enter(AssociationState.COOKIE_WAIT)
-        self._init_sent_at_s = now if self._retransmissions == 0 else None
+        self._init_sent_at_s = None if is_repeat else now
         association.timers.stop(Timer.T1_COOKIE)
         association.timers.start(Timer.T1_INIT, now + path.rto.rto_s)
         self._path = path
@@ -140,7 +141,7 @@ class Handshake:
                     association.termination.fail_to_connect(error)
                 return
             packet.add(heartbeat)
-        association.output.send_packet(packet)
+        association.output.send_packet(packet, is_repeat=self._retransmissions > 0)
         self._cookie_sent_at_s = now
         self._path = path
         association.timers.start(Timer.T1_COOKIE, now + path.rto.rto_s)

@@ -47,6 +47,7 @@ class Path:
         "last_data_sent_at_s",
         "local_address",
         "mtu",
+        "packet_bytes",
         "path_max_retrans",
         "pending_heartbeats",
         "probed_at_s",
@@ -71,8 +72,7 @@ class Path:
         self.heartbeat = config.heartbeat
         self.hb_interval_s = config.hb_interval_s
         self.rto = RetransmissionTimeout(config)
-        self.mtu = initial_mtu(address, config)
-        """The IP packet with all its headers."""
+        self._take_mtu(initial_mtu(address, config))
         self.congestion: CongestionControl = make_congestion_control(
             config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
         )
@@ -105,9 +105,11 @@ class Path:
         """§5.4: "an active UNCONFIRMED path", which is probed every RTO."""
         return not self.is_confirmed and not self.is_inactive
 
-    @property
-    def packet_bytes(self) -> int:
-        return largest_packet(self.address, self.mtu)
+    def _take_mtu(self, mtu: int) -> None:
+        self.mtu = mtu
+        """The IP packet with all its headers."""
+        self.packet_bytes = largest_packet(self.address, mtu)
+        """The largest SCTP packet."""
 
     @property
     def pmdcs(self) -> int:
@@ -115,7 +117,7 @@ class Path:
         return (self.packet_bytes - HEADER_BYTES) & ~3
 
     def set_mtu(self, mtu: int) -> None:
-        self.mtu = mtu
+        self._take_mtu(mtu)
         self.congestion.set_pmdcs(self.pmdcs)
 
     def is_idle(self, now: float) -> bool:

@@ -84,7 +84,7 @@ class ShuttingDown:
         state = association.state
         if state is AssociationState.SHUTDOWN_ACK_SENT:
             # Our SHUTDOWN ACK was lost, or crossed this one.
-            self._send_shutdown_ack(path, now)
+            self._send_shutdown_ack(path, now, is_repeat=True)
             return
         # §9.2: "verify, by checking the Cumulative TSN Ack field", which acknowledges as a SACK does.
         if not association.shutdown_acknowledges(chunk, now):
@@ -111,7 +111,8 @@ class ShuttingDown:
 
     def _send_shutdown(self, path: Path, now: float) -> None:
         association = self._association
-        association.output.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
+        chunk = Shutdown(association.receiver.cumulative_tsn).encode()
+        association.output.send_control(path, chunk, is_repeat=self._retransmissions > 0)
         self._arm_t2(path, now)
 
     def _packet_arrived(self, path: Path, now: float, *, has_data: bool) -> None:
@@ -123,8 +124,8 @@ class ShuttingDown:
         else:
             self._arm_t2(path, now)
 
-    def _send_shutdown_ack(self, path: Path, now: float) -> None:
-        self._association.output.send_control(path, ShutdownAck().encode())
+    def _send_shutdown_ack(self, path: Path, now: float, *, is_repeat: bool = False) -> None:
+        self._association.output.send_control(path, ShutdownAck().encode(), is_repeat=is_repeat)
         self._arm_t2(path, now)
 
     def _arm_t2(self, path: Path, now: float) -> None:
@@ -145,4 +146,4 @@ class ShuttingDown:
         if association.state is AssociationState.SHUTDOWN_SENT:
             self._send_shutdown(path, now)
         elif association.state is AssociationState.SHUTDOWN_ACK_SENT:
-            self._send_shutdown_ack(path, now)
+            self._send_shutdown_ack(path, now, is_repeat=True)

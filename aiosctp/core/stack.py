@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -27,11 +27,11 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
-from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
+from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
-from aiosctp.wire.errors import ChecksumError, DecodeError
-from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.packet import decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 LookupKey = tuple[int, int, str]
@@ -41,23 +41,6 @@ FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
 # Fewer cancelled wake-ups than this are not worth making the heap anew.
 LEAST_STALE_WAKE_UPS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet that arrived: its common header and where it came from."""
-
-    header: CommonHeader
-    source: str
-    udp_port: int
-    destination: str | None
-    """The local host it came to; None when the transport can't tell."""
-    now: float
-
-    def answer(self, tag: int, chunk: bytes) -> Datagram:
-        """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
-        packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
-        return Datagram(packet, self.destination, self.source, self.udp_port)
 
 
 class StackEngine:
@@ -81,6 +64,7 @@ class StackEngine:
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._faults: list[Exception] = []
+        self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
         self._deadlines: list[tuple[float, int]] = []
@@ -89,10 +73,7 @@ class StackEngine:
         self._wake_ups: dict[int, AssociationEngine] = {}
         self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
         self._order = count()
-        self._connecting: set[AssociationEngine] = set()
-        """Those that we opened and that are not established yet."""
-        cookies = CookieJar(entropy, config.cookie_key_life_s)
-        self._acceptance = Acceptance(entropy, cookies, self._new_unused_tag, self.counters)
+        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
 
     # -- inputs --
 
@@ -101,9 +82,6 @@ class StackEngine:
         self.counters.datagrams_received += 1
         try:
             header = decode_header(data)
-        except ChecksumError:
-            self.counters.bad_checksums += 1
-            return
         except DecodeError:
             self.counters.malformed_packets += 1
             return
@@ -213,9 +191,10 @@ class StackEngine:
             case Answer.NOTHING:
                 pass
 
-    def _answer(self, datagram: Datagram) -> None:
-        self.counters.out_of_the_blue_answers += 1
-        self._answers.append(datagram)
+    def _answer(self, datagram: Datagram | None) -> None:
+        if datagram is not None:
+            self.counters.out_of_the_blue_answers += 1
+            self._answers.append(datagram)
 
     # -- INIT and COOKIE ECHO --
 
@@ -230,9 +209,7 @@ class StackEngine:
         init = chunks[0]
         if isinstance(init, DecodeError) and len(chunks) == 1:
             self.counters.malformed_chunks += 1
-            refusal = self._acceptance.refuse_malformed(init, arrival)
-            if refusal is not None:
-                self._answers.append(refusal)
+            self._answer(self._acceptance.refuse_malformed(init, arrival))
             return
         if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
@@ -428,12 +405,12 @@ class StackEngine:
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""
+        if association in self._connecting and association.state not in HANDSHAKE:
+            self._connecting.discard(association)
+            self.counters.associations_established += association.state is not AssociationState.CLOSED
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
-        if association in self._connecting and association.state not in HANDSHAKE:
-            self._connecting.remove(association)
-            self.counters.associations_established += 1
         self._index(association, now)
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
@@ -485,20 +462,14 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
-            self._count_ending(association)
         self._unschedule(association)
+        if isinstance(association.ending, AssociationAborted):
+            self.counters.associations_aborted += 1
+        elif isinstance(association.ending, AssociationShutdown):
+            self.counters.associations_shut_down += 1
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)
-
-    def _count_ending(self, association: AssociationEngine) -> None:
-        if isinstance(association.ending, AssociationShutdown):
-            self.counters.associations_shut_down += 1
-        elif (
-            isinstance(association.ending, AssociationAborted | AssociationLost) and association not in self._connecting
-        ):
-            self.counters.associations_aborted += 1
-        self._connecting.discard(association)
 
     def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
         """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""

@@ -14,7 +14,7 @@ class AssociationCounters:
     gapcnt: int = 0
     """Gap Ack Blocks received."""
     maxrto: float = 0.0
-    """The largest RTO of any path since this was last read, in seconds."""
+    """The largest RTO of any path, in seconds: filled in when a copy is taken, which begins a new period."""
     outseqtsns: int = 0
     """DATA chunks received above the next expected TSN."""
     osacks: int = 0
@@ -22,9 +22,9 @@ class AssociationCounters:
     isacks: int = 0
     """SACK chunks received."""
     octrlchunks: int = 0
-    """Control chunks sent, SACK included."""
+    """Control chunks sent, SACK included, repeats of an unanswered one not counted."""
     ictrlchunks: int = 0
-    """Control chunks received, SACK included."""
+    """Control chunks received that the state had a use for, SACK included, duplicates not counted."""
     oodchunks: int = 0
     """Ordered DATA chunks sent, retransmissions not counted."""
     iodchunks: int = 0
@@ -44,16 +44,13 @@ class StackCounters:
     datagrams_received: int = 0
     datagrams_sent: int = 0
     malformed_packets: int = 0
-    """Too short, or a port of zero (§3.1)."""
-    bad_checksums: int = 0
+    """Too short, a wrong checksum (§6.8), or a port of zero (§3.1)."""
     malformed_chunks: int = 0
     wrong_verification_tags: int = 0
     """Packets of a known association with a tag that is not its own (§8.5)."""
     out_of_the_blue: int = 0
     out_of_the_blue_answers: int = 0
     init_received: int = 0
-    init_refused: int = 0
-    """INITs answered with an ABORT."""
     cookies_invalid: int = 0
     cookies_stale: int = 0
     icmp_received: int = 0
@@ -61,9 +58,7 @@ class StackCounters:
     send_errors: int = 0
     """Datagrams that the operating system refused."""
     associations_established: int = 0
-    """By either side."""
     associations_aborted: int = 0
-    """Ended by an ABORT of either side, or lost (§8.1), after they had been established."""
     associations_shut_down: int = 0
 
 

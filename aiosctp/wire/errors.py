@@ -1,4 +1,4 @@
-"""The one exception of the wire, and the case of it that is nobody's mistake."""
+"""The one exception of the wire."""
 
 from __future__ import annotations
 
@@ -39,7 +39,3 @@ class DecodeError(ValueError):
 
     def __str__(self) -> str:
         return self.reason if self.chunk is None else f"chunk type {self.chunk.type}: {self.reason}"
-
-
-class ChecksumError(DecodeError):
-    """The packet is not as it was sent (§6.8)."""

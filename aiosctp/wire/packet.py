@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from aiosctp.wire.checksum import checksum, seed
-from aiosctp.wire.errors import ChecksumError, DecodeError
+from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.tlv import MAX_LENGTH, PADDING
 
 HEADER_BYTES: Final = 12
@@ -48,7 +48,7 @@ class RawChunk(NamedTuple):
 def decode_header(datagram: bytes) -> CommonHeader:
     """The common header of a packet worth looking into.
 
-    Raises DecodeError when the packet is too short for a header and one chunk, ChecksumError when its checksum is wrong
+    Raises DecodeError when the packet is too short for a header and one chunk, when its checksum is wrong
     ("MUST first check the CRC32c checksum", §6.8), or when a port is 0, which MUST NOT be used (§3.1).
     """
     if len(datagram) < HEADER_BYTES + CHUNK_HEADER_BYTES:
@@ -56,7 +56,7 @@ def decode_header(datagram: bytes) -> CommonHeader:
     (received,) = _CHECKSUM.unpack_from(datagram, _PORTS_AND_TAG.size)
     calculated = checksum(seed(datagram[: _PORTS_AND_TAG.size]), memoryview(datagram)[HEADER_BYTES:])
     if received != calculated:
-        raise ChecksumError(f"checksum {received:#010x} where {calculated:#010x} is right")
+        raise DecodeError(f"checksum {received:#010x} where {calculated:#010x} is right")
     header = CommonHeader._make(_PORTS_AND_TAG.unpack_from(datagram))
     if not (header.source_port and header.destination_port):
         raise DecodeError("port 0 in the common header")

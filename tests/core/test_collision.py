@@ -100,6 +100,25 @@ def test_an_init_ack_after_a_collision_goes_on_with_the_handshake() -> None:
     peer.talk(association)
 
 
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED])
+def test_a_shutdown_asked_for_in_the_handshake_begins_when_the_peers_cookie_ends_it(state: AssociationState) -> None:
+    """R08: §5.2.4 B and D establish without a COOKIE ACK of the peer's; what the user asked for still holds."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.reach(state)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    peer.send(peer.init())
+    cookie = cookie_of(peer.expect(InitAck))
+    bench.shut_down(association)
+    assert association.state is state
+    # Z -> COOKIE ECHO -> A
+    peer.send(CookieEcho(cookie))
+    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
+    peer.expect(CookieAck)
+    peer.expect(Shutdown)
+    assert association.state is AssociationState.SHUTDOWN_SENT
+
+
 # -- an INIT in COOKIE-ECHOED (§5.2.1) --
 
 
