@@ -12,7 +12,7 @@ MIB = 1024 * KIB
 
 # RFC 9260 §6.2: "MUST NOT allow the maximum delay ... to be configured to be more than 500 ms".
 MAX_SACK_DELAY_S = 0.5
-# RFC 9260 §3.3.2: "a_rwnd < 1500" is refused by the peer.
+# RFC 9260 §3.3.2: an INIT with a smaller a_rwnd is refused by the peer.
 MIN_RECEIVE_WINDOW_BYTES = 1500
 # A path MTU that leaves room for one INIT ACK with our cookie, and is what every IPv4 host forwards (RFC 791).
 MIN_PATH_MTU = 576

@@ -18,7 +18,7 @@ from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
-from aiosctp.core.paths import DEFAULT_IPV4_MTU, Path, Paths
+from aiosctp.core.paths import Path, Paths, initial_mtu, largest_packet
 from aiosctp.core.states import AssociationState
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import (
@@ -32,12 +32,12 @@ from aiosctp.wire.causes import (
 )
 from aiosctp.wire.chunks import Abort, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import CommonHeader
+from aiosctp.wire.packet import HEADER_BYTES, CommonHeader
 from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
+from aiosctp.wire.tlv import PADDING, TLV_HEADER_BYTES
 
-# §12.4, and the size of what an INIT makes us send: what is reported of it stays within one packet.
+# §3.3.2: the mandatory fields.
 MIN_INIT_BYTES = 16
-MAX_REPORTED_BYTES = DEFAULT_IPV4_MTU - 20 - 8 - 12 - 500
 
 
 class Acceptance:
@@ -152,8 +152,8 @@ class Acceptance:
         *,
         outbound_streams: int | None = None,
     ) -> Datagram:
-        """§3.3.3: "the number of outbound streams ... MUST NOT be more than the peer takes", but in a collision, where
-        our INIT has said already what we want (§5.2.1)."""
+        """§3.3.3: the OS "MUST NOT be greater than the MIS value sent in the INIT chunk", but in a collision, where our
+        INIT has said already what we want (§5.2.1)."""
         config = owner.config
         outbound_streams = outbound_streams or min(tcb.outbound_streams, offer.inbound_streams)
         wanted_s = config.valid_cookie_life_s + offer.cookie_increment_ms / 1000
@@ -180,7 +180,6 @@ class Acceptance:
         )
         parameters: list[Parameter] = [StateCookie(self._cookies.seal(cookie, arrival.now))]
         parameters += common_parameters(offered, config)
-        parameters += _reports(offer.unrecognized)
         init_ack = InitAck(
             tcb.local_tag,
             config.receive_window_bytes,
@@ -189,8 +188,14 @@ class Acceptance:
             tcb.local_initial_tsn,
             tuple(parameters),
         )
-        # §5.1 B: to the source of the INIT, under its Initiate Tag.
-        return arrival.answer(offer.tag, init_ack.encode())
+        room = (
+            largest_packet(arrival.source, initial_mtu(arrival.source, config)) - HEADER_BYTES - len(init_ack.encode())
+        )
+        reports = _reports(offer.unrecognized, room)
+        init_ack = replace(init_ack, parameters=(*parameters, *reports))
+        # §5.1 B: to the source of the INIT, under its Initiate Tag. Two lists of many addresses, ours and the peer's in
+        # the cookie, may be more than a packet takes: IP has to cut it then.
+        return arrival.answer(offer.tag, init_ack.encode())._replace(dont_fragment=room >= 0)
 
     def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
         return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
@@ -286,12 +291,12 @@ def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngi
     return paths
 
 
-def _reports(unrecognized: Sequence[bytes]) -> list[UnrecognizedParameter]:
-    """§3.2.2: each in a parameter of its own, as many as leave the INIT ACK in one packet."""
+def _reports(unrecognized: Sequence[bytes], room: int) -> list[UnrecognizedParameter]:
+    """§3.2.2: each in a parameter of its own. §12.4: an INIT that "would require a large packet in response" gets as
+    many of them as leave the INIT ACK in one packet."""
     reports = []
-    room = MAX_REPORTED_BYTES
     for parameter in unrecognized:
-        room -= len(parameter) + 8
+        room -= TLV_HEADER_BYTES + len(parameter) + len(PADDING[len(parameter) & 3])
         if room < 0:
             break
         reports.append(UnrecognizedParameter(parameter))

@@ -61,8 +61,8 @@ class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
     Inputs: `receive`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`, `set_primary`,
-    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from `receiver`.
-    Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
+    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from
+    `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
     """
@@ -90,7 +90,6 @@ class AssociationEngine:
         self.state = AssociationState.CLOSED
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
-        self.is_initiator = False
         self.counters = AssociationCounters()
         self.timers = Timers()
         self.output = Output(self)
@@ -238,7 +237,6 @@ class AssociationEngine:
 
     def connect(self, now: float) -> None:
         """The ASSOCIATE primitive (§11.1.2): send INIT."""
-        self.is_initiator = True
         self.lifecycle.start_connecting(now)
 
     def send(self, message: OutgoingMessage) -> None:
@@ -255,7 +253,7 @@ class AssociationEngine:
         self._begin_shutdown_if_requested(now)
 
     def abort(self, reason: bytes) -> None:
-        """The ABORT primitive (§9.1): "a 'User-Initiated Abort' error cause SHOULD be present"."""
+        """The ABORT primitive (§11.1.4). §9.1: a User-Initiated Abort cause "SHOULD be present in the ABORT chunk"."""
         self.termination.abort((UserInitiatedAbort(reason),))
 
     def set_primary(self, path: Path) -> None:

@@ -77,7 +77,7 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
             if isinstance(parameter, StateCookie):
                 offer.cookie = parameter.cookie
         elif isinstance(parameter, HostNameAddress):
-            # §3.3.2.1.4: "MUST immediately send an ABORT chunk".
+            # §5.1.2 B: "MUST immediately send an ABORT chunk".
             return UnresolvableAddress(parameter.encode())
         elif isinstance(parameter, UnknownParameter):
             # §3.2.1: the two high bits say whether to report and whether to go on.

@@ -35,8 +35,8 @@ class Output:
         self._sacks_waiting = 0
 
     def expect_answers_to_one_packet(self, path: Path) -> None:
-        """A packet is about to be received. §12.4: an endpoint "MUST NOT send more than one packet containing chunks
-        other than DATA in response": answers beyond one packet are not given, and the peer asks again."""
+        """A packet is about to be received. §12.4: "MUST NOT send more than one packet containing chunks other
+        than DATA chunks" in response: answers beyond one packet are not given, and the peer asks again."""
         self._answer_room = path.packet_bytes - HEADER_BYTES
 
     def answers_end(self) -> None:
@@ -51,8 +51,8 @@ class Output:
         return True
 
     def send_control(self, path: Path, chunk: bytes, *, is_repeat: bool = False) -> None:
-        """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one. §5.4: "MUST NOT send any chunks to an UNCONFIRMED
-        address": it goes to a path that is confirmed instead."""
+        """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one. §5.4:
+        "MUST NOT send any chunks to an UNCONFIRMED address": it goes to a path that is confirmed instead."""
         if not self._take_room(chunk):
             return
         self._association.counters.octrlchunks += not is_repeat

@@ -27,7 +27,6 @@ class OutgoingPacket:
     """Nothing more may be bundled (§6.10: INIT, INIT ACK, SHUTDOWN COMPLETE; and ABORT, §9.1)."""
     takes_data_early: bool = False
     """A COOKIE ECHO, behind which DATA may stand already (§5.1 C)."""
-    dont_fragment: bool = True
 
     @property
     def room(self) -> int:
@@ -40,14 +39,14 @@ class OutgoingPacket:
 
 
 class ControlQueue:
-    """Control chunks to send: whole packets that travel alone or lead, and chunks that are bundled by path."""
+    """Control chunks to send: whole packets that travel alone or lead, and chunks that are bundled by path. What is
+    pushed beyond the limit is dropped."""
 
-    __slots__ = ("_bundled", "_packets", "dropped")
+    __slots__ = ("_bundled", "_packets")
 
     def __init__(self) -> None:
         self._packets: deque[OutgoingPacket] = deque()
         self._bundled: deque[tuple[Path, bytes]] = deque()
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._packets) + len(self._bundled)
@@ -55,14 +54,10 @@ class ControlQueue:
     def push_packet(self, packet: OutgoingPacket) -> None:
         if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
             self._packets.append(packet)
-        else:
-            self.dropped += 1
 
     def push(self, path: Path, chunk: bytes) -> None:
         if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
             self._bundled.append((path, chunk))
-        else:
-            self.dropped += 1
 
     def clear(self) -> None:
         self._packets.clear()

@@ -19,6 +19,17 @@ DEFAULT_IPV4_MTU = 1500
 DEFAULT_IPV6_MTU = 1280
 
 
+def initial_mtu(address: str, config: Config) -> int:
+    """The path MTU to this address before anything is known of the path: the IP packet with all its headers."""
+    return config.path_mtu or (DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU)
+
+
+def largest_packet(address: str, mtu: int) -> int:
+    """The largest SCTP packet to this address: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
+    ip_header = IPV6_HEADER_BYTES if is_ipv6(address) else IPV4_HEADER_BYTES
+    return mtu - ip_header - UDP_HEADER_BYTES
+
+
 class Path:
     """A destination address, the source it is used with, and all that belongs to the pair."""
 
@@ -61,8 +72,7 @@ class Path:
         self.heartbeat = config.heartbeat
         self.hb_interval_s = config.hb_interval_s
         self.rto = RetransmissionTimeout(config)
-        default_mtu = DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU
-        self._take_mtu(config.path_mtu or default_mtu)
+        self._take_mtu(initial_mtu(address, config))
         self.congestion: CongestionControl = make_congestion_control(
             config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
         )
@@ -98,9 +108,8 @@ class Path:
     def _take_mtu(self, mtu: int) -> None:
         self.mtu = mtu
         """The IP packet with all its headers."""
-        ip_header = IPV6_HEADER_BYTES if is_ipv6(self.address) else IPV4_HEADER_BYTES
-        self.packet_bytes = mtu - ip_header - UDP_HEADER_BYTES
-        """The largest SCTP packet: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
+        self.packet_bytes = largest_packet(self.address, mtu)
+        """The largest SCTP packet."""
 
     @property
     def pmdcs(self) -> int:

@@ -135,7 +135,7 @@ class ShuttingDown:
     def _t2_expired(self, now: float) -> None:
         association = self._association
         self._retransmissions += 1
-        # §9.2: "SHOULD limit the number of retransmissions ... to 'Association.Max.Retrans'".
+        # §9.2: "SHOULD limit the number of retransmissions ... to the protocol parameter 'Association.Max.Retrans'".
         if self._retransmissions > association.config.association_max_retrans:
             association.termination.lose(AssociationLost("the peer did not answer the shutdown"))
             return

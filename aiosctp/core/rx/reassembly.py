@@ -71,7 +71,7 @@ class Reassembly:
     ) -> Run | ProtocolViolation:
         """Hold a chunk. Returns the run it is part of now, or how the peer broke §6.9.
 
-        "B 10, then 00, then 01, with consecutive TSNs": each chunk is held against those beside it.
+        The bits B and E are 10, then 00, then 01, on consecutive TSNs: each chunk is held against those beside it.
         """
         left = self._open_before(tsn)
         right = self._by_start.get(tsn + 1)

@@ -9,18 +9,18 @@ Range: TypeAlias = tuple[int, int]
 """The first and the last number, both inside."""
 
 
-def read_gap_ack_blocks(blocks: Sequence[tuple[int, int]], cumulative: int, highest: int) -> list[Range]:
+def read_gap_ack_blocks(blocks: Sequence[tuple[int, int]], cumulative: int) -> list[Range]:
     """The ranges that Gap Ack Blocks acknowledge: sorted, disjoint, none touching the next.
 
-    A block that is inverted, overlaps one before it, ends beyond the highest TSN sent, or starts at the TSN that the
-    Cumulative TSN Ack says is missing can't be true, and is ignored; the others stand. So the first chunk outstanding
-    is never acknowledged by a gap, and there is always something left for T3 to watch.
+    A block that is inverted, overlaps one before it, or starts at the TSN that the Cumulative TSN Ack says is missing
+    can't be true, and is ignored; the others stand. So the first chunk outstanding is never acknowledged by a gap, and
+    there is always something left for T3 to watch.
     """
     ranges: list[Range] = []
     end = cumulative + 1
     for first_offset, last_offset in sorted(blocks):
         first, last = cumulative + first_offset, cumulative + last_offset
-        if first > last or first <= end or last > highest:
+        if first > last or first <= end:
             continue
         if ranges and first == end + 1:
             ranges[-1] = (ranges[-1][0], last)

@@ -50,8 +50,8 @@ class LossDetection:
         losses = Losses()
         limit = outstanding.cumulative if acked.highest is None else acked.highest
         if acked.advanced and self.in_fast_recovery and outstanding.gaps:
-            # "If an endpoint is in Fast Recovery and a SACK chunk arrives that advances the Cumulative TSN Ack Point,
-            # the miss indications are incremented for all TSNs reported missing in the SACK chunk."
+            # "If an endpoint is in Fast Recovery and a SACK chunk[...] arrives that advances the Cumulative TSN Ack
+            # Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk."
             limit = outstanding.gaps[-1][1]
         for chunk in outstanding.missing_up_to(limit):
             losses.lowest_missing.setdefault(chunk.path, chunk.number)

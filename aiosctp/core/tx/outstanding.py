@@ -46,7 +46,6 @@ class OutstandingChunk:
         "state",
         "stream",
         "was_fast_retransmitted",
-        "was_retransmitted",
     )
 
     def __init__(
@@ -76,7 +75,6 @@ class OutstandingChunk:
         self.misses = 0
         self.misses_from = number
         """Only what was sent after it can tell that it is missing: chunks with greater numbers than this."""
-        self.was_retransmitted = False
         self.was_fast_retransmitted = False
         """§7.2.4, 5: "ineligible for a subsequent Fast Retransmit"."""
         self.is_timed_out = False
@@ -163,7 +161,6 @@ class Outstanding:
 
     def resent(self, chunk: OutstandingChunk, path: Path) -> None:
         chunk.path = path
-        chunk.was_retransmitted = True
         chunk.misses = 0
         chunk.misses_from = self.highest
         self._enter_flight(chunk)

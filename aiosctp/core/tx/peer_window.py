@@ -7,7 +7,7 @@ from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path
 from aiosctp.core.timers import Timer, Timers
 
-# RFC 1122 §4.2.3.4: the fraction Fs of the largest window seen, "with the RECOMMENDED value Fs = 1/2".
+# RFC 1122 §4.2.3.4: the fraction Fs of the largest window seen, "whose recommended value is 1/2".
 _SWS_DIVISOR = 2
 # RTO.Max bounds the interval; this only the arithmetic: 2^16 times the least RTO is more than any RTO.Max.
 _MAX_DOUBLINGS = 16

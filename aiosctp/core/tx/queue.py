@@ -16,7 +16,7 @@ class OutgoingStream:
     def __init__(self, number: int) -> None:
         self.number = number
         self.next_ssn = 0
-        """§6.5: "MUST start at 0 when the association is established"."""
+        """§6.5: "MUST start from 0 when the association is established"."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0

@@ -21,7 +21,7 @@ class Scheduler(Protocol):
 
 
 class FirstComeFirstServed:
-    """RFC 8260 §3.1: "in the order of SCTP user messages being handed over"."""
+    """RFC 8260 §3.1: "in the order in which they have been delivered by the application"."""
 
     __slots__ = ("_streams",)
 

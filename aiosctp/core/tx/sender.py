@@ -185,14 +185,16 @@ class Sender:
         steps = tsn_distance(self.cumulative_tsn_ack_point, tsn)
         if steps >= TSN_HALF:
             return None  # §6.2.1 D i: out of order
-        if steps > len(self.outstanding):
-            return ProtocolViolation(b"acknowledged a TSN that was never sent")
         cumulative = self.outstanding.cumulative + steps
         if sack is None:
             # As in a SACK, the TSN after the Cumulative TSN Ack is missing, and so no gap may begin with it.
             gaps = [gap for gap in self.outstanding.gaps if gap[0] > cumulative + 1]
         else:
-            gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative, self.outstanding.highest)
+            gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative)
+        if (gaps[-1][1] if gaps else cumulative) > self.outstanding.highest:
+            # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
+            # sent".
+            return ProtocolViolation(b"acknowledged a TSN that was never sent")
         acked = self.outstanding.acknowledge(cumulative, gaps)
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
         self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)

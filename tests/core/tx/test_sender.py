@@ -52,10 +52,22 @@ def test_acknowledging_what_was_never_sent_is_a_protocol_violation() -> None:
     assert bench.sender.unacknowledged_chunks == 3
 
 
-def test_gaps_that_cannot_be_true_are_ignored_one_by_one() -> None:
-    """R17: inverted, overlapping, at the missing TSN, beyond the highest sent."""
+@pytest.mark.parametrize("block", [(10, 10), (9, 12), (2, 65535)])
+def test_a_gap_ack_block_of_what_was_never_sent_is_a_protocol_violation(block: tuple[int, int]) -> None:
+    """R17: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent" (§12.4),
+    by its Gap Ack Blocks as by its Cumulative TSN Ack. Nothing of such a SACK is taken in."""
     bench = ready(10)
-    blocks = ((1, 1), (5, 3), (4, 4), (4, 6), (6, 7), (9, 12), (65535, 1), (2, 65535))
+    flight_bytes = bench.path.flight_bytes
+    cause = bench.sender.sack_received(Sack(tsn(0), bench.rwnd, ((3, 4), block)), bench.now)
+    assert isinstance(cause, ProtocolViolation)
+    assert bench.path.flight_bytes == flight_bytes
+    bench.sender.check_invariants()
+
+
+def test_gaps_that_cannot_be_true_are_ignored_one_by_one() -> None:
+    """R17: inverted, overlapping, at the missing TSN."""
+    bench = ready(10)
+    blocks = ((1, 1), (5, 3), (4, 4), (4, 6), (6, 7), (65535, 1))
     assert bench.sender.sack_received(Sack(tsn(0), bench.rwnd, blocks), bench.now) is None
     bench.sender.check_invariants()
     assert bench.sender.outstanding.gaps == [(FIRST_TSN + 4, FIRST_TSN + 4), (FIRST_TSN + 6, FIRST_TSN + 7)]

@@ -1,0 +1,89 @@
+"""The stack's own: its endpoints and ports, and what it does with a bug of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiosctp.config import Config
+from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
+from aiosctp.core.states import AssociationState
+from aiosctp.exceptions import AssociationAborted
+from aiosctp.wire.chunks import Abort, Data, ShutdownAck
+from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Peer, chunks_of
+
+
+def test_a_port_is_opened_once() -> None:
+    peer = Peer()
+    with pytest.raises(ValueError, match=f"SCTP port {Z_PORT} is in use"):
+        peer.engine.open_endpoint(Z_PORT, peer.z_addresses, Config())
+    peer.engine.close_endpoint(peer.endpoint)
+    assert peer.engine.open_endpoint(Z_PORT, peer.z_addresses, Config()).port == Z_PORT
+
+
+def test_ephemeral_ports_are_of_the_dynamic_range_and_differ() -> None:
+    """S01: "random ephemeral SCTP ports"; when none is left, that is said."""
+    peer = Peer()
+    every = LAST_EPHEMERAL_PORT - FIRST_EPHEMERAL_PORT + 1
+    ports = {peer.engine.open_endpoint(0, peer.z_addresses, Config()).port for _ in range(3)}
+    assert len(ports) == 3
+    assert all(FIRST_EPHEMERAL_PORT <= port <= LAST_EPHEMERAL_PORT for port in ports)
+    for _ in range(every - 3):
+        peer.engine.open_endpoint(0, peer.z_addresses, Config())
+    with pytest.raises(ValueError, match="every ephemeral SCTP port is in use"):
+        peer.engine.open_endpoint(0, peer.z_addresses, Config())
+
+
+def test_a_peer_of_a_family_that_we_do_not_have_can_not_be_called() -> None:
+    """E14: and nothing has changed."""
+    peer = Peer()
+    with pytest.raises(ValueError, match="address family"):
+        peer.engine.connect(peer.endpoint, ["2001:db8::1"], A_PORT, udp_port=UDP_PORT, config=peer.config, now=peer.now)
+    assert (peer.endpoint.associations, peer.poll(), peer.engine.next_deadline()) == (set(), [], None)
+
+
+class Bug(Exception):
+    pass
+
+
+def broken(*arguments: object, **keywords: object) -> None:
+    raise Bug
+
+
+@pytest.mark.parametrize("where", ["receive", "handle_timeout", "transmit"])
+def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C09: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
+    peer = Peer()
+    peer.established()
+    monkeypatch.setattr(peer.association, where, broken)
+    peer.send_data()
+    peer.wait(60)
+    (fault,) = peer.engine.poll_faults()
+    assert isinstance(fault, Bug)
+    assert peer.state is AssociationState.CLOSED
+    assert isinstance(peer.association.ending, AssociationAborted)
+    assert not peer.endpoint.associations
+    if where != "transmit":
+        assert len(chunks_of(peer.heard, Abort)) == 1
+    # Another is not harmed.
+    peer.tag ^= 1
+    peer.accepted()  # which asserts that it is ESTABLISHED
+
+
+def test_a_bug_in_the_exits_too_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = Peer()
+    peer.established()
+    monkeypatch.setattr(peer.association, "receive", broken)
+    monkeypatch.setattr(peer.association, "abort", broken)
+    peer.send(Data(1, 0, 0, 0, b"x"))
+    assert peer.state is AssociationState.CLOSED
+    assert isinstance(peer.association.ending, AssociationAborted)
+    assert (peer.engine.next_deadline(), peer.endpoint.associations) == (None, set())
+
+
+def test_an_association_may_end_after_its_endpoint_was_closed() -> None:
+    peer = Peer()
+    peer.in_state(AssociationState.SHUTDOWN_SENT)
+    peer.engine.close_endpoint(peer.endpoint)
+    peer.send(ShutdownAck())
+    assert peer.state is AssociationState.CLOSED
+    assert peer.engine.next_deadline() is None
