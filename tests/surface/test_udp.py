@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -370,6 +371,69 @@ def test_icmp_errors_are_told_with_what_they_quote_and_fail_no_other_datagram(
         await other.close()
 
     run(loop_factory, main())
+
+
+class ToldSocket(socket.socket):
+    """Has crafted messages in its error queue."""
+
+    errors: list[tuple[int, int, int, int, int]]
+    """errno, origin, type, code, info."""
+
+    def recvmsg(self, *args: Any) -> Any:
+        if not self.errors:
+            raise BlockingIOError
+        number, origin, icmp_type, icmp_code, info = self.errors.pop(0)
+        data = struct.pack("=IBBBBII", number, origin, icmp_type, icmp_code, 0, info, 0)
+        return b"quoted", [(socket.IPPROTO_IP, 11, data), (socket.SOL_SOCKET, 29, data)], 0, ("192.0.2.7", 9899)
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's error queue")
+def test_icmp_types_mean_what_the_engine_tells_apart() -> None:
+    """RFC 9260 §10: by origin, type and code of either family; what else the kernel says is passed over."""
+
+    async def main() -> None:
+        told = ToldSocket(socket.AF_INET, socket.SOCK_DGRAM)
+        told.bind(("127.0.0.1", 0))
+        told.setblocking(False)
+        local, icmp, icmpv6 = 1, 2, 3
+        told.errors = [
+            (errno.ECONNREFUSED, icmp, 3, 3, 0),
+            (errno.ENOPROTOOPT, icmp, 3, 2, 0),
+            (errno.EHOSTUNREACH, icmp, 3, 1, 0),
+            (errno.EMSGSIZE, icmp, 3, 4, 1400),
+            (errno.EPROTO, icmp, 12, 0, 0),
+            (errno.EACCES, icmpv6, 1, 1, 0),
+            (errno.ECONNREFUSED, icmpv6, 1, 4, 0),
+            (errno.EMSGSIZE, icmpv6, 2, 0, 1300),
+            (errno.EPROTO, icmpv6, 4, 1, 0),
+            (errno.EMSGSIZE, local, 0, 0, 1200),
+            (errno.EHOSTUNREACH, local, 0, 0, 0),
+        ]
+        recorder = Recorder()
+        protocol = UDPEncapsulation(recorder, "127.0.0.1", told)
+        BatchingTransport(asyncio.get_running_loop(), told, protocol)
+        told.sendto(b"wake up", told.getsockname())
+        await recorder.until(lambda: recorder.received == [b"wake up"])
+        unreachable = IcmpKind.DESTINATION_UNREACHABLE
+        assert [(message.kind, message.mtu) for message in recorder.icmp] == [
+            (IcmpKind.PORT_UNREACHABLE, 0),
+            (IcmpKind.PROTOCOL_UNREACHABLE, 0),
+            (unreachable, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1400),
+            (unreachable, 0),
+            (IcmpKind.PORT_UNREACHABLE, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1300),
+            (IcmpKind.PROTOCOL_UNREACHABLE, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1200),
+        ]
+        assert {(message.quoted, message.destination) for message in recorder.icmp} == {(b"quoted", "192.0.2.7")}
+        protocol.close()
+        told.errors = []
+        protocol.batch_received([(b"late", ("127.0.0.1", 1))])
+        protocol.icmp_received(recorder.icmp[0])
+        assert (len(recorder.received), len(recorder.icmp)) == (1, 9)
+
+    run(asyncio.SelectorEventLoop, main())
 
 
 # -- binding --
