@@ -51,13 +51,11 @@ class StackStatistics:
     datagrams_received: int
     datagrams_sent: int
     malformed_packets: int
-    bad_checksums: int
     malformed_chunks: int
     wrong_verification_tags: int
     out_of_the_blue: int
     out_of_the_blue_answers: int
     init_received: int
-    init_refused: int
     cookies_invalid: int
     cookies_stale: int
     icmp_received: int

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from aiosctp.core.addresses import address_parameters, choose_source
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, classify_init
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -33,9 +33,6 @@ from aiosctp.wire.chunks import Abort, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import CommonHeader
 from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
-
-if TYPE_CHECKING:
-    from aiosctp.core.stack import Arrival
 
 # §12.4, and the size of what an INIT makes us send: what is reported of it stays within one packet.
 MIN_INIT_BYTES = 16

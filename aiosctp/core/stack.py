@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -27,34 +27,17 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
-from aiosctp.exceptions import AssociationAborted
+from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+from aiosctp.wire.packet import decode_header
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet that arrived: its common header and where it came from."""
-
-    header: CommonHeader
-    source: str
-    udp_port: int
-    destination: str | None
-    """The local host it came to; None when the transport can't tell."""
-    now: float
-
-    def answer(self, tag: int, chunk: bytes) -> Datagram:
-        """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
-        packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
-        return Datagram(packet, self.destination, self.source, self.udp_port)
 
 
 class StackEngine:
@@ -78,6 +61,7 @@ class StackEngine:
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._faults: list[Exception] = []
+        self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
         self._deadlines: list[tuple[float, int, AssociationEngine]] = []
@@ -354,6 +338,7 @@ class StackEngine:
             entropy=self._entropy,
         )
         endpoint.associations.add(association)
+        self._connecting.add(association)
         association.connect(now)
         self._index(association, now)
         self.touch(association)
@@ -412,6 +397,9 @@ class StackEngine:
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""
+        if association in self._connecting and association.state not in HANDSHAKE:
+            self._connecting.discard(association)
+            self.counters.associations_established += association.state is not AssociationState.CLOSED
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
@@ -457,6 +445,10 @@ class StackEngine:
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
         self._scheduled.pop(association, None)
+        if isinstance(association.ending, AssociationAborted):
+            self.counters.associations_aborted += 1
+        elif isinstance(association.ending, AssociationShutdown):
+            self.counters.associations_shut_down += 1
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)

@@ -321,3 +321,17 @@ async def test_statistics_are_a_snapshot() -> None:
         after = hosts.server.statistics()
         assert after.datagrams_received == before.datagrams_received + 1
         assert (after.init_received, after.associations_established) == (1, 1)
+
+
+@virtual_time
+async def test_both_sides_count_how_associations_began_and_ended() -> None:
+    async with TwoHosts() as hosts, await hosts.serve():
+        await (await hosts.connect()).shutdown()
+        (await hosts.connect()).abort()
+        with pytest.raises(aiosctp.AssociationRefused):
+            await aiosctp.connect("192.0.2.2", PORT + 1, stack=hosts.client)
+        await asyncio.sleep(1)
+        for statistics in (hosts.client.statistics(), hosts.server.statistics()):
+            assert statistics.associations_established == 2
+            assert statistics.associations_shut_down == 1
+            assert statistics.associations_aborted == 1

@@ -29,6 +29,7 @@ from aiosctp.udp import (
     UDPEncapsulation,
     bind_sockets,
     endpoint_carrier,
+    host_of,
     set_dont_fragment,
     socket_address,
 )
@@ -496,6 +497,11 @@ def test_link_local_hosts_carry_their_scope() -> None:
     assert socket_address("fe80::1%3", 5) == ("fe80::1", 5, 0, 3)
     assert socket_address("2001:db8::1", 5) == ("2001:db8::1", 5, 0, 0)
     assert socket_address("192.0.2.1", 5) == ("192.0.2.1", 5)
+    assert host_of(("fe80:0::1", 5, 0, index)) == f"fe80::1%{name}"
+    assert host_of(("fe80::1", 5, 0, 2**31 - 1)) == f"fe80::1%{2**31 - 1}"
+    assert host_of((f"fe80::1%{name}", 5, 0, index)) == f"fe80::1%{name}"
+    assert host_of(("2001:db8:0::1", 5, 0, 0)) == "2001:db8::1"
+    assert host_of(("192.0.2.1", 5)) == "192.0.2.1"
 
 
 async def test_the_system_network_knows_its_addresses_and_resolves_names() -> None:
