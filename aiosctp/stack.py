@@ -12,7 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
-from aiosctp.arguments import check_port, host_list
+from aiosctp.arguments import check_config, check_port, host_list
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram
@@ -84,6 +84,7 @@ class Stack:
         network: Network | None = None,
     ) -> None:
         check_port("udp_port", udp_port)
+        check_config(config)
         self._udp_port = udp_port
         self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
         self.config = config or Config()
@@ -373,9 +374,19 @@ async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) ->
 
 def choose_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> Stack:
     """The stack that a call named, or the default one for its UDP port. Raises ValueError when it named both."""
+    check_stack(stack, udp_port, default_udp_port)
     if stack is None:
         return default_stack(udp_port)
-    if udp_port != default_udp_port:
-        raise ValueError("udp_port is the stack's own: leave it out when stack is given")
     stack.open()
     return stack
+
+
+def check_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> None:
+    """Before anything has changed: whether `choose_stack` can do."""
+    check_port("udp_port", udp_port)
+    if stack is None:
+        return
+    if not isinstance(stack, Stack):
+        raise TypeError(f"stack must be a Stack, not {type(stack).__name__}")
+    if udp_port != default_udp_port:
+        raise ValueError("udp_port is the stack's own: leave it out when stack is given")
