@@ -80,6 +80,8 @@ class connect(Coroutine[Any, Any, Association]):
         self._stack = stack
         self._association: Association | None = None
         self._coroutine: Coroutine[Any, Any, Association] | None = None
+        # What a task shows of its coroutine.
+        self.__name__ = "connect"
 
     # -- Coroutine --
 

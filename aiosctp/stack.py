@@ -137,14 +137,18 @@ class Stack:
             await port.wait_closed()
 
     def close(self) -> None:
-        """ABORT every association and close the sockets, at once."""
+        """ABORT every association and close the sockets, at once. Raises RuntimeError after a fork."""
+        # The child shares the parent's sockets and its epoll: closing would end what the parent has.
+        self._check_process()
         if self._is_closed:
             return
         if self._engine is not None:
             now = self.now()
-            for engine in list(self._owners):
-                engine.abort(b"the stack was closed")
-                self._engine.touch(engine)
+            # Not only those that have an owner: one that has just been accepted has none before the next flush.
+            for endpoint in self._engine.endpoints.values():
+                for engine in endpoint.associations:
+                    engine.abort(b"the stack was closed")
+                    self._engine.touch(engine)
             self.flush(now)
         self._is_closed = True
         if self._timer is not None:

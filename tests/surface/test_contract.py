@@ -458,6 +458,86 @@ async def test_a_send_that_waits_through_a_restart_to_fewer_streams_is_refused()
             assert (await again.receive()).data == b"on the one that is left"
 
 
+# -- the stack --
+
+
+@virtual_time
+async def test_closing_the_stack_in_a_forked_child_raises_and_harms_the_parent_in_nothing() -> None:
+    """The child has the parent's sockets and epoll: it must send no ABORT through them and unregister nothing."""
+    async with associated() as (hosts, ours, theirs):
+        sent = len(hosts.wire.log)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("os.getpid", lambda: -1)
+            calls: tuple[Call, ...] = (hosts.client.close, hosts.client.open)
+            for call in calls:
+                with pytest.raises(RuntimeError, match="forked"):
+                    call()
+            with pytest.raises(RuntimeError, match="forked"):
+                async with hosts.client:
+                    pass
+        await ours.send(b"the parent goes on")
+        assert (await theirs.receive()).data == b"the parent goes on"
+        assert not hosts.client.is_closed
+        assert len(hosts.wire.log) > sent
+
+
+@virtual_time
+async def test_closing_the_stack_aborts_what_was_accepted_in_the_same_turn() -> None:
+    """Leaving it ABORTs what still lives, also what no handler has been started for yet."""
+    async with TwoHosts() as hosts:
+
+        def close_then_accept(peer: tuple[str, int]) -> bool:
+            if hosts.server._engine is not None and hosts.server._engine.endpoints[PORT].accepted:
+                hosts.server.close()
+            return True
+
+        await hosts.serve(admit=close_then_accept)
+        first = await hosts.connect(local_port=5000)
+        cookies: list[Flight] = []
+
+        def hold_cookie(flight: Flight) -> bool:
+            if flight.chunk_type == CookieEcho.type:
+                cookies.append(flight)
+            return flight.chunk_type == CookieEcho.type
+
+        hosts.wire.drop = hold_cookie
+        connecting = asyncio.create_task(hosts.connect(local_port=5001, timeout=5))
+        await asyncio.sleep(0.1)
+        hosts.wire.drop = lambda flight: False
+        init = next(flight for flight in hosts.wire.log if flight.chunk_type == Init.type)
+        # One batch: a COOKIE ECHO, and an INIT whose admission closes the stack.
+        another = encode_packet(5002, PORT, 0, (init.datagram.data[12:],))
+        batch = [(data, init.source, init.source_port) for data in (cookies[0].datagram.data, another)]
+        hosts.server.datagrams_received(batch, "192.0.2.2")
+        assert hosts.server.is_closed
+        with pytest.raises(aiosctp.SCTPError):
+            await connecting
+        with pytest.raises(aiosctp.AssociationAborted):
+            await first.receive()
+        assert not hosts.client.owners
+        assert not hosts.server.owners
+
+
+@virtual_time
+async def test_a_path_that_a_restart_took_away_is_refused() -> None:
+    async with TwoHosts() as hosts:
+        await hosts.serve()
+        _, theirs = await hosts.pair(local_port=5000)
+        old = theirs.primary_path
+        for port in list(hosts.client._ports.values()):
+            port.close()
+        async with aiosctp.Stack(network=hosts.client_host) as reborn:
+            await aiosctp.connect("192.0.2.2", PORT, local_port=5000, stack=reborn)
+            await asyncio.sleep(1)
+            new = theirs.primary_path
+            assert old != new
+            with pytest.raises(ValueError, match="path"):
+                await old.heartbeat()
+            with pytest.raises(ValueError, match="path"):
+                old.configure(hb_interval_s=1.0)
+            assert await new.heartbeat() == pytest.approx(0.02)
+
+
 # -- the program's own code inside the engine --
 
 
