@@ -156,7 +156,7 @@ class Server(asyncio.AbstractServer):
             raise RuntimeError("the server is closed")
 
     async def serve_forever(self) -> None:
-        """Wait until the server is closed; cancelling closes it."""
+        """Wait until the server, or its stack, is closed; cancelling closes it. Raises RuntimeError once closed."""
         await self.start_serving()
         try:
             while self._is_serving:
@@ -222,6 +222,9 @@ class Server(asyncio.AbstractServer):
         self._stack.loop.call_soon(association.release_held_events)
         self._handlers[task] = association
         task.add_done_callback(self._handler_ended)
+
+    def stack_closed(self) -> None:
+        self.close()
 
     def _association_ended(self, association: Association) -> None:
         self._associations.discard(association)

@@ -43,6 +43,8 @@ class Listener(Protocol):
 
     def engine_accepted(self, engine: AssociationEngine) -> None: ...
 
+    def stack_closed(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class StackStatistics:
@@ -151,6 +153,8 @@ class Stack:
                     self._engine.touch(engine)
             self.flush(now)
         self._is_closed = True
+        for listener in list(self._listeners.values()):
+            listener.stack_closed()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -258,6 +262,8 @@ class Stack:
             return
         now = self._network.now()
         for data, host, udp_port in datagrams:
+            if self._is_closed:
+                return  # by the program, from within the admission of a peer
             try:
                 engine.receive(data, host, udp_port, local_host, now)
             except Exception as error:

@@ -519,6 +519,55 @@ async def test_closing_the_stack_aborts_what_was_accepted_in_the_same_turn() -> 
 
 
 @virtual_time
+async def test_what_follows_in_the_batch_finds_nobody_once_admit_has_closed_the_stack() -> None:
+    """X13: else a handler would be started for an association that nobody can end any more."""
+    started: list[aiosctp.Association] = []
+
+    async def handler(association: aiosctp.Association) -> None:
+        started.append(association)
+
+    async with TwoHosts() as hosts:
+        closes = False
+
+        def admit(peer: tuple[str, int]) -> bool:
+            if closes:
+                hosts.server.close()
+            return True
+
+        await aiosctp.serve(handler, None, PORT, stack=hosts.server, admit=admit)
+        hosts.wire.drop = lambda flight: flight.chunk_type == CookieEcho.type
+        connecting = asyncio.create_task(hosts.connect(timeout=1))
+        await asyncio.sleep(0.1)
+        closes = True
+        init, cookie = (next(f for f in hosts.wire.log if f.chunk_type == kind.type) for kind in (Init, CookieEcho))
+        another = encode_packet(5002, PORT, 0, (init.datagram.data[12:],))
+        batch = [(data, init.source, init.source_port) for data in (another, cookie.datagram.data)]
+        hosts.server.datagrams_received(batch, "192.0.2.2")
+        with pytest.raises(aiosctp.ConnectTimeout):
+            await connecting
+        assert not started
+        assert not hosts.server.owners
+        assert hosts.server._timer is None
+
+
+@virtual_time
+async def test_a_server_whose_stack_is_closed_is_closed() -> None:
+    """X48: who waits for the server learns that there is none."""
+    async with TwoHosts() as hosts:
+        server = await hosts.serve()
+        ours, _ = await hosts.pair()
+        waiting = [asyncio.create_task(server.serve_forever()), asyncio.create_task(server.wait_closed())]
+        await asyncio.sleep(1)
+        hosts.server.close()
+        assert not server.is_serving()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*waiting)
+        assert not server.associations
+        with pytest.raises(aiosctp.AssociationAborted):
+            await ours.receive()
+
+
+@virtual_time
 async def test_a_path_that_a_restart_took_away_is_refused() -> None:
     async with TwoHosts() as hosts:
         await hosts.serve()
