@@ -220,6 +220,9 @@ class Stack:
         self._listeners[endpoint] = listener
 
     def stop_listening(self, endpoint: Endpoint) -> None:
+        # Called from within the admission of a peer: who was let in before, in the same batch, still gets a handler.
+        for engine in list(endpoint.accepted):
+            self._tell(engine)
         endpoint.stop_listening()
         self._listeners.pop(endpoint, None)
         self.close_if_unused(endpoint)
@@ -258,12 +261,12 @@ class Stack:
 
     def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
         engine = self._engine
-        if engine is None or self._is_closed:
+        if engine is None:
             return
         now = self._network.now()
         for data, host, udp_port in datagrams:
             if self._is_closed:
-                return  # by the program, from within the admission of a peer
+                return  # perhaps by the program, from within the admission of a peer just now
             try:
                 engine.receive(data, host, udp_port, local_host, now)
             except Exception as error:
