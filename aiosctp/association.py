@@ -380,8 +380,8 @@ class Association:
         )
 
     def statistics(self) -> AssociationStatistics:
-        """A snapshot."""
-        counters = self.engine.counters
+        """A snapshot. Taking one begins a new period for `maxrto`."""
+        counters = self.engine.take_counters()
         return AssociationStatistics(*(getattr(counters, field.name) for field in fields(AssociationStatistics)))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

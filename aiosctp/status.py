@@ -30,7 +30,8 @@ class AssociationStatus:
 
 @dataclass(frozen=True, slots=True)
 class AssociationStatistics:
-    """Counters since the association began: those that Solaris and Linux keep (`sctp_assoc_stats`)."""
+    """Counters since the association began, those that Solaris and Linux keep (`sctp_assoc_stats`); but `maxrto`, in
+    seconds, is the largest RTO since the statistics before these were taken."""
 
     rtxchunks: int
     gapcnt: int

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
@@ -51,12 +53,15 @@ from aiosctp.wire.chunks import (
 )
 from aiosctp.wire.errors import DecodeError
 
+# A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
+_MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
+
 
 class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
     Inputs: `receive`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`, `set_primary`,
-    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`; messages from `receiver`.
+    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from `receiver`.
     Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
@@ -146,6 +151,8 @@ class AssociationEngine:
             self.receiver.packet_done(now)
         if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
             self.lifecycle.step(PacketArrived(path, self._packet_has_data, now))
+        # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
+        self._begin_shutdown_if_requested(now)
         return malformed
 
     def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
@@ -159,9 +166,9 @@ class AssociationEngine:
             )
 
     def data_received(self, chunk: Data, path: Path, now: float) -> None:
-        if not self._packet_has_data and self.receiver.sack_is_due and self.receiver.has_gap:
-            # §6.7: with a gap open, one SACK for each packet: the one owed for the packet before goes first.
-            self.output.send_sack_alone()
+        if not self._packet_has_data and self.receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            self.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
         cause = self.receiver.data_received(chunk, path, now)
         if isinstance(cause, InvalidStreamIdentifier):
@@ -172,7 +179,7 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, Abort | ShutdownComplete):
+        if isinstance(chunk, _MAY_REFLECT_TAG):
             # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
             if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):
                 return False
@@ -186,10 +193,14 @@ class AssociationEngine:
             return self._unknown_received(chunk, path)
         handler = _TABLE.find(chunk.type, self.state)
         if handler is not None:
-            if not isinstance(chunk, Data):
+            if not isinstance(chunk, Data) and not self._repeats_what_was_done(chunk):
                 self.counters.ictrlchunks += 1
             handler(self, chunk, path, now)
         return True
+
+    def _repeats_what_was_done(self, chunk: Chunk) -> bool:
+        """Whether it is a duplicate that is answered. Others the dispatch table discards, uncounted."""
+        return isinstance(chunk, Shutdown) and self.state is AssociationState.SHUTDOWN_ACK_SENT
 
     def _unknown_received(self, chunk: UnknownChunk, path: Path) -> bool:
         """§3.2: the two high bits say whether to report the chunk and whether to go on."""
@@ -286,6 +297,11 @@ class AssociationEngine:
         self._events.clear()
         return events
 
+    def take_counters(self) -> AssociationCounters:
+        """A copy. Its `maxrto` is of the time since the last one was taken; the others count from the beginning."""
+        maxrto = max(path.rto.take_max_seen_s() for path in self.paths)
+        return replace(self.counters, maxrto=maxrto)
+
     def next_deadline(self) -> float | None:
         return self.timers.next_deadline()
 
@@ -306,13 +322,17 @@ class AssociationEngine:
         return int.from_bytes(self.entropy(4)) / 2**32
 
     def adopt(self, tcb: TransmissionControlBlock, paths: Paths) -> None:
-        """Begin anew with another handshake's facts. What was received whole stays readable."""
+        """Begin anew with another handshake's facts. What was received whole stays readable, and a shutdown that our
+        user asked for goes on, under the same guard."""
+        guard_at_s = self.timers.deadline(Timer.T5_SHUTDOWN_GUARD)
+        self.timers.stop_all()
+        if self._shutdown_requested and guard_at_s is not None:
+            self.timers.start(Timer.T5_SHUTDOWN_GUARD, guard_at_s)
         self.tcb = tcb
         self.paths = paths
         self.failure = FailureDetection(self)
         self.sender = self._make_sender()
         self.restart_receiver()
-        self._shutdown_requested = False
         self._was_drained = True
 
     def restart_receiver(self) -> None:
@@ -363,7 +383,7 @@ class AssociationEngine:
 
     def resend_shutdown_ack(self) -> None:
         """§9.2, §5.2.4 A: in SHUTDOWN-ACK-SENT an INIT or a restart says that the SHUTDOWN COMPLETE was lost."""
-        self.output.send_control(self.paths.for_data(), ShutdownAck().encode())
+        self.output.send_control(self.paths.for_data(), ShutdownAck().encode(), is_repeat=True)
 
     def shutdown_acknowledges(self, chunk: Shutdown, now: float) -> bool:
         """§9.2: a SHUTDOWN acknowledges as a SACK does. False when what it says ended the association."""
@@ -386,7 +406,6 @@ class AssociationEngine:
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
-        self._begin_shutdown_if_requested(now)
 
     def _begin_shutdown_if_requested(self, now: float) -> None:
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:

@@ -73,20 +73,21 @@ class Establishment:
             AssociationChange(change, outbound_streams=tcb.outbound_streams, inbound_streams=tcb.inbound_streams)
         )
 
-    def _send_cookie_ack(self, path: Path, now: float) -> None:
+    def _send_cookie_ack(self, path: Path, now: float, *, is_repeat: bool = False) -> None:
         """First in its packet; §5.4: bundled with a HEARTBEAT to an address that is not confirmed."""
         packet = OutgoingPacket(path)
         packet.add(CookieAck().encode())
         if not path.is_confirmed:
             packet.add(self._association.heartbeats.make_chunk(path, now))
-        self._association.output.send_packet(packet)
+        self._association.output.send_packet(packet, is_repeat=is_repeat)
+        # The COOKIE ECHO it answers came past the dispatch table.
+        self._association.counters.ictrlchunks += not is_repeat
 
     def restarted(self, tcb: TransmissionControlBlock, paths: Paths, path: Path, now: float) -> None:
         """§5.2.4 A: as after an ABORT and a new COOKIE ECHO, but told as RESTART. What had been received whole stays
         readable ("Any SCTP DATA chunks MAY be retained"); what was not acknowledged is reported."""
         association = self._association
         unsent = association.sender.take_unsent()
-        association.timers.stop_all()
         association.output.control.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)
@@ -122,7 +123,7 @@ class Establishment:
         if self._association.state is AssociationState.COOKIE_ECHOED:
             self.cookie_taken(path, now)
         else:
-            self._send_cookie_ack(path, now)
+            self._send_cookie_ack(path, now, is_repeat=True)
 
 
 def paths_to(addresses: Sequence[str], origin: Path, association: AssociationEngine) -> list[Path]:

@@ -32,6 +32,11 @@ class RetransmissionTimeout:
         self.rttvar_s = max(self.rttvar_s, CLOCK_GRANULARITY_S)
         self._set(self.srtt_s + 4 * self.rttvar_s)
 
+    def take_max_seen_s(self) -> float:
+        """The largest RTO since this was last asked."""
+        seen_s, self.max_seen_s = self.max_seen_s, self.rto_s
+        return seen_s
+
     def back_off(self) -> None:
         """§6.3.3 E2: double, up to RTO.Max."""
         self._set(self.rto_s * 2)

@@ -84,7 +84,7 @@ class ShuttingDown:
         state = association.state
         if state is AssociationState.SHUTDOWN_ACK_SENT:
             # Our SHUTDOWN ACK was lost, or crossed this one.
-            self._send_shutdown_ack(path, now)
+            self._send_shutdown_ack(path, now, is_repeat=True)
             return
         # §9.2: "verify, by checking the Cumulative TSN Ack field", which acknowledges as a SACK does.
         if not association.shutdown_acknowledges(chunk, now):
@@ -103,13 +103,16 @@ class ShuttingDown:
     def _shutdown_ack_received(self, path: Path, now: float) -> None:
         """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
         association = self._association
+        # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
+        association.output.control.clear()
         # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
         association.output.send_alone(path, ShutdownComplete().encode())
         association.termination.end_gracefully()
 
     def _send_shutdown(self, path: Path, now: float) -> None:
         association = self._association
-        association.output.send_control(path, Shutdown(association.receiver.cumulative_tsn).encode())
+        chunk = Shutdown(association.receiver.cumulative_tsn).encode()
+        association.output.send_control(path, chunk, is_repeat=self._retransmissions > 0)
         self._arm_t2(path, now)
 
     def _packet_arrived(self, path: Path, now: float, *, has_data: bool) -> None:
@@ -121,8 +124,8 @@ class ShuttingDown:
         else:
             self._arm_t2(path, now)
 
-    def _send_shutdown_ack(self, path: Path, now: float) -> None:
-        self._association.output.send_control(path, ShutdownAck().encode())
+    def _send_shutdown_ack(self, path: Path, now: float, *, is_repeat: bool = False) -> None:
+        self._association.output.send_control(path, ShutdownAck().encode(), is_repeat=is_repeat)
         self._arm_t2(path, now)
 
     def _arm_t2(self, path: Path, now: float) -> None:
@@ -143,4 +146,4 @@ class ShuttingDown:
         if association.state is AssociationState.SHUTDOWN_SENT:
             self._send_shutdown(path, now)
         elif association.state is AssociationState.SHUTDOWN_ACK_SENT:
-            self._send_shutdown_ack(path, now)
+            self._send_shutdown_ack(path, now, is_repeat=True)

@@ -32,12 +32,15 @@ from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
+# Fewer cancelled wake-ups than this are not worth making the heap anew.
+LEAST_STALE_WAKE_UPS = 64
 
 
 class StackEngine:
@@ -64,8 +67,11 @@ class StackEngine:
         self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
-        self._deadlines: list[tuple[float, int, AssociationEngine]] = []
-        self._scheduled: dict[AssociationEngine, float] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of deadlines and the wake-ups they are for. It holds no association: those cancelled stay in it until
+        they come to the top, or until they are most of it."""
+        self._wake_ups: dict[int, AssociationEngine] = {}
+        self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
         self._order = count()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
 
@@ -94,8 +100,9 @@ class StackEngine:
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, association = heapq.heappop(self._deadlines)
-            if self._scheduled.get(association) != deadline:
+            _, wake_up = heapq.heappop(self._deadlines)
+            association = self._wake_ups.pop(wake_up, None)
+            if association is None:
                 continue
             del self._scheduled[association]
             try:
@@ -218,7 +225,8 @@ class StackEngine:
     def _association_of_init(self, init: Init, arrival: Arrival) -> AssociationEngine | None:
         """§5.1.2 D: "the use of any of the valid address parameters ... would identify an existing TCB"."""
         ports = (arrival.header.destination_port, arrival.header.source_port)
-        hosts = [arrival.source, *(p.host for p in init.parameters if hasattr(p, "host"))]
+        listed = (p.host for p in init.parameters if isinstance(p, IPv4AddressParameter | IPv6AddressParameter))
+        hosts = [arrival.source, *listed]
         for host in hosts:
             association = self._by_peer.get((*ports, host))
             if association is not None:
@@ -247,10 +255,10 @@ class StackEngine:
             association = self._associate(cookie, arrival)
             if association is None:
                 return
-        elif self._acceptance.resolve(cookie, arrival, association) in (
-            CookieAction.LATE,
-            CookieAction.DISCARD,
-        ):
+        elif cookie.local_tag != association.tcb.local_tag and not self._is_free(cookie.local_tag, arrival.now):
+            # A restart, under a tag that was not reserved either.
+            return
+        elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
         self._deliver(association, chunks, arrival)
@@ -378,8 +386,8 @@ class StackEngine:
 
     def next_deadline(self) -> float | None:
         while self._deadlines:
-            deadline, _, association = self._deadlines[0]
-            if self._scheduled.get(association) == deadline:
+            deadline, wake_up = self._deadlines[0]
+            if wake_up in self._wake_ups:
                 return deadline
             heapq.heappop(self._deadlines)
         return None
@@ -407,9 +415,19 @@ class StackEngine:
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
         # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
-        if deadline is not None and (scheduled is None or deadline < scheduled):
-            self._scheduled[association] = deadline
-            heapq.heappush(self._deadlines, (deadline, next(self._order), association))
+        if deadline is not None and (scheduled is None or deadline < scheduled[0]):
+            self._unschedule(association)
+            entry = self._scheduled[association] = (deadline, next(self._order))
+            self._wake_ups[entry[1]] = association
+            heapq.heappush(self._deadlines, entry)
+
+    def _unschedule(self, association: AssociationEngine) -> None:
+        scheduled = self._scheduled.pop(association, None)
+        if scheduled is None:
+            return
+        del self._wake_ups[scheduled[1]]
+        if len(self._deadlines) > 2 * len(self._wake_ups) + LEAST_STALE_WAKE_UPS:
+            self._deadlines = sorted(self._scheduled.values())
 
     # -- indexes --
 
@@ -444,7 +462,7 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
-        self._scheduled.pop(association, None)
+        self._unschedule(association)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
         elif isinstance(association.ending, AssociationShutdown):

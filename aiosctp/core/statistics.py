@@ -14,7 +14,7 @@ class AssociationCounters:
     gapcnt: int = 0
     """Gap Ack Blocks received."""
     maxrto: float = 0.0
-    """The largest RTO of any path since this was last read, in seconds."""
+    """The largest RTO of any path, in seconds: filled in when a copy is taken, which begins a new period."""
     outseqtsns: int = 0
     """DATA chunks received above the next expected TSN."""
     osacks: int = 0
@@ -22,9 +22,9 @@ class AssociationCounters:
     isacks: int = 0
     """SACK chunks received."""
     octrlchunks: int = 0
-    """Control chunks sent, SACK included."""
+    """Control chunks sent, SACK included, repeats of an unanswered one not counted."""
     ictrlchunks: int = 0
-    """Control chunks received, SACK included."""
+    """Control chunks received that the state had a use for, SACK included, duplicates not counted."""
     oodchunks: int = 0
     """Ordered DATA chunks sent, retransmissions not counted."""
     iodchunks: int = 0

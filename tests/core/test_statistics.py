@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aiosctp.core.statistics import AssociationCounters, StackCounters, counters_as_dict
+from aiosctp.core.states import AssociationState
+from aiosctp.wire.chunks import CookieAck, Heartbeat, HeartbeatAck, Sack, Shutdown
+from tests.core.pair import Pair
+from tests.core.scripted import Peer, chunks_of
 
 
 def test_an_association_has_the_thirteen_counters_of_solaris_and_linux() -> None:
@@ -41,3 +47,94 @@ def test_a_counter_that_does_not_exist_cannot_be_counted() -> None:
     """A misspelt name is an error where it is counted, not a number that nobody ever sees."""
     assert not hasattr(AssociationCounters(), "__dict__")
     assert not hasattr(StackCounters(), "__dict__")
+
+
+def test_maxrto_is_the_largest_of_the_period_and_reading_begins_another() -> None:
+    """H03: "reading resets it (all others are counts)"."""
+    peer = Peer()
+    peer.established()
+    rto_s = peer.path("192.0.2.1").rto.rto_s
+    assert peer.association.take_counters().maxrto == peer.config.rto_initial_s
+    peer.user_sends(b"unanswered")
+    # T3 expires twice, and then A answers.
+    peer.wait(4 * rto_s)
+    backed_off_s = peer.path("192.0.2.1").rto.rto_s
+    assert backed_off_s == 4 * rto_s
+    peer.acknowledge(peer.z_initial_tsn)
+    peer.user_sends(b"measured")
+    peer.acknowledge(peer.z_initial_tsn + 1)
+    measured_s = peer.path("192.0.2.1").rto.rto_s
+    assert measured_s < backed_off_s
+    first, second = peer.association.take_counters(), peer.association.take_counters()
+    assert first.maxrto == backed_off_s
+    assert second.maxrto == measured_s
+    assert first.isacks == second.isacks == 2
+    assert second.rtxchunks == 2
+
+
+def test_control_chunks_are_counted_each_way_and_sacks_among_them() -> None:
+    """H07, H08."""
+    peer = Peer()
+    # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z
+    peer.established()
+    counters = peer.association.counters
+    assert (counters.octrlchunks, counters.ictrlchunks) == (2, 2)
+    # A -> DATA -> Z, Z -> SACK -> A
+    assert len(chunks_of(peer.send_data(), Sack)) == 1
+    # A -> HEARTBEAT, SACK -> Z, Z -> HEARTBEAT ACK -> A
+    answer = peer.send(Heartbeat(b"info"), Sack(peer.z_initial_tsn - 1 & 0xFFFF_FFFF, 5000))
+    assert len(chunks_of(answer, HeartbeatAck)) == 1
+    assert (counters.octrlchunks, counters.ictrlchunks) == (4, 4)
+    assert counters.osacks == counters.isacks == 1
+
+
+def test_who_accepts_counts_the_cookie_echo_and_its_answer_once() -> None:
+    """H07, H08: "no duplicates"."""
+    peer = Peer()
+    cookie_echo = peer.cookie_echo()
+    for _ in range(3):
+        # A -> COOKIE ECHO -> Z, Z -> COOKIE ACK -> A
+        assert len(chunks_of(peer.send(cookie_echo), CookieAck)) == 1
+    (association,) = peer.endpoint.accepted
+    assert (association.counters.octrlchunks, association.counters.ictrlchunks) == (1, 1)
+
+
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED])
+def test_a_setup_chunk_that_t1_repeats_counts_once(state: AssociationState) -> None:
+    """H07: "no duplicates"."""
+    peer = Peer()
+    peer.in_state(state)
+    before = peer.association.counters.octrlchunks
+    assert len(peer.wait(10.0)) == 3
+    assert peer.association.counters.octrlchunks == before
+
+
+@pytest.mark.parametrize("state", [AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT])
+def test_a_shutdown_chunk_that_t2_repeats_counts_once(state: AssociationState) -> None:
+    """H07: "no duplicates"."""
+    peer = Peer()
+    peer.in_state(state)
+    before = peer.association.counters.octrlchunks
+    assert len(peer.wait(10.0)) == 3
+    assert peer.association.counters.octrlchunks == before
+
+
+def test_a_duplicate_of_the_peer_counts_neither_way_though_it_is_answered() -> None:
+    """H07, H08: "no duplicates"."""
+    peer = Peer()
+    peer.in_state(AssociationState.SHUTDOWN_ACK_SENT)
+    counters = peer.association.counters
+    before = counters.octrlchunks, counters.ictrlchunks
+    for chunk in (Shutdown(peer.z_initial_tsn - 1 & 0xFFFF_FFFF), CookieAck(), peer.init_ack()):
+        peer.send(chunk)
+    assert (counters.octrlchunks, counters.ictrlchunks) == before
+
+
+def test_both_ends_of_a_quiet_network_count_the_same() -> None:
+    """H07, H08: what one sent the other received, but for INIT and INIT ACK, which make no association there."""
+    pair = Pair()
+    ours, theirs = pair.established()
+    pair.run_for(100.0)
+    sent, received = ours.counters.octrlchunks, theirs.counters.ictrlchunks
+    assert sent == received + 1, "the INIT"
+    assert ours.counters.ictrlchunks == theirs.counters.octrlchunks + 1, "the INIT ACK"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
-from aiosctp.core.rx.window import ReceiveWindow, charge_of
+from aiosctp.core.rx.window import ReceiveWindow
 
 
 class ReadQueues:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from aiosctp.config import Config
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly, Run
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import MAX_OFFSET, TsnTracker
-from aiosctp.core.rx.window import ReceiveWindow, charge_of
+from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
@@ -309,6 +310,7 @@ class Receiver:
         self.has_unacknowledged = False
         self._timers.stop(Timer.SACK_DELAY)
         self._counters.osacks += 1
+        self._counters.octrlchunks += 1
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
 
     @property

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-# A chunk or message that is held costs about 300 bytes besides its payload: the bytes object, the tuple with its
-# numbers, the places in dicts and deques. A peer sees only payload; so one that fills the window with tiny chunks would
-# make us hold many times the window. Each is therefore charged as at least this much, which bounds the memory at about
-# 2.2 times the window, while chunks of ordinary size cost exactly what the peer's own account says.
-MIN_CHARGE_BYTES: Final = 256
-
 # RFC 1122 §4.2.3.3: the window moves by at least min(half the buffer, one segment); so much is a segment here.
 _SEGMENT_BYTES: Final = 1500
 
 # What a gap-filling TSN may exceed the window by when nothing can be dropped for it: the largest chunk.
 _OVERDRAFT_BYTES: Final = 0x1_0000
-
-
-def charge_of(payload_bytes: int) -> int:
-    """What a chunk or message of this size takes of the window."""
-    return payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
 
 
 class ReceiveWindow:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, MARKED
 
@@ -31,8 +32,8 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
         assert has_timer == (sender.is_established and path.flight_bytes > 0), f"{path}: T3 running is {has_timer}"
-    in_flight = sum(len(chunk.payload) for chunk in sender.outstanding if chunk.state is IN_FLIGHT)
-    assert sender.outstanding.flight_payload_bytes == in_flight
+    in_flight = sum(charge_of(len(chunk.payload)) for chunk in sender.outstanding if chunk.state is IN_FLIGHT)
+    assert sender.outstanding.flight_charge_bytes == in_flight
     assert sender.peer_rwnd_bytes >= 0
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import islice
 
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.gaps import Range, without
@@ -91,7 +92,8 @@ class Acknowledged:
     lowest_by_path: dict[Path, int] = field(default_factory=dict)
     highest: int | None = None
     """HTNA, the Highest TSN Newly Acknowledged (§7.2.4)."""
-    payload_bytes: int = 0
+    charge_bytes: int = 0
+    """What they take of the peer's window."""
     advanced: bool = False
     """Whether the Cumulative TSN Ack Point advanced."""
     reneged: list[OutstandingChunk] = field(default_factory=list)
@@ -101,17 +103,17 @@ class Acknowledged:
         path = chunk.path
         self.bytes_by_path[path] = self.bytes_by_path.get(path, 0) + chunk.size
         self.lowest_by_path.setdefault(path, chunk.number)
-        self.payload_bytes += len(chunk.payload)
+        self.charge_bytes += charge_of(len(chunk.payload))
         self.highest = chunk.number
 
 
 class Outstanding:
     """Chunks by number, what of them is in flight, and what Gap Ack Blocks cover.
 
-    `Path.flight_bytes` and `flight_payload_bytes` follow every change of a chunk's state made here.
+    `Path.flight_bytes` and `flight_charge_bytes` follow every change of a chunk's state made here.
     """
 
-    __slots__ = ("_chunks", "buffered_bytes", "cumulative", "flight_payload_bytes", "gaps")
+    __slots__ = ("_chunks", "buffered_bytes", "cumulative", "flight_charge_bytes", "gaps")
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
@@ -119,8 +121,8 @@ class Outstanding:
         self._chunks: deque[OutstandingChunk] = deque()
         self.gaps: list[Range] = []
         """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint."""
-        self.flight_payload_bytes = 0
-        """User data in flight: what the peer's window has still to take (§6.2.1)."""
+        self.flight_charge_bytes = 0
+        """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
         """User data of all these chunks."""
 
@@ -169,11 +171,11 @@ class Outstanding:
     def _enter_flight(self, chunk: OutstandingChunk) -> None:
         chunk.state = IN_FLIGHT
         chunk.path.flight_bytes += chunk.size
-        self.flight_payload_bytes += len(chunk.payload)
+        self.flight_charge_bytes += charge_of(len(chunk.payload))
 
     def _leave_flight(self, chunk: OutstandingChunk) -> None:
         chunk.path.flight_bytes -= chunk.size
-        self.flight_payload_bytes -= len(chunk.payload)
+        self.flight_charge_bytes -= charge_of(len(chunk.payload))
 
     # -- acknowledgement --
 

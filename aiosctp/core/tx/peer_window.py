@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiosctp.config import Config
+from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path
 from aiosctp.core.timers import Timer, Timers
 
@@ -42,19 +43,25 @@ class PeerWindow:
         self.a_rwnd = a_rwnd
         self.largest_a_rwnd = max(self.largest_a_rwnd, a_rwnd)
 
-    def room(self, flight_payload_bytes: int) -> int:
-        """§6.2.1: rwnd. Rules B, C and D (ii) in one: what was advertised, less the user data in flight; never below
-        0, as what is in flight may exceed a window that shrank."""
-        room = self.a_rwnd - flight_payload_bytes
+    def room(self, flight_charge_bytes: int) -> int:
+        """§6.2.1: rwnd. Rules B, C and D (ii) in one: what was advertised, less what is in flight; never below 0, as
+        what is in flight may exceed a window that shrank.
+
+        In flight a chunk counts as our own window would charge it, not by its user data alone: a receiver that charges
+        overhead would close early and drop what we sent in good faith, and only T3, backed off, would move it.
+        """
+        room = self.a_rwnd - flight_charge_bytes
         return room if room > 0 else 0
 
-    def largest_chunk(self, wanted: int, room: int) -> int:
+    def largest_chunk(self, wanted: int, flight_charge_bytes: int) -> int:
         """How much user data the next chunk may carry, 0 if none may be sent.
 
+        When nothing is in flight its user data alone must fit: a window is never found closed for the overhead.
         §6.1 A, RFC 1122 §4.2.3.4 against the silly window: as much as a chunk would take anyway, or at least half of
         the largest window seen.
         """
-        if wanted <= room:
+        room = self.room(flight_charge_bytes)
+        if (charge_of(wanted) if flight_charge_bytes else wanted) <= room:
             return wanted
         return room if 0 < self.largest_a_rwnd <= room * _SWS_DIVISOR else 0
 

@@ -91,7 +91,7 @@ class Sender:
 
     @property
     def peer_rwnd_bytes(self) -> int:
-        """§6.2.1: how much more user data the peer has room for."""
+        """§6.2.1: how much room the peer's window has left."""
         return self._transmission.peer_rwnd_bytes
 
     @property
@@ -195,7 +195,7 @@ class Sender:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative, self.outstanding.highest)
         acked = self.outstanding.acknowledge(cumulative, gaps)
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
-        self.window.advertised(max(0, self.window.a_rwnd - acked.payload_bytes) if sack is None else sack.a_rwnd)
+        self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)
         self.window.acknowledged(cumulative)
         self._round_trips.measure(now)
         # §7.2.4, Note: the cwnd is adjusted for what was acknowledged before it is for what was lost.

@@ -51,7 +51,7 @@ class Transmission:
 
     @property
     def peer_rwnd_bytes(self) -> int:
-        return self.window.room(self.outstanding.flight_payload_bytes)
+        return self.window.room(self.outstanding.flight_charge_bytes)
 
     # -- the opportunity --
 
@@ -102,7 +102,7 @@ class Transmission:
         wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, self.window.room(self.outstanding.flight_payload_bytes))
+        allowed = self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
         if not allowed and self.window.is_probe_due and not self.outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
@@ -179,7 +179,7 @@ class Transmission:
         room = packet.room
         while room > HEADER_BYTES and (payload_bytes := self._next_payload_bytes(room)):
             number = outstanding.highest + 1
-            if payload_bytes > self.window.room(outstanding.flight_payload_bytes):
+            if payload_bytes > self.window.room(outstanding.flight_charge_bytes):
                 self.window.probe_sent(number, payload_bytes)
             elif self.window.is_watched:
                 self.window.opened()
@@ -203,7 +203,7 @@ class Transmission:
         if self.is_shutting_down and not self.queue:
             return True
         wanted = self.fragmenter.wanted() or 1
-        return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.peer_rwnd_bytes)
+        return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
 
 
 def _cwnd_allows(path: Path) -> bool:

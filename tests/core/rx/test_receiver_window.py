@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiosctp.config import Config
-from aiosctp.core.rx.window import MIN_CHARGE_BYTES
+from aiosctp.core.charge import MIN_CHARGE_BYTES
 from aiosctp.wire.causes import ProtocolViolation
 from tests.core.rx.bench import Bench, data, tsn_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.rx.window import MIN_CHARGE_BYTES, ReceiveWindow, charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
+from aiosctp.core.rx.window import ReceiveWindow
 
 
 def test_a_tiny_chunk_is_charged_for_what_it_costs_us_to_hold_it() -> None:

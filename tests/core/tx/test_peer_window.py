@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.charge import MIN_CHARGE_BYTES
 from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, Bench, all_chunks, numbers
 
 
 def closed(bench: Bench) -> None:
     """Fill the peer's window and have it acknowledged as full."""
-    bench.send(bench.rwnd)
+    bench.send(1000, bench.rwnd - 1000)
     bench.sack(1, rwnd=0, after=0.1)
     bench.enqueue(500)
     assert bench.flush() == []
 
 
-def test_the_window_counts_user_data_in_flight_and_nothing_else() -> None:
+def test_the_window_counts_user_data_in_flight() -> None:
     """R19: §6.2.1 B, C, D (ii)."""
     bench = Bench(rwnd=10000)
     bench.send(1001, 1001)
@@ -27,6 +28,26 @@ def test_the_window_counts_user_data_in_flight_and_nothing_else() -> None:
     assert bench.sender.peer_rwnd_bytes == 9000
     bench.flush()
     assert bench.sender.peer_rwnd_bytes == 9000 - 1001
+
+
+def test_a_tiny_chunk_in_flight_counts_as_our_own_window_would_charge_it() -> None:
+    """R19, G64: "count chunk overhead in rwnd": else a peer that charges it drops what was sent in good faith."""
+    bench = Bench(rwnd=3 * MIN_CHARGE_BYTES + 10)
+    bench.enqueue(*[10] * 5)
+    assert numbers(bench.flush()) == [[0, 1, 2]]
+    assert bench.sender.peer_rwnd_bytes == 10
+    bench.sack(1, after=0.1)
+    assert numbers(bench.flush()) == [[3, 4]]
+
+
+def test_a_tiny_chunk_counts_for_its_user_data_alone_when_nothing_is_in_flight() -> None:
+    """R19: a window that takes one more message is no closed window, and needs no probe."""
+    bench = Bench(rwnd=1500)
+    bench.send(1000)
+    bench.sack(0, rwnd=10, after=0.1)
+    bench.enqueue(10, 10)
+    assert numbers(bench.flush()) == [[1]]
+    assert bench.probe_deadline() is None
 
 
 def test_a_window_smaller_than_what_is_in_flight_is_zero_not_negative() -> None:
