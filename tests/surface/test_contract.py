@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import aiosctp
-from aiosctp.core.congestion import CONGESTION_CONTROLS
 from aiosctp.core.datagram import Datagram
 from aiosctp.events import AssociationChange
 from aiosctp.stack import Stack
@@ -39,7 +38,6 @@ async def async_admit(peer: tuple[str, int]) -> bool:
         ({"timeout": True}, TypeError, "timeout"),
         ({"timeout": float("nan")}, ValueError, "timeout"),
         ({"config": {}}, TypeError, "config"),
-        ({"config": aiosctp.Config(congestion_control="none such")}, ValueError, "congestion_control"),
         ({"stack": 3}, TypeError, "stack"),
         ({"local_addresses": 3}, TypeError, "local_addresses"),
         ({"local_addresses": ["224.0.0.1"]}, ValueError, "local_addresses"),
@@ -48,7 +46,7 @@ async def async_admit(peer: tuple[str, int]) -> bool:
     ],
 )
 def test_wrong_arguments_of_connect_are_named(options: dict[str, Any], error: type[Exception], named: str) -> None:
-    """I05."""
+    """I05: before there is a coroutine to await."""
     host = options.pop("host", "192.0.2.2")
     with pytest.raises(error, match=f"^{named}"):
         aiosctp.connect(host, PORT, **options)
@@ -58,7 +56,6 @@ def test_wrong_arguments_of_connect_are_named(options: dict[str, Any], error: ty
     ("options", "error", "named"),
     [
         ({"config": 5}, TypeError, "config"),
-        ({"config": aiosctp.Config(congestion_control="none such")}, ValueError, "congestion_control"),
         ({"local_addresses": 5}, TypeError, "local_addresses"),
         ({"local_addresses": ["::"]}, ValueError, "local_addresses"),
     ],
@@ -151,16 +148,12 @@ async def test_the_longest_reason_of_an_abort_arrives_whole() -> None:
 
 @virtual_time
 async def test_a_name_with_multicast_addresses_only_is_no_peer() -> None:
-    """A43."""
+    """A43: SCTP speaks to unicast addresses only, whatever a name says."""
     async with TwoHosts() as hosts:
         hosts.wire.names["group.example"] = ["224.0.0.1"]
         with pytest.raises(OSError, match="no unicast address"):
             await aiosctp.connect("group.example", PORT, stack=hosts.client)
         assert not hosts.wire.log
-
-
-def test_the_congestion_control_of_the_default_config_is_registered() -> None:
-    assert aiosctp.Config().congestion_control in CONGESTION_CONTROLS
 
 
 # -- connect --
