@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from aiosctp.core.addresses import canonical_host
+from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host, is_unicast
 
 Payload = bytes | bytearray | memoryview
 
@@ -25,23 +26,52 @@ def check_port(name: str, value: int) -> None:
 
 
 def check_timeout(timeout: float | None) -> None:
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
     # The negated form refuses a NaN too.
-    if timeout is not None and not timeout >= 0:
+    if not timeout >= 0:
         raise ValueError(f"timeout must not be negative, and is {timeout!r}")
 
 
-def host_list(name: str, hosts: str | Sequence[str]) -> tuple[str, ...]:
-    """One host or several as canonical strings. Raises ValueError for what is no address."""
-    listed = (hosts,) if isinstance(hosts, str) else tuple(hosts)
-    if not listed:
+def check_address(address: tuple[str, int]) -> tuple[str, int]:
+    match address:
+        case (str() as host, int() as port):
+            return host, port
+    raise TypeError(f"address must be a host or (host, SCTP port), not {address!r}")
+
+
+def check_config(config: Config | None) -> None:
+    if config is not None and not isinstance(config, Config):
+        raise TypeError(f"config must be a Config, not {type(config).__name__}")
+
+
+def strings(name: str, value: str | Sequence[str]) -> tuple[str, ...]:
+    """One string or several, none of them empty."""
+    listed: object = [value] if isinstance(value, str) else value
+    if not isinstance(listed, Iterable) or isinstance(listed, bytes | bytearray):
+        raise TypeError(f"{name} must be a string or a list of strings, not {type(value).__name__}")
+    found = tuple(listed)
+    for one in found:
+        if not isinstance(one, str):
+            raise TypeError(f"{name} must be a string or a list of strings, not {type(one).__name__}")
+    if not found or not all(found):
         raise ValueError(f"{name} must not be empty")
-    for host in listed:
-        if not isinstance(host, str):
-            raise TypeError(f"{name} must hold host strings, not {type(host).__name__}")
+    return found
+
+
+def host_list(name: str, hosts: str | Sequence[str]) -> tuple[str, ...]:
+    """One host or several as canonical strings. Raises ValueError for what is no address to speak from."""
+    listed = strings(name, hosts)
     try:
-        return tuple(dict.fromkeys(canonical_host(host) for host in listed))
+        found = tuple(dict.fromkeys(canonical_host(host) for host in listed))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+    for host in found:
+        if not is_unicast(host):
+            raise ValueError(f"{name} must be unicast addresses, not {host}")
+    return found
 
 
 def bytes_of(name: str, data: object) -> bytes:

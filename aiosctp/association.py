@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
-from aiosctp.arguments import Payload, bytes_of, check_int, check_range, check_timeout
+from aiosctp.arguments import Payload, bytes_of, check_address, check_int, check_range, check_timeout
 from aiosctp.backpressure import Backpressure
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
@@ -53,6 +53,8 @@ CONFIGURABLE = frozenset(
 
 # A chunk's own header (§3.3.1), which the fragmentation point leaves room for.
 _DATA_HEADER_BYTES = 16
+# An ABORT's (§3.3.7), and that of its one cause (§3.3.10.12).
+_ABORT_HEADERS_BYTES = 8
 
 
 class Association:
@@ -108,6 +110,8 @@ class Association:
         if not self._backpressure.is_open(stream):
             await self._backpressure.wait(stream, len(message.data))
             self._check_may_send()
+            # A restart meanwhile (§5.2.4 A) may have left fewer streams.
+            self._check_outbound(stream)
         self._queue(message)
 
     def send_nowait(
@@ -147,8 +151,7 @@ class Association:
         check_range("ppid", ppid, 0, MAX_UINT32)
         check_range("context", context, 0, MAX_UINT32)
         check_int("stream", stream)
-        if not 0 <= stream < self.outbound_streams:
-            raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
+        self._check_outbound(stream)
         if len(data) > self.engine.config.max_message_bytes:
             raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
         return OutgoingMessage(data, stream, ppid, bool(unordered), context, bool(sack_immediately))
@@ -157,6 +160,10 @@ class Association:
         self.engine.send(message)
         self._backpressure.added(message.stream)
         self.stack.touch(self.engine)
+
+    def _check_outbound(self, stream: int) -> None:
+        if not 0 <= stream < self.outbound_streams:
+            raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
 
     def _check_may_send(self) -> None:
         if self.engine.ending is not None:
@@ -247,10 +254,14 @@ class Association:
     def abort(self, reason: bytes = b"") -> None:
         """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
 
-        Waiting and later calls raise AssociationAborted. Does nothing after the end.
+        Waiting and later calls raise AssociationAborted. Does nothing after the end. Raises TypeError or, when the
+        reason does not fit one packet of the smallest path, ValueError, and then aborts nothing.
         """
         if not isinstance(reason, bytes):
             raise TypeError(f"reason must be bytes, not {type(reason).__name__}")
+        room = (self.engine.paths.amdcs & ~3) - _ABORT_HEADERS_BYTES
+        if len(reason) > room:
+            raise ValueError(f"reason must fit one packet, {room} bytes, and has {len(reason)}")
         if self.engine.ending is None:
             self.engine.abort(reason)
             self.stack.touch(self.engine)
@@ -404,12 +415,13 @@ class Association:
         return view
 
     def _host_of(self, address: str | tuple[str, int]) -> str:
-        if isinstance(address, str):
-            return canonical_host(address)
-        host, port = address
+        host, port = (address, self.engine.peer_port) if isinstance(address, str) else check_address(address)
         if port != self.engine.peer_port:
             raise ValueError(f"address must have the peer's port {self.engine.peer_port}, not {port!r}")
-        return canonical_host(host)
+        try:
+            return canonical_host(host)
+        except ValueError as error:
+            raise ValueError(f"address: {error}") from None
 
     # -- what the stack and the views of this association use --
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
-from aiosctp.arguments import check_port, check_timeout, host_list
+from aiosctp.arguments import check_config, check_port, check_timeout, host_list, strings
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_unicast
@@ -17,7 +17,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_stack, choose_stack
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25
@@ -63,8 +63,8 @@ class connect(Coroutine[Any, Any, Association]):
         if port == 0 or remote_udp_port == 0:
             raise ValueError(f"{'remote_udp_port' if port else 'port'} must not be 0")
         check_timeout(timeout)
-        if stack is not None and udp_port:
-            raise ValueError("udp_port is the stack's own: leave it out when stack is given")
+        check_config(config)
+        check_stack(stack, udp_port, 0)
         if outbound_streams is not None:
             (config or Config()).replace(outbound_streams=outbound_streams)
         self._hosts = _check_hosts(host)
@@ -80,25 +80,28 @@ class connect(Coroutine[Any, Any, Association]):
         self._stack = stack
         self._association: Association | None = None
         self._coroutine: Coroutine[Any, Any, Association] | None = None
+        # What a task shows of its coroutine.
+        self.__name__ = "connect"
 
     # -- Coroutine --
 
     def __await__(self) -> Generator[Any, Any, Association]:
-        return self._connect().__await__()
+        return self._sole_coroutine().__await__()
 
     def send(self, value: Any, /) -> Any:
-        if self._coroutine is None:
-            self._coroutine = self._connect()
-        return self._coroutine.send(value)
+        return self._sole_coroutine().send(value)
 
     def throw(self, *error: Any) -> Any:
-        if self._coroutine is None:
-            self._coroutine = self._connect()
-        return self._coroutine.throw(*error)
+        return self._sole_coroutine().throw(*error)
 
     def close(self) -> None:
-        if self._coroutine is not None:
-            self._coroutine.close()
+        self._sole_coroutine().close()
+
+    def _sole_coroutine(self) -> Coroutine[Any, Any, Association]:
+        """One for however it is driven: a second attempt to await it raises RuntimeError."""
+        if self._coroutine is None:
+            self._coroutine = self._connect()
+        return self._coroutine
 
     # -- asynchronous context manager --
 
@@ -152,7 +155,8 @@ class connect(Coroutine[Any, Any, Association]):
     def start(self, stack: Stack, config: Config, peer_hosts: tuple[str, ...]) -> AssociationEngine:
         """Send an INIT. Raises OSError when that can't be."""
         engine = stack.open()
-        hosts = self._local_addresses or stack.local_addresses
+        existing = engine.endpoints.get(self._local_port)
+        hosts = self._local_addresses or (stack.local_addresses if existing is None else existing.local_addresses)
         for host in hosts:
             if host not in stack.local_addresses:
                 raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {host}")
@@ -240,7 +244,8 @@ class _Race:
         try:
             engine = self._call.start(self._stack, self._config, peer_hosts)
         except OSError as error:
-            self._error = error
+            # What a peer answered says more than that another address could not be tried.
+            self._error = self._error or error
             return
         attempt = _Attempt(engine, self._wake)
         self._stack.own(engine, attempt)
@@ -276,7 +281,16 @@ class _Race:
 
 async def _addresses_of(host: str, stack: Stack) -> list[str]:
     literal = _literal(host)
-    return await stack.network.resolve(host) if literal is None else [literal]
+    if literal is not None:
+        return [literal]
+    try:
+        found = await stack.network.resolve(host)
+    except UnicodeError as error:
+        raise ValueError(f"host is no name: {error}") from None
+    usable = [address for address in found if is_unicast(address)]
+    if not usable:
+        raise OSError(errno.EADDRNOTAVAIL, f"{host} has no unicast address")
+    return usable
 
 
 def _literal(host: str) -> str | None:
@@ -288,16 +302,9 @@ def _literal(host: str) -> str | None:
 
 
 def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
-    listed: object = [host] if isinstance(host, str) else host
-    if not isinstance(listed, Iterable):
-        raise TypeError(f"host must be a string or a list of strings, not {type(host).__name__}")
-    hosts = tuple(listed)
+    hosts = strings("host", host)
     for one in hosts:
-        if not isinstance(one, str):
-            raise TypeError(f"host must be a string or a list of strings, not {type(one).__name__}")
         literal = _literal(one)
         if literal is not None and not is_unicast(literal):
             raise ValueError(f"host must be a unicast address, not {one}")
-    if not hosts or not all(hosts):
-        raise ValueError("host must not be empty")
     return hosts

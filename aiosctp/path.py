@@ -66,7 +66,8 @@ class Path:
     def configure(self, **changes: Any) -> None:
         """Change `heartbeat`, `hb_interval_s`, `path_max_retrans` or `path_mtu` of this path (RFC 6458 §8.1.12).
 
-        They are named and bounded as in `Config`. Raises ValueError or TypeError, and then changes nothing.
+        They are named and bounded as in `Config`. Raises ValueError or TypeError, and then changes nothing: also for a
+        path that is gone since the peer restarted.
         """
         check_configurable(changes, CONFIGURABLE)
         Config().replace(**changes)
@@ -74,6 +75,7 @@ class Path:
             raise ValueError("path_mtu must be a number of bytes")
         path = self._path
         association = self._association
+        self._check_is_current()
         if "path_mtu" in changes:
             path.set_mtu(changes["path_mtu"])
         path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
@@ -89,10 +91,12 @@ class Path:
         """Send a HEARTBEAT now (§8.3, §11.1.7) and wait for its answer; the round-trip time in seconds.
 
         Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO,
-        AssociationShutdown when the association is shutting down, and its ending when it ends.
+        AssociationShutdown when the association is shutting down, its ending when it ends, and ValueError for a path
+        that is gone since the peer restarted.
         """
         association = self._association
         association.check_established()
+        self._check_is_current()
         engine = association.engine
         sent_at_s = association.stack.now()
         engine.heartbeats.request(self._path, sent_at_s)
@@ -104,6 +108,11 @@ class Path:
             await association.wait_for_change()
             association.check_established()
         return association.stack.now() - sent_at_s
+
+    def _check_is_current(self) -> None:
+        """§5.2.4 A: a restart makes new paths; timers of an old one would count against an address it no longer has."""
+        if self._association.engine.paths.get(self._path.address) is not self._path:
+            raise ValueError(f"the path to {self._path.address} is gone since the peer restarted")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Path) and self._path is other._path

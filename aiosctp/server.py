@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
-from aiosctp.arguments import check_port, check_range
+from aiosctp.arguments import check_config, check_port, check_range, strings
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
@@ -61,8 +62,13 @@ async def serve(
     check_range("backlog", backlog, 0, MAX_COUNT)
     if max_associations is not None:
         check_range("max_associations", max_associations, 0, MAX_COUNT)
-    if admit is not None and not callable(admit):
-        raise TypeError("admit must be a function of the peer's address")
+    # A coroutine is true, and would let everybody in.
+    if admit is not None and (inspect.iscoroutinefunction(admit) or not callable(admit)):
+        raise TypeError("admit must be a plain function of the peer's address")
+    check_config(config)
+    if outbound_streams is not None:
+        (config or Config()).replace(outbound_streams=outbound_streams)
+    host = None if host is None else strings("host", host)
     stack = choose_stack(stack, udp_port, DEFAULT_UDP_PORT)
     config = config or stack.config
     if outbound_streams is not None:
@@ -150,7 +156,7 @@ class Server(asyncio.AbstractServer):
             raise RuntimeError("the server is closed")
 
     async def serve_forever(self) -> None:
-        """Wait until the server is closed; cancelling closes it."""
+        """Wait until the server, or its stack, is closed; cancelling closes it. Raises RuntimeError once closed."""
         await self.start_serving()
         try:
             while self._is_serving:
@@ -216,6 +222,9 @@ class Server(asyncio.AbstractServer):
         self._stack.loop.call_soon(association.release_held_events)
         self._handlers[task] = association
         task.add_done_callback(self._handler_ended)
+
+    def stack_closed(self) -> None:
+        self.close()
 
     def _association_ended(self, association: Association) -> None:
         self._associations.discard(association)
@@ -283,17 +292,15 @@ def _guarded(admit: Admission) -> Admission:
     return guarded
 
 
-async def _hosts_of(host: str | Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
+async def _hosts_of(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
     """The stack's own hosts that are meant. Raises OSError (EADDRNOTAVAIL) for one that is not the stack's."""
-    if host is None:
+    if names is None:
         return stack.local_addresses
     hosts: dict[str, None] = {}
-    for name in (host,) if isinstance(host, str) else tuple(host):
-        if not isinstance(name, str):
-            raise TypeError(f"host must be a string or a list of strings, not {type(name).__name__}")
+    for name in names:
         hosts |= dict.fromkeys(await _addresses_of(name, stack))
     if not hosts:
-        raise ValueError("host must not be empty")
+        raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to any address of {', '.join(names)}")
     return tuple(hosts)
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
-from aiosctp.arguments import check_port, host_list
+from aiosctp.arguments import check_config, check_port, host_list
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram
@@ -42,6 +42,8 @@ class Listener(Protocol):
     """Who takes the associations that peers open at an endpoint."""
 
     def engine_accepted(self, engine: AssociationEngine) -> None: ...
+
+    def stack_closed(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Stack:
         network: Network | None = None,
     ) -> None:
         check_port("udp_port", udp_port)
+        check_config(config)
         self._udp_port = udp_port
         self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
         self.config = config or Config()
@@ -136,16 +139,22 @@ class Stack:
             await port.wait_closed()
 
     def close(self) -> None:
-        """ABORT every association and close the sockets, at once."""
+        """ABORT every association and close the sockets, at once. Raises RuntimeError after a fork."""
+        # The child shares the parent's sockets and its epoll: closing would end what the parent has.
+        self._check_process()
         if self._is_closed:
             return
         if self._engine is not None:
             now = self.now()
-            for engine in list(self._owners):
-                engine.abort(b"the stack was closed")
-                self._engine.touch(engine)
+            # Not only those that have an owner: one that has just been accepted has none before the next flush.
+            for endpoint in self._engine.endpoints.values():
+                for engine in endpoint.associations:
+                    engine.abort(b"the stack was closed")
+                    self._engine.touch(engine)
             self.flush(now)
         self._is_closed = True
+        for listener in list(self._listeners.values()):
+            listener.stack_closed()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -211,6 +220,9 @@ class Stack:
         self._listeners[endpoint] = listener
 
     def stop_listening(self, endpoint: Endpoint) -> None:
+        # Called from within the admission of a peer: who was let in before, in the same batch, still gets a handler.
+        for engine in list(endpoint.accepted):
+            self._tell(engine)
         endpoint.stop_listening()
         self._listeners.pop(endpoint, None)
         self.close_if_unused(endpoint)
@@ -249,10 +261,12 @@ class Stack:
 
     def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
         engine = self._engine
-        if engine is None or self._is_closed:
+        if engine is None:
             return
         now = self._network.now()
         for data, host, udp_port in datagrams:
+            if self._is_closed:
+                return  # perhaps by the program, from within the admission of a peer just now
             try:
                 engine.receive(data, host, udp_port, local_host, now)
             except Exception as error:
@@ -373,9 +387,19 @@ async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) ->
 
 def choose_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> Stack:
     """The stack that a call named, or the default one for its UDP port. Raises ValueError when it named both."""
+    check_stack(stack, udp_port, default_udp_port)
     if stack is None:
         return default_stack(udp_port)
-    if udp_port != default_udp_port:
-        raise ValueError("udp_port is the stack's own: leave it out when stack is given")
     stack.open()
     return stack
+
+
+def check_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> None:
+    """Before anything has changed: whether `choose_stack` can do."""
+    check_port("udp_port", udp_port)
+    if stack is None:
+        return
+    if not isinstance(stack, Stack):
+        raise TypeError(f"stack must be a Stack, not {type(stack).__name__}")
+    if udp_port != default_udp_port:
+        raise ValueError("udp_port is the stack's own: leave it out when stack is given")

@@ -73,7 +73,7 @@ def test_maxrto_is_the_largest_of_the_period_and_reading_begins_another() -> Non
 
 
 def test_control_chunks_are_counted_each_way_and_sacks_among_them() -> None:
-    """H07, H08."""
+    """H07, H08: the control chunks of a handshake and a shutdown, each way."""
     peer = Peer()
     # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z
     peer.established()
