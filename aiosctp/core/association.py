@@ -57,8 +57,8 @@ class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
     Inputs: `receive`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`, `set_primary`,
-    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from `receiver`.
-    Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
+    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from
+    `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
     """
