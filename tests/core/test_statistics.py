@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.statistics import AssociationCounters, StackCounters, counters_as_dict
 from aiosctp.core.states import AssociationState
+from aiosctp.core.statistics import AssociationCounters, StackCounters, counters_as_dict
 from aiosctp.wire.chunks import CookieAck, Heartbeat, HeartbeatAck, Sack, Shutdown
 from tests.core.pair import Pair
 from tests.core.scripted import Peer, chunks_of
