@@ -16,7 +16,7 @@ async def main():
 import logging
 
 from aiosctp import events, exceptions
-from aiosctp.association import Association, AssociationStatistics, AssociationStatus
+from aiosctp.association import Association
 from aiosctp.client import connect
 from aiosctp.config import Config
 from aiosctp.core.messages import Message
@@ -38,6 +38,7 @@ from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
 from aiosctp.server import Server, serve
 from aiosctp.stack import Stack, StackStatistics
+from aiosctp.status import AssociationStatistics, AssociationStatus
 from aiosctp.streams import Stream
 
 logging.getLogger("aiosctp").addHandler(logging.NullHandler())

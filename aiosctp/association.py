@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
+from aiosctp.arguments import Payload, bytes_of, check_int, check_range, check_timeout
 from aiosctp.backpressure import Backpressure
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
@@ -18,6 +19,8 @@ from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, SCTPError
 from aiosctp.path import Path, check_configurable
+from aiosctp.reception import Reception
+from aiosctp.status import AssociationStatistics, AssociationStatus
 from aiosctp.streams import Stream
 from aiosctp.subscriptions import EventSubscription, Subscriptions
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path as EnginePath
     from aiosctp.stack import Stack
 
-Payload = bytes | bytearray | memoryview
+MAX_UINT32 = 2**32 - 1
 
 CONFIGURABLE = frozenset(
     {
@@ -52,43 +55,6 @@ CONFIGURABLE = frozenset(
 _DATA_HEADER_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationStatus:
-    """RFC 6458 §8.2.1, SCTP_STATUS."""
-
-    state: AssociationState
-    rwnd_bytes: int
-    """What the peer's window has left."""
-    unacknowledged_chunks: int
-    pending_messages: int
-    """Messages received and not yet read."""
-    inbound_streams: int
-    outbound_streams: int
-    fragmentation_point_bytes: int
-    """A larger message is sent in more than one chunk."""
-    primary_path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class AssociationStatistics:
-    """Counters since the association began, those that Solaris and Linux keep (`sctp_assoc_stats`); but `maxrto`, in
-    seconds, is the largest RTO since the statistics before these were taken."""
-
-    rtxchunks: int
-    gapcnt: int
-    maxrto: float
-    outseqtsns: int
-    osacks: int
-    isacks: int
-    octrlchunks: int
-    ictrlchunks: int
-    oodchunks: int
-    iodchunks: int
-    ouodchunks: int
-    iuodchunks: int
-    idupchunks: int
-
-
 class Association:
     """One association (RFC 9260 §1.3). `connect` and `serve` make it.
 
@@ -102,16 +68,13 @@ class Association:
         self.engine = engine
         self.on_end: Callable[[Association], None] | None = None
         """Who else is to know of the end: the server."""
+        self.reception = Reception(self)
         self._backpressure = Backpressure(engine, stack.loop)
         self._subscriptions = Subscriptions(holds_events=holds_events)
         self._raised: WeakSet[BaseException] | None = None
-        self._readers: dict[int | None, asyncio.Future[None]] = {}
-        """Who waits for a message: one for each stream taken over, and one for the rest."""
-        self._partial_readers: set[int | None] = set()
         self._watchers: set[asyncio.Future[None]] = set()
         self._streams: dict[int, Stream] = {}
         self._paths: dict[EnginePath, Path] = {}
-        self._discards = False
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
 
@@ -167,24 +130,23 @@ class Association:
     async def wait_acknowledged(self) -> None:
         """Wait until everything queued has been acknowledged (§6.2.1).
 
-        What a waiting `send` has not yet queued does not count. Cancelling changes nothing. Raises the association's
-        ending if it ends with messages that were not acknowledged.
+        What a waiting `send` has not yet queued does not count. Cancelling changes nothing. Returns after a graceful
+        end; raises the association's ending if it is any other.
         """
-        while not self.engine.sender.is_drained:
+        while self.engine.ending is None and not self.engine.sender.is_drained:
             await self.wait_for_change()
-        if self._undelivered:
-            raise self._ending()
+        if self.engine.ending is not None and not isinstance(self.engine.ending, AssociationShutdown):
+            raise self.ending_error()
 
     def _make_message(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
     ) -> OutgoingMessage:
-        if not isinstance(data, bytes):
-            data = _copy_of(data)
+        data = bytes_of("data", data)
         if not data:
             raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
-        _check_uint32("ppid", ppid)
-        _check_uint32("context", context)
-        _check_int("stream", stream)
+        check_range("ppid", ppid, 0, MAX_UINT32)
+        check_range("context", context, 0, MAX_UINT32)
+        check_int("stream", stream)
         if not 0 <= stream < self.outbound_streams:
             raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
         if len(data) > self.engine.config.max_message_bytes:
@@ -198,9 +160,9 @@ class Association:
 
     def _check_may_send(self) -> None:
         if self.engine.ending is not None:
-            raise self._ending()
+            raise self.ending_error()
         if self.engine.state not in MAY_TAKE_USER_DATA:
-            raise self._of_ours(AssociationShutdown("the association is shutting down"))
+            raise self.of_ours(AssociationShutdown("the association is shutting down"))
 
     # -- receiving --
 
@@ -214,11 +176,11 @@ class Association:
         Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
         then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
         """
-        return await self.receive_on(None, partial)
+        return await self.reception.receive(None, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
-        return self.receive_now(None, partial)
+        return self.reception.receive_nowait(None, partial)
 
     def __aiter__(self) -> Self:
         return self
@@ -234,56 +196,14 @@ class Association:
 
         Raises InvalidStream unless the number is one of the incoming or outgoing streams.
         """
-        _check_int("number", number)
+        check_int("number", number)
         if not 0 <= number < max(self.inbound_streams, self.outbound_streams):
             raise InvalidStream(f"number must be a stream of the association, not {number}")
         found = self._streams.get(number)
         if found is None:
             found = self._streams[number] = Stream(self, number)
-            self.engine.receiver.take_over(number)
+            self.reception.take_over(number)
         return found
-
-    async def receive_on(self, stream: int | None, partial: bool) -> Message:
-        """`receive` of one stream, or of all that nobody has taken over (None)."""
-        self._check_sole_reader(stream)
-        while (message := self._take(stream, partial)) is None:
-            waiter = self._readers[stream] = self.stack.loop.create_future()
-            if partial:
-                self._partial_readers.add(stream)
-            try:
-                await waiter
-            finally:
-                del self._readers[stream]
-                self._partial_readers.discard(stream)
-        return message
-
-    def receive_now(self, stream: int | None, partial: bool) -> Message:
-        self._check_sole_reader(stream)
-        message = self._take(stream, partial)
-        if message is None:
-            raise BlockingIOError("no message is ready")
-        return message
-
-    def _check_sole_reader(self, stream: int | None) -> None:
-        if stream in self._readers:
-            raise RuntimeError("another task is already waiting in receive()")
-
-    def _take(self, stream: int | None, partial: bool) -> Message | None:
-        """The next message; None when there is none yet. Raises when none will come."""
-        engine = self.engine
-        if engine.ending is not None and not isinstance(engine.ending, AssociationShutdown):
-            # §9.1: with an ABORT "any data pending on either end ... is discarded".
-            raise self._ending()
-        if self._discards:
-            raise self._of_ours(AssociationShutdown("the association was closed here"))
-        message = engine.receiver.read(stream, partial=partial)
-        if message is not None:
-            if engine.receiver.sack_is_due and engine.ending is None:
-                self.stack.touch(engine)  # reading re-opened the window: the peer must hear of it
-            return message
-        if engine.ending is not None:
-            raise self._ending()
-        return None
 
     # -- events --
 
@@ -305,8 +225,7 @@ class Association:
         instead, None for `Config.shutdown_timeout_s`. Cancelling leaves the shutdown under way, within that guard.
         Returns at once after a graceful end. Raises the association's ending if it is any other.
         """
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout must not be negative, and is {timeout!r}")
+        check_timeout(timeout)
         self.begin_shutdown()
         try:
             async with asyncio.timeout(timeout):
@@ -314,7 +233,7 @@ class Association:
         except TimeoutError:
             self.abort(b"the shutdown took too long")
         if not isinstance(self.engine.ending, AssociationShutdown):
-            raise self._ending()
+            raise self.ending_error()
 
     def close(self) -> None:
         """End gracefully in the background, and discard what arrives from now on. Does not wait.
@@ -322,10 +241,8 @@ class Association:
         Does nothing after the end: what is left to read stays readable.
         """
         if self.engine.ending is None:
-            self._discards = True
             self.begin_shutdown()
-            self._wake_readers()
-            self._discard()
+            self.reception.discard_all()
 
     def abort(self, reason: bytes = b"") -> None:
         """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
@@ -337,7 +254,7 @@ class Association:
         if self.engine.ending is None:
             self.engine.abort(reason)
             self.stack.touch(self.engine)
-            self._ended()
+            self.engine_changed()
 
     async def wait_closed(self) -> None:
         """Wait until the association has ended, however. Cancelling changes nothing; raises nothing of its own."""
@@ -362,7 +279,9 @@ class Association:
             self.abort(b"the program was cancelled")
             raise
         if self._undelivered:
-            raise AssociationLost("the association ended before all messages were acknowledged") from self._ending()
+            raise AssociationLost(
+                "the association ended before all messages were acknowledged"
+            ) from self.ending_error()
 
     def begin_shutdown(self) -> None:
         """`shutdown` without waiting."""
@@ -370,15 +289,6 @@ class Association:
             self.engine.shutdown(self.stack.now())
             self.stack.touch(self.engine)
             self._backpressure.wake_all()
-
-    def _discard(self) -> None:
-        """Read everything away, so that the peer can send the rest and shut down."""
-        receiver = self.engine.receiver
-        for stream in (None, *self._streams):
-            while receiver.read(stream, partial=True) is not None:
-                pass
-        if receiver.sack_is_due and self.engine.ending is None:
-            self.stack.touch(self.engine)
 
     # -- looking and setting --
 
@@ -511,19 +421,18 @@ class Association:
             self._subscriptions.deliver(events)
             for event in events:
                 if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
-                    self._take_over_again()
+                    self.reception.restarted()
                 elif isinstance(event, SendFailed) and engine.ending is not None:
                     self._undelivered += 1
         if engine.ending is not None:
             self._subscriptions.end()
-            self._ended()
+            self.reception.wake_all()
+            self._backpressure.wake_all()
+            self._wake_watchers()
             if self.on_end is not None:
                 self.on_end(self)
             return
-        if self._discards:
-            self._discard()
-        elif self._readers:
-            self._wake_ready_readers()
+        self.reception.wake_ready()
         if engine.state in MAY_TAKE_USER_DATA:
             self._backpressure.wake()
         else:
@@ -536,9 +445,9 @@ class Association:
 
     def check_established(self) -> None:
         if self.engine.ending is not None:
-            raise self._ending()
+            raise self.ending_error()
         if self.engine.state is not AssociationState.ESTABLISHED:
-            raise self._of_ours(AssociationShutdown("the association is shutting down"))
+            raise self.of_ours(AssociationShutdown("the association is shutting down"))
 
     async def wait_for_change(self) -> None:
         """Until the engine did something, or the end."""
@@ -549,38 +458,18 @@ class Association:
         finally:
             self._watchers.discard(waiter)
 
-    def _take_over_again(self) -> None:
-        """§5.2.4 A: after a restart the receiver is new, and all streams begin anew."""
-        for number in self._streams:
-            self.engine.receiver.take_over(number)
-
-    def _wake_ready_readers(self) -> None:
-        receiver = self.engine.receiver
-        for stream, waiter in self._readers.items():
-            if not waiter.done() and (stream in self._partial_readers or receiver.has_message(stream)):
-                waiter.set_result(None)
-
-    def _wake_readers(self) -> None:
-        for waiter in self._readers.values():
-            if not waiter.done():
-                waiter.set_result(None)
-
     def _wake_watchers(self) -> None:
         for waiter in self._watchers:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _ended(self) -> None:
-        self._wake_readers()
-        self._backpressure.wake_all()
-        self._wake_watchers()
-
-    def _ending(self) -> SCTPError:
-        """A new exception each time: one that is raised again and again would gather tracebacks."""
+    def ending_error(self) -> SCTPError:
+        """Why it ended: a new exception each time, for one that is raised again and again would gather tracebacks."""
         assert self.engine.ending is not None
-        return self._of_ours(copy.copy(self.engine.ending))
+        return self.of_ours(copy.copy(self.engine.ending))
 
-    def _of_ours(self, error: SCTPError) -> SCTPError:
+    def of_ours(self, error: SCTPError) -> SCTPError:
+        """Remember that this association raises this."""
         if self._raised is None:
             self._raised = WeakSet()
         self._raised.add(error)
@@ -592,21 +481,3 @@ class Association:
 
     def release_held_events(self) -> None:
         self._subscriptions.release_held()
-
-
-def _copy_of(data: object) -> bytes:
-    try:
-        return memoryview(data).tobytes()  # type: ignore[arg-type]  # the check is that it is a buffer
-    except TypeError:
-        raise TypeError(f"data must be bytes or another buffer, not {type(data).__name__}") from None
-
-
-def _check_int(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-
-
-def _check_uint32(name: str, value: int) -> None:
-    _check_int(name, value)
-    if not 0 <= value < 2**32:
-        raise ValueError(f"{name} must be between 0 and {2**32 - 1}, not {value}")

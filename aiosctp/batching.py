@@ -16,7 +16,7 @@ from aiosctp.udp import (
     IPV6_RECVERR,
     SockAddr,
     UDPEncapsulation,
-    peer_host,
+    host_of,
     set_dont_fragment,
 )
 
@@ -128,7 +128,7 @@ class BatchingTransport(asyncio.DatagramTransport):
         if kind is None:
             return False
         mtu = info if kind is IcmpKind.PACKET_TOO_BIG else 0
-        self._protocol.icmp_received(IcmpMessage(kind, quoted, peer_host(address[0]), mtu))
+        self._protocol.icmp_received(IcmpMessage(kind, quoted, host_of(address), mtu))
         return bool(origin == _ORIGIN_LOCAL)
 
     # -- writing --

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
+from aiosctp.arguments import check_port, check_timeout, host_list
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_unicast
@@ -16,7 +17,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack, host_list
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25
@@ -61,8 +62,7 @@ class connect(Coroutine[Any, Any, Association]):
         check_port("local_port", local_port)
         if port == 0 or remote_udp_port == 0:
             raise ValueError(f"{'remote_udp_port' if port else 'port'} must not be 0")
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout must not be negative, and is {timeout!r}")
+        check_timeout(timeout)
         if stack is not None and udp_port:
             raise ValueError("udp_port is the stack's own: leave it out when stack is given")
         if outbound_streams is not None:

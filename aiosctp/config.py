@@ -17,6 +17,8 @@ MIN_RECEIVE_WINDOW_BYTES = 1500
 # A path MTU that leaves room for one INIT ACK with our cookie, and is what every IPv4 host forwards (RFC 791).
 MIN_PATH_MTU = 576
 MAX_PATH_MTU = 65535
+# Those that core/congestion has.
+CONGESTION_CONTROLS = ("reno",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Config:
     max_cookie_life_s: float = 300.0
     """How far a peer's Cookie Preservative (§3.3.2.1.3) may stretch the life of a cookie."""
     cookie_key_life_s: float = 3600.0
-    """How often the cookie's secret key changes (§5.1.3); the previous one is accepted for as long again."""
+    """How often the cookie's secret key changes (§5.1.3); the previous one is accepted for as long again, so that no
+    cookie outlives its key."""
     association_max_retrans: int = 10
     path_max_retrans: int = 5
     max_init_retransmits: int = 8
@@ -159,6 +162,11 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("rto_initial_s must lie between rto_min_s and rto_max_s")
     if config.max_cookie_life_s < config.valid_cookie_life_s:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
+    if config.cookie_key_life_s < config.max_cookie_life_s:
+        raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
+    if config.congestion_control not in CONGESTION_CONTROLS:
+        known = ", ".join(CONGESTION_CONTROLS)
+        raise ValueError(f"congestion_control must be one of {known}, not {config.congestion_control!r}")
 
 
 def _addresses(value: object) -> str | tuple[str, ...]:

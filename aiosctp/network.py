@@ -8,14 +8,23 @@ import socket
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, cast
 
 import ifaddr
 
 from aiosctp.batching import batching_carrier
 from aiosctp.core.addresses import canonical_host, parse_host
 from aiosctp.core.datagram import Datagram
-from aiosctp.udp import IS_LINUX, Carrier, DatagramReceiver, UDPEncapsulation, bind_sockets, endpoint_carrier
+from aiosctp.udp import (
+    IS_LINUX,
+    Carrier,
+    DatagramReceiver,
+    SockAddr,
+    UDPEncapsulation,
+    bind_sockets,
+    endpoint_carrier,
+    host_of,
+)
 
 
 class DatagramPort(Protocol):
@@ -77,7 +86,7 @@ class SystemNetwork:
 
     async def resolve(self, host: str) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-        return list(dict.fromkeys(canonical_host(str(address[0])) for *_, address in found))
+        return list(dict.fromkeys(host_of(cast(SockAddr, address)) for *_, address in found))
 
     def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
         loop = asyncio.get_running_loop()

@@ -7,16 +7,19 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Self
+from typing import Self
 
+from aiosctp.arguments import check_port, check_range
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.endpoint import Admission
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_port, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
 
 logger = logging.getLogger("aiosctp.server")
+
+MAX_COUNT = 2**31 - 1
 
 Handler = Callable[[Association], Awaitable[None]]
 
@@ -55,9 +58,9 @@ async def serve(
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
     check_port("port", port)
-    _check_count("backlog", backlog, least=0)
+    check_range("backlog", backlog, 0, MAX_COUNT)
     if max_associations is not None:
-        _check_count("max_associations", max_associations, least=0)
+        check_range("max_associations", max_associations, 0, MAX_COUNT)
     if admit is not None and not callable(admit):
         raise TypeError("admit must be a function of the peer's address")
     stack = choose_stack(stack, udp_port, DEFAULT_UDP_PORT)
@@ -222,6 +225,8 @@ class Server(asyncio.AbstractServer):
         association = self._handlers.pop(task)
         if task.cancelled():
             association.abort(b"the handler was cancelled")
+        elif (error := task.exception()) is not None:
+            self.get_loop().call_exception_handler({"message": "a handler failed", "exception": error, "task": task})
         self._tell_change()
 
     async def _run_handler(self, association: Association) -> None:
@@ -261,7 +266,7 @@ class Server(asyncio.AbstractServer):
 def _is_ending_of(association: Association, error: Exception) -> bool:
     """Whether it is, or is a group of nothing but, what this association raised for its own end."""
     if isinstance(error, ExceptionGroup):
-        return error.split(association.raised)[1] is None
+        return all(_is_ending_of(association, one) for one in error.exceptions)
     return association.raised(error)
 
 
@@ -303,10 +308,3 @@ async def _addresses_of(name: str, stack: Stack) -> list[str]:
     if not usable:
         raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {name}")
     return usable
-
-
-def _check_count(name: str, value: Any, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")

@@ -12,8 +12,8 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, cast
 from weakref import WeakKeyDictionary
 
+from aiosctp.arguments import check_port, host_list
 from aiosctp.config import Config
-from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
@@ -51,13 +51,11 @@ class StackStatistics:
     datagrams_received: int
     datagrams_sent: int
     malformed_packets: int
-    bad_checksums: int
     malformed_chunks: int
     wrong_verification_tags: int
     out_of_the_blue: int
     out_of_the_blue_answers: int
     init_received: int
-    init_refused: int
     cookies_invalid: int
     cookies_stale: int
     icmp_received: int
@@ -105,8 +103,7 @@ class Stack:
 
     def open(self) -> StackEngine:
         """The engine, with its sockets bound to the running loop. Raises RuntimeError when that can't be."""
-        if os.getpid() != self._process:
-            raise RuntimeError("this stack belongs to the process that was forked: make one of your own")
+        self._check_process()
         if self._is_closed:
             raise RuntimeError("the stack is closed")
         loop = asyncio.get_running_loop()
@@ -121,6 +118,10 @@ class Stack:
         elif loop is not self._loop:
             raise RuntimeError("the stack belongs to another event loop")
         return self._engine
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError("this stack belongs to the process that was forked: make one of your own")
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -215,7 +216,9 @@ class Stack:
         self.close_if_unused(endpoint)
 
     def touch(self, engine: AssociationEngine) -> None:
-        """Something was asked of this association: flush before the loop's turn is over."""
+        """Something was asked of this association: flush before the loop's turn is over. Raises RuntimeError after a
+        fork."""
+        self._check_process()
         if self._engine is not None:
             self._engine.touch(engine)
             self.schedule_flush()
@@ -289,18 +292,16 @@ class Stack:
     def _send(self, datagram: Datagram) -> None:
         port = self._ports.get(datagram.source or "")
         if port is None:
-            port = next(iter(self._ports.values()))
-        port.send(datagram)
+            port = next(iter(self._ports.values()), None)
+        if port is not None:
+            port.send(datagram)
 
     def _tell(self, association: AssociationEngine) -> None:
         assert self._engine is not None
         endpoint = self._engine.endpoints.get(association.local_port)
         if association not in self._owners and endpoint is not None and association in endpoint.accepted:
             endpoint.accepted.remove(association)
-            listener = self._listeners.get(endpoint)
-            if listener is None:
-                return
-            listener.engine_accepted(association)
+            self._listeners[endpoint].engine_accepted(association)
         owner = self._owners.get(association)
         if owner is not None:
             owner.engine_changed()
@@ -378,24 +379,3 @@ def choose_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> S
         raise ValueError("udp_port is the stack's own: leave it out when stack is given")
     stack.open()
     return stack
-
-
-def check_port(name: str, port: object) -> None:
-    if isinstance(port, bool) or not isinstance(port, int):
-        raise TypeError(f"{name} must be an int, not {type(port).__name__}")
-    if not 0 <= port <= 65535:
-        raise ValueError(f"{name} must be between 0 and 65535, not {port}")
-
-
-def host_list(name: str, hosts: str | Sequence[str]) -> tuple[str, ...]:
-    """One host or several as canonical strings. Raises ValueError for what is no address."""
-    listed = (hosts,) if isinstance(hosts, str) else tuple(hosts)
-    if not listed:
-        raise ValueError(f"{name} must not be empty")
-    for host in listed:
-        if not isinstance(host, str):
-            raise TypeError(f"{name} must hold host strings, not {type(host).__name__}")
-    try:
-        return tuple(dict.fromkeys(canonical_host(host) for host in listed))
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from aiosctp.arguments import Payload
 from aiosctp.core.messages import Message
 from aiosctp.exceptions import AssociationShutdown
 
@@ -34,7 +35,7 @@ class Stream:
 
     async def send(
         self,
-        data: bytes | bytearray | memoryview,
+        data: Payload,
         *,
         ppid: int = 0,
         unordered: bool = False,
@@ -53,11 +54,11 @@ class Stream:
 
     async def receive(self, *, partial: bool = False) -> Message:
         """`Association.receive` of this stream alone: the same waiting, cancellation and exceptions."""
-        return await self._association.receive_on(self._number, partial)
+        return await self._association.reception.receive(self._number, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
-        return self._association.receive_now(self._number, partial)
+        return self._association.reception.receive_nowait(self._number, partial)
 
     def __aiter__(self) -> Self:
         return self

@@ -123,7 +123,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._is_closed = True
         self._lost.set()
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, addr: SockAddr) -> None:
         self.batch_received([(data, addr)])
 
     def error_received(self, exc: Exception) -> None:
@@ -136,7 +136,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
     def batch_received(self, batch: Iterable[tuple[bytes, SockAddr]]) -> None:
         """Everything that one wake-up found."""
         if not self._is_closed:
-            received = [(data, peer_host(address[0]), address[1]) for data, address in batch]
+            received = [(data, host_of(address), address[1]) for data, address in batch]
             self._receiver.datagrams_received(received, self.local_host)
 
     def icmp_received(self, message: IcmpMessage) -> None:
@@ -144,10 +144,20 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
             self._receiver.icmp_received(message)
 
 
+def host_of(address: SockAddr) -> str:
+    """The host of a socket address as the engine spells it, a link-local one with its interface."""
+    return _host(address[0], address[3] if len(address) > 2 else 0)
+
+
 @lru_cache(maxsize=4096)
-def peer_host(host: str) -> str:
-    """A source address as the engine spells it."""
-    return canonical_host(host)
+def _host(text: str, scope_id: int) -> str:
+    host = canonical_host(text)
+    if scope_id == 0 or "%" in host:
+        return host
+    try:
+        return f"{host}%{socket.if_indextoname(scope_id)}"
+    except OSError:
+        return f"{host}%{scope_id}"
 
 
 @lru_cache(maxsize=4096)

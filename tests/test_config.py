@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from aiosctp.config import CONGESTION_CONTROLS as CONFIGURABLE
 from aiosctp.config import Config
+from aiosctp.core.congestion import CONGESTION_CONTROLS
 
 # Every number, with the least and the largest value it may have.
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -42,13 +44,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
 }
-# What else has to change for a bound to be reachable: the order of the three RTOs, and of the two cookie lives.
+# What else has to change for a bound to be reachable: the order of the three RTOs, and of the three cookie lives.
 WIDEST: dict[str, dict[str, float]] = {
     "rto_initial_s": {"rto_min_s": 0.05, "rto_max_s": 3600},
     "rto_min_s": {"rto_initial_s": 3600, "rto_max_s": 3600},
     "rto_max_s": {"rto_initial_s": 0.05, "rto_min_s": 0.05},
     "valid_cookie_life_s": {"max_cookie_life_s": 3600},
     "max_cookie_life_s": {"valid_cookie_life_s": 0.1},
+    "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
 OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu")
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
@@ -137,6 +140,23 @@ def test_congestion_control_is_a_name() -> None:
     not_a_name: Any = 1
     with pytest.raises(TypeError, match=r"^congestion_control must be a str"):
         Config(congestion_control=not_a_name)
+
+
+def test_the_unknown_congestion_control_is_refused_by_name() -> None:
+    """Not at the COOKIE ECHO of the first peer, when the congestion control is made."""
+    with pytest.raises(ValueError, match=r"^congestion_control must be one of reno, not 'nonsense'"):
+        Config(congestion_control="nonsense")
+
+
+def test_every_congestion_control_there_is_may_be_named() -> None:
+    assert set(CONFIGURABLE) == set(CONGESTION_CONTROLS)
+
+
+def test_a_cookie_key_lives_as_long_as_any_cookie() -> None:
+    """Else a cookie would be silently discarded before it is stale."""
+    Config(cookie_key_life_s=10, max_cookie_life_s=10, valid_cookie_life_s=10)
+    with pytest.raises(ValueError, match=r"^cookie_key_life_s must not be below max_cookie_life_s"):
+        Config(cookie_key_life_s=9, max_cookie_life_s=10, valid_cookie_life_s=10)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from aiosctp.core.addresses import address_parameters, choose_source
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, classify_init
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -33,9 +34,6 @@ from aiosctp.wire.chunks import Abort, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import CommonHeader
 from aiosctp.wire.parameters import Parameter, StateCookie, UnrecognizedParameter
-
-if TYPE_CHECKING:
-    from aiosctp.core.stack import Arrival
 
 # §12.4, and the size of what an INIT makes us send: what is reported of it stays within one packet.
 MIN_INIT_BYTES = 16
@@ -111,6 +109,9 @@ class Acceptance:
         path = next((found for found in paths if found is not None and found.is_confirmed), None)
         if path is None:
             return None
+        if path.address != arrival.source:
+            # What the INIT ACK and its cookie say of an address (§5.4, 2) holds for the one it goes to.
+            arrival = replace(arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address)
         own = association.tcb
         tie_local, tie_peer = 0, 0
         if association.state is AssociationState.COOKIE_ECHOED:
@@ -124,12 +125,9 @@ class Acceptance:
             local_tie_tag=tie_local,
             peer_tie_tag=tie_peer,
         )
-        answer = self._init_ack(
+        return self._init_ack(
             offer, arrival, association, tcb, association.offered_addresses, outbound_streams=tcb.outbound_streams
         )
-        if path.address == arrival.source:
-            return answer
-        return answer._replace(source=path.local_address, destination=path.address, udp_port=path.udp_port)
 
     def _answer_restart(self, offer: Offer, arrival: Arrival, association: AssociationEngine) -> Datagram:
         """§5.2.2: a new Initiate Tag; "other parameters ... SHOULD be copied from the existing"."""
@@ -158,7 +156,9 @@ class Acceptance:
         our INIT has said already what we want (§5.2.1)."""
         config = owner.config
         outbound_streams = outbound_streams or min(tcb.outbound_streams, offer.inbound_streams)
-        lifespan_s = min(config.valid_cookie_life_s + offer.cookie_increment_ms / 1000, config.max_cookie_life_s)
+        wanted_s = config.valid_cookie_life_s + offer.cookie_increment_ms / 1000
+        # The endpoint's config bounds it, and the life of the key, which the stack's config sets.
+        lifespan_s = min(wanted_s, config.max_cookie_life_s, self._cookies.key_life_s)
         cookie = Cookie(
             created_at_s=arrival.now,
             lifespan_s=lifespan_s,

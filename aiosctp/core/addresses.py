@@ -36,6 +36,7 @@ def is_ipv6(host: str) -> bool:
     return ":" in host
 
 
+@lru_cache(maxsize=4096)
 def is_unicast(host: str) -> bool:
     """§8.4, 1: SCTP speaks to unicast addresses only."""
     address = parse_host(host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
@@ -51,6 +52,9 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.errors import DecodeError
+
+# A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
+_MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
 class AssociationEngine:
@@ -147,6 +151,8 @@ class AssociationEngine:
             self.receiver.packet_done(now)
         if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
             self.lifecycle.step(PacketArrived(path, self._packet_has_data, now))
+        # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
+        self._begin_shutdown_if_requested(now)
         return malformed
 
     def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
@@ -160,9 +166,9 @@ class AssociationEngine:
             )
 
     def data_received(self, chunk: Data, path: Path, now: float) -> None:
-        if not self._packet_has_data and self.receiver.sack_is_due and self.receiver.has_gap:
-            # §6.7: with a gap open, one SACK for each packet: the one owed for the packet before goes first.
-            self.output.send_sack_alone()
+        if not self._packet_has_data and self.receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            self.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
         cause = self.receiver.data_received(chunk, path, now)
         if isinstance(cause, InvalidStreamIdentifier):
@@ -173,7 +179,7 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, Abort | ShutdownComplete):
+        if isinstance(chunk, _MAY_REFLECT_TAG):
             # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
             if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):
                 return False
@@ -246,7 +252,7 @@ class AssociationEngine:
             return
         self._shutdown_requested = True
         self.start_shutdown_guard(now)
-        self.begin_shutdown_if_requested(now)
+        self._begin_shutdown_if_requested(now)
 
     def abort(self, reason: bytes) -> None:
         """The ABORT primitive (§9.1): "a 'User-Initiated Abort' error cause SHOULD be present"."""
@@ -316,13 +322,17 @@ class AssociationEngine:
         return int.from_bytes(self.entropy(4)) / 2**32
 
     def adopt(self, tcb: TransmissionControlBlock, paths: Paths) -> None:
-        """Begin anew with another handshake's facts. What was received whole stays readable."""
+        """Begin anew with another handshake's facts. What was received whole stays readable, and a shutdown that our
+        user asked for goes on, under the same guard."""
+        guard_at_s = self.timers.deadline(Timer.T5_SHUTDOWN_GUARD)
+        self.timers.stop_all()
+        if self._shutdown_requested and guard_at_s is not None:
+            self.timers.start(Timer.T5_SHUTDOWN_GUARD, guard_at_s)
         self.tcb = tcb
         self.paths = paths
         self.failure = FailureDetection(self)
         self.sender = self._make_sender()
         self.restart_receiver()
-        self._shutdown_requested = False
         self._was_drained = True
 
     def restart_receiver(self) -> None:
@@ -396,9 +406,8 @@ class AssociationEngine:
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
-        self.begin_shutdown_if_requested(now)
 
-    def begin_shutdown_if_requested(self, now: float) -> None:
+    def _begin_shutdown_if_requested(self, now: float) -> None:
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
 

@@ -61,7 +61,8 @@ class CookieJar:
 
     def __init__(self, entropy: Callable[[int], bytes], key_life_s: float) -> None:
         self._entropy = entropy
-        self._key_life_s = key_life_s
+        self.key_life_s = key_life_s
+        """How long a cookie is sure to be opened; `Config` may bound the life of a cookie by another than ours."""
         self._keys: list[bytes] = []
         self._rotate_at_s = 0.0
 
@@ -85,9 +86,9 @@ class CookieJar:
             return
         fresh = self._entropy(KEY_BYTES)
         # After two whole lives without use, no cookie of the present key can be recent enough to keep it.
-        keep = self._keys[:1] if now < self._rotate_at_s + self._key_life_s else []
+        keep = self._keys[:1] if now < self._rotate_at_s + self.key_life_s else []
         self._keys = [fresh, *keep]
-        self._rotate_at_s = now + self._key_life_s
+        self._rotate_at_s = now + self.key_life_s
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

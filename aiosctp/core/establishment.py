@@ -54,7 +54,6 @@ class Establishment:
         self._establish(now)
         self._association.lifecycle.start_established()
         self._send_cookie_ack(path, now)
-        self._association.begin_shutdown_if_requested(now)
 
     def _establish(self, now: float) -> None:
         association = self._association
@@ -89,7 +88,6 @@ class Establishment:
         readable ("Any SCTP DATA chunks MAY be retained"); what was not acknowledged is reported."""
         association = self._association
         unsent = association.sender.take_unsent()
-        association.timers.stop_all()
         association.output.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)

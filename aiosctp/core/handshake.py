@@ -16,7 +16,7 @@ from aiosctp.core.negotiation import (
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
-from aiosctp.exceptions import ConnectTimeout
+from aiosctp.exceptions import AssociationRefused, ConnectTimeout
 from aiosctp.wire.causes import InvalidMandatoryParameter, StaleCookie, UnrecognizedParameters
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.parameters import CookiePreservative
@@ -131,8 +131,14 @@ class Handshake:
             # else may go there.
             heartbeat = association.heartbeats.make_chunk(path, now)
             if len(heartbeat) > packet.room:
-                # "... larger than the PMTU, then ... MUST NOT send a COOKIE ECHO chunk to an UNCONFIRMED address".
-                self._send_cookie_echo(association.paths.for_data(), now)
+                # "... larger than the PMTU, then the implementation MUST NOT send a COOKIE ECHO chunk to an UNCONFIRMED
+                # address": it goes to another, if the INIT ACK left us one of those we know.
+                confirmed = association.paths.for_data()
+                if confirmed.is_confirmed:
+                    self._send_cookie_echo(confirmed, now)
+                else:
+                    error = AssociationRefused("the peer's cookie is too long for an address that is not confirmed")
+                    association.termination.fail_to_connect(error)
                 return
             packet.add(heartbeat)
         association.output.send_packet(packet, is_repeat=self._retransmissions > 0)
@@ -168,7 +174,8 @@ class Handshake:
         self._increment_ms = rtt_ms + PRESERVATIVE_MARGIN_MS
         self._retransmissions = 0
         self._association.sender.handshake_timed_out()
-        self._send_init(path, now)
+        # §5.4: an INIT is not among what may go to an UNCONFIRMED address.
+        self._send_init(path if path.is_confirmed else self._association.paths.for_data(), now)
 
     def _t1_expired(self, now: float) -> None:
         """§5.1.6, §4 (2) and (3): the same chunk again, to the next address of the peer, until
@@ -179,9 +186,8 @@ class Handshake:
             association.termination.fail_to_connect(ConnectTimeout("the peer did not answer"))
             return
         self._path.rto.back_off()
-        path = association.paths.after(self._path)
         if association.state is AssociationState.COOKIE_WAIT:
-            self._send_init(path, now)
+            self._send_init(association.paths.after(self._path, confirmed=True), now)
         else:
             association.sender.handshake_timed_out()
-            self._send_cookie_echo(path, now)
+            self._send_cookie_echo(association.paths.after(self._path), now)

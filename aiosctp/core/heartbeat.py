@@ -53,7 +53,7 @@ class Heartbeats:
             self._send(path, now)
 
     def reschedule(self, path: Path, now: float) -> None:
-        """The interval changed, or HEARTBEATs were switched on or off (§8.3 A-C)."""
+        """A HEARTBEAT was answered, the interval changed, or HEARTBEATs were switched on or off (§8.3 A-C)."""
         if self._association.state in _BEATS:
             self.schedule(path, now)
 
@@ -143,4 +143,4 @@ class Heartbeats:
         path.rto.measured(now - sent_at_s)
         self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
         self._association.failure.path_answered(path)
-        self.schedule(path, now)
+        self.reschedule(path, now)

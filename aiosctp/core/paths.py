@@ -36,6 +36,7 @@ class Path:
         "last_data_sent_at_s",
         "local_address",
         "mtu",
+        "packet_bytes",
         "path_max_retrans",
         "pending_heartbeats",
         "probed_at_s",
@@ -61,8 +62,7 @@ class Path:
         self.hb_interval_s = config.hb_interval_s
         self.rto = RetransmissionTimeout(config)
         default_mtu = DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU
-        self.mtu = config.path_mtu or default_mtu
-        """The IP packet with all its headers."""
+        self._take_mtu(config.path_mtu or default_mtu)
         self.congestion: CongestionControl = make_congestion_control(
             config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
         )
@@ -95,11 +95,12 @@ class Path:
         """§5.4: "an active UNCONFIRMED path", which is probed every RTO."""
         return not self.is_confirmed and not self.is_inactive
 
-    @property
-    def packet_bytes(self) -> int:
-        """The largest SCTP packet: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
+    def _take_mtu(self, mtu: int) -> None:
+        self.mtu = mtu
+        """The IP packet with all its headers."""
         ip_header = IPV6_HEADER_BYTES if is_ipv6(self.address) else IPV4_HEADER_BYTES
-        return self.mtu - ip_header - UDP_HEADER_BYTES
+        self.packet_bytes = mtu - ip_header - UDP_HEADER_BYTES
+        """The largest SCTP packet: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
 
     @property
     def pmdcs(self) -> int:
@@ -107,7 +108,7 @@ class Path:
         return (self.packet_bytes - HEADER_BYTES) & ~3
 
     def set_mtu(self, mtu: int) -> None:
-        self.mtu = mtu
+        self._take_mtu(mtu)
         self.congestion.set_pmdcs(self.pmdcs)
 
     def is_idle(self, now: float) -> bool:
@@ -151,11 +152,12 @@ class Paths:
     def add(self, path: Path) -> None:
         self._by_address[path.address] = path
 
-    def after(self, path: Path) -> Path:
-        """The next address in turn that may be sent to: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
+    def after(self, path: Path, *, confirmed: bool = False) -> Path:
+        """The next address in turn, or the next CONFIRMED one: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
         ring = list(self)
         start = ring.index(path) + 1 if path in ring else 0
-        return (ring[start:] + ring[:start])[0]
+        turn = ring[start:] + ring[:start]
+        return next((found for found in turn if found.is_confirmed or not confirmed), turn[0])
 
     def replace_all(self, paths: Sequence[Path], primary: Path) -> None:
         """The peer named its addresses: these are the paths from now on."""

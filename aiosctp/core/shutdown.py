@@ -103,6 +103,7 @@ class ShuttingDown:
     def _shutdown_ack_received(self, path: Path, now: float) -> None:
         """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
         association = self._association
+        # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
         association.output.clear()
         # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
         association.output.send_alone(path, ShutdownComplete().encode())

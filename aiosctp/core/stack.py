@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
+from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
@@ -27,34 +27,20 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
-from aiosctp.exceptions import AssociationAborted
+from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
+from aiosctp.wire.packet import decode_header
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet that arrived: its common header and where it came from."""
-
-    header: CommonHeader
-    source: str
-    udp_port: int
-    destination: str | None
-    """The local host it came to; None when the transport can't tell."""
-    now: float
-
-    def answer(self, tag: int, chunk: bytes) -> Datagram:
-        """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
-        packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
-        return Datagram(packet, self.destination, self.source, self.udp_port)
+# Fewer cancelled wake-ups than this are not worth making the heap anew.
+LEAST_STALE_WAKE_UPS = 64
 
 
 class StackEngine:
@@ -78,10 +64,14 @@ class StackEngine:
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._faults: list[Exception] = []
+        self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
-        self._deadlines: list[tuple[float, int, AssociationEngine]] = []
-        self._scheduled: dict[AssociationEngine, float] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of deadlines and the wake-ups they are for. It holds no association: those cancelled stay in it until
+        they come to the top, or until they are most of it."""
+        self._wake_ups: dict[int, AssociationEngine] = {}
+        self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
         self._order = count()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
 
@@ -110,8 +100,9 @@ class StackEngine:
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
         while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, association = heapq.heappop(self._deadlines)
-            if self._scheduled.get(association) != deadline:
+            _, wake_up = heapq.heappop(self._deadlines)
+            association = self._wake_ups.pop(wake_up, None)
+            if association is None:
                 continue
             del self._scheduled[association]
             try:
@@ -234,7 +225,8 @@ class StackEngine:
     def _association_of_init(self, init: Init, arrival: Arrival) -> AssociationEngine | None:
         """§5.1.2 D: "the use of any of the valid address parameters ... would identify an existing TCB"."""
         ports = (arrival.header.destination_port, arrival.header.source_port)
-        hosts = [arrival.source, *(p.host for p in init.parameters if hasattr(p, "host"))]
+        listed = (p.host for p in init.parameters if isinstance(p, IPv4AddressParameter | IPv6AddressParameter))
+        hosts = [arrival.source, *listed]
         for host in hosts:
             association = self._by_peer.get((*ports, host))
             if association is not None:
@@ -263,10 +255,10 @@ class StackEngine:
             association = self._associate(cookie, arrival)
             if association is None:
                 return
-        elif self._acceptance.resolve(cookie, arrival, association) in (
-            CookieAction.LATE,
-            CookieAction.DISCARD,
-        ):
+        elif cookie.local_tag != association.tcb.local_tag and not self._is_free(cookie.local_tag, arrival.now):
+            # A restart, under a tag that was not reserved either.
+            return
+        elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
         self._deliver(association, chunks, arrival)
@@ -354,6 +346,7 @@ class StackEngine:
             entropy=self._entropy,
         )
         endpoint.associations.add(association)
+        self._connecting.add(association)
         association.connect(now)
         self._index(association, now)
         self.touch(association)
@@ -393,8 +386,8 @@ class StackEngine:
 
     def next_deadline(self) -> float | None:
         while self._deadlines:
-            deadline, _, association = self._deadlines[0]
-            if self._scheduled.get(association) == deadline:
+            deadline, wake_up = self._deadlines[0]
+            if wake_up in self._wake_ups:
                 return deadline
             heapq.heappop(self._deadlines)
         return None
@@ -412,6 +405,9 @@ class StackEngine:
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""
+        if association in self._connecting and association.state not in HANDSHAKE:
+            self._connecting.discard(association)
+            self.counters.associations_established += association.state is not AssociationState.CLOSED
         if association.state is AssociationState.CLOSED:
             self._forget(association, now)
             return
@@ -419,9 +415,19 @@ class StackEngine:
         deadline = association.next_deadline()
         scheduled = self._scheduled.get(association)
         # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
-        if deadline is not None and (scheduled is None or deadline < scheduled):
-            self._scheduled[association] = deadline
-            heapq.heappush(self._deadlines, (deadline, next(self._order), association))
+        if deadline is not None and (scheduled is None or deadline < scheduled[0]):
+            self._unschedule(association)
+            entry = self._scheduled[association] = (deadline, next(self._order))
+            self._wake_ups[entry[1]] = association
+            heapq.heappush(self._deadlines, entry)
+
+    def _unschedule(self, association: AssociationEngine) -> None:
+        scheduled = self._scheduled.pop(association, None)
+        if scheduled is None:
+            return
+        del self._wake_ups[scheduled[1]]
+        if len(self._deadlines) > 2 * len(self._wake_ups) + LEAST_STALE_WAKE_UPS:
+            self._deadlines = sorted(self._scheduled.values())
 
     # -- indexes --
 
@@ -456,7 +462,11 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
-        self._scheduled.pop(association, None)
+        self._unschedule(association)
+        if isinstance(association.ending, AssociationAborted):
+            self.counters.associations_aborted += 1
+        elif isinstance(association.ending, AssociationShutdown):
+            self.counters.associations_shut_down += 1
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
             endpoint.associations.discard(association)

@@ -44,15 +44,13 @@ class StackCounters:
     datagrams_received: int = 0
     datagrams_sent: int = 0
     malformed_packets: int = 0
-    """Too short, or a port of zero (§3.1)."""
-    bad_checksums: int = 0
+    """Too short, a wrong checksum (§6.8), or a port of zero (§3.1)."""
     malformed_chunks: int = 0
     wrong_verification_tags: int = 0
     """Packets of a known association with a tag that is not its own (§8.5)."""
     out_of_the_blue: int = 0
     out_of_the_blue_answers: int = 0
     init_received: int = 0
-    init_refused: int = 0
     cookies_invalid: int = 0
     cookies_stale: int = 0
     icmp_received: int = 0

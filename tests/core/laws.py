@@ -79,4 +79,4 @@ def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> No
     for association in living:
         due = association.next_deadline()
         if due is not None:
-            assert stack._scheduled[association] <= due, "its next deadline would be missed"
+            assert stack._scheduled[association][0] <= due, "its next deadline would be missed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.states import AssociationState
+from aiosctp.core.states import AssociationState, PathState
 from aiosctp.events import AssociationChangeKind
 from aiosctp.wire.causes import (
     RestartWithNewAddresses,
@@ -430,3 +430,35 @@ def test_an_unexpected_cookie_ack_is_discarded(state: AssociationState) -> None:
     bench.expect_nothing()
     assert association.state is state
     assert bench.changes(association) == before
+
+
+def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
+    """R04: the peer's COOKIE ECHO ends the handshake, and no COOKIE ACK comes to tell us that it has ended."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.shut_down(association)
+    bench.expect_nothing()
+    # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A
+    peer.send(CookieEcho(peer.get_cookie()))
+    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
+    peer.expect(CookieAck)
+    peer.expect(Shutdown)
+    assert association.state is AssociationState.SHUTDOWN_SENT
+
+
+def test_only_the_address_that_the_init_ack_went_to_is_confirmed_by_a_collision() -> None:
+    """R12, R08: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent"
+    (§5.4, 2): not the source of the INIT, where it came from one that our user had not named."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    # Z -> INIT [two addresses] -> A, from the one we do not know
+    peer.send(peer.init(IPv4AddressParameter(PEER_HOST), SECOND_ADDRESS), source=PEER_SECOND_HOST)
+    # A -> INIT ACK -> Z, to the one we know
+    cookie = cookie_of(peer.expect(InitAck, host=PEER_HOST))
+    # Z -> COOKIE ECHO -> A
+    peer.send(CookieEcho(cookie))
+    assert association.state is AssociationState.ESTABLISHED
+    states = {path.address: path.state for path in association.paths}
+    assert states == {PEER_HOST: PathState.ACTIVE, PEER_SECOND_HOST: PathState.UNCONFIRMED}

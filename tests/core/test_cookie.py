@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.wire.causes import StaleCookie
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, InitAck, Sack, ShutdownAck, ShutdownComplete
@@ -284,7 +285,7 @@ def test_a_cookie_preservative_has_a_limit() -> None:
 
 def test_a_cookie_made_with_the_previous_key_is_still_good() -> None:
     """R02: "The secret key SHOULD be changed reasonably frequently": the old one is kept for one period more."""
-    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=60.0)
+    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=10.0, max_cookie_life_s=10.0)
     bench.listen()
     # Other INITs make the engine use its first key, and then its second.
     Peer(bench, port=6000).get_cookie()
@@ -300,7 +301,7 @@ def test_a_cookie_made_with_the_previous_key_is_still_good() -> None:
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_cookie_whose_key_is_gone_is_silently_discarded(busy: bool) -> None:
     """R02: "secret key ... not available anymore, the packet ... MUST be silently discarded" (§5.1.5, 1)."""
-    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=60.0)
+    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=10.0, max_cookie_life_s=10.0)
     bench.listen()
     peer = Peer(bench)
     cookie = peer.get_cookie()
@@ -312,9 +313,22 @@ def test_a_cookie_whose_key_is_gone_is_silently_discarded(busy: bool) -> None:
     assert_nothing_happened(bench)
 
 
+def test_no_cookie_lives_longer_than_its_key() -> None:
+    """R02: the key's life is the stack's, the cookie's may be an endpoint's own: stale before it is unreadable."""
+    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=10.0, max_cookie_life_s=10.0)
+    bench.endpoint().listen(config=Config(), backlog=1, max_associations=None, admit=None)
+    bench.advance(9.0)
+    peer = Peer(bench)
+    cookie = peer.get_cookie()
+    bench.advance(10.5)
+    peer.send(CookieEcho(cookie))
+    (cause,) = peer.expect(Error).causes
+    assert cause == StaleCookie(500_000)
+
+
 def test_keys_change() -> None:
     """R02: the same INIT, the same dice, another period: another cookie key, so the MACs differ."""
-    bench = Bench(cookie_key_life_s=10.0)
+    bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=10.0, max_cookie_life_s=10.0)
     bench.listen()
     peer = Peer(bench)
     peer.send(peer.init())

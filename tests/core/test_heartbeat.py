@@ -8,6 +8,7 @@ import pytest
 
 from aiosctp.config import Config
 from aiosctp.core.states import AssociationState, PathState
+from aiosctp.core.timers import Timer
 from aiosctp.events import AssociationChange, AssociationChangeKind, PeerAddressChange, PeerAddressChangeKind
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.chunks import Abort, Data, Heartbeat, HeartbeatAck, Sack
@@ -331,3 +332,13 @@ def test_a_heartbeat_discovers_a_lost_abort() -> None:
     assert peer.state is AssociationState.CLOSED
     assert isinstance(peer.association.ending, AssociationAborted)
     assert [event.change for event in peer.events_of(AssociationChange)][-1] is AssociationChangeKind.COMM_LOST
+
+
+def test_a_late_answer_starts_no_heartbeats_after_a_shutdown() -> None:
+    """R24: they are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk" (§8.3)."""
+    peer = Peer()
+    peer.established()
+    (heartbeat,) = chunks_of(peer.heartbeat_now(peer.addresses[0]), Heartbeat)
+    peer.user_shuts_down()
+    peer.send(HeartbeatAck(heartbeat.info))
+    assert not peer.association.timers.is_running((Timer.HEARTBEAT, peer.path(peer.addresses[0])))

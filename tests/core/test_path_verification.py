@@ -8,7 +8,9 @@ import pytest
 
 from aiosctp.config import Config
 from aiosctp.core.states import AssociationState, PathState
-from aiosctp.events import PeerAddressChange, PeerAddressChangeKind
+from aiosctp.events import AssociationChange, AssociationChangeKind, PeerAddressChange, PeerAddressChangeKind
+from aiosctp.exceptions import AssociationRefused
+from aiosctp.wire.causes import StaleCookie
 from aiosctp.wire.chunks import (
     CookieAck,
     CookieEcho,
@@ -16,6 +18,7 @@ from aiosctp.wire.chunks import (
     Error,
     Heartbeat,
     HeartbeatAck,
+    Init,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -348,3 +351,27 @@ def test_a_sack_from_an_unconfirmed_address_is_heard() -> None:
     peer.user_sends(b"x")
     peer.send(Sack(peer.z_initial_tsn, A_RWND), source=TWO)
     assert packets_with(peer.wait(20), Data) == []
+
+
+def test_a_cookie_echo_too_large_for_the_only_address_left_ends_the_attempt() -> None:
+    """R12: it "MUST NOT" be sent to an UNCONFIRMED address, and the INIT ACK left no other."""
+    peer = Peer(addresses=(TWO,))
+    # Z -> INIT -> A, at another address than the one that A answers from and names
+    peer.cookie_wait(ONE)
+    # A -> INIT ACK -> Z
+    assert peer.send(peer.init_ack(bytes(2000))) == []
+    assert peer.engine.poll_faults() == []
+    (change,) = peer.events_of(AssociationChange)
+    assert change.change is AssociationChangeKind.CANT_STR_ASSOC
+    assert isinstance(peer.association.ending, AssociationRefused)
+
+
+def test_no_init_goes_to_an_unconfirmed_address() -> None:
+    """R12, R11: the INIT after a Stale Cookie error, and its retransmissions, go to what the user named."""
+    peer = Peer(addresses=(ONE, TWO))
+    peer.cookie_echoed(ONE)
+    # A -> ERROR [Stale Cookie] -> Z, from the address that is not confirmed
+    (first,) = packets_with(peer.send(Error((StaleCookie(1),)), source=TWO), Init)
+    # Z -> INIT -> A, and again
+    again = [first, peer.next_packet(Init), peer.next_packet(Init)]
+    assert [packet.destination for packet in again] == [ONE, ONE, ONE]

@@ -6,6 +6,7 @@ import pytest
 
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChangeKind, SendFailed
+from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.causes import (
     CookieReceivedWhileShuttingDown,
     RestartWithNewAddresses,
@@ -164,7 +165,7 @@ def restart(peer: Peer) -> Peer:
     return again
 
 
-@pytest.mark.parametrize("state", ESTABLISHED_OR_CLOSING)
+@pytest.mark.parametrize("state", [AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_RECEIVED])
 def test_a_restart_resets_the_association(state: AssociationState) -> None:
     """R03, C05, X21, X55: both tags new, tie-tags right: RESTART, and ESTABLISHED whatever the state (§5.2.4 A)."""
     bench = Bench()
@@ -182,6 +183,29 @@ def test_a_restart_resets_the_association(state: AssociationState) -> None:
     while association.receiver.read() is not None:
         pass
     again.talk(association)
+
+
+@pytest.mark.parametrize("state", [AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_SENT])
+def test_a_shutdown_of_our_user_goes_on_after_a_restart(state: AssociationState) -> None:
+    """R03: who waits for the end of the association would else wait for ever, for the guard T5 would be gone too."""
+    bench = Bench(shutdown_timeout_s=100.0)
+    peer = Peer(bench)
+    association = peer.reach(state)
+    bench.advance(0.5)
+    peer.drain()
+    again = reborn(peer)
+    # Z -> COOKIE ECHO [restart] -> A
+    again.send(CookieEcho(again.get_cookie()))
+    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
+    again.expect(CookieAck)
+    assert again.expect(Shutdown).cumulative_tsn_ack == NEW_TSN - 1 & 0xFFFF_FFFF
+    assert association.state is AssociationState.SHUTDOWN_SENT
+    assert bench.changes(association)[:2] == [AssociationChangeKind.COMM_UP, AssociationChangeKind.RESTART]
+    # The guard was set by the call to shutdown(), and a restart does not set it anew.
+    bench.advance(99.0)
+    assert AssociationState.SHUTDOWN_SENT is association.state
+    bench.advance(0.5)
+    assert isinstance(association.ending, AssociationAborted)
 
 
 def test_after_a_restart_all_numbers_begin_anew() -> None:
@@ -354,3 +378,30 @@ def test_no_restart_in_shutdown_ack_sent() -> None:
     assert not [chunk for chunk in chunks if isinstance(chunk, CookieAck | Sack)]
     assert association.state is AssociationState.SHUTDOWN_ACK_SENT
     assert AssociationChangeKind.RESTART not in bench.changes(association)
+
+
+def test_a_restart_under_a_tag_that_is_taken_by_now_is_discarded() -> None:
+    """R03, R27: the tag of an INIT ACK is not reserved, and two associations must not be found by one."""
+    bench = Bench()
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    association = peer.associate()
+    again = reborn(peer)
+    # The Tie-Tags, for which entropy is asked first, are drawn now.
+    association.tie_tags()
+    bench.forced_entropy.append(bytes.fromhex("1234abcd"))
+    cookie = again.get_cookie()
+    other = Peer(bench, port=peer.port + 1)
+    bench.forced_entropy.append(bytes.fromhex("1234abcd"))
+    other_cookie = other.get_cookie()
+    assert other.our_tag == again.our_tag == 0x1234ABCD
+    # Z2 -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z2
+    other.send(CookieEcho(other_cookie))
+    other.expect(CookieAck)
+    other_association = endpoint.accepted.pop()
+    # Z -> COOKIE ECHO [restart] -> A
+    again.send(CookieEcho(cookie))
+    bench.expect_nothing()
+    assert association.tcb.local_tag == peer.our_tag
+    other.talk(other_association)
+    peer.talk(association)

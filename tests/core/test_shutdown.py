@@ -32,6 +32,7 @@ from tests.core.scripted import (
     Peer,
     chunks_of,
     packets_with,
+    types_of,
 )
 
 SENT = AssociationState.SHUTDOWN_SENT
@@ -591,3 +592,15 @@ def test_the_guard_reports_what_was_not_delivered() -> None:
     peer.wait(6)
     assert peer.state is CLOSED
     assert [event.data for event in peer.events_of(SendFailed)] == [b"outstanding"]
+
+
+def test_nothing_follows_the_shutdown_complete() -> None:
+    """M06: the SHUTDOWN ACK comes just after T2 expired: the SHUTDOWN not sent yet would be out of the blue to A."""
+    peer = Peer()
+    peer.in_state(AssociationState.SHUTDOWN_SENT)
+    deadline = peer.engine.next_deadline()
+    assert deadline is not None
+    peer.now = deadline
+    peer.engine.handle_timeout(peer.now)
+    # A -> SHUTDOWN ACK -> Z, Z -> SHUTDOWN COMPLETE -> A
+    assert types_of(peer.send(ShutdownAck())) == [(ShutdownComplete,)]

@@ -350,6 +350,47 @@ async def test_close_discards_what_arrives_and_ends_gracefully() -> None:
             await ours.receive()
 
 
+@virtual_time
+async def test_cancelling_what_only_waits_changes_nothing() -> None:
+    async with associated() as (hosts, ours, theirs):
+        hosts.wire.drop = lambda flight: True
+        await ours.send(b"x")
+        waits = [ours.wait_acknowledged(), ours.wait_closed(), ours.primary_path.heartbeat(), theirs.wait_closed()]
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        await asyncio.sleep(0.5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        hosts.wire.drop = lambda flight: False
+        assert (await theirs.receive()).data == b"x"
+        await ours.wait_acknowledged()
+        assert ours.state is aiosctp.AssociationState.ESTABLISHED
+
+
+@virtual_time
+async def test_calls_in_the_very_turn_of_an_abort_raise() -> None:
+    async with associated() as (hosts, ours, _):
+        hosts.wire.drop = lambda flight: True
+        await ours.send(b"x")
+        ours.abort()
+        for call in (ours.wait_acknowledged, ours.receive, ours.shutdown, ours.primary_path.heartbeat):
+            with pytest.raises(AssociationAborted):
+                await call()
+        await ours.wait_closed()
+        with pytest.raises(TypeError, match="reason"):
+            ours.abort("text")  # type: ignore[arg-type]  # wrong on purpose
+        ours.abort()
+
+
+@virtual_time
+async def test_a_heartbeat_of_an_association_that_shuts_down_is_refused() -> None:
+    async with associated() as (_, ours, _):
+        ours.close()
+        with pytest.raises(AssociationShutdown):
+            await ours.primary_path.heartbeat()
+
+
 # -- the context manager --
 
 

@@ -109,6 +109,49 @@ async def test_cancelling_after_the_init_ack_aborts() -> None:
 
 
 @virtual_time
+async def test_cancelling_while_a_name_is_resolved_leaves_nothing() -> None:
+    async with TwoHosts() as hosts:
+
+        async def forever(host: str) -> list[str]:
+            await asyncio.Event().wait()
+            return []
+
+        hosts.client_host.resolve = forever  # type: ignore[method-assign]  # a resolver that never answers
+        with pytest.raises(aiosctp.ConnectTimeout):
+            await aiosctp.connect("slow.example", PORT, timeout=1, stack=hosts.client)
+        assert_nothing_is_left(hosts.client)
+
+
+@virtual_time
+async def test_connect_is_a_coroutine_that_can_be_driven_thrown_into_and_closed() -> None:
+    async with TwoHosts() as hosts:
+        hosts.wire.drop = lambda flight: True
+        never_begun = aiosctp.connect("192.0.2.2", PORT, stack=hosts.client)
+        never_begun.close()
+        thrown_into = aiosctp.connect("192.0.2.2", PORT, stack=hosts.client)
+        with pytest.raises(ZeroDivisionError):
+            thrown_into.throw(ZeroDivisionError())
+        closed = aiosctp.connect("192.0.2.2", PORT, stack=hosts.client)
+        assert closed.send(None) is not None
+        assert len(hosts.client.owners) == 1
+        closed.close()
+        assert_nothing_is_left(hosts.client)
+
+
+@virtual_time
+async def test_an_association_that_the_peer_ends_in_the_same_turn_was_connected() -> None:
+    async def leave(association: aiosctp.Association) -> None:
+        association.abort(b"at once")
+
+    async with TwoHosts() as hosts, await aiosctp.serve(leave, None, PORT, stack=hosts.server):
+        ours = await hosts.connect()
+        with pytest.raises(aiosctp.AssociationAborted):
+            await ours.receive()
+        assert [event async for event in ours.events()] == []
+        assert_nothing_is_left(hosts.client)
+
+
+@virtual_time
 async def test_the_addresses_of_a_name_are_tried_a_quarter_of_a_second_apart() -> None:
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
         hosts.wire.names["peer.example"] = ["198.51.100.1", "192.0.2.3", "192.0.2.2"]

@@ -11,6 +11,9 @@ import textwrap
 import pytest
 
 import aiosctp
+from aiosctp.network import current_network
+from tests.surface.memory_network import Wire
+from tests.surface.virtual_time import VirtualTimeLoop
 
 NAMES = """
 Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
@@ -44,7 +47,11 @@ def test_the_example_in_the_docstring_runs(capsys: pytest.CaptureFixture[str]) -
     exec(textwrap.dedent(example), namespace)  # noqa: S102 - our own text
     main = namespace["main"]
     assert callable(main)
-    asyncio.run(main())
+    # In memory, since the default UDP port of this machine may be somebody else's.
+    token = current_network.set(Wire().host("127.0.0.1"))
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(main())
+    current_network.reset(token)
     assert "b'hello'" in capsys.readouterr().out
 
 

@@ -172,10 +172,12 @@ async def test_closing_the_stack_ends_a_connect_that_waits() -> None:
 
 @virtual_time
 async def test_use_after_a_fork_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with TwoHosts() as hosts:
+    async with associated() as (hosts, ours, _):
         monkeypatch.setattr(os, "getpid", lambda: -1)
         with pytest.raises(RuntimeError, match="fork"):
             await hosts.connect()
+        with pytest.raises(RuntimeError, match="fork"):
+            await ours.send(b"x")
         monkeypatch.undo()
 
 
@@ -276,6 +278,40 @@ def test_a_bug_in_output_or_timer_ends_its_association(where: str) -> None:
     assert {str(context["exception"]) for context in told} == {"a bug"}
 
 
+def test_a_bug_outside_every_association_is_told_and_costs_one_datagram() -> None:
+    async def run() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        async with TwoHosts() as hosts:
+            receive = hosts.client.open().receive
+
+            def explode(*args: Any) -> None:
+                hosts.client.open().receive = receive  # type: ignore[method-assign]  # the bug
+                raise ZeroDivisionError("a bug")
+
+            hosts.client.open().receive = explode  # type: ignore[assignment,method-assign]  # the bug
+            async with await hosts.serve():
+                await (await hosts.connect()).shutdown()
+        return told
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        told = runner.run(run())
+    assert [str(context["exception"]) for context in told] == ["a bug"]
+
+
+@virtual_time
+async def test_what_arrives_at_a_closed_stack_is_dropped() -> None:
+    async with associated() as (hosts, ours, theirs):
+        await theirs.send(b"under way")
+        await asyncio.sleep(0)
+        hosts.client.close()
+        hosts.client.datagrams_received([(hosts.wire.log[-1].datagram.data, "192.0.2.2", 9899)], "192.0.2.1")
+        hosts.client.touch(ours.engine)
+        await asyncio.sleep(1)
+        with pytest.raises(AssociationAborted):
+            await ours.receive()
+
+
 @virtual_time
 async def test_statistics_are_a_snapshot() -> None:
     async with associated() as (hosts, ours, _):
@@ -285,3 +321,17 @@ async def test_statistics_are_a_snapshot() -> None:
         after = hosts.server.statistics()
         assert after.datagrams_received == before.datagrams_received + 1
         assert (after.init_received, after.associations_established) == (1, 1)
+
+
+@virtual_time
+async def test_both_sides_count_how_associations_began_and_ended() -> None:
+    async with TwoHosts() as hosts, await hosts.serve():
+        await (await hosts.connect()).shutdown()
+        (await hosts.connect()).abort()
+        with pytest.raises(aiosctp.AssociationRefused):
+            await aiosctp.connect("192.0.2.2", PORT + 1, stack=hosts.client)
+        await asyncio.sleep(1)
+        for statistics in (hosts.client.statistics(), hosts.server.statistics()):
+            assert statistics.associations_established == 2
+            assert statistics.associations_shut_down == 1
+            assert statistics.associations_aborted == 1

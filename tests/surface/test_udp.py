@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -28,6 +29,7 @@ from aiosctp.udp import (
     UDPEncapsulation,
     bind_sockets,
     endpoint_carrier,
+    host_of,
     set_dont_fragment,
     socket_address,
 )
@@ -372,6 +374,69 @@ def test_icmp_errors_are_told_with_what_they_quote_and_fail_no_other_datagram(
     run(loop_factory, main())
 
 
+class ToldSocket(socket.socket):
+    """Has crafted messages in its error queue."""
+
+    errors: list[tuple[int, int, int, int, int]]
+    """errno, origin, type, code, info."""
+
+    def recvmsg(self, *args: Any) -> Any:
+        if not self.errors:
+            raise BlockingIOError
+        number, origin, icmp_type, icmp_code, info = self.errors.pop(0)
+        data = struct.pack("=IBBBBII", number, origin, icmp_type, icmp_code, 0, info, 0)
+        return b"quoted", [(socket.IPPROTO_IP, 11, data), (socket.SOL_SOCKET, 29, data)], 0, ("192.0.2.7", 9899)
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's error queue")
+def test_icmp_types_mean_what_the_engine_tells_apart() -> None:
+    """RFC 9260 §10: by origin, type and code of either family; what else the kernel says is passed over."""
+
+    async def main() -> None:
+        told = ToldSocket(socket.AF_INET, socket.SOCK_DGRAM)
+        told.bind(("127.0.0.1", 0))
+        told.setblocking(False)
+        local, icmp, icmpv6 = 1, 2, 3
+        told.errors = [
+            (errno.ECONNREFUSED, icmp, 3, 3, 0),
+            (errno.ENOPROTOOPT, icmp, 3, 2, 0),
+            (errno.EHOSTUNREACH, icmp, 3, 1, 0),
+            (errno.EMSGSIZE, icmp, 3, 4, 1400),
+            (errno.EPROTO, icmp, 12, 0, 0),
+            (errno.EACCES, icmpv6, 1, 1, 0),
+            (errno.ECONNREFUSED, icmpv6, 1, 4, 0),
+            (errno.EMSGSIZE, icmpv6, 2, 0, 1300),
+            (errno.EPROTO, icmpv6, 4, 1, 0),
+            (errno.EMSGSIZE, local, 0, 0, 1200),
+            (errno.EHOSTUNREACH, local, 0, 0, 0),
+        ]
+        recorder = Recorder()
+        protocol = UDPEncapsulation(recorder, "127.0.0.1", told)
+        BatchingTransport(asyncio.get_running_loop(), told, protocol)
+        told.sendto(b"wake up", told.getsockname())
+        await recorder.until(lambda: recorder.received == [b"wake up"])
+        unreachable = IcmpKind.DESTINATION_UNREACHABLE
+        assert [(message.kind, message.mtu) for message in recorder.icmp] == [
+            (IcmpKind.PORT_UNREACHABLE, 0),
+            (IcmpKind.PROTOCOL_UNREACHABLE, 0),
+            (unreachable, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1400),
+            (unreachable, 0),
+            (IcmpKind.PORT_UNREACHABLE, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1300),
+            (IcmpKind.PROTOCOL_UNREACHABLE, 0),
+            (IcmpKind.PACKET_TOO_BIG, 1200),
+        ]
+        assert {(message.quoted, message.destination) for message in recorder.icmp} == {(b"quoted", "192.0.2.7")}
+        protocol.close()
+        told.errors = []
+        protocol.batch_received([(b"late", ("127.0.0.1", 1))])
+        protocol.icmp_received(recorder.icmp[0])
+        assert (len(recorder.received), len(recorder.icmp)) == (1, 9)
+
+    run(asyncio.SelectorEventLoop, main())
+
+
 # -- binding --
 
 
@@ -432,6 +497,11 @@ def test_link_local_hosts_carry_their_scope() -> None:
     assert socket_address("fe80::1%3", 5) == ("fe80::1", 5, 0, 3)
     assert socket_address("2001:db8::1", 5) == ("2001:db8::1", 5, 0, 0)
     assert socket_address("192.0.2.1", 5) == ("192.0.2.1", 5)
+    assert host_of(("fe80:0::1", 5, 0, index)) == f"fe80::1%{name}"
+    assert host_of(("fe80::1", 5, 0, 2**31 - 1)) == f"fe80::1%{2**31 - 1}"
+    assert host_of((f"fe80::1%{name}", 5, 0, index)) == f"fe80::1%{name}"
+    assert host_of(("2001:db8:0::1", 5, 0, 0)) == "2001:db8::1"
+    assert host_of(("192.0.2.1", 5)) == "192.0.2.1"
 
 
 async def test_the_system_network_knows_its_addresses_and_resolves_names() -> None:

@@ -46,6 +46,6 @@ def virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, No
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             runner.get_loop().set_exception_handler(lambda loop, context: unhandled.append(context))
             runner.run(test(*args, **kwargs))
-        assert not unhandled
+        assert not unhandled, unhandled
 
     return run

@@ -37,7 +37,7 @@ class Run:
     def is_complete(self) -> bool:
         return self.begun and self.ended
 
-    def continues_with(self, other: Run) -> bool:
+    def continues_with(self, other: Run | Data) -> bool:
         return (
             self.stream == other.stream
             and self.unordered == other.unordered
@@ -85,22 +85,36 @@ class Reassembly:
                 return ProtocolViolation(b"a message ends inside another one")
         elif right is None and following_received:
             return ProtocolViolation(b"a message is not ended where the next one begins")
-        size = len(chunk.payload)
-        run = Run(
-            chunk.stream, chunk.ssn, chunk.unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size)
-        )
-        if (left is not None and not left.continues_with(run)) or (right is not None and not run.continues_with(right)):
+        if (left is not None and not left.continues_with(chunk)) or (
+            right is not None and not right.continues_with(chunk)
+        ):
             return ProtocolViolation(b"the fragments of a message differ in stream, SSN or U bit")
-        if chunk.beginning:
-            run.first, run.ppid = tsn, chunk.ppid
+        size = len(chunk.payload)
         self._payloads[tsn] = chunk.payload
         if self._heap is not None:
             self._push(tsn)
+        if left is not None and right is None:
+            return self._extend(left, chunk.ending, size)
+        run = Run(
+            chunk.stream, chunk.ssn, chunk.unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size)
+        )
+        if chunk.beginning:
+            run.first, run.ppid = tsn, chunk.ppid
         return self._join(left, run, right)
 
     def _open_before(self, tsn: int) -> Run | None:
         run = self._by_end.get(tsn - 1)
         return None if run is None or run.ended else run
+
+    def _extend(self, run: Run, ending: bool, size: int) -> Run:
+        """By the chunk that follows it: the usual case, for which no run is made only to be absorbed."""
+        del self._by_end[run.end]
+        run.end += 1
+        run.ended = ending
+        run.held_bytes += size
+        run.charged_bytes += charge_of(size)
+        self._by_end[run.end] = run
+        return run
 
     def _join(self, left: Run | None, run: Run, right: Run | None) -> Run:
         if left is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.congestion import make_congestion_control
 from aiosctp.core.congestion.reno import INITIAL_SSTHRESH, Reno
 
 PMDCS = 1460
@@ -108,8 +107,3 @@ def test_a_larger_pmdcs_lifts_cwnd_to_it() -> None:
     reno = in_avoidance(PMDCS)
     reno.set_pmdcs(9000)
     assert reno.cwnd == 9000
-
-
-def test_an_unknown_name_is_refused_and_says_which_are_known() -> None:
-    with pytest.raises(ValueError, match="reno, not 'cubic'"):
-        make_congestion_control("cubic", pmdcs=PMDCS, is_ipv6=False)

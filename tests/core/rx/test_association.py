@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.output import MAX_SACKS_AT_ONCE
 from aiosctp.core.paths import Path
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, PartialDelivery
@@ -99,19 +98,39 @@ def test_a_message_too_large_for_its_reader_aborts() -> None:
     assert host.abort_causes() == (OutOfResource(),)
 
 
-@pytest.mark.parametrize("is_lossy", [False, True])
-def test_packets_of_one_batch_share_a_sack_unless_a_gap_is_open(is_lossy: bool) -> None:
-    """R15: §6.7: with a gap open, one SACK for each packet, so that the peer counts its miss indications."""
-    host = Host()
-    host.packet(host.data(0, "UBE"))
-    host.answers()
-    for n in range(1 + is_lossy, 6):
+def sacks_of_one_batch(host: Host, *numbers: int) -> list[Sack]:
+    """The SACKs for packets that come together."""
+    for n in numbers:
         host.packet(host.data(n, "UBE"))
-    sacks = [chunk for packet in host.answers() for chunk in packet if isinstance(chunk, Sack)]
-    if is_lossy:
-        assert [sack.gap_ack_blocks for sack in sacks] == [((2, end),) for end in range(2, 6)]
-    else:
-        assert [sack.cumulative_tsn_ack for sack in sacks] == [tsn_add(host.first_tsn, 5)]
+    return [chunk for packet in host.answers() for chunk in packet if isinstance(chunk, Sack)]
+
+
+def test_every_second_packet_of_a_batch_is_acknowledged_by_itself() -> None:
+    """R15: §6.2: a peer sends Max.Burst packets for each SACK, however many that covers."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    sacks = sacks_of_one_batch(host, *range(1, 7))
+    assert [sack.cumulative_tsn_ack for sack in sacks] == [tsn_add(host.first_tsn, n) for n in (2, 4, 6)]
+
+
+def test_a_large_batch_shares_a_sack_past_the_bound() -> None:
+    """R15: deviation from §6.2, so that a flood of packets is not answered with a flood of SACKs."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    sacks = sacks_of_one_batch(host, *range(1, 101))
+    acknowledged = [2 * n for n in range(1, MAX_SACKS_AT_ONCE + 1)] + [100]
+    assert [sack.cumulative_tsn_ack for sack in sacks] == [tsn_add(host.first_tsn, n) for n in acknowledged]
+    # The next batch has as many again.
+    assert len(sacks_of_one_batch(host, *range(101, 105))) == 2
+
+
+def test_with_a_gap_open_every_packet_of_a_batch_is_acknowledged() -> None:
+    """R15: §6.7: so that the peer counts its miss indications."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    last = 3 * MAX_SACKS_AT_ONCE
+    sacks = sacks_of_one_batch(host, *range(2, last + 1))
+    assert [sack.gap_ack_blocks for sack in sacks] == [((2, end),) for end in range(2, last + 1)]
 
 
 def test_reading_re_opens_a_closed_window_by_one_sack() -> None:

@@ -1,0 +1,113 @@
+"""The readers of an association: who waits for a message, on which of its streams."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiosctp.core.messages import Message
+from aiosctp.exceptions import AssociationShutdown
+
+if TYPE_CHECKING:
+    from aiosctp.association import Association
+
+
+class Reception:
+    """One reader at a time for each stream that was taken over, and one, None, for all others.
+
+    Messages stay with the engine, charged to its window, until the step that returns them: a reader that is cancelled
+    has taken none.
+    """
+
+    def __init__(self, association: Association) -> None:
+        self._association = association
+        self._waiting: dict[int | None, asyncio.Future[None]] = {}
+        self._partial: set[int | None] = set()
+        """Of those that wait, who takes parts of messages."""
+        self._taken_over: set[int] = set()
+        self._discards = False
+
+    async def receive(self, stream: int | None, partial: bool) -> Message:
+        """Cancelling loses nothing. Raises RuntimeError for a second reader, and the association's ending."""
+        self._check_sole_reader(stream)
+        while (message := self._take(stream, partial)) is None:
+            waiter = self._waiting[stream] = self._association.stack.loop.create_future()
+            if partial:
+                self._partial.add(stream)
+            try:
+                await waiter
+            finally:
+                del self._waiting[stream]
+                self._partial.discard(stream)
+        return message
+
+    def receive_nowait(self, stream: int | None, partial: bool) -> Message:
+        self._check_sole_reader(stream)
+        message = self._take(stream, partial)
+        if message is None:
+            raise BlockingIOError("no message is ready")
+        return message
+
+    def take_over(self, stream: int) -> None:
+        """From now on this stream has a reader of its own."""
+        if stream not in self._taken_over:
+            self._taken_over.add(stream)
+            self._association.engine.receiver.take_over(stream)
+
+    def restarted(self) -> None:
+        """§5.2.4 A: the receiver is new."""
+        for stream in self._taken_over:
+            self._association.engine.receiver.take_over(stream)
+
+    def discard_all(self) -> None:
+        """Nobody reads any more: what is there and what comes is thrown away, so that the peer can finish."""
+        self._discards = True
+        self.wake_all()
+        self._discard()
+
+    def wake_ready(self) -> None:
+        """The engine took something in."""
+        if self._discards:
+            self._discard()
+            return
+        receiver = self._association.engine.receiver
+        for stream, waiter in self._waiting.items():
+            if not waiter.done() and (stream in self._partial or receiver.has_message(stream)):
+                waiter.set_result(None)
+
+    def wake_all(self) -> None:
+        for waiter in self._waiting.values():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _check_sole_reader(self, stream: int | None) -> None:
+        if stream in self._waiting:
+            raise RuntimeError("another task is already waiting in receive()")
+
+    def _take(self, stream: int | None, partial: bool) -> Message | None:
+        """The next message; None when there is none yet. Raises when none will come."""
+        association = self._association
+        ending = association.engine.ending
+        if ending is not None and not isinstance(ending, AssociationShutdown):
+            # §9.1: with an ABORT "any data pending on either end ... is discarded".
+            raise association.ending_error()
+        if self._discards:
+            raise association.of_ours(AssociationShutdown("the association was closed here"))
+        message = association.engine.receiver.read(stream, partial=partial)
+        self._tell_window()
+        if message is None and ending is not None:
+            raise association.ending_error()
+        return message
+
+    def _discard(self) -> None:
+        receiver = self._association.engine.receiver
+        for stream in (None, *self._taken_over):
+            while receiver.read(stream, partial=True) is not None:
+                pass
+        self._tell_window()
+
+    def _tell_window(self) -> None:
+        """Reading may have re-opened the window (§6.2): then the peer must hear of it."""
+        engine = self._association.engine
+        if engine.receiver.sack_is_due and engine.ending is None:
+            self._association.stack.touch(engine)
