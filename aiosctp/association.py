@@ -62,7 +62,9 @@ class Association:
 
     It lives until it is shut down, closed or aborted, or its stack is closed; dropping the reference closes nothing.
     As an async context manager it shuts down gracefully on leaving, within `Config.shutdown_timeout_s`, and discards
-    what arrives from then on; a block left by an exception ABORTs it. After its end, leaving does nothing.
+    what arrives from then on; a block left by an exception ABORTs it. When it then ends before all that was queued is
+    acknowledged, whoever ended it, leaving raises AssociationLost, whose `__cause__` is the ending. After its end,
+    leaving does nothing.
     """
 
     def __init__(self, stack: Stack, engine: AssociationEngine, *, holds_events: bool = False) -> None:
@@ -204,8 +206,9 @@ class Association:
         Raises InvalidStream unless the number is one of the incoming or outgoing streams.
         """
         check_int("number", number)
-        if not 0 <= number < max(self.inbound_streams, self.outbound_streams):
-            raise InvalidStream(f"number must be a stream of the association, not {number}")
+        count = max(self.inbound_streams, self.outbound_streams)
+        if not 0 <= number < count:
+            raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
         found = self._streams.get(number)
         if found is None:
             found = self._streams[number] = Stream(self, number)
@@ -220,6 +223,9 @@ class Association:
         An asynchronous iterator of `aiosctp.events`; it ends after the association's last event. Each call is a
         subscription of its own, bounded by `Config.event_queue_limit`: beyond that comes one `NotificationsStopped`,
         and no more. Raises TypeError for what is no type of event.
+
+        In a server's handler COMM_UP, and what came since, is kept until the handler first waits: call `events()`
+        before that, and hand the iterator to the task that reads it.
         """
         return self._subscriptions.subscribe(types, self.engine.config.event_queue_limit)
 
@@ -290,9 +296,8 @@ class Association:
             self.abort(b"the program was cancelled")
             raise
         if self._undelivered:
-            raise AssociationLost(
-                "the association ended before all messages were acknowledged"
-            ) from self.ending_error()
+            ending = self.ending_error()
+            raise AssociationLost(f"not all messages were acknowledged before the end: {ending.strerror}") from ending
 
     def begin_shutdown(self) -> None:
         """`shutdown` without waiting."""
@@ -343,8 +348,11 @@ class Association:
     def set_primary(self, address: str | tuple[str, int]) -> None:
         """Send to this address of the peer as long as it answers (RFC 9260 §6.4, §11.1.6).
 
-        Raises ValueError when it is not the peer's, or still unconfirmed (§5.4).
+        Raises ValueError when it is not the peer's, or still unconfirmed (§5.4), and the association's ending when it
+        has ended.
         """
+        if self.engine.ending is not None:
+            raise self.ending_error()
         path = self.engine.paths.get(self._host_of(address))
         if path is None:
             raise ValueError(f"address must be one of the peer's, not {address!r}")

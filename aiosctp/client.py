@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from types import TracebackType
@@ -17,7 +18,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_stack, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_stack, choose_stack, not_bound_to
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25
@@ -32,15 +33,20 @@ class connect(Coroutine[Any, Any, Association]):
     host: an address, a name, or a list of hosts. The addresses of a name are alternatives, tried a quarter of a second
     apart, and the first that answers wins; the hosts of a list are one multi-homed peer.
     port: the peer's SCTP port. remote_udp_port: its UDP port (RFC 6951), at every address until another is learnt.
-    udp_port: ours, which chooses the running loop's stack; 0 is one shared ephemeral port a loop.
+    udp_port: ours, which chooses the running loop's default stack; 0 is one shared ephemeral port a loop. That stack
+    binds it on every address of the machine until the loop ends.
     local_addresses: those of the stack's hosts that the association uses and tells; None for all in scope.
     local_port: our SCTP port, 0 for a free one. outbound_streams: how many to ask for; None for the config's.
     timeout: seconds for everything, name resolution included; None waits for Max.Init.Retransmits, about four minutes.
-    config: the association's own; None for the stack's. stack: used instead of a default one.
+    config: the association's own; None for the stack's. stack: used instead of a default one: pass a
+    `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.
 
     Raises AssociationRefused, ConnectTimeout, OSError (a name that does not resolve, no local address of the peer's
     family, EISCONN), and TypeError or ValueError for wrong arguments.
     """
+
+    _is_unused = False
+    """Made, and nothing has run of it."""
 
     def __init__(
         self,
@@ -82,6 +88,11 @@ class connect(Coroutine[Any, Any, Association]):
         self._coroutine: Coroutine[Any, Any, Association] | None = None
         # What a task shows of its coroutine.
         self.__name__ = "connect"
+        self._is_unused = True
+
+    def __del__(self) -> None:
+        if self._is_unused:
+            warnings.warn("connect(...) was never awaited", RuntimeWarning, stacklevel=2, source=self)
 
     # -- Coroutine --
 
@@ -100,6 +111,7 @@ class connect(Coroutine[Any, Any, Association]):
     def _sole_coroutine(self) -> Coroutine[Any, Any, Association]:
         """One for however it is driven: a second attempt to await it raises RuntimeError."""
         if self._coroutine is None:
+            self._is_unused = False
             self._coroutine = self._connect()
         return self._coroutine
 
@@ -119,10 +131,11 @@ class connect(Coroutine[Any, Any, Association]):
 
     async def _connect(self) -> Association:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as guard:
                 return await self._race()
         except TimeoutError as error:
-            if isinstance(error, ConnectTimeout):
+            # The engine's own, or a resolver's ETIMEDOUT.
+            if isinstance(error, ConnectTimeout) or not guard.expired():
                 raise
             raise ConnectTimeout(f"the peer did not answer within {self._timeout} seconds") from None
 
@@ -141,7 +154,7 @@ class connect(Coroutine[Any, Any, Association]):
             raise
         association = Association(stack, engine)
         if engine.ending is None:
-            stack.own(engine, association)
+            stack.add(association)
         association.engine_changed()
         return association
 
@@ -159,7 +172,7 @@ class connect(Coroutine[Any, Any, Association]):
         hosts = self._local_addresses or (stack.local_addresses if existing is None else existing.local_addresses)
         for host in hosts:
             if host not in stack.local_addresses:
-                raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {host}")
+                raise not_bound_to(host)
         endpoint = stack.open_endpoint(self._local_port, hosts, config)
         for other in endpoint.associations:
             if other.peer_port == self._port and any(host in other.paths for host in peer_hosts):
@@ -283,10 +296,7 @@ async def _addresses_of(host: str, stack: Stack) -> list[str]:
     literal = _literal(host)
     if literal is not None:
         return [literal]
-    try:
-        found = await stack.network.resolve(host)
-    except UnicodeError as error:
-        raise ValueError(f"host is no name: {error}") from None
+    found = await stack.network.resolve(host)
     usable = [address for address in found if is_unicast(address)]
     if not usable:
         raise OSError(errno.EADDRNOTAVAIL, f"{host} has no unicast address")

@@ -180,7 +180,10 @@ def _addresses(value: object) -> str | tuple[str, ...]:
             raise TypeError(f"advertise_addresses must hold host strings, not {type(host).__name__}")
         # Found out here, not when a peer's INIT is answered.
         try:
-            ip_address(host)
+            address = ip_address(host)
         except ValueError as error:
             raise ValueError(f"advertise_addresses: {error}") from None
+        # §8.4, 1: SCTP speaks to unicast addresses only.
+        if address.is_multicast or address.is_unspecified:
+            raise ValueError(f"advertise_addresses must be unicast addresses, not {host}")
     return hosts

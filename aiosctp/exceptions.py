@@ -31,9 +31,13 @@ class SCTPError(OSError):
 
 
 class AssociationRefused(SCTPError, ConnectionRefusedError):
-    """The peer answered INIT with ABORT, or nobody serves its UDP port."""
+    """The peer answered INIT with ABORT, or nobody serves its UDP port. `causes` are those of the ABORT chunk."""
 
     default_errno = errno.ECONNREFUSED
+
+    def __init__(self, message: str | None = None, causes: tuple[Cause, ...] = ()) -> None:
+        super().__init__(message)
+        self.causes = causes
 
 
 class ConnectTimeout(SCTPError, TimeoutError):

@@ -58,7 +58,7 @@ class Network(Protocol):
         """The hosts of this machine, as canonical strings, loopback included."""
 
     async def resolve(self, host: str) -> list[str]:
-        """The addresses of a name, best first. Raises OSError."""
+        """The addresses of a name, best first. Raises OSError, or ValueError for what can be no name."""
 
     def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
         """Bind the UDP port (0: a free one) on every host (None: every local address), at once. Raises OSError."""
@@ -85,7 +85,12 @@ class SystemNetwork:
         return list(hosts)
 
     async def resolve(self, host: str) -> list[str]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        except socket.gaierror as error:
+            raise socket.gaierror(error.errno, f"host {host}: {error.strerror}") from None
+        except UnicodeError as error:  # a label that is empty or too long
+            raise ValueError(f"host {host!r} is no name: {error}") from None
         return list(dict.fromkeys(host_of(cast(SockAddr, address)) for *_, address in found))
 
     def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:

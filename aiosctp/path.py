@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aiosctp.config import Config
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from aiosctp.association import Association
     from aiosctp.core.paths import Path as EnginePath
 
+PARAMETERS = frozenset(field.name for field in fields(Config))
 CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu"})
 
 
@@ -126,5 +128,7 @@ class Path:
 
 def check_configurable(changes: dict[str, Any], allowed: frozenset[str]) -> None:
     for name in changes:
+        if name not in PARAMETERS:
+            raise ValueError(f"no parameter {name}")
         if name not in allowed:
             raise ValueError(f"{name} can't be changed in the life of an association or path")

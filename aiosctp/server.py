@@ -16,11 +16,15 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.endpoint import Admission
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack, not_bound_to
 
 logger = logging.getLogger("aiosctp.server")
 
 MAX_COUNT = 2**31 - 1
+
+HANDLER_GRACE_S = 10.0
+"""How long a server that is being left waits for a handler whose association has ended, and again once it has been
+cancelled."""
 
 Handler = Callable[[Association], Awaitable[None]]
 
@@ -41,20 +45,25 @@ async def serve(
     """Listen on an SCTP port, and run the handler once for each association, in a task.
 
     When the handler returns its association is shut down gracefully; when it raises, that is logged and the association
-    ABORTed. Raising what the association itself raised when it ended is no error.
+    ABORTed. Raising what the association itself raised when it ended is no error. The logger is `aiosctp.server`, which
+    writes to standard error in a program that has set up no logging.
 
     Waits for name resolution only; cancelling leaves nothing behind.
 
     host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
-    is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951).
+    is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951); the
+    loop's default stack binds it on every address of the machine until the loop ends.
     backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
     admit: is asked at each INIT, with the peer's `(host, port)`, before there is any state; False refuses it with an
     ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
-    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one.
+    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one: pass a
+    `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.
 
-    Raises OSError with EADDRINUSE or EADDRNOTAVAIL, TypeError or ValueError.
+    handle_association may be any function that returns an awaitable; what it returns otherwise is logged as an error.
+
+    Raises OSError with EADDRINUSE or EADDRNOTAVAIL or for a name that does not resolve, TypeError or ValueError.
     """
-    if not callable(handle_association):
+    if inspect.isasyncgenfunction(handle_association) or not callable(handle_association):
         raise TypeError("handle_association must be a coroutine function")
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
@@ -83,8 +92,9 @@ class Server(asyncio.AbstractServer):
     """A listening endpoint with the associations it has accepted. `serve` makes it; it listens from the start.
 
     Leaving it as an asynchronous context closes it, shuts its associations down gracefully and waits for their
-    handlers, for `Config.shutdown_timeout_s` at most; then, or at once when an exception escapes, it ABORTs what is
-    left and cancels the handlers that remain.
+    handlers, for `Config.shutdown_timeout_s` at most, and `HANDLER_GRACE_S` after the last association has ended; then,
+    or at once when an exception escapes, it ABORTs what is left and cancels the handlers that remain. One that has not
+    ended `HANDLER_GRACE_S` after that is logged and left behind.
     """
 
     def __init__(self, stack: Stack, handler: Handler, config: Config) -> None:
@@ -200,22 +210,29 @@ class Server(asyncio.AbstractServer):
             if exc[0] is None:
                 self.close_clients()
                 async with asyncio.timeout(self._config.effective_shutdown_timeout_s):
-                    await self.wait_closed()
+                    while self._associations:
+                        await self._wait_for_change()
+                    await self._wait_for_handlers()
         except TimeoutError:
             pass
         finally:
             self.abort_clients()
             for task in self._handlers:
                 task.cancel()
-            if self._handlers:
-                await asyncio.wait(list(self._handlers))
+            await self._wait_for_handlers()
+            for association in self._handlers.values():
+                logger.error("the handler of %r goes on although it was cancelled", association)
+
+    async def _wait_for_handlers(self) -> None:
+        if self._handlers:
+            await asyncio.wait(list(self._handlers), timeout=HANDLER_GRACE_S)
 
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
         association = Association(self._stack, engine, holds_events=True)
         self._associations.add(association)
-        self._stack.own(engine, association)
+        self._stack.add(association)
         association.on_end = self._association_ended
         task = self._stack.loop.create_task(self._run_handler(association))
         # After the handler's first step, in which it may have subscribed.
@@ -240,7 +257,10 @@ class Server(asyncio.AbstractServer):
 
     async def _run_handler(self, association: Association) -> None:
         try:
-            await self._handler(association)
+            waits = self._handler(association)
+            if not inspect.isawaitable(waits):
+                raise TypeError(f"handle_association must return an awaitable, not {type(waits).__name__}")
+            await waits
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -272,6 +292,29 @@ class Server(asyncio.AbstractServer):
         return f"<Server on SCTP port {self.port}, UDP port {self.udp_port}, {len(self._associations)} associations>"
 
 
+class _LastResort(logging.Handler):
+    """Shows what goes wrong in the program's own functions where no logging is set up.
+
+    The package's NullHandler keeps `logging.lastResort` from that.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if logging.lastResort is not None and not self._is_heard():
+            logging.lastResort.handle(record)
+
+    def _is_heard(self) -> bool:
+        """Whether the program has a handler of its own for it."""
+        source: logging.Logger | None = logger
+        while source is not None:
+            if any(one is not self and not isinstance(one, logging.NullHandler) for one in source.handlers):
+                return True
+            source = source.parent if source.propagate else None
+        return False
+
+
+logger.addHandler(_LastResort(logging.WARNING))
+
+
 def _is_ending_of(association: Association, error: Exception) -> bool:
     """Whether it is, or is a group of nothing but, what this association raised for its own end."""
     if isinstance(error, ExceptionGroup):
@@ -300,7 +343,7 @@ async def _hosts_of(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...
     for name in names:
         hosts |= dict.fromkeys(await _addresses_of(name, stack))
     if not hosts:
-        raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to any address of {', '.join(names)}")
+        raise not_bound_to(f"any address of {', '.join(names)}")
     return tuple(hosts)
 
 
@@ -313,5 +356,5 @@ async def _addresses_of(name: str, stack: Stack) -> list[str]:
         return [host for host in stack.local_addresses if is_ipv6(host) == is_ipv6(found[0])]
     usable = [host for host in found if host in stack.local_addresses]
     if not usable:
-        raise OSError(errno.EADDRNOTAVAIL, f"the stack is not bound to {name}")
+        raise not_bound_to(name)
     return usable

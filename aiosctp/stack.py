@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from typing import TYPE_CHECKING, Protocol, Self
 from weakref import WeakKeyDictionary
 
 from aiosctp.arguments import check_config, check_port, host_list
@@ -97,6 +98,7 @@ class Stack:
         self._process = os.getpid()
         self._is_closed = False
         self._owners: dict[AssociationEngine, Owner] = {}
+        self._associations: dict[AssociationEngine, Association] = {}
         self._listeners: dict[Endpoint, Listener] = {}
         self._flush_is_due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -180,8 +182,7 @@ class Stack:
 
     def associations(self) -> frozenset[Association]:
         """Those that are established or shutting down."""
-        # Whoever awaits an association is an owner too; only an Association has it.
-        return frozenset(cast("Association", o) for o in self._owners.values() if hasattr(o, "peer_addresses"))
+        return frozenset(self._associations.values())
 
     def statistics(self) -> StackStatistics:
         """A snapshot of the counters; all zero before the first use."""
@@ -215,6 +216,11 @@ class Stack:
     def own(self, engine: AssociationEngine, owner: Owner) -> None:
         """From now on `owner` is told of this association."""
         self._owners[engine] = owner
+
+    def add(self, association: Association) -> None:
+        """It is established: from now on it is its own owner, and one of the stack's `associations()`."""
+        self.own(association.engine, association)
+        self._associations[association.engine] = association
 
     def listen(self, endpoint: Endpoint, listener: Listener) -> None:
         self._listeners[endpoint] = listener
@@ -321,6 +327,7 @@ class Stack:
             owner.engine_changed()
         if association.ending is not None:
             self._owners.pop(association, None)
+            self._associations.pop(association, None)
             if endpoint is not None:
                 self.close_if_unused(endpoint)
 
@@ -344,6 +351,19 @@ class Stack:
 
     def _report_bug(self, error: Exception) -> None:
         self.loop.call_exception_handler({"message": "aiosctp: a bug in the engine", "exception": error})
+
+    def __repr__(self) -> str:
+        if self._is_closed:
+            return f"<Stack on UDP port {self._udp_port}, closed>"
+        hosts = ", ".join(self._ports) or "not open yet"
+        return f"<Stack on UDP port {self._udp_port}, {hosts}, {len(self._associations)} associations>"
+
+
+def not_bound_to(name: str) -> OSError:
+    return OSError(
+        errno.EADDRNOTAVAIL,
+        f"the stack is not bound to {name}: make one that is, Stack(local_addresses=[...]), and pass it as stack=",
+    )
 
 
 # -- the running loop's default stacks --

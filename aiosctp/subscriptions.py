@@ -65,6 +65,10 @@ class EventSubscription:
         self._is_over = True
         self._wake()
 
+    def __repr__(self) -> str:
+        types = ", ".join(kind.__name__ for kind in self._types) or "all events"
+        return f"<EventSubscription to {types}, {len(self._events)} queued{', over' if self._is_over else ''}>"
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

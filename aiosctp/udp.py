@@ -206,7 +206,7 @@ def _bind_all(hosts: Sequence[str], udp_port: int, skip_unusable: bool) -> list[
                 udp_socket.bind(socket_address(host, udp_port))
             except OSError as error:
                 if not skip_unusable or error.errno != errno.EADDRNOTAVAIL:
-                    raise
+                    raise OSError(error.errno, _why_not_bound(error, host, udp_port)) from None
                 bound.pop()
                 udp_socket.close()
                 continue
@@ -218,6 +218,12 @@ def _bind_all(hosts: Sequence[str], udp_port: int, skip_unusable: bool) -> list[
     if not bound:
         raise OSError(errno.EADDRNOTAVAIL, "none of the local addresses can be bound")
     return bound
+
+
+def _why_not_bound(error: OSError, host: str, udp_port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"UDP port {udp_port} of {host} is in use: choose another, udp_port=..."
+    return f"UDP port {udp_port} of {host} can't be bound: {error.strerror}"
 
 
 def _make_socket(host: str) -> socket.socket:

@@ -192,7 +192,20 @@ def test_the_addresses_to_tell_may_be_any_list_and_are_kept_unchangeable() -> No
     assert hash(config) == hash(config.replace())
 
 
-@pytest.mark.parametrize("value", ["", "all", "192.0.2.1", ["host.example"], ["192.0.2.1", ""], ["192.0.2.1%eth0"]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "all",
+        "192.0.2.1",
+        ["host.example"],
+        ["192.0.2.1", ""],
+        ["192.0.2.1%eth0"],
+        ["ff02::1"],
+        ["224.0.0.1"],
+        ["::"],
+    ],
+)
 def test_an_address_to_tell_that_is_none_is_refused_by_name(value: Any) -> None:
     with pytest.raises(ValueError, match="advertise_addresses"):
         Config(advertise_addresses=value)

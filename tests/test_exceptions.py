@@ -93,6 +93,13 @@ def test_an_abort_keeps_its_causes_and_its_side_through_pickling(local: bool) ->
         assert twin.causes[0].data == b"enough"
 
 
+def test_a_refusal_keeps_its_causes_through_pickling() -> None:
+    error = AssociationRefused("no", (Cause(4, b""),))
+    for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert (twin.strerror, twin.causes) == ("no", (Cause(4, b""),))
+    assert AssociationRefused().causes == ()
+
+
 def test_an_abort_without_causes_is_the_peers() -> None:
     error = AssociationAborted()
     assert (error.causes, error.local) == ((), False)

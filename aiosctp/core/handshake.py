@@ -16,7 +16,7 @@ from aiosctp.core.negotiation import (
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
-from aiosctp.exceptions import AssociationRefused, ConnectTimeout
+from aiosctp.exceptions import ConnectTimeout
 from aiosctp.wire.causes import InvalidMandatoryParameter, StaleCookie, UnrecognizedParameters
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.parameters import CookiePreservative
@@ -137,8 +137,8 @@ class Handshake:
                 if confirmed.is_confirmed:
                     self._send_cookie_echo(confirmed, now)
                 else:
-                    error = AssociationRefused("the peer's cookie is too long for an address that is not confirmed")
-                    association.termination.fail_to_connect(error)
+                    too_long = "sent a cookie too long for an address that is not confirmed"
+                    association.termination.fail_to_connect(association.termination.refusal(too_long))
                 return
             packet.add(heartbeat)
         association.output.send_packet(packet, is_repeat=self._retransmissions > 0)

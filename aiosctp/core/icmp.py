@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from aiosctp.core.addresses import is_ipv6
 from aiosctp.core.paths import DEFAULT_IPV6_MTU
 from aiosctp.core.states import HANDSHAKE, AssociationState
-from aiosctp.exceptions import AssociationAborted, AssociationRefused
+from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.codepoints import ChunkType
 
 if TYPE_CHECKING:
@@ -93,11 +93,13 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
             # ICMP8: with our INIT quoted, "handle the ICMP message like an ABORT chunk", once no address is left.
             path.is_inactive = True
             if all(other.is_inactive for other in association.paths):
-                association.termination.fail_to_connect(AssociationRefused("nobody serves the peer's UDP port"))
+                association.termination.fail_to_connect(association.termination.refusal("has nobody on that UDP port"))
         case IcmpKind.PROTOCOL_UNREACHABLE if not quotes_init:
             # ICMP8: "MUST treat this message as an abort with the T bit set if it does not contain an INIT chunk".
-            refused_or_aborted = AssociationRefused if association.state in HANDSHAKE else AssociationAborted
-            association.termination.lose(refused_or_aborted("the peer's host does not take UDP"))
+            if association.state in HANDSHAKE:
+                association.termination.lose(association.termination.refusal("does not take UDP"))
+            else:
+                association.termination.lose(AssociationAborted("the peer's host does not take UDP"))
         case _:
             # ICMP9: "MAY ... increment the path error counter"; no faster than unanswered packets would (§8.2).
             _count_error(association, path, now)

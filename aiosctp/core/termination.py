@@ -12,6 +12,7 @@ from aiosctp.exceptions import AssociationAborted, AssociationRefused, Associati
 from aiosctp.exceptions import Cause as ReportedCause
 from aiosctp.wire.causes import Cause
 from aiosctp.wire.chunks import Abort
+from aiosctp.wire.codepoints import CauseCode
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -35,7 +36,8 @@ class Termination:
         if association.tcb.peer_tag:
             # No DATA is bundled with it, and it goes under the peer's tag.
             association.output.send_alone(association.paths.for_data(), Abort(causes).encode())
-        error = AssociationAborted("the association was aborted here", _reported(causes), local=True)
+        why = "the association was aborted here" + _cause_text(causes)
+        error = AssociationAborted(why, _reported(causes), local=True)
         self._end(error, AssociationChange(self._lost(), _code(causes)))
 
     def abort_received(self, chunk: Abort) -> None:
@@ -44,9 +46,10 @@ class Termination:
         association.output.clear()
         error: SCTPError
         if association.state in HANDSHAKE:
-            error = AssociationRefused("the peer refused the association")
+            error = self.refusal("refused the association", chunk.causes)
         else:
-            error = AssociationAborted("the peer aborted the association", _reported(chunk.causes))
+            why = "the peer aborted the association" + _cause_text(chunk.causes)
+            error = AssociationAborted(why, _reported(chunk.causes))
         self._end(error, AssociationChange(self._lost(), _code(chunk.causes), info=chunk.encode()))
 
     def refuse_init_ack(self, path: Path, *, tag: int, causes: tuple[Cause, ...], tag_reflected: bool) -> None:
@@ -54,7 +57,14 @@ class Termination:
         association = self._association
         association.output.clear()
         association.output.send_alone(path, Abort(causes, tag_reflected).encode(), verification_tag=tag)
-        self.fail_to_connect(AssociationRefused("the peer's INIT ACK can't be accepted"))
+        self.fail_to_connect(self.refusal("sent an INIT ACK that can't be accepted", causes))
+
+    def refusal(self, what: str, causes: tuple[Cause, ...] = ()) -> AssociationRefused:
+        """What the peer did, with where it was asked."""
+        association = self._association
+        path = association.paths.primary
+        peer = f"{path.address} (SCTP port {association.peer_port}, UDP port {path.udp_port})"
+        return AssociationRefused(f"{peer} {what}{_cause_text(causes)}", _reported(causes))
 
     def fail_to_connect(self, error: SCTPError) -> None:
         self._end(error, AssociationChange(AssociationChangeKind.CANT_STR_ASSOC))
@@ -105,6 +115,20 @@ class Termination:
 
 def _reported(causes: Iterable[Cause]) -> tuple[ReportedCause, ...]:
     return tuple(ReportedCause(cause.code, cause.data) for cause in causes)
+
+
+def _cause_text(causes: tuple[Cause, ...]) -> str:
+    """The first cause in words, to go on with after what happened; the peer's own text escaped."""
+    if not causes:
+        return ""
+    cause = causes[0]
+    try:
+        name = CauseCode(cause.code).name.lower().replace("_", " ")
+    except ValueError:
+        return f": cause {cause.code}"
+    if cause.code == CauseCode.USER_INITIATED_ABORT and cause.data:
+        return f": {name}: {cause.data.decode(errors='backslashreplace')!r}"
+    return f": {name}"
 
 
 def _code(causes: tuple[Cause, ...]) -> int:

@@ -206,7 +206,25 @@ def test_an_abort_in_the_handshake_is_a_refusal(state: AssociationState) -> None
     assert peer.send(Abort((OutOfResource(),))) == []
     assert peer.state is CLOSED
     assert isinstance(peer.association.ending, AssociationRefused)
+    assert [cause.code for cause in peer.association.ending.causes] == [OutOfResource.code]
+    assert str(peer.association.ending).endswith("refused the association: out of resource")
     assert [event.change for event in peer.events_of(AssociationChange)] == [AssociationChangeKind.CANT_STR_ASSOC]
+
+
+@pytest.mark.parametrize(
+    ("causes", "text"),
+    [
+        ((), "the peer aborted the association"),
+        ((UserInitiatedAbort(b"enough"), OutOfResource()), "association: user initiated abort: 'enough'"),
+        ((UserInitiatedAbort(b""),), "association: user initiated abort"),
+        ((UserInitiatedAbort(b"\n\xff"),), r"user initiated abort: '\n\\xff'"),
+        ((UnknownCause(4711, b"x"),), "association: cause 4711"),
+    ],
+)
+def test_an_ending_says_why(causes: tuple[Cause, ...], text: str) -> None:
+    peer = established()
+    peer.send(Abort(causes))
+    assert str(peer.association.ending).endswith(text)
 
 
 @pytest.mark.parametrize(

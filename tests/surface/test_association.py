@@ -243,6 +243,8 @@ async def test_abort_reaches_both_sides_with_its_reason() -> None:
         with pytest.raises(AssociationAborted) as remote:
             await reading
         assert remote.value.causes == (aiosctp.Cause(12, b"because"),)
+        for told in (local.value, remote.value):
+            assert str(told).endswith("user initiated abort: 'because'")
         assert not remote.value.local
         assert isinstance(remote.value, ConnectionResetError)
         for call in (theirs.receive, theirs.shutdown):
@@ -477,6 +479,22 @@ async def test_leaving_with_unacknowledged_data_raises_association_lost() -> Non
 
 
 @virtual_time
+async def test_leaving_while_the_peer_is_lost_says_why() -> None:
+    config = aiosctp.Config(association_max_retrans=1, path_max_retrans=1)
+    async with TwoHosts(config=config) as hosts, await hosts.serve() as server:
+
+        async def client() -> None:
+            async with aiosctp.connect("192.0.2.2", PORT, stack=hosts.client) as ours:
+                hosts.wire.drop = lambda flight: True
+                await ours.send(b"lost")
+
+        with pytest.raises(AssociationLost) as caught:
+            await client()
+        assert "Association.Max.Retrans" in str(caught.value)
+        server.abort_clients()
+
+
+@virtual_time
 async def test_leaving_after_the_end_is_a_no_op() -> None:
     async with TwoHosts() as hosts, await hosts.serve():
         async with aiosctp.connect("192.0.2.2", PORT, stack=hosts.client) as ours:
@@ -492,6 +510,30 @@ async def test_leaving_after_the_end_is_a_no_op() -> None:
 
 
 # -- looking and setting --
+
+
+@virtual_time
+async def test_set_primary_after_the_end_raises_the_ending() -> None:
+    async with associated() as (_, ours, _theirs):
+        host, _port = ours.peer_addresses[0]
+        ours.abort()
+        with pytest.raises(AssociationAborted):
+            ours.set_primary(host)
+
+
+@virtual_time
+async def test_a_parameter_that_does_not_exist_is_named() -> None:
+    async with associated() as (_, ours, _theirs):
+        for configure in (ours.configure, ours.primary_path.configure):
+            with pytest.raises(ValueError, match="no parameter rto_mim_s"):
+                configure(rto_mim_s=1)
+
+
+@virtual_time
+async def test_a_stream_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    async with associated() as (_, ours, _theirs):
+        with pytest.raises(aiosctp.InvalidStream, match="between 0 and 255, not 256"):
+            ours.stream(256)
 
 
 @virtual_time

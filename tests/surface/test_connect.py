@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import warnings
 
 import pytest
 
@@ -44,6 +45,7 @@ async def test_a_port_that_nobody_serves_refuses() -> None:
             await hosts.connect()
         assert caught.value.errno == errno.ECONNREFUSED
         assert isinstance(caught.value, ConnectionRefusedError)
+        assert f"192.0.2.2 (SCTP port {PORT}, UDP port 9899)" in str(caught.value)
         assert_nothing_is_left(hosts.client)
 
 
@@ -51,7 +53,7 @@ async def test_a_port_that_nobody_serves_refuses() -> None:
 async def test_a_udp_port_that_nobody_serves_refuses_where_icmp_says_so() -> None:
     async with TwoHosts() as hosts:
         hosts.wire.tells_unreachable = True
-        with pytest.raises(aiosctp.AssociationRefused):
+        with pytest.raises(aiosctp.AssociationRefused, match=r"UDP port 1\) has nobody"):
             await aiosctp.connect("192.0.2.2", PORT, remote_udp_port=1, stack=hosts.client)
         assert_nothing_is_left(hosts.client)
 
@@ -219,6 +221,31 @@ async def test_a_name_that_does_not_resolve_raises_the_resolvers_error() -> None
 
 
 @virtual_time
+async def test_a_resolver_that_times_out_raises_its_own_error() -> None:
+    async with TwoHosts() as hosts:
+
+        async def too_slow(host: str) -> list[str]:
+            raise TimeoutError(errno.ETIMEDOUT, "the name server does not answer")
+
+        hosts.client_host.resolve = too_slow  # type: ignore[method-assign]  # another resolver
+        for timeout in (None, 10):
+            with pytest.raises(TimeoutError, match="name server") as caught:
+                await aiosctp.connect("slow.example", PORT, timeout=timeout, stack=hosts.client)
+            assert not isinstance(caught.value, aiosctp.ConnectTimeout)
+
+
+def test_a_connect_that_is_never_awaited_warns() -> None:
+    forgotten = [aiosctp.connect("192.0.2.2", PORT)]
+    with pytest.warns(RuntimeWarning, match=r"connect\(\.\.\.\) was never awaited"):
+        forgotten.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        aiosctp.connect("192.0.2.2", PORT).close()
+        with pytest.raises(ValueError, match="port"):
+            aiosctp.connect("192.0.2.2", 0)
+
+
+@virtual_time
 async def test_a_peer_of_a_family_we_lack_is_eaddrnotavail() -> None:
     async with TwoHosts() as hosts:
         with pytest.raises(OSError, match="family") as caught:
@@ -246,7 +273,7 @@ async def test_local_addresses_restrict_what_is_offered_not_what_is_bound() -> N
         ours, theirs = await hosts.pair(local_addresses="192.0.2.9")
         assert theirs.peer_addresses == (("192.0.2.9", ours.local_addresses[0][1]),)
         assert hosts.client.local_addresses == ("192.0.2.1", "192.0.2.9")
-        with pytest.raises(OSError, match=r"192\.0\.2\.77") as caught:
+        with pytest.raises(OSError, match=r"192\.0\.2\.77.*Stack\(local_addresses=") as caught:
             await hosts.connect(local_addresses=["192.0.2.77"])
         assert caught.value.errno == errno.EADDRNOTAVAIL
         await ours.shutdown()

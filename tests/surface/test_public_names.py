@@ -56,15 +56,23 @@ def test_the_example_in_the_docstring_runs(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_importing_changes_nothing_of_the_program() -> None:
-    """No event loop policy is installed, nothing is printed, and unconfigured logging stays silent."""
+    """No event loop policy is installed, nothing is printed, and unconfigured logging stays silent, but for what goes
+    wrong in the program's own functions, which `aiosctp.server` tells."""
     code = """
         import asyncio, logging, sys
         before = list(logging.root.handlers)
         import aiosctp
         assert logging.root.handlers == before
         assert "uvloop" not in sys.modules
+        logging.getLogger("aiosctp").error("unheard")
+        logging.getLogger("aiosctp.server").error("heard")
+        logging.basicConfig(format="once: %(message)s")
+        logging.getLogger("aiosctp.server").error("heard")
+        logging.root.handlers.clear()
+        logging.getLogger("aiosctp.server").addHandler(logging.NullHandler())
+        logging.getLogger("aiosctp.server").disabled = True
         logging.getLogger("aiosctp.server").error("unheard")
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, check=True, text=True)
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (done.stdout, done.stderr) == ("", "heard\nonce: heard\n")
     assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("aiosctp").handlers)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
+from aiosctp.server import HANDLER_GRACE_S
 from aiosctp.wire.chunks import Abort, Shutdown
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -104,7 +110,7 @@ async def test_hosts_may_be_names_wildcards_and_lists() -> None:
         ):
             async with await aiosctp.serve(hosts.keep, host, PORT, stack=hosts.server) as server:
                 assert server.addresses == tuple((address, PORT) for address in offered)
-        with pytest.raises(OSError, match="not bound") as caught:
+        with pytest.raises(OSError, match=r"not bound to 192\.0\.2\.99.*Stack\(local_addresses=") as caught:
             await aiosctp.serve(hosts.keep, "192.0.2.99", PORT, stack=hosts.server)
         assert caught.value.errno == errno.EADDRNOTAVAIL
 
@@ -135,8 +141,9 @@ async def test_admit_is_asked_with_the_peers_address_before_there_is_state(caplo
 async def test_max_associations_refuses_with_out_of_resource() -> None:
     async with TwoHosts() as hosts, await hosts.serve(max_associations=1) as server:
         first, theirs = await hosts.pair()
-        with pytest.raises(aiosctp.AssociationRefused):
+        with pytest.raises(aiosctp.AssociationRefused, match="out of resource") as caught:
             await hosts.connect()
+        assert caught.value.causes == (aiosctp.Cause(4, b""),)
         assert hosts.wire.log[-1].chunk_type == Abort.type
         assert out_of_resource(hosts.wire.log[-1]) == b"\x00\x04"
         await first.shutdown()
@@ -296,6 +303,53 @@ async def test_a_subscription_made_later_replays_nothing() -> None:
         assert [event.change async for event in events] == ["SHUTDOWN_COMP"]  # type: ignore[union-attr]  # as subscribed
 
 
+def test_what_escapes_a_handler_is_seen_in_a_program_without_logging() -> None:
+    code = """
+        import aiosctp
+        from tests.surface.two_hosts import PORT, TwoHosts
+        from tests.surface.virtual_time import virtual_time
+
+        async def handler(association):
+            raise ZeroDivisionError("a bug of the program")
+
+        @virtual_time
+        async def main():
+            async with TwoHosts() as hosts, await aiosctp.serve(handler, None, PORT, stack=hosts.server):
+                await (await hosts.connect()).wait_closed()
+
+        main()
+    """
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=root)
+    assert done.stderr.count("ZeroDivisionError: a bug of the program") == 1
+    assert "Traceback" in done.stderr
+
+
+@virtual_time
+async def test_a_handler_that_returns_nothing_to_await_is_logged_and_aborts(caplog: pytest.LogCaptureFixture) -> None:
+    async with TwoHosts() as hosts:
+        async with await serve(hosts, lambda association: None):  # type: ignore[arg-type,return-value]  # the mistake
+            with pytest.raises(AssociationAborted):
+                await (await hosts.connect()).receive()
+        assert "handle_association must return an awaitable, not NoneType" in caplog.text
+
+        async def generator(association: aiosctp.Association) -> AsyncIterator[None]:
+            yield
+
+        with pytest.raises(TypeError, match="handle_association"):
+            await serve(hosts, generator)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@virtual_time
+async def test_a_handler_may_be_any_function_that_returns_an_awaitable() -> None:
+    def handler(association: aiosctp.Association) -> Awaitable[None]:
+        return asyncio.ensure_future(association.wait_closed())
+
+    async with TwoHosts() as hosts, await serve(hosts, handler):
+        await (await hosts.connect()).shutdown()
+
+
 # -- closing --
 
 
@@ -389,6 +443,39 @@ async def test_leaving_the_block_is_bounded() -> None:
             hosts.wire.drop = lambda flight: flight.chunk_type == Shutdown.type
         assert hosts.server.now() - began == pytest.approx(3, abs=0.2)
         assert cancelled
+
+
+@virtual_time
+async def test_a_handler_that_goes_on_after_the_end_gets_a_short_grace() -> None:
+    """Not `shutdown_timeout_s`, which is five minutes."""
+
+    async def handler(association: aiosctp.Association) -> None:
+        await asyncio.sleep(1000)
+
+    async with TwoHosts() as hosts:
+        began = hosts.server.now()
+        async with await serve(hosts, handler):
+            await (await hosts.connect()).shutdown()
+        assert hosts.server.now() - began == pytest.approx(HANDLER_GRACE_S, abs=0.2)
+
+
+@virtual_time
+async def test_a_handler_that_swallows_its_cancellation_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+    released = asyncio.Event()
+
+    async def handler(association: aiosctp.Association) -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async with TwoHosts() as hosts:
+        began = hosts.server.now()
+        async with await serve(hosts, handler) as server:
+            await (await hosts.connect()).shutdown()
+        assert hosts.server.now() - began == pytest.approx(2 * HANDLER_GRACE_S, abs=0.2)
+        assert "goes on although it was cancelled" in caplog.text
+        released.set()
+        await server.wait_closed()
 
 
 @virtual_time

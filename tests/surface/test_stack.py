@@ -313,6 +313,30 @@ async def test_what_arrives_at_a_closed_stack_is_dropped() -> None:
 
 
 @virtual_time
+async def test_a_stack_and_a_subscription_say_what_they_are() -> None:
+    async with associated() as (hosts, ours, _):
+        assert repr(hosts.client) == "<Stack on UDP port 9899, 192.0.2.1, 1 associations>"
+        assert repr(ours.events()) == "<EventSubscription to all events, 0 queued>"
+        changes = ours.events(aiosctp.events.AssociationChange)
+        ours.abort()
+        assert repr(changes) == "<EventSubscription to AssociationChange, 1 queued, over>"
+    assert repr(hosts.client) == "<Stack on UDP port 9899, closed>"
+    assert repr(aiosctp.Stack(udp_port=0)) == "<Stack on UDP port 0, not open yet, 0 associations>"
+
+
+@virtual_time
+async def test_an_association_that_is_being_opened_is_not_listed() -> None:
+    async with TwoHosts() as hosts:
+        hosts.wire.drop = lambda flight: True
+        opening = asyncio.create_task(hosts.connect(timeout=1))
+        await asyncio.sleep(0.5)
+        assert len(hosts.client.owners) == 1
+        assert not hosts.client.associations()
+        with pytest.raises(aiosctp.ConnectTimeout):
+            await opening
+
+
+@virtual_time
 async def test_statistics_are_a_snapshot() -> None:
     async with associated() as (hosts, ours, _):
         before = hosts.server.statistics()
