@@ -45,12 +45,14 @@ async def serve(
 
     Waits for name resolution only; cancelling leaves nothing behind.
 
+    handle_association: a coroutine function of one `Association`.
     host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951).
     backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
-    admit: is asked at each INIT, with the peer's `(host, port)`, before there is any state; False refuses it with an
-    ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
-    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one.
+    admit: a plain function of the peer's `(host, port)`, asked at each INIT before there is any state; False refuses it
+    with an ABORT, cause Out of Resource, as the limits do.
+    outbound_streams: how many to ask for; None for the config's. config: the endpoint's own; None for the stack's.
+    stack: used instead of the loop's default one.
 
     Raises OSError with EADDRINUSE or EADDRNOTAVAIL, TypeError or ValueError.
     """
