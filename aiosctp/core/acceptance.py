@@ -195,7 +195,7 @@ class Acceptance:
         init_ack = replace(init_ack, parameters=(*parameters, *reports))
         # §5.1 B: to the source of the INIT, under its Initiate Tag. Two lists of many addresses, ours and the peer's in
         # the cookie, may be more than a packet takes: IP has to cut it then.
-        return arrival.answer(offer.tag, init_ack.encode())._replace(dont_fragment=room >= 0)
+        return arrival.answer(offer.tag, init_ack.encode(), dont_fragment=room >= 0)
 
     def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
         return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())

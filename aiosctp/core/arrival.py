@@ -19,7 +19,7 @@ class Arrival:
     """The local host it came to; None when the transport can't tell."""
     now: float
 
-    def answer(self, tag: int, chunk: bytes) -> Datagram:
+    def answer(self, tag: int, chunk: bytes, *, dont_fragment: bool = True) -> Datagram:
         """One chunk back to the address and port it came from (RFC 6951 §5.5), without an association."""
         packet = encode_packet(self.header.destination_port, self.header.source_port, tag, (chunk,))
-        return Datagram(packet, self.destination, self.source, self.udp_port)
+        return Datagram(packet, self.destination, self.source, self.udp_port, dont_fragment)

@@ -103,6 +103,7 @@ class AssociationEngine:
         self._shutdown_requested = False
         self._was_drained = True
         self._packet_has_data = False
+        self._is_first_chunk = True
         self._events: deque[Event] = deque()
 
     def _make_sender(self) -> Sender:
@@ -138,12 +139,14 @@ class AssociationEngine:
     def _receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
         malformed = 0
         self._packet_has_data = False
+        self._is_first_chunk = True
         for chunk in chunks:
             if isinstance(chunk, DecodeError):
                 malformed += 1
                 self._malformed_received(chunk, tag, path)
             elif not self._chunk_received(chunk, tag, path, now):
                 break
+            self._is_first_chunk = False
             if self.state is AssociationState.CLOSED:
                 return malformed
         if self._packet_has_data:
@@ -402,6 +405,11 @@ class AssociationEngine:
             self.emit(SenderDry())
         return True
 
+    def init_ack_arrived(self, chunk: InitAck, path: Path, now: float) -> None:
+        """§6.10: it MUST NOT be bundled. Behind another chunk it is no answer to the INIT that chunk made us send."""
+        if self._is_first_chunk:
+            self.control_arrived(chunk, path, now)
+
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
 
@@ -440,6 +448,10 @@ def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, p
     association.output.send_alone(path, answer, verification_tag=association.tcb.local_tag)
 
 
+def _on_init_ack(association: AssociationEngine, chunk: InitAck, path: Path, now: float) -> None:
+    association.init_ack_arrived(chunk, path, now)
+
+
 def _on_control(association: AssociationEngine, chunk: Chunk, path: Path, now: float) -> None:
     association.control_arrived(chunk, path, now)
 
@@ -450,6 +462,7 @@ _TABLE: DispatchTable = base_table(
     heartbeat=_on_heartbeat,
     heartbeat_ack=_on_heartbeat_ack,
     error=_on_error,
+    init_ack=_on_init_ack,
     lifecycle=_on_control,
     early_shutdown_ack=_on_early_shutdown_ack,
 )

@@ -43,6 +43,7 @@ def base_table(
     heartbeat: Handler,
     heartbeat_ack: Handler,
     error: Handler,
+    init_ack: Handler,
     lifecycle: Handler,
     early_shutdown_ack: Handler,
 ) -> DispatchTable:
@@ -57,7 +58,7 @@ def base_table(
     table.register(ChunkType.HEARTBEAT, answers, heartbeat)
     table.register(ChunkType.HEARTBEAT_ACK, (_S.COOKIE_ECHOED, *_OPEN), heartbeat_ack)
     table.register(ChunkType.ERROR, (_S.COOKIE_ECHOED, *_OPEN), error)
-    table.register(ChunkType.INIT_ACK, (_S.COOKIE_WAIT,), lifecycle)
+    table.register(ChunkType.INIT_ACK, (_S.COOKIE_WAIT,), init_ack)
     table.register(ChunkType.COOKIE_ACK, (_S.COOKIE_ECHOED,), lifecycle)
     table.register(ChunkType.SHUTDOWN, _OPEN, lifecycle)
     # §9.2, Figure 3: a SHUTDOWN ACK means something only to who sent SHUTDOWN, or SHUTDOWN ACK as well.

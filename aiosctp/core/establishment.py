@@ -88,7 +88,7 @@ class Establishment:
         readable ("Any SCTP DATA chunks MAY be retained"); what was not acknowledged is reported."""
         association = self._association
         unsent = association.sender.take_unsent()
-        association.output.control.clear()
+        association.output.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)
         association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
@@ -108,7 +108,7 @@ class Establishment:
             self._send_cookie_ack(path, now)
             return
         tcb.local_tie_tag, tcb.peer_tie_tag = association.tcb.local_tie_tag, association.tcb.peer_tie_tag
-        association.output.control.clear()
+        association.output.clear()
         association.tcb = tcb
         known = [association.paths.get(found.address) or found for found in paths]
         primary = association.paths.primary

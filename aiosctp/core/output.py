@@ -25,22 +25,30 @@ MAX_SACKS_AT_ONCE = 8
 class Output:
     """The control chunks that wait, and the order in which packets are made of everything."""
 
-    __slots__ = ("_answer_room", "_association", "_sacks_waiting", "control")
+    __slots__ = ("_answer_room", "_association", "_has_answered", "_sacks_waiting", "control")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
         self.control = ControlQueue()
         self._answer_room: int | None = None
         """What is left of the one packet of answers to the packet being received; None outside of that."""
+        self._has_answered = False
+        """Whether any of it is taken."""
         self._sacks_waiting = 0
 
     def expect_answers_to_one_packet(self, path: Path) -> None:
         """A packet is about to be received. §12.4: "MUST NOT send more than one packet containing chunks other
         than DATA chunks" in response: answers beyond one packet are not given, and the peer asks again."""
         self._answer_room = path.packet_bytes - HEADER_BYTES
+        self._has_answered = False
 
     def answers_end(self) -> None:
         self._answer_room = None
+
+    def clear(self) -> None:
+        """Forget what waits: what comes next takes its place."""
+        self.control.clear()
+        self._has_answered = False
 
     def _take_room(self, chunk: bytes) -> bool:
         if self._answer_room is None:
@@ -48,11 +56,14 @@ class Output:
         if len(chunk) > self._answer_room:
             return False
         self._answer_room -= len(chunk)
+        self._has_answered = True
         return True
 
     def send_control(self, path: Path, chunk: bytes, *, is_repeat: bool = False) -> None:
-        """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one. §5.4:
-        "MUST NOT send any chunks to an UNCONFIRMED address": it goes to a path that is confirmed instead."""
+        """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one.
+
+        §5.4: "MUST NOT send any chunks to an UNCONFIRMED address": it goes to a path that is confirmed instead.
+        """
         if not self._take_room(chunk):
             return
         self._association.counters.octrlchunks += not is_repeat
@@ -68,7 +79,12 @@ class Output:
     def send_alone(
         self, path: Path, chunk: bytes, *, verification_tag: int | None = None, is_repeat: bool = False
     ) -> None:
-        """Send a chunk that MUST NOT be bundled (§6.10, §9.1)."""
+        """Send a chunk that MUST NOT be bundled (§6.10, §9.1): as an answer it is the only one."""
+        if self._answer_room is not None:
+            if self._has_answered:
+                return
+            self._answer_room = 0
+            self._has_answered = True
         packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
         packet.add(chunk)
         self.send_packet(packet, is_repeat=is_repeat)

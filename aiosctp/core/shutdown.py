@@ -104,7 +104,7 @@ class ShuttingDown:
         """§9.2: in SHUTDOWN-SENT and, when both cross, in SHUTDOWN-ACK-SENT."""
         association = self._association
         # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
-        association.output.control.clear()
+        association.output.clear()
         # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
         association.output.send_alone(path, ShutdownComplete().encode())
         association.termination.end_gracefully()

@@ -31,7 +31,7 @@ class Termination:
         association = self._association
         if association.state is AssociationState.CLOSED:
             return
-        association.output.control.clear()
+        association.output.clear()
         if association.tcb.peer_tag:
             # No DATA is bundled with it, and it goes under the peer's tag.
             association.output.send_alone(association.paths.for_data(), Abort(causes).encode())
@@ -41,7 +41,7 @@ class Termination:
     def abort_received(self, chunk: Abort) -> None:
         """§9.1: "MUST remove the association from its record". Nothing is ever answered to an ABORT."""
         association = self._association
-        association.output.control.clear()
+        association.output.clear()
         error: SCTPError
         if association.state in HANDSHAKE:
             error = AssociationRefused("the peer refused the association")
@@ -52,7 +52,7 @@ class Termination:
     def refuse_init_ack(self, path: Path, *, tag: int, causes: tuple[Cause, ...], tag_reflected: bool) -> None:
         """§3.3.3, §5.1: an INIT ACK that can't be taken ends the attempt, with an ABORT under the tag it named."""
         association = self._association
-        association.output.control.clear()
+        association.output.clear()
         association.output.send_alone(path, Abort(causes, tag_reflected).encode(), verification_tag=tag)
         self.fail_to_connect(AssociationRefused("the peer's INIT ACK can't be accepted"))
 
@@ -61,7 +61,7 @@ class Termination:
 
     def lose(self, error: SCTPError) -> None:
         """§8.1: the peer is unreachable; nothing more is sent to it."""
-        self._association.output.control.clear()
+        self._association.output.clear()
         self._end(error, AssociationChange(self._lost()))
 
     def end_gracefully(self) -> None:

@@ -117,16 +117,20 @@ class Pair:
         if not self.drop(flight):
             heapq.heappush(self._wire, (self.now + self.latency_s, next(self._order), flight))
 
-    def step(self) -> bool:
-        """Go to the next thing that happens; False when nothing ever will."""
-        self.flush()
+    def next_moment(self) -> float | None:
+        """When something happens next, if nobody does anything: a packet arrives or a deadline passes."""
         moments = [host.engine.next_deadline() for host in (self.a, self.z)]
         if self._wire:
             moments.append(self._wire[0][0])
-        due = [moment for moment in moments if moment is not None]
-        if not due:
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def step(self) -> bool:
+        """Go to the next thing that happens; False when nothing ever will."""
+        self.flush()
+        moment = self.next_moment()
+        if moment is None:
             return False
-        self.now = max(self.now, min(due))
+        self.now = max(self.now, moment)
         while self._wire and self._wire[0][0] <= self.now:
             self._arrive(heapq.heappop(self._wire)[2])
         for host in (self.a, self.z):
@@ -152,11 +156,8 @@ class Pair:
         end = self.now + seconds
         while True:
             self.flush()
-            moments = [host.engine.next_deadline() for host in (self.a, self.z)]
-            if self._wire:
-                moments.append(self._wire[0][0])
-            due = [moment for moment in moments if moment is not None]
-            if not due or min(due) > end:
+            moment = self.next_moment()
+            if moment is None or moment > end:
                 self.now = end
                 return
             self.step()

@@ -314,7 +314,7 @@ def test_a_cookie_whose_key_is_gone_is_silently_discarded(busy: bool) -> None:
 
 
 def test_no_cookie_lives_longer_than_its_key() -> None:
-    """R02: the key's life is the stack's, the cookie's may be an endpoint's own: stale comes before unreadable."""
+    """R02: the key's life is the stack's, the cookie's may be an endpoint's own: stale before it is unreadable."""
     bench = Bench(cookie_key_life_s=10.0, valid_cookie_life_s=10.0, max_cookie_life_s=10.0)
     bench.endpoint().listen(config=Config(), backlog=1, max_associations=None, admit=None)
     bench.advance(9.0)

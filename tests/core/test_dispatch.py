@@ -22,7 +22,7 @@ def make_handler() -> Handler:
 
 HANDLERS = {
     name: make_handler()
-    for name in ("data", "sack", "heartbeat", "heartbeat_ack", "error", "lifecycle", "early_shutdown_ack")
+    for name in ("data", "sack", "heartbeat", "heartbeat_ack", "error", "init_ack", "lifecycle", "early_shutdown_ack")
 }
 TABLE = base_table(**HANDLERS)
 
@@ -32,7 +32,7 @@ STATES = tuple(AssociationState)
 CELLS = """
 DATA               .  .      .      data data data .    .
 INIT               .  .      .      .    .    .    .    .
-INIT_ACK           .  life   .      .    .    .    .    .
+INIT_ACK           .  initack   .      .    .    .    .    .
 SACK               .  .      .      sack sack .    sack .
 HEARTBEAT          .  .      hb     hb   hb   .    hb   .
 HEARTBEAT_ACK      .  .      hback  hback hback hback hback hback
@@ -50,6 +50,7 @@ WORDS = {
     "hb": "heartbeat",
     "hback": "heartbeat_ack",
     "err": "error",
+    "initack": "init_ack",
     "life": "lifecycle",
     "early": "early_shutdown_ack",
 }

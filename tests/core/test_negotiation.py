@@ -336,3 +336,27 @@ def test_an_init_ack_that_names_its_host_ends_the_attempt() -> None:
     assert list(decode_chunks(answer.data)) == [Abort((UnresolvableAddress(name.encode()),))]
     assert ours.state is AssociationState.CLOSED
     assert isinstance(ours.ending, AssociationRefused)
+
+
+def test_supported_extensions_are_read_and_none_is_claimed_that_we_do_not_speak() -> None:
+    """P17: RFC 5061 §4.2.7: the list is understood, so not reported as unrecognized; §4.2.7: "lists all the chunk types
+    that are supported by the sender", which for us is none, so neither INIT nor INIT ACK has one."""
+    extensions = SupportedExtensions((0xC0, 0xC1, 0x80, 0x82, 0x40))
+    init = make_init(extensions)
+    (read,) = decode_chunks(encode_packet(1, 2, 0, [init.encode()]))
+    assert isinstance(read, Init)
+    assert read.parameters == (extensions,)
+    assert taken(read).unrecognized == []
+    pair = Pair()
+    endpoint = pair.listen()
+    packet = encode_packet(5000, endpoint.port, 0, [init.encode()])
+    # A -> INIT [Supported Extensions] -> Z, Z -> INIT ACK -> A
+    pair.z.engine.receive(packet, pair.a.addresses[0], 9899, pair.z.addresses[0], pair.now)
+    (answer,) = pair.z.engine.poll_datagrams(pair.now)
+    (init_ack,) = decode_chunks(answer.data)
+    assert isinstance(init_ack, InitAck)
+    # Z -> INIT -> A
+    pair.connect()
+    for offer in (init_ack, *sent_by(pair, pair.a, Init)):
+        kinds = {type(parameter) for parameter in offer.parameters}
+        assert not kinds & {SupportedExtensions, UnrecognizedParameter}

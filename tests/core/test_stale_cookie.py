@@ -41,6 +41,18 @@ def test_a_stale_cookie_is_asked_for_anew_with_a_longer_life() -> None:
     peer.talk(association)
 
 
+def test_an_init_ack_behind_a_stale_cookie_is_not_taken_for_the_answer_to_the_next_init() -> None:
+    """R21: §6.10: an INIT ACK is alone in its packet; so one packet never draws an INIT and a COOKIE ECHO (§12.4)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    # Z -> ERROR [Stale Cookie], INIT ACK -> A
+    peer.send(Error((StaleCookie(0),)), peer.init_ack())
+    # A -> INIT -> Z
+    peer.expect(Init, tag=0)
+    assert association.state is AssociationState.COOKIE_WAIT
+
+
 def test_data_of_the_third_leg_survives_a_stale_cookie() -> None:
     """R11, A12: the peer discarded it with the cookie, so it goes with the next one."""
     bench = Bench()

@@ -1,0 +1,82 @@
+"""What holds of every association and stack between two steps, whatever befell them."""
+
+from __future__ import annotations
+
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.heartbeat import MAX_PENDING
+from aiosctp.core.packing import MAX_QUEUED_CONTROL_CHUNKS
+from aiosctp.core.stack import StackEngine
+from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, SHUTTING_DOWN, AssociationState
+from aiosctp.core.timers import Timer
+
+_OVERDRAFT_BYTES = 0x2_0000
+
+
+def check_association(association: AssociationEngine) -> None:
+    """Raises AssertionError. To be called when its outputs have been taken."""
+    association.sender.check_invariants()
+    association.receiver.check_invariants()
+    check_timers(association)
+    check_bounds(association)
+    state = association.state
+    if state in MAY_TRANSMIT_DATA:
+        _check_that_data_moves(association)
+    if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT, AssociationState.CLOSED):
+        assert association.sender.is_drained, f"{state} with data to send"
+    if state in (AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED):
+        assert not association.sender.is_drained, f"{state} with nothing left to wait for"
+    assert (association.ending is not None) == (state is AssociationState.CLOSED)
+
+
+def check_timers(association: AssociationEngine) -> None:
+    """Each state's timers run, and no other state's."""
+    timers, state = association.timers, association.state
+    if state is AssociationState.CLOSED:
+        assert timers.next_deadline() is None, "a timer runs although the association is closed"
+        return
+    assert timers.is_running(Timer.T1_INIT) == (state is AssociationState.COOKIE_WAIT)
+    assert timers.is_running(Timer.T1_COOKIE) == (state is AssociationState.COOKIE_ECHOED)
+    is_asking = state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT)
+    assert timers.is_running(Timer.T2_SHUTDOWN) == is_asking, f"T2 in {state}"
+    if state in SHUTTING_DOWN:
+        assert timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"no guard in {state}"
+    elif state is AssociationState.ESTABLISHED:
+        assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD)
+        for path in association.paths:
+            beats = timers.is_running((Timer.HEARTBEAT, path))
+            assert beats == (path.heartbeat or not path.is_confirmed), f"HEARTBEAT timer of {path}: {beats}"
+
+
+def _check_that_data_moves(association: AssociationEngine) -> None:
+    """Something will move what waits, though nothing came any more."""
+    sender, receiver, timers = association.sender, association.receiver, association.timers
+    if sender.outstanding:
+        assert any(sender.t3.is_running(path) for path in association.paths), "outstanding data and no T3"
+    elif sender.queue:
+        assert timers.is_running(Timer.ZERO_WINDOW_PROBE), "data waits, and nothing will send it"
+    assert not receiver.sack_is_due, "a SACK that is due was not sent"
+    if receiver.has_unacknowledged:
+        assert timers.is_running(Timer.SACK_DELAY), "data that nothing will acknowledge"
+
+
+def check_bounds(association: AssociationEngine) -> None:
+    assert len(association.output.control) <= MAX_QUEUED_CONTROL_CHUNKS
+    if association.state not in HANDSHAKE:
+        assert not len(association.output.control), "control chunks were left behind"
+    assert association.receiver.held_bytes <= association.config.receive_window_bytes + _OVERDRAFT_BYTES
+    for path in association.paths:
+        assert len(path.pending_heartbeats) <= MAX_PENDING
+        assert path.rto.rto_s <= association.config.rto_max_s
+
+
+def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> None:
+    """Living associations can be found and have their turn; others have left nothing."""
+    living = [each for each in associations if each.state is not AssociationState.CLOSED]
+    assert set(stack._by_tag.values()) == set(living)
+    assert set(stack._by_peer.values()) <= set(living)
+    assert set(stack._keys) == set(living)
+    assert set(stack._scheduled) <= set(living)
+    for association in living:
+        due = association.next_deadline()
+        if due is not None:
+            assert stack._scheduled[association][0] <= due, "its next deadline would be missed"
