@@ -38,21 +38,19 @@ async def serve(
     config: Config | None = None,
     stack: Stack | None = None,
 ) -> Server:
-    """Listen on an SCTP port, and run the handler once for each association, in a task.
+    """Listen on an SCTP port, and run the handler, a coroutine function of one `Association`, for each one, in a task.
 
     When the handler returns its association is shut down gracefully; when it raises, that is logged and the association
     ABORTed. Raising what the association itself raised when it ended is no error.
 
     Waits for name resolution only; cancelling leaves nothing behind.
 
-    handle_association: a coroutine function of one `Association`.
     host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951).
     backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
-    admit: a plain function of the peer's `(host, port)`, asked at each INIT before there is any state; False refuses it
-    with an ABORT, cause Out of Resource, as the limits do.
-    outbound_streams: how many to ask for; None for the config's. config: the endpoint's own; None for the stack's.
-    stack: used instead of the loop's default one.
+    admit: a plain function of the peer's `(host, port)`, asked at an INIT before there is state; False refuses with an
+    ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
+    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one.
 
     Raises OSError with EADDRINUSE or EADDRNOTAVAIL, TypeError or ValueError.
     """
