@@ -266,6 +266,7 @@ def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
         peer_initial_tsn=cookie.peer_initial_tsn,
         peer_a_rwnd=cookie.peer_a_rwnd,
         peer_adaptation_layer=cookie.peer_adaptation_layer,
+        cookie_expires_at_s=cookie.created_at_s + cookie.lifespan_s,
     )
 
 

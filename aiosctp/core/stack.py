@@ -477,7 +477,8 @@ class StackEngine:
             if until > now:
                 break
             del self._quarantine[old]
-        self._quarantine[tag] = now + association.config.vtag_quarantine_s
+        rested_at_s = now + association.config.vtag_quarantine_s
+        self._quarantine[tag] = max(rested_at_s, association.tcb.cookie_expires_at_s)
 
     def _is_free(self, tag: int, now: float) -> bool:
         return tag != 0 and tag not in self._by_tag and self._quarantine.get(tag, now) <= now

@@ -22,3 +22,5 @@ class TransmissionControlBlock:
     local_tie_tag: int = 0
     """§5.2.2: random values that stand for the tags in cookies given out while this association lives."""
     peer_tie_tag: int = 0
+    cookie_expires_at_s: float = float("-inf")
+    """Until when the cookie that made this association, if one of ours did, would be taken again."""

@@ -191,6 +191,22 @@ def test_a_cookie_replayed_after_its_association_ended_opens_nothing() -> None:
     assert not endpoint.associations
 
 
+def test_a_cookie_with_a_stretched_life_is_not_replayed_once_the_tag_has_rested() -> None:
+    """R27, P05: the tag rests as long as its cookie lives, not only for the time that tags rest."""
+    bench = Bench(vtag_quarantine_s=10.0, valid_cookie_life_s=60.0, max_cookie_life_s=300.0)
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    cookie = peer.get_cookie(CookiePreservative(200_000))
+    peer.send(CookieEcho(cookie))
+    peer.expect(CookieAck)
+    peer.send(Abort())
+    assert not endpoint.associations
+    bench.advance(250.0)
+    peer.send(CookieEcho(cookie))
+    assert not [chunk for chunk in peer.drain() if isinstance(chunk, CookieAck)]
+    assert not endpoint.associations
+
+
 def test_an_endpoint_that_no_longer_listens_refuses_the_cookie() -> None:
     """A07: "decides not to establish the new association ... it SHOULD respond with an ABORT", under Z's tag (§5.1)."""
     bench = Bench()
