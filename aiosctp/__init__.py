@@ -1,19 +1,27 @@
 """SCTP (RFC 9260) for asyncio, in user space over UDP (RFC 6951).
 
-async def echo(association):
-    async for message in association:
-        await association.send(message.data, stream=message.stream, ppid=message.ppid)
+    async def echo(association):
+        async for message in association:
+            await association.send(message.data, stream=message.stream, ppid=message.ppid)
 
-async def main():
-    async with (
-        await aiosctp.serve(echo, "127.0.0.1", 7777),
-        aiosctp.connect("127.0.0.1", 7777) as association,
-    ):
-        await association.send(b"hello", stream=3, ppid=46)
-        print(await association.receive())
+    async def main():
+        async with (
+            await aiosctp.serve(echo, "127.0.0.1", 7777),
+            aiosctp.connect("127.0.0.1", 7777) as association,
+        ):
+            await association.send(b"hello", stream=3, ppid=46)
+            print(await association.receive())
+
+To begin: connect, serve, Server, Association, Stream, Path, Message. Parameters: Config.
+What happens: the classes in events; AssociationState, AssociationStatus, AssociationStatistics, PathState.
+What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused, ConnectTimeout, AssociationLost,
+AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
+RequestDenied.
+Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from.
 """
 
 import logging
+from importlib import metadata
 
 from aiosctp import events, exceptions
 from aiosctp.association import Association
@@ -42,6 +50,11 @@ from aiosctp.status import AssociationStatistics, AssociationStatus
 from aiosctp.streams import Stream
 
 logging.getLogger("aiosctp").addHandler(logging.NullHandler())
+
+try:
+    __version__ = metadata.version("aiosctp")
+except metadata.PackageNotFoundError:  # a checkout that was not installed
+    __version__ = "0+unknown"
 
 __all__ = [
     "Association",

@@ -99,7 +99,8 @@ class Association:
         Messages of one stream are queued in the order of the calls. Returning means queued, not acknowledged. The whole
         message is queued or nothing: when this raises or is cancelled, nothing was.
 
-        data: the message, at least one byte; `bytes` are kept by reference, other buffers copied at the call.
+        data: the message, at least one byte, in `bytes`, `bytearray` or `memoryview`; `bytes` are kept by reference,
+        others copied at the call.
         stream: below `outbound_streams`. ppid: 32 bits for the peer's application. unordered: deliver it at once,
         whatever else is missing. context: comes back in `SendFailed`. sack_immediately: ask the peer not to delay its
         SACK (§6.1, the I bit).

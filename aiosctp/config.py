@@ -25,7 +25,49 @@ CONGESTION_CONTROLS = ("reno",)
 class Config:
     """The parameters of an association, or the defaults of an endpoint or stack. Immutable and validated.
 
-    Times are seconds, sizes bytes. Names are RFC 9260's (§16) with their unit.
+    Names are RFC 9260's (§16) with their unit: `_s` is seconds, `_bytes` bytes.
+
+    Round-trip times and retransmission:
+      rto_initial_s: the retransmission timeout (RTO) of a path before its first measurement (§6.3.1).
+      rto_min_s, rto_max_s: the bounds of the RTO.
+      rto_alpha, rto_beta: the weights of a new measurement in the smoothed round-trip time and in its variation.
+      association_max_retrans: timeouts in a row, on all paths together, that the association survives (§8.1).
+      path_max_retrans: timeouts in a row after which a path is still ACTIVE; with one more it is INACTIVE (§8.2).
+      max_init_retransmits: how often INIT, or COOKIE ECHO, is repeated before `connect` gives up (§5.1.6).
+      max_burst: packets that one opportunity may send beyond what was acknowledged (§6.1 D).
+      congestion_control: "reno", that of §7.2.
+    Acknowledging:
+      sack_delay_s: how long a SACK may be delayed; at most 0.5 (§6.2).
+      sack_frequency: packets that one SACK acknowledges when none is missing (§6.2).
+    Probing paths:
+      heartbeat: whether idle paths are sent a HEARTBEAT (§8.3). An unconfirmed path is probed all the same (§5.4).
+      hb_interval_s: how long after the last, besides the RTO.
+      hb_max_burst: HEARTBEATs in one RTO that verify addresses (§5.4).
+    Buffers and messages:
+      receive_window_bytes: what is held for the reader at most, and so what the peer may send ahead of it (a_rwnd).
+      send_buffer_bytes: `send()` waits above this; a stream counts for at most `stream_send_buffer_bytes`.
+      stream_send_buffer_bytes: `send()` on a stream waits above this.
+      max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
+      partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
+        come; None is a quarter of the window.
+      event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
+    What is told to the peer:
+      outbound_streams: how many streams to ask for; the peer may grant fewer.
+      max_inbound_streams: how many streams of the peer's to take.
+      advertise_addresses: the addresses told: "auto" (all in the peer's scope), "none", or a list. One address alone is
+        never told (RFC 6951 §5.7).
+      adaptation_layer: a number of 32 bits for the peer's application (RFC 5061 §4.2.6); None tells none.
+    Paths:
+      path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
+        None begins with 1500 over IPv4 and 1280 over IPv6, and heeds ICMP.
+    The beginning and the end:
+      valid_cookie_life_s: how long a peer may take to return the cookie of our INIT ACK (§5.1.3).
+      max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.
+      cookie_key_life_s: how often the cookie's secret key changes (§5.1.3), of a stack's config only; the previous one
+        is accepted for as long again, so that no cookie outlives its key.
+      shutdown_timeout_s: the guard T5 of a graceful shutdown (§9.2): then it ends by ABORT; None is five times
+        `rto_max_s`.
+      vtag_quarantine_s: how long the tag of an association that ended is not used again (§5.3.1).
     """
 
     rto_initial_s: float = 1.0
@@ -34,13 +76,9 @@ class Config:
     rto_alpha: float = 1 / 8
     rto_beta: float = 1 / 4
     max_burst: int = 4
-    """Packets that one opportunity may send beyond what was acknowledged (§6.1 D)."""
     valid_cookie_life_s: float = 60.0
     max_cookie_life_s: float = 300.0
-    """How far a peer's Cookie Preservative (§3.3.2.1.3) may stretch the life of a cookie."""
     cookie_key_life_s: float = 3600.0
-    """How often the cookie's secret key changes (§5.1.3); the previous one is accepted for as long again, so that no
-    cookie outlives its key."""
     association_max_retrans: int = 10
     path_max_retrans: int = 5
     max_init_retransmits: int = 8
@@ -49,29 +87,21 @@ class Config:
     hb_max_burst: int = 1
     sack_delay_s: float = 0.2
     sack_frequency: int = 2
-    """Packets that one SACK acknowledges when none is missing (§6.2)."""
     vtag_quarantine_s: float = 60.0
-    """How long the tag of an association that ended is not used again (§5.3.1)."""
 
     receive_window_bytes: int = 1 * MIB
     partial_delivery_point_bytes: int | None = None
-    """A message is handed over in parts once this much of it has come; None is a quarter of the window."""
     send_buffer_bytes: int = 1 * MIB
-    """`send()` waits above this; a stream counts for at most `stream_send_buffer_bytes`."""
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
     shutdown_timeout_s: float | None = None
-    """The guard T5 of a graceful shutdown (§9.2); None is five times RTO.Max."""
     event_queue_limit: int = 1024
-    """Events that one subscription holds; beyond, `NotificationsStopped` ends it."""
 
     outbound_streams: int = 256
     max_inbound_streams: int = 65535
     advertise_addresses: str | tuple[str, ...] = "auto"
-    """The addresses told to the peer: "auto", "none", or a list. One address alone is never told (RFC 6951 §5.7)."""
     adaptation_layer: int | None = None
     path_mtu: int | None = None
-    """A fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4."""
     congestion_control: str = "reno"
 
     def __post_init__(self) -> None:

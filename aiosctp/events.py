@@ -27,8 +27,12 @@ class PeerAddressChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AssociationChange:
-    """The association came up, restarted or ended. `error` is a cause code, 0 for none; `info` is the ABORT chunk
-    that ended the association, as it stood on the wire."""
+    """The association came up, restarted or ended.
+
+    change: COMM_UP, COMM_LOST, RESTART, SHUTDOWN_COMP or CANT_STR_ASSOC. error: a cause code (§3.3.10), 0 for none.
+    outbound_streams, inbound_streams: how many were negotiated. info: the ABORT chunk that ended the association, as it
+    stood on the wire.
+    """
 
     change: AssociationChangeKind
     error: int = 0
@@ -39,7 +43,11 @@ class AssociationChange:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddressChange:
-    """The state of one address of the peer changed. `address` is `(host, sctp_port)`."""
+    """The state of one address of the peer changed.
+
+    address: `(host, SCTP port)`. change: CONFIRMED, AVAILABLE, UNREACHABLE or MADE_PRIM. error: a cause code, 0 for
+    none.
+    """
 
     address: tuple[str, int]
     change: PeerAddressChangeKind
@@ -48,7 +56,7 @@ class PeerAddressChange:
 
 @dataclass(frozen=True, slots=True)
 class RemoteError:
-    """The peer sent an ERROR chunk: the code of its first cause, and the whole chunk."""
+    """The peer sent an ERROR chunk. error: the code of its first cause. data: the whole chunk."""
 
     error: int
     data: bytes
@@ -56,7 +64,11 @@ class RemoteError:
 
 @dataclass(frozen=True, slots=True)
 class SendFailed:
-    """A message will not be delivered. `was_sent` tells whether any of it was ever on the wire."""
+    """A message was not acknowledged when the association ended, or the peer restarted: it may never be delivered.
+
+    data, stream, ppid, context, unordered: as they were given to `send`. was_sent: whether any of it was ever on the
+    wire. error: the cause code of that end, 0 for none.
+    """
 
     data: bytes
     stream: int
@@ -74,14 +86,14 @@ class ShutdownEvent:
 
 @dataclass(frozen=True, slots=True)
 class AdaptationIndication:
-    """The peer's adaptation layer (RFC 5061 §4.2.6)."""
+    """The peer told its adaptation layer. indication: 32 bits (RFC 5061 §4.2.6)."""
 
     indication: int
 
 
 @dataclass(frozen=True, slots=True)
 class PartialDelivery:
-    """A message of which a part was delivered will never be completed."""
+    """A message of which a part was delivered will never be completed. stream, ssn: which, as in `Message`."""
 
     stream: int
     ssn: int

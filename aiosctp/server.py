@@ -42,7 +42,7 @@ async def serve(
     config: Config | None = None,
     stack: Stack | None = None,
 ) -> Server:
-    """Listen on an SCTP port, and run the handler once for each association, in a task.
+    """Listen on an SCTP port, and run the handler, a coroutine function of one `Association`, for each one, in a task.
 
     When the handler returns its association is shut down gracefully; when it raises, that is logged and the association
     ABORTed. Raising what the association itself raised when it ended is no error. The logger is `aiosctp.server`, which
@@ -54,7 +54,7 @@ async def serve(
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951); the
     loop's default stack binds it on every address of the machine until the loop ends.
     backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
-    admit: is asked at each INIT, with the peer's `(host, port)`, before there is any state; False refuses it with an
+    admit: a plain function of the peer's `(host, port)`, asked at an INIT before there is state; False refuses with an
     ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
     config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one: pass a
     `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.

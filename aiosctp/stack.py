@@ -49,7 +49,21 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StackStatistics:
-    """What a stack did with the datagrams that came, and what it answered on its own."""
+    """What a stack did with the datagrams that came, and what it answered on its own.
+
+    datagrams_received, datagrams_sent: all of them.
+    malformed_packets: too short, a wrong checksum (§6.8), or a port of zero (§3.1).
+    malformed_chunks: chunks that could not be read, and packets with an INIT that may not be in them.
+    wrong_verification_tags: packets of a known association with a tag that is not its own (§8.5).
+    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those,
+    and to an INIT that could not be read.
+    init_received: packets that begin with INIT.
+    cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
+    icmp_received: ICMP messages. icmp_ignored: those that fit no association.
+    send_errors: datagrams that the operating system refused.
+    associations_established: since the beginning. associations_aborted, associations_shut_down: how they ended; those
+    whose peer was lost are in neither.
+    """
 
     datagrams_received: int
     datagrams_sent: int

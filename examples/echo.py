@@ -41,7 +41,7 @@ async def ask(host: str, text: str) -> None:
             print(f"stream {message.stream}: {message.data.decode()}")
 
 
-if __name__ == "__main__":
+def main() -> None:
     match sys.argv[1:]:
         case ["serve"]:
             asyncio.run(serve())
@@ -49,3 +49,12 @@ if __name__ == "__main__":
             asyncio.run(ask(host, text))
         case _:
             sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:  # aiosctp.SCTPError is one, and a UDP port that is taken another
+        sys.exit(f"{sys.argv[0]}: {error.strerror or error}")

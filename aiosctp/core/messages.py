@@ -9,8 +9,13 @@ from typing import NamedTuple
 class Message(NamedTuple):
     """A message received, or a part of one (RFC 6458 §5.3.5).
 
-    `tsn` is that of the first chunk of the message, in all its parts; `cumulative_tsn` the association's when this was
-    delivered. `end_of_record` is False on every part but the last.
+    data: the bytes the peer sent.
+    stream: the number of its stream. ppid: 32 bits of the peer's application, in which SCTP sees nothing.
+    unordered: whether it was sent to be delivered at once.
+    ssn: its Stream Sequence Number, modulo 2^16; of an unordered one it means nothing.
+    tsn: the TSN of the first chunk of the message, in all its parts.
+    cumulative_tsn: the association's when this was delivered.
+    end_of_record: False on every part but the last.
     """
 
     data: bytes

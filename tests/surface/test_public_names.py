@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,11 @@ def test_the_public_names_are_these() -> None:
     assert all(hasattr(aiosctp, name) for name in aiosctp.__all__)
 
 
+def test_the_docstring_of_the_package_names_them_all() -> None:
+    named = set(re.findall(r"\w+", aiosctp.__doc__ or ""))
+    assert not set(aiosctp.__all__) - named
+
+
 def test_every_public_method_says_what_it_does() -> None:
     classes = (aiosctp.Association, aiosctp.Path, aiosctp.Server, aiosctp.Stack, aiosctp.Stream)
     coroutines = [
@@ -42,7 +48,7 @@ def test_every_public_method_says_what_it_does() -> None:
 
 def test_the_example_in_the_docstring_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert aiosctp.__doc__ is not None
-    _, example = aiosctp.__doc__.split("\n\n", 1)
+    example = "\n".join(line for line in aiosctp.__doc__.splitlines() if line.startswith("    "))
     namespace: dict[str, object] = {"aiosctp": aiosctp}
     exec(textwrap.dedent(example), namespace)  # noqa: S102 - our own text
     main = namespace["main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 from tests.tools.command import REPOSITORY, Outcome, python
@@ -10,6 +11,7 @@ from tests.tools.command import REPOSITORY, Outcome, python
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Both programs use UDP port 9899, as a reader's would; a neighbour that has it for a moment is waited for.
 ATTEMPTS = 20
+ECHO = REPOSITORY / "examples" / "echo.py"
 
 
 async def _run_when_the_port_is_free(*arguments: str | Path) -> Outcome:
@@ -46,16 +48,36 @@ def test_the_files_the_readme_names_exist() -> None:
 
 async def test_the_echo_example_serves_and_asks() -> None:
     """J04: the echo client and server are shipped as an example."""
-    example = REPOSITORY / "examples" / "echo.py"
     for _ in range(ATTEMPTS):
-        async with python(example, "serve") as server:
+        async with python(ECHO, "serve") as server:
             try:
                 await server.line("^listening on UDP port 9899$")
             except AssertionError:
                 assert "Address already in use" in (await server.outcome()).errors
                 continue
-            async with python(example, "ask", "127.0.0.1", "hello") as client:
+            async with python(ECHO, "ask", "127.0.0.1", "hello") as client:
                 outcome = await client.outcome()
+            await server.line("^127.0.0.1: gone$")
+            server.process.send_signal(signal.SIGINT)
+            end = await server.outcome()
             break
     assert outcome.status == 0, outcome.errors
     assert sorted(outcome.output.splitlines()) == ["stream 0: hello", "stream 1: hello"]
+    assert (end.status, end.errors) == (130, "")
+
+
+async def test_the_echo_example_tells_a_failure_in_a_line() -> None:
+    """Nobody serves UDP at this address, whoever has port 9899 at 127.0.0.1."""
+    async with python(ECHO, "ask", "127.0.0.9", "hello") as client:
+        outcome = await client.outcome()
+    assert (outcome.status, outcome.output) == (1, "")
+    assert re.fullmatch(r".*echo\.py: .+\n", outcome.errors)
+
+
+async def test_the_example_of_paths_moves_to_the_second_address() -> None:
+    async with python(REPOSITORY / "examples" / "paths.py") as command:
+        outcome = await command.outcome()
+    assert (outcome.status, outcome.errors) == (0, "")
+    asked = re.findall(r"^hello by way of (\S+),", outcome.output, re.MULTILINE)
+    assert asked == ["127.0.0.1", "127.0.0.2"]
+    assert re.findall(r"^(\S+): ACTIVE, ", outcome.output, re.MULTILINE) == asked
