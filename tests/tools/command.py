@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Command:
         return Outcome(self.process.returncode, "".join(self.lines) + output.decode(), errors.decode())
 
 
+def _hear_ctrl_c() -> None:
+    """What runs in the background of a shell ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.asynccontextmanager
 async def python(*arguments: str | Path) -> AsyncIterator[Command]:
     """A running Python process, killed at the end if it still runs."""
@@ -63,6 +69,7 @@ async def python(*arguments: str | Path) -> AsyncIterator[Command]:
         stderr=pipe,
         cwd=REPOSITORY,
         env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "80"},
+        preexec_fn=_hear_ctrl_c if os.name == "posix" else None,
     )
     try:
         yield Command(process)
