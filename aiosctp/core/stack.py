@@ -8,9 +8,7 @@ tag is a silent discard (§8.5).
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.acceptance import Acceptance
@@ -27,6 +25,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
+from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
@@ -39,8 +38,6 @@ LookupKey = tuple[int, int, str]
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
-# Fewer cancelled wake-ups than this are not worth making the heap anew.
-LEAST_STALE_WAKE_UPS = 64
 
 
 class StackEngine:
@@ -67,12 +64,7 @@ class StackEngine:
         self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
         self._changed: dict[AssociationEngine, None] = {}
-        self._deadlines: list[tuple[float, int]] = []
-        """A heap of deadlines and the wake-ups they are for. It holds no association: those cancelled stay in it until
-        they come to the top, or until they are most of it."""
-        self._wake_ups: dict[int, AssociationEngine] = {}
-        self._scheduled: dict[AssociationEngine, tuple[float, int]] = {}
-        self._order = count()
+        self._wake_ups = WakeUps()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
 
     # -- inputs --
@@ -99,12 +91,7 @@ class StackEngine:
 
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, wake_up = heapq.heappop(self._deadlines)
-            association = self._wake_ups.pop(wake_up, None)
-            if association is None:
-                continue
-            del self._scheduled[association]
+        while (association := self._wake_ups.pop_due(now)) is not None:
             try:
                 association.handle_timeout(now)
             except Exception as error:
@@ -385,12 +372,7 @@ class StackEngine:
         return faults
 
     def next_deadline(self) -> float | None:
-        while self._deadlines:
-            deadline, wake_up = self._deadlines[0]
-            if wake_up in self._wake_ups:
-                return deadline
-            heapq.heappop(self._deadlines)
-        return None
+        return self._wake_ups.next_deadline()
 
     def _fault(self, association: AssociationEngine, error: Exception) -> None:
         """A bug in one association ends that one, so that the others go on."""
@@ -413,21 +395,8 @@ class StackEngine:
             return
         self._index(association, now)
         deadline = association.next_deadline()
-        scheduled = self._scheduled.get(association)
-        # A deadline that moved later is left as it is: it wakes us once too early, and costs nothing to move.
-        if deadline is not None and (scheduled is None or deadline < scheduled[0]):
-            self._unschedule(association)
-            entry = self._scheduled[association] = (deadline, next(self._order))
-            self._wake_ups[entry[1]] = association
-            heapq.heappush(self._deadlines, entry)
-
-    def _unschedule(self, association: AssociationEngine) -> None:
-        scheduled = self._scheduled.pop(association, None)
-        if scheduled is None:
-            return
-        del self._wake_ups[scheduled[1]]
-        if len(self._deadlines) > 2 * len(self._wake_ups) + LEAST_STALE_WAKE_UPS:
-            self._deadlines = sorted(self._scheduled.values())
+        if deadline is not None:
+            self._wake_ups.schedule(association, deadline)
 
     # -- indexes --
 
@@ -462,7 +431,7 @@ class StackEngine:
         tag = self._unindex(association)
         if tag is not None:
             self._put_in_quarantine(tag, association, now)
-        self._unschedule(association)
+        self._wake_ups.cancel(association)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
         elif isinstance(association.ending, AssociationShutdown):

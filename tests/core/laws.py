@@ -75,8 +75,9 @@ def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> No
     assert set(stack._by_tag.values()) == set(living)
     assert set(stack._by_peer.values()) <= set(living)
     assert set(stack._keys) == set(living)
-    assert set(stack._scheduled) <= set(living)
+    scheduled = stack._wake_ups.scheduled()
+    assert set(scheduled) <= set(living)
     for association in living:
         due = association.next_deadline()
         if due is not None:
-            assert stack._scheduled[association][0] <= due, "its next deadline would be missed"
+            assert scheduled[association] <= due, "its next deadline would be missed"

@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from aiosctp.config import Config
-from aiosctp.core.stack import LEAST_STALE_WAKE_UPS
+from aiosctp.core.wake_ups import LEAST_STALE_WAKE_UPS
 from tests.core.scripted import A_PORT, UDP_PORT, Peer
 from tests.core.transcript import Bench
 from tests.core.transcript import Peer as Caller
@@ -32,7 +32,7 @@ def test_cancelled_deadlines_are_bounded() -> None:
     for turn in range(10 * LEAST_STALE_WAKE_UPS):
         bench.abort(bench.connect(port=A_PORT + turn))
         bench.unread.clear()
-    assert len(bench.engine._deadlines) <= LEAST_STALE_WAKE_UPS
+    assert len(bench.engine._wake_ups) <= LEAST_STALE_WAKE_UPS
 
 
 def test_each_association_is_woken_at_its_own_deadline() -> None:
