@@ -16,9 +16,10 @@ none (§8.4) and INITs (§5.1) without keeping state. An `AssociationEngine` is 
 
 The methods of the two engine classes are of four kinds, and called in this order:
 
-1. inputs: `receive`, `handle_timeout`, `path_error`: take in what happened;
+1. inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`: take in what happened;
 2. commands: `connect`, `send`, `shutdown`, `abort`, ...: what the user wants;
-3. outputs: `poll_datagrams`, `poll_events`, `next_deadline`: after any batch of inputs and commands, drain all three;
+3. outputs: `poll_datagrams`, then `poll_changed` and the events and messages of each association it names, then
+   `next_deadline`: after any batch of inputs and commands, drain them all;
 4. getters, which change nothing.
 
 Nothing calls back out. `now` never goes backwards.
