@@ -113,7 +113,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's datagram transport is no subclass of asyncio's.
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = transport  # type: ignore[assignment]  # see above
         if self._is_closed:
             transport.close()
         while self._early:

@@ -34,7 +34,7 @@ async def test_a_graceful_end_is_told_in_order() -> None:
         ours_told = ours.events()
         await ours.shutdown()
         assert [event async for event in theirs_told] == [ShutdownEvent(), AssociationChange("SHUTDOWN_COMP")]  # type: ignore[arg-type]  # a StrEnum's value
-        assert [event async for event in ours_told] == [AssociationChange("SHUTDOWN_COMP")]  # type: ignore[arg-type]
+        assert [event async for event in ours_told] == [AssociationChange("SHUTDOWN_COMP")]  # type: ignore[arg-type]  # as above
 
 
 @virtual_time
