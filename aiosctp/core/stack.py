@@ -8,6 +8,7 @@ tag is a silent discard (§8.5).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 from aiosctp.config import Config
@@ -58,7 +59,7 @@ class StackEngine:
         self._by_tag: dict[int, AssociationEngine] = {}
         self._by_peer: dict[LookupKey, AssociationEngine] = {}
         self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
-        self._quarantine: dict[int, float] = {}
+        self._quarantine: OrderedDict[int, float] = OrderedDict()
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
         self._error_answers = TokenBucket(config.error_answers_per_s)
@@ -461,10 +462,12 @@ class StackEngine:
 
     def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
         """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""
-        for old, until in list(self._quarantine.items()):
-            if until > now:
+        while self._quarantine:
+            # One that rests longer keeps those behind it a little longer too.
+            old = next(iter(self._quarantine))
+            if self._quarantine[old] > now:
                 break
-            del self._quarantine[old]
+            self._quarantine.popitem(last=False)
         rested_at_s = now + association.config.vtag_quarantine_s
         self._quarantine[tag] = max(rested_at_s, association.tcb.cookie_expires_at_s)
 
