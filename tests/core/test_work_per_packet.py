@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import pytest
 
-from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.wire.causes import UnknownCause, UnrecognizedChunkType
 from aiosctp.wire.chunks import (
@@ -30,37 +29,13 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie, UnknownParameter
+from tests.core.many_outstanding import LARGE_WINDOW, open_peer, with_outstanding, z_tsn
 from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer
 from tests.core.work import assert_constant, assert_linear, flush, instructions, take
-
-LARGE_WINDOW = Config(
-    receive_window_bytes=2**31 - 1, max_burst=65535, heartbeat=False, send_buffer_bytes=2**40, error_answers_per_s=1e9
-)
 
 
 def a_tsn(n: int) -> int:
     return (A_INITIAL_TSN + n) & 0xFFFF_FFFF
-
-
-def z_tsn(peer: Peer, n: int) -> int:
-    return (peer.z_initial_tsn + n) & 0xFFFF_FFFF
-
-
-def open_peer(config: Config = LARGE_WINDOW) -> Peer:
-    peer = Peer(config)
-    peer.established()
-    return peer
-
-
-def with_outstanding(count: int) -> Peer:
-    """Z has sent so many chunks of one byte, and the peer has acknowledged none."""
-    peer = open_peer()
-    path = peer.path("192.0.2.1")
-    path.congestion.cwnd = 2**30
-    peer.association.sender.peer_window_advertised(2**31)
-    peer.user_sends(*[b"x"] * count)
-    assert peer.association.sender.outstanding.highest - peer.association.sender.outstanding.cumulative == count
-    return peer
 
 
 def with_cookie_wait() -> Peer:
