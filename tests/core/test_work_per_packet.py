@@ -68,7 +68,7 @@ def addresses(count: int) -> list[IPv4AddressParameter]:
 
 
 def unknown_parameters(count: int) -> list[UnknownParameter]:
-    return [UnknownParameter(0xC000 | n, b"") for n in range(count)]
+    return [UnknownParameter(0xC100 | n, b"") for n in range(count)]
 
 
 PACKETS: dict[str, tuple[int, Callable[[int], list[Encodable]]]] = {
