@@ -176,7 +176,7 @@ RATIOS: dict[str, tuple[Callable[[], Provocation], float]] = {
 
 @pytest.mark.parametrize("name", RATIOS)
 def test_an_answer_to_a_stranger_is_as_large_as_the_table_says(name: str) -> None:
-    """R06, R14, X26: §12.2.4.1: what can be had without a valid source address is little more than what it cost."""
+    """E09, R14, X26: §12.2.4.1: what can be had without a valid source address is little more than what it cost."""
     provoke, stated = RATIOS[name]
     bytes_in, bytes_out = provoke().bytes_in_and_out()
     ratio = bytes_out / bytes_in
@@ -199,7 +199,7 @@ def test_who_tells_no_addresses_amplifies_as_little_as_with_one(hidden: object) 
 
 
 def test_a_flood_is_answered_packet_by_packet_and_nothing_follows_later() -> None:
-    """R06: §5.1.3: no timer repeats an INIT ACK, nor any other answer."""
+    """E09: §5.1.3: no timer repeats an INIT ACK, nor any other answer."""
     for name, (provoke, _) in RATIOS.items():
         provocation = provoke()
         if name == "SHUTDOWN ACK in the handshake" or provocation.bench.endpoint().associations:
@@ -235,7 +235,7 @@ def attack_by_listing_addresses(seconds: float) -> tuple[int, int]:
 
 
 def test_victims_that_a_peer_lists_as_its_addresses_get_few_probes() -> None:
-    """R06, R28: §5.4: all that an unconfirmed address ever gets, in the first minute and in an hour.
+    """R12: §5.4: all that an unconfirmed address ever gets, in the first minute and in an hour.
 
     HB.Max.Burst bounds it: one HEARTBEAT of 76 bytes in an RTO, for all addresses together.
     """

@@ -167,7 +167,7 @@ def test_one_storm_does_not_bring_another_limit() -> None:
 
 
 def test_a_storm_keeps_nobody_from_associating() -> None:
-    """R06: INIT ACKs are not limited: a flood could not be told from those who mean it."""
+    """E09: INIT ACKs are not limited: a flood could not be told from those who mean it."""
     bench = bench_of()
     endpoint = bench.listen()
     stranger = Peer(bench, host="198.51.100.1")

@@ -198,7 +198,7 @@ def expect_answer(outcome: Outcome, packets: list[Packet], *, tag: int) -> None:
 @pytest.mark.parametrize("stale", [False, True], ids=["fresh", "stale"])
 @pytest.mark.parametrize(("state", "case"), CELLS, ids="".join)
 def test_a_cookie_echo_does_what_table_12_says(state: AssociationState, case: Case, stale: bool) -> None:
-    """R10, M02, X21, X27: all cells of §5.2.4 in every state."""
+    """R03, R04, R05, R06, R07, X21, X27: all cells of §5.2.4 in every state."""
     outcome = expected(state, case, stale=stale)
     peer = bring_to(state)
     association = peer.association
