@@ -184,7 +184,7 @@ def test_an_answer_to_a_stranger_is_as_large_as_the_table_says(name: str) -> Non
 
 
 def test_an_answer_fits_the_path_mtu_whatever_asked_for_it() -> None:
-    """X12, X26."""
+    """X12, X26: or nobody would ever get it."""
     for name, (provoke, _) in RATIOS.items():
         assert provoke().bytes_in_and_out()[1] <= 1500, name
 

@@ -108,7 +108,7 @@ def test_a_packet_costs_what_its_bytes_cost(name: str) -> None:
 
 @pytest.mark.parametrize("name", PACKETS)
 def test_a_packet_out_of_the_blue_costs_what_its_bytes_cost(name: str) -> None:
-    """X22: §8.4."""
+    """X22: §8.4: its chunks are looked at once, whatever they are."""
     size, chunks = PACKETS[name]
 
     def cost(count: int) -> int:
@@ -137,7 +137,7 @@ def test_an_init_costs_what_its_bytes_cost(
 def test_an_init_ack_costs_what_its_bytes_cost(
     parameters: Callable[[int], list[IPv4AddressParameter | UnknownParameter]],
 ) -> None:
-    """X26."""
+    """X26: the other way round."""
 
     def cost(count: int) -> int:
         return instructions(take(with_cookie_wait(), init_ack_with(*parameters(count))))
@@ -186,7 +186,7 @@ def test_the_same_sack_again_costs_what_its_bytes_cost() -> None:
 
 
 def test_a_sack_that_moves_on_by_one_costs_the_same_however_much_is_outstanding() -> None:
-    """X52."""
+    """X52: the outstanding chunks are taken from the front, not gone through."""
 
     def cost(count: int) -> int:
         peer = with_outstanding(count)
@@ -302,7 +302,7 @@ def test_a_full_window_costs_the_same_for_each_chunk() -> None:
 
 
 def test_a_read_costs_the_same_however_much_waits() -> None:
-    """X29."""
+    """X29: reading takes from the front of a queue."""
 
     def cost(count: int) -> int:
         peer = open_peer()
