@@ -348,6 +348,8 @@ def test_a_chunk_under_another_tag_has_only_the_effects_that_are_excepted(
         assert not peer.endpoint.associations
     elif reaction.then is None:
         assert snapshot(peer) == before
+    if reaction is NOTHING and tag == "wrong" and state is not CLOSED and name != "COOKIE_ECHO":
+        assert peer.engine.counters.wrong_verification_tags == 1
 
 
 def test_every_state_takes_an_init_under_no_tag_but_zero() -> None:
