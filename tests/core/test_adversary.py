@@ -122,7 +122,7 @@ def test_a_bomb_of_gap_ack_blocks_costs_no_more_than_its_bytes(blocks: tuple[tup
     ids=["the same", "nested", "comb"],
 )
 def test_gap_ack_blocks_of_what_was_never_sent_end_the_association(blocks: tuple[tuple[int, int], ...]) -> None:
-    """X52: §12.4, at the cost of the bytes that say it."""
+    """X38, X52: §12.4, at the cost of the bytes that say it."""
     peer = victim()
     # Z -> DATA -> A
     peer.user_sends(b"one", b"two", b"three")

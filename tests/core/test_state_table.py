@@ -296,7 +296,7 @@ def expect_reaction(reaction: Reaction, peer: Peer, state: AssociationState) -> 
 
 @pytest.mark.parametrize(("name", "state"), CELLS)
 def test_chunk_in_state(name: str, state: AssociationState) -> None:
-    """M06, R13, A21: every chunk has its answer, its next state and its events in every state, and none other."""
+    """M06, R13, A21, X18: every chunk has its answer, its next state and its events in every state, and none other."""
     peer = bring_to(state)
     tag = tag_of("right", name, peer)
     # A -> chunk -> Z, Z -> the declared answer, or nothing -> A
