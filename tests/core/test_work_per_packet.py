@@ -29,6 +29,7 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie, UnknownParameter
+from tests.core.laws import check_association
 from tests.core.many_outstanding import LARGE_WINDOW, open_peer, with_outstanding, z_tsn
 from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer
 from tests.core.work import assert_constant, assert_linear, flush, instructions, take
@@ -222,6 +223,37 @@ def test_a_timeout_costs_what_it_marks() -> None:
         return instructions(work)
 
     assert_linear(cost, 500)
+
+
+def test_a_fast_retransmit_on_two_paths_costs_what_it_retransmits() -> None:
+    """X38: the earliest chunk of a path, for which T3 restarts (§6.1), is not searched for behind all of another's."""
+
+    def cost(count: int) -> int:
+        peer = Peer(LARGE_WINDOW, addresses=("192.0.2.1", "192.0.2.2"))
+        peer.established("192.0.2.1", "192.0.2.2")
+        peer.association.sender.peer_window_advertised(2**31)
+        for address in peer.addresses:
+            peer.path(address).congestion.cwnd = 2**30
+            peer.association.set_primary(peer.path(address))
+            peer.user_sends(*[b"x" * 700] * count)
+        sacks = [take(peer, Sack(z_tsn(peer, -1), A_RWND, ((2 * count - 2, 2 * count + n),))) for n in (-2, -1, 0)]
+        total = instructions(lambda: [sack() for sack in sacks])
+        assert peer.association.counters.rtxchunks == 2 * count - 3
+        check_association(peer.association)
+        return total
+
+    assert_linear(cost, 200)
+
+
+def test_a_sack_for_the_last_alone_costs_what_it_reports_missing() -> None:
+    """X52: three such SACKs mark what is missing; each later one still looks at that once (§7.2.4)."""
+
+    def cost(count: int) -> int:
+        peer = with_outstanding(count)
+        sacks = [take(peer, Sack(z_tsn(peer, -1), A_RWND, ((count - n, count),))) for n in range(10)]
+        return instructions(lambda: [sack() for sack in sacks])
+
+    assert_linear(cost, 250)
 
 
 # -- reassembly and delivery --
