@@ -69,8 +69,10 @@ class Link:
                     raise ValueError(f"{name} says nothing without bandwidth_bps: no queue forms")
         for name in ("duplication", "reordering", "corruption"):
             check_probability(name, getattr(self, name))
-        if not hasattr(self.loss, "begin"):
-            raise TypeError(f"loss must be a Loss, such as RandomLoss(0.01), not {type(self.loss).__name__}")
+        if not isinstance(self.icmp, bool):
+            raise TypeError(f"icmp must be a bool, not {type(self.icmp).__name__}")
+        if isinstance(self.loss, type) or not hasattr(self.loss, "begin"):
+            raise TypeError(f"loss must be a Loss, such as RandomLoss(0.01), not {self.loss!r}")
 
 
 def _check_number(name: str, value: object, low: float, high: float) -> None:
