@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 from aiosctp.arguments import check_port, host_list
 from aiosctp.core.addresses import canonical_host, is_ipv6
 from aiosctp.core.datagram import Datagram
-from aiosctp.network import DatagramPort, current_network
 from aiosctp.network import Network as StackNetwork
+from aiosctp.network import current_network
 from aiosctp.testing.packet import MAX_UDP_PAYLOAD_BYTES, NOT_ECT, Packet
 from aiosctp.udp import DatagramReceiver
 
@@ -172,7 +172,7 @@ class Host:
         families = {is_ipv6(address) for address in self._addresses}
         return sorted(found, key=lambda address: is_ipv6(address) not in families)
 
-    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
+    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[Port]:
         """Bind the UDP port (0: a free one) on these addresses of the host (None: all of them).
 
         Raises OSError when one is not the host's, or the port is taken.
@@ -188,10 +188,8 @@ class Host:
         number = udp_port or self._free_port(chosen)
         if any((address, number) in self.network.ports for address in chosen):
             raise OSError(errno.EADDRINUSE, f"UDP port {number} of the host {self.name} is in use")
-        ports: list[DatagramPort] = []
-        for address in chosen:
-            port = self.network.ports[address, number] = Port(self, address, number, receiver)
-            ports.append(port)
+        ports = [Port(self, address, number, receiver) for address in chosen]
+        self.network.ports.update({(port.local_host, number): port for port in ports})
         return ports
 
     def _free_port(self, addresses: Sequence[str]) -> int:

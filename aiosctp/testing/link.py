@@ -13,6 +13,7 @@ from aiosctp.testing.packet import CE, NOT_ECT, Fault, Packet, Passage
 DEFAULT_QUEUE_PACKETS = 100
 # RFC 791: every module must forward 68 octets without fragmenting.
 MIN_MTU = 68
+# RFC 8200 §3: the length of an IPv6 packet does not count its own header.
 MAX_MTU = 65535 + 40
 LEAST_HOLD_S = 0.001
 """How long a packet may be held back, for others to overtake it, on a link that has no delay of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -188,11 +189,21 @@ class Network:
             self._topology.apply()
 
     def _rule(self, rules: Rules[T], value: T, a: Place, z: Place | None, *, one_way: bool) -> None:
-        source, destination = _checked_place("a", a), None if z is None else _checked_place("z", z)
+        source, destination = self._checked_place("a", a), None if z is None else self._checked_place("z", z)
         rules.put(source, destination, value)
         if not one_way:
             rules.put(destination, source, value)
         self._topology.apply()
+
+    def _checked_place(self, name: str, place: Place) -> Place:
+        if isinstance(place, str):
+            (address,) = host_list(name, place)
+            return address
+        if not isinstance(place, Host):
+            raise TypeError(f"{name} must be a Host or an address, not {type(place).__name__}")
+        if place.network is not self:
+            raise ValueError(f"{name} must be a host of this network, and {place} is of another")
+        return place
 
     # -- packets --
 
@@ -218,8 +229,8 @@ class Network:
         self.counters["sent"] += 1
         for observer in self.observers:
             observer(packet)
-        outside, destination = self._route(packet, now) if self._nats else (packet, packet.destination)
-        if destination not in self._topology.owners:
+        outside, destination = self._translate(packet, now) if self._nats else (packet, packet.destination)
+        if destination is None or destination not in self._topology.owners:
             passage = Passage(packet, now)
             self._keep(passage)
             self._end(passage, "no mapping" if destination in self._nats else "no host")
@@ -255,20 +266,22 @@ class Network:
             self._answer(packet, IcmpKind.PACKET_TOO_BIG, now + link.delay_s, link.mtu)
 
     def _answer(self, packet: Packet, kind: IcmpKind, at_s: float, mtu: int = 0) -> None:
+        if len(self._under_way) >= MAX_PACKETS_UNDER_WAY:
+            return
         quoted_bytes = QUOTED_IPV6_BYTES if is_ipv6(packet.destination) else QUOTED_IPV4_BYTES
         self._push(at_s, Icmp(packet, IcmpMessage(kind, packet.data[:quoted_bytes], packet.destination, mtu)))
 
     # -- NATs --
 
-    def _route(self, packet: Packet, now: float) -> tuple[Packet, str]:
-        """The packet as NATs let it out, and the address of the host that it is for."""
+    def _translate(self, packet: Packet, now: float) -> tuple[Packet, str | None]:
+        """The packet as NATs let it out, and the address of the host that it is for: None for one out of reach."""
         owners = self._topology.owners
         sender = owners.get(packet.source)
         nat = None if sender is None else self._behind.get(sender)
         receiver = owners.get(packet.destination)
         other = None if receiver is None else self._behind.get(receiver)
         if other is not None and other is not nat and other.translates(packet):
-            return packet, ""  # an address inside means nothing outside
+            return packet, None  # an address inside means nothing outside
         if nat is not None and other is not nat and nat.translates(packet):
             packet = nat.outward(packet, now)
         entered = self._nats.get(packet.destination)
@@ -296,8 +309,8 @@ class Network:
 
     def _arrive(self) -> None:
         """What is due, a batch for each port: as one wake-up of a socket finds all that has come."""
-        self._timer = None
         now = max(self.now(), self._timer_at_s)  # loops fire a little early
+        self._timer_at_s = -math.inf  # what is sent meanwhile sets no timer: the last line does
         batches: dict[tuple[str, int], list[Passage]] = {}
         while self._under_way and self._under_way[0][0] <= now:
             item = heapq.heappop(self._under_way)[2]
@@ -335,9 +348,14 @@ class Network:
         for passage in batch:
             self._end(passage, "no host" if host is None else "port closed")
             if host is not None and host.answers_closed_ports:
-                way_back = self._topology.direction(place[0], passage.packet.source)
-                if not way_back.is_cut:
-                    self._answer(passage.packet, IcmpKind.PORT_UNREACHABLE, now + way_back.link.delay_s)
+                self._refuse(passage.packet, place[0], now)
+
+    def _refuse(self, packet: Packet, address: str, now: float) -> None:
+        if packet.source not in self._topology.owners:
+            return  # forged
+        way_back = self._topology.direction(address, packet.source)
+        if not way_back.is_cut:
+            self._answer(packet, IcmpKind.PORT_UNREACHABLE, now + way_back.link.delay_s)
 
     def _deliver_icmp(self, icmp: Icmp) -> None:
         port = self.ports.get((icmp.about.source, icmp.about.source_port))
@@ -349,7 +367,9 @@ class Network:
         """A receiver that raises harms no other."""
         try:
             function(*arguments)
-        except Exception as error:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # as the loop does with its callbacks: pytest.fail() raises no Exception
             assert self._loop is not None
             context = {"message": "aiosctp.testing: a receiver raised", "exception": error}
             self._loop.call_exception_handler(context)
@@ -367,12 +387,3 @@ def _checked_link(link: Link) -> Link:
     if not isinstance(link, Link):
         raise TypeError(f"link must be a Link, not {type(link).__name__}")
     return link
-
-
-def _checked_place(name: str, place: Place) -> Place:
-    if isinstance(place, str):
-        (address,) = host_list(name, place)
-        return address
-    if not isinstance(place, Host):
-        raise TypeError(f"{name} must be a Host or an address, not {type(place).__name__}")
-    return place

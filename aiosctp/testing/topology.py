@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aiosctp.testing.link import Direction, Link
+from aiosctp.testing.link import MAX_MTU, Direction, Link
 
 if TYPE_CHECKING:
     from aiosctp.testing.host import Host
 
 T = TypeVar("T")
-WITHIN_A_HOST = Link(delay_s=0.0, mtu=65535)
+WITHIN_A_HOST = Link(delay_s=0.0, mtu=MAX_MTU)
 """From a host to itself, unless told otherwise."""
 # Whoever forges addresses adds no state.
 FORGED = ""
@@ -58,7 +58,7 @@ class Topology:
         self._directions = {pair: direction for pair, direction in self._directions.items() if address not in pair}
 
     def direction(self, source: str, destination: str) -> Direction:
-        """From one address to one that a host has."""
+        """From one address, which may be forged, to one that a host has."""
         found = self._directions.get((source, destination))
         if found is None:
             if source not in self.owners:
