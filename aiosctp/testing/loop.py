@@ -17,8 +17,9 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
+    from typing import TypeVarTuple
+
     from _typeshed import FileDescriptorLike
-    from typing_extensions import TypeVarTuple, Unpack
 
     Ts = TypeVarTuple("Ts")
 
@@ -87,7 +88,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._clock.now
 
     def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[Ts]], object], *args: Unpack[Ts], context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """`call_soon` from another thread. Time goes on meanwhile, as if the other thread took none."""
         handle = super().call_soon_threadsafe(callback, *args, context=context)
