@@ -18,6 +18,7 @@ from aiosctp.testing.link import Link
 from aiosctp.testing.nat import FIRST_PORT, LAST_PORT, Nat
 from aiosctp.testing.packet import Fate, Packet, Passage
 from aiosctp.testing.topology import Rules, T, Topology
+from aiosctp.testing.trace import Trace
 
 DEFAULT_TRACE_PACKETS = 10_000
 MAX_PACKETS_UNDER_WAY = 100_000
@@ -105,6 +106,11 @@ class Network:
         for address in chosen:
             self._topology.claim(address, host)
         return host
+
+    @property
+    def trace(self) -> Trace:
+        """What was said: the newest packets that hosts sent, as text and for Wireshark."""
+        return Trace(self.passages)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
