@@ -111,10 +111,10 @@ class Host:
         (canonical,) = host_list("address", address)
         if canonical not in self._addresses:
             raise ValueError(f"address {address} is not one of {self.name}'s")
-        self._addresses.remove(canonical)
         for port in self.ports:
             if port.local_host == canonical:
                 port.close()
+        self._addresses.remove(canonical)
         self.network.release(canonical)
 
     def crash(self) -> None:

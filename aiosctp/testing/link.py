@@ -56,11 +56,11 @@ class Link:
     ecn_threshold_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        _check_number("delay_s", self.delay_s, 0, MAX_DELAY_S)
-        _check_number("jitter_s", self.jitter_s, 0, MAX_DELAY_S)
+        check_number("delay_s", self.delay_s, 0, MAX_DELAY_S)
+        check_number("jitter_s", self.jitter_s, 0, MAX_DELAY_S)
         _check_count("mtu", self.mtu, MIN_MTU, MAX_MTU)
         if self.bandwidth_bps is not None:
-            _check_number("bandwidth_bps", self.bandwidth_bps, 1, 1e15)
+            check_number("bandwidth_bps", self.bandwidth_bps, 1, 1e15)
         for name in ("queue_bytes", "ecn_threshold_bytes"):
             value = getattr(self, name)
             if value is not None:
@@ -69,11 +69,13 @@ class Link:
                     raise ValueError(f"{name} says nothing without bandwidth_bps: no queue forms")
         for name in ("duplication", "reordering", "corruption"):
             check_probability(name, getattr(self, name))
-        if not hasattr(self.loss, "begin"):
-            raise TypeError(f"loss must be a Loss, such as RandomLoss(0.01), not {type(self.loss).__name__}")
+        if not isinstance(self.icmp, bool):
+            raise TypeError(f"icmp must be a bool, not {type(self.icmp).__name__}")
+        if isinstance(self.loss, type) or not hasattr(self.loss, "begin"):
+            raise TypeError(f"loss must be a Loss, such as RandomLoss(0.01), not {self.loss!r}")
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def check_number(name: str, value: object, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     # Not the negated form: NaN is refused too.

@@ -14,7 +14,7 @@ from aiosctp.arguments import check_int, host_list
 from aiosctp.core.addresses import canonical_host, is_ipv6
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.testing.host import Host, Port
-from aiosctp.testing.link import Link
+from aiosctp.testing.link import MAX_DELAY_S, Link, check_number
 from aiosctp.testing.nat import FIRST_PORT, LAST_PORT, Nat
 from aiosctp.testing.packet import Fate, Packet, Passage
 from aiosctp.testing.topology import Rules, T, Topology
@@ -127,10 +127,11 @@ class Network:
         for host in hosts:
             if not isinstance(host, Host):
                 raise TypeError(f"inside must be hosts, not {type(host).__name__}")
+            self._checked_place("inside", host)
             if host in self._behind:
                 raise ValueError(f"inside must be hosts behind no NAT yet, and {host} is behind {self._behind[host]}")
-        if forget_after_s is not None and not forget_after_s > 0:
-            raise ValueError(f"forget_after_s must be positive, not {forget_after_s}")
+        if forget_after_s is not None:
+            check_number("forget_after_s", forget_after_s, 0.001, MAX_DELAY_S)
         nat = Nat(address, Random(f"{self.seed}/nat/{address}").randint(FIRST_PORT, LAST_PORT), forget_after_s)
         self._nats[address] = nat
         self._behind.update(dict.fromkeys(hosts, nat))

@@ -82,6 +82,20 @@ async def test_a_default_stack_that_was_closed_is_made_anew() -> None:
 
 
 @virtual_time
+async def test_a_default_stack_outlives_the_garbage_of_the_one_before() -> None:
+    token = current_network.set(Wire().host("192.0.2.1"))
+    for udp_port in (0, 9899):
+        default_stack(udp_port).close()
+        stack = default_stack(udp_port)
+        for _ in range(3):
+            gc.collect()
+            await asyncio.sleep(1.0)
+        assert default_stack(udp_port) is stack
+        assert not stack.is_closed
+    current_network.reset(token)
+
+
+@virtual_time
 async def test_each_simulated_host_has_default_stacks_of_its_own() -> None:
     wire = Wire()
 
