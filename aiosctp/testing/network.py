@@ -349,7 +349,7 @@ class Network:
             for passage in batch:
                 self._end(passage, "delivered")
             found = [(packet.data, packet.source, packet.source_port) for packet in (each.arriving for each in batch)]
-            self._call(port.receiver.datagrams_received, found, port.local_host)
+            self._call(port.context.run, port.receiver.datagrams_received, found, port.local_host)
             return
         host = self._topology.owners.get(place[0])
         for passage in batch:
@@ -368,7 +368,7 @@ class Network:
         port = self.ports.get((icmp.about.source, icmp.about.source_port))
         if port is not None:
             self.counters["icmp"] += 1
-            port.receiver.icmp_received(icmp.message)
+            port.context.run(port.receiver.icmp_received, icmp.message)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         """A receiver that raises harms no other."""

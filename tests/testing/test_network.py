@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aiosctp
+from aiosctp.network import current_network
 from aiosctp.testing import Link, Network, RandomLoss
 from tests.surface.virtual_time import virtual_time
 
@@ -33,3 +34,23 @@ async def test_connect_and_serve_run_unchanged_on_simulated_hosts_under_loss() -
     counters = network.counters
     assert counters["lost"] > 0
     assert counters["sent"] == counters["delivered"] + counters["lost"]
+
+
+@virtual_time
+async def test_handlers_run_on_the_host_that_serves() -> None:
+    """What a handler connects to, it connects to from there, whoever sent the packet that made it run."""
+    network = Network()
+    met: list[object] = []
+
+    async def note_the_host(association: aiosctp.Association) -> None:
+        met.append(current_network.get())
+        await association.wait_closed()
+
+    with network.host("z"):
+        server = await aiosctp.serve(note_the_host, None, PORT)
+    with network.host("a"):
+        async with aiosctp.connect("z", PORT):
+            pass
+    server.close()
+    await server.wait_closed()
+    assert met == [network.host("z")]
