@@ -16,6 +16,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from aiosctp.testing import endpoints
+from aiosctp.testing.endpoints import Protocol
+
 if TYPE_CHECKING:
     from typing import TypeVarTuple
 
@@ -94,6 +97,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         handle = super().call_soon_threadsafe(callback, *args, context=context)
         self._clock.is_woken = True
         return handle
+
+    async def getaddrinfo(self, host: bytes | str | None, port: bytes | str | int | None, **options: int) -> list[Any]:
+        """Resolve on the current simulated host (`endpoints.getaddrinfo`)."""
+        return await endpoints.getaddrinfo(host, port, **options)
+
+    async def getnameinfo(self, sockaddr: endpoints.SockAddr, flags: int = 0) -> tuple[str, str]:
+        """Name an address on the current simulated host (`endpoints.getnameinfo`)."""
+        return await endpoints.getnameinfo(sockaddr, flags)
+
+    async def create_datagram_endpoint(
+        self, protocol_factory: Callable[[], Protocol], *addresses: Any, **options: Any
+    ) -> tuple[asyncio.DatagramTransport, Protocol]:
+        """Open a UDP port of the current simulated host (`endpoints.create_datagram_endpoint`)."""
+        return await endpoints.create_datagram_endpoint(protocol_factory, *addresses, **options)
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until the future is done. Raises Deadlock when that can never be."""
