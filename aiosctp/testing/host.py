@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar, Token, copy_context
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
@@ -45,6 +45,9 @@ class Port:
         self.is_closed = False
         self._host = host
         self._closed = asyncio.Event()
+        # What a datagram sets off happens on this host, not on the one whose packet set the network's timer.
+        self.context = copy_context()
+        self.context.run(current_network.set, host)
 
     def send(self, datagram: Datagram) -> None:
         """Put it on the wire, or tell the receiver that it can't be sent, as an operating system would."""

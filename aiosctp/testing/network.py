@@ -18,6 +18,7 @@ from aiosctp.testing.link import MAX_DELAY_S, Link, check_number
 from aiosctp.testing.nat import FIRST_PORT, LAST_PORT, Nat
 from aiosctp.testing.packet import Fate, Packet, Passage
 from aiosctp.testing.topology import Rules, T, Topology
+from aiosctp.testing.trace import Trace
 
 DEFAULT_TRACE_PACKETS = 10_000
 MAX_PACKETS_UNDER_WAY = 100_000
@@ -105,6 +106,11 @@ class Network:
         for address in chosen:
             self._topology.claim(address, host)
         return host
+
+    @property
+    def trace(self) -> Trace:
+        """What was said: the newest packets that hosts sent, as text and for Wireshark."""
+        return Trace(self.passages)
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -358,7 +364,7 @@ class Network:
             for passage in batch:
                 self._end(passage, "delivered")
             found = [(packet.data, packet.source, packet.source_port) for packet in (each.arriving for each in batch)]
-            self._call(port.receiver.datagrams_received, found, port.local_host)
+            self._call(port.context.run, port.receiver.datagrams_received, found, port.local_host)
             return
         host = self._topology.owners.get(place[0])
         for passage in batch:
@@ -377,7 +383,7 @@ class Network:
         port = self.ports.get((icmp.about.source, icmp.about.source_port))
         if port is not None:
             self.counters["icmp"] += 1
-            port.receiver.icmp_received(icmp.message)
+            port.context.run(port.receiver.icmp_received, icmp.message)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         """A receiver that raises harms no other."""

@@ -14,10 +14,11 @@ import aiosctp
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.network import current_network
 from aiosctp.stack import default_stack
+from aiosctp.testing.loop import VirtualTimeLoop
 from aiosctp.wire.chunks import Abort, Data
 from tests.surface.memory_network import Wire
 from tests.surface.two_hosts import PORT, TwoHosts, associated
-from tests.surface.virtual_time import VirtualTimeLoop, virtual_time
+from tests.surface.virtual_time import virtual_time
 
 # -- default stacks --
 

@@ -9,9 +9,11 @@ import pytest
 
 import aiosctp
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
+from aiosctp.network import current_network
 from aiosctp.testing import CE, ECT_0, BurstLoss, Host, Link, LossWhere, Network, Packet, RandomLoss
 from aiosctp.testing import network as module
-from tests.surface.virtual_time import VirtualTimeLoop, virtual_time
+from aiosctp.testing.loop import VirtualTimeLoop
+from tests.surface.virtual_time import virtual_time
 from tests.testing.recorder import Recorder, settle
 
 PORT = 7777
@@ -45,6 +47,26 @@ async def test_connect_and_serve_run_unchanged_on_simulated_hosts_under_loss() -
     counters = network.counters
     assert counters["lost"] > 0
     assert counters["sent"] == counters["delivered"] + counters["lost"]
+
+
+@virtual_time
+async def test_handlers_run_on_the_host_that_serves() -> None:
+    """What a handler connects to, it connects to from there, whoever sent the packet that made it run."""
+    network = Network()
+    met: list[object] = []
+
+    async def note_the_host(association: aiosctp.Association) -> None:
+        met.append(current_network.get())
+        await association.wait_closed()
+
+    with network.host("z"):
+        server = await aiosctp.serve(note_the_host, None, PORT)
+    with network.host("a"):
+        async with aiosctp.connect("z", PORT):
+            pass
+    server.close()
+    await server.wait_closed()
+    assert met == [network.host("z")]
 
 
 # -- delivery --

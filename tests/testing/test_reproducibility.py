@@ -12,7 +12,7 @@ import pytest
 
 import aiosctp
 from aiosctp.testing import BurstLoss, Link, Network, Packet, RandomLoss
-from tests.surface.virtual_time import VirtualTimeLoop
+from aiosctp.testing.loop import VirtualTimeLoop
 
 PORT = 7777
 
