@@ -137,6 +137,10 @@ class Network:
         self._behind.update(dict.fromkeys(hosts, nat))
         return nat
 
+    def host_of(self, address: str) -> Host | None:
+        """Who has this address now."""
+        return self._topology.owners.get(canonical_host(address))
+
     def lookup(self, name: str) -> list[str]:
         """The addresses of a name, of a host, or the address itself; none for what nobody knows."""
         if _is_address(name):
@@ -215,24 +219,35 @@ class Network:
     # -- packets --
 
     def now(self) -> float:
-        """The time of the loop that the network runs on; of the running one before it has met any."""
-        return (self._loop or asyncio.get_running_loop()).time()
+        """The running loop's time."""
+        return asyncio.get_running_loop().time()
 
     def attach(self) -> asyncio.AbstractEventLoop:
-        """The loop that the network runs on, the first that needed it. Raises RuntimeError on another one."""
+        """The loop that the network runs on. Raises RuntimeError on another one, while that is open."""
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
-            raise RuntimeError("the simulated network belongs to another event loop")
+            if not self._loop.is_closed():
+                raise RuntimeError("the simulated network belongs to another event loop, which is not closed")
+            self._move_to(loop)
         return loop
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Time begins anew: what was under way is gone, wires are idle, and NATs know nobody."""
+        self._loop = loop
+        self._timer = None
+        self._under_way.clear()
+        self._topology.clear_wires()
+        for nat in self._nats.values():
+            nat.forget()
 
     def send(self, packet: Packet) -> None:
         """Put a packet on the wire, as from `packet.source`, which may be forged: ports send by this.
 
         Raises RuntimeError on another event loop than before.
         """
-        now = (self._loop or self.attach()).time()
+        now = self.attach().time()
         self.counters["sent"] += 1
         for observer in self.observers:
             observer(packet)

@@ -71,6 +71,10 @@ class Topology:
                 found.is_cut = self._is_cut_between(*pair)
         return found
 
+    def clear_wires(self) -> None:
+        """Begin anew, with empty queues and the chance of the beginning."""
+        self._directions.clear()
+
     def apply(self) -> None:
         """The rules, or who has which address, are others now."""
         for pair, direction in self._directions.items():

@@ -34,6 +34,8 @@ def test_a_host_is_made_once_and_found_by_its_name() -> None:
     network, a, z = two_hosts()
     assert network.host("a") is a
     assert network.hosts == (a, z)
+    assert network.host_of("192.0.2.11") is a
+    assert network.host_of("192.0.2.9") is None
     assert repr(a) == "<Host a, 192.0.2.1, 192.0.2.11>"
 
 

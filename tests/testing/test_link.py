@@ -250,7 +250,12 @@ def test_ce_stays_and_counts_as_no_mark() -> None:
 
 def test_a_partition_loses_everything_and_asks_no_model() -> None:
     asked: list[Packet] = []
-    link = direction(loss=LossWhere(lambda packet: bool(asked.append(packet))))
+
+    def is_lost(packet: Packet) -> bool:
+        asked.append(packet)
+        return False
+
+    link = direction(loss=LossWhere(is_lost))
     link.is_cut = True
     assert carry(link, packet()).fate == "partitioned"
     assert not asked

@@ -190,8 +190,13 @@ async def test_the_other_family_passes_as_it_is() -> None:
 async def test_observers_and_predicates_see_the_address_inside() -> None:
     network, a, z, _ = behind_a_nat()
     seen: list[Packet] = []
+
+    def is_lost(packet: Packet) -> bool:
+        seen.append(packet)
+        return False
+
     network.observers.append(seen.append)
-    network.set_link(a, z, Link(loss=LossWhere(lambda packet: bool(seen.append(packet)))))
+    network.set_link(a, z, Link(loss=LossWhere(is_lost)))
     Recorder(a).send(b"1", "192.0.2.2")
     assert [packet.source for packet in seen] == ["10.0.0.1", "10.0.0.1"]
 
