@@ -9,10 +9,12 @@ with network.host("client", "192.0.2.2"):
 
 from aiosctp.testing.host import Host, Port
 from aiosctp.testing.link import Link
+from aiosctp.testing.loop import Deadlock, VirtualTimeLoop, run
 from aiosctp.testing.loss import NO_LOSS, BurstLoss, Loss, LossWhere, RandomLoss
 from aiosctp.testing.nat import Nat
 from aiosctp.testing.network import Network, Place
 from aiosctp.testing.packet import CE, ECT_0, ECT_1, NOT_ECT, Fate, Fault, Packet, Passage
+from aiosctp.testing.trace import Trace
 
 __all__ = [
     "CE",
@@ -21,6 +23,7 @@ __all__ = [
     "NOT_ECT",
     "NO_LOSS",
     "BurstLoss",
+    "Deadlock",
     "Fate",
     "Fault",
     "Host",
@@ -34,4 +37,7 @@ __all__ = [
     "Place",
     "Port",
     "RandomLoss",
+    "Trace",
+    "VirtualTimeLoop",
+    "run",
 ]

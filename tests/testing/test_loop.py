@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import aiosctp
 from aiosctp.testing.loop import MAX_CANCELLATIONS, REFUSED, Deadlock, VirtualTimeLoop, run
 from tests.tools.command import python
 
@@ -359,6 +360,14 @@ def test_what_uses_the_real_world_is_refused(call: Any) -> None:
             await call
 
     run(main(call()))
+
+
+def test_aiosctp_outside_of_every_simulated_host_says_what_is_missing() -> None:
+    async def main() -> None:
+        with pytest.raises(NotImplementedError, match=r"with network\.host"):
+            await aiosctp.connect("127.0.0.1", 7777)
+
+    run(main())
 
 
 def test_nothing_is_left_to_remove() -> None:
