@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -149,6 +150,17 @@ async def test_a_receiver_that_raises_is_reported_and_harms_no_other() -> None:
     assert [str(report) for report in reports] == ["a bug"]
     assert other.data == [b"2", b"3"]
     assert network.counters["delivered"] == 3
+
+
+def test_a_receiver_may_end_the_program() -> None:
+    async def run() -> None:
+        _, a, z = two_hosts()
+        z.on_data = sys.exit
+        a.send(b"1", "192.0.2.2")
+        await settle()
+
+    with pytest.raises(SystemExit), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run())
 
 
 @virtual_time
