@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiosctp.core.addresses import is_ipv6
-from aiosctp.testing.packet import Packet
+from aiosctp.testing.packet import Packet, Passage
+
+if TYPE_CHECKING:
+    from aiosctp.testing.host import Host
 
 MAX_MAPPINGS = 10_000
 FIRST_PORT, LAST_PORT = 1024, 65535
@@ -96,3 +100,45 @@ class Nat:
 
     def __repr__(self) -> str:
         return f"<Nat {self.public_address}, {len(self._by_port)} mappings>"
+
+
+class Nats:
+    """All NATs of a network, and which hosts are behind which."""
+
+    def __init__(self) -> None:
+        self.by_address: dict[str, Nat] = {}
+        self.before: dict[Host, Nat] = {}
+
+    def add(self, nat: Nat, inside: Iterable[Host]) -> None:
+        self.by_address[nat.public_address] = nat
+        self.before.update(dict.fromkeys(inside, nat))
+
+    def leave(self, packet: Packet, owners: dict[str, Host], now: float) -> tuple[Packet, str]:
+        """The packet as its sender's NAT lets it out, and the address of the host that it will come to.
+
+        That is the packet's own destination when a NAT lets nobody in, and none at all for an address that means
+        nothing outside.
+        """
+        nat, other = self._nat_of(packet.source, owners, packet), self._nat_of(packet.destination, owners, packet)
+        if other is not None and other is not nat:
+            return packet, ""
+        if nat is not None and other is not nat:
+            packet = nat.outward(packet, now)
+        entered = self.by_address.get(packet.destination)
+        inside = None if entered is None else entered.inward(packet.destination_port, now)
+        return packet, packet.destination if inside is None else inside.address
+
+    def enter(self, passage: Passage, now: float) -> bool:
+        """Let a packet that comes to a public address in. False: there is no mapping."""
+        packet = passage.arriving
+        inside = self.by_address[packet.destination].inward(packet.destination_port, now)
+        if inside is None:
+            return False
+        passage.arriving = packet._replace(destination=inside.address, destination_port=inside.port)
+        return True
+
+    def _nat_of(self, address: str, owners: dict[str, Host], packet: Packet) -> Nat | None:
+        """The NAT that translates this packet for who has the address."""
+        host = owners.get(address)
+        nat = None if host is None else self.before.get(host)
+        return nat if nat is not None and nat.translates(packet) else None

@@ -15,14 +15,13 @@ from aiosctp.core.addresses import canonical_host, is_ipv6
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.testing.host import Host, Port
 from aiosctp.testing.link import MAX_DELAY_S, Link, check_number
-from aiosctp.testing.nat import FIRST_PORT, LAST_PORT, Nat
+from aiosctp.testing.nat import FIRST_PORT, LAST_PORT, Nat, Nats
 from aiosctp.testing.packet import Fate, Packet, Passage
 from aiosctp.testing.topology import Rules, T, Topology
 from aiosctp.testing.trace import Trace
 
 DEFAULT_TRACE_PACKETS = 10_000
 MAX_PACKETS_UNDER_WAY = 100_000
-"""Of a whole network; one more is dropped, with the fate "queue full"."""
 # RFC 1812 §4.3.2.3 and RFC 4443 §2.4 (c): as much of the packet as fits 576 and 1280 bytes, less both pairs of headers.
 QUOTED_IPV4_BYTES = 576 - 2 * 28
 QUOTED_IPV6_BYTES = 1280 - 2 * 48
@@ -52,6 +51,9 @@ class Network:
     observers: called with every packet that is sent, before anything befalls it.
     counters: how many packets were "sent", how many met each `Fate` and each `Fault`, and how many ICMP messages,
       "icmp", hosts got. A copy that was duplicated meets a fate of its own.
+
+    ICMP messages take the time of the way back and are lost into partitions only. At most 100 000 packets are under way
+    at once; one more is dropped with the fate "queue full".
     """
 
     def __init__(
@@ -75,8 +77,7 @@ class Network:
         self.ports: dict[tuple[str, int], Port] = {}
         self._topology = Topology(seed, _checked_link(Link() if link is None else link))
         self._hosts: dict[str, Host] = {}
-        self._nats: dict[str, Nat] = {}
-        self._behind: dict[Host, Nat] = {}
+        self._nats = Nats()
         self._under_way: list[tuple[float, int, Passage | Icmp]] = []
         self._order = count()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,13 +129,13 @@ class Network:
             if not isinstance(host, Host):
                 raise TypeError(f"inside must be hosts, not {type(host).__name__}")
             self._checked_place("inside", host)
-            if host in self._behind:
-                raise ValueError(f"inside must be hosts behind no NAT yet, and {host} is behind {self._behind[host]}")
+            if host in self._nats.before:
+                raise ValueError(f"inside: {host} is behind {self._nats.before[host]} already")
         if forget_after_s is not None:
             check_number("forget_after_s", forget_after_s, 0.001, MAX_DELAY_S)
-        nat = Nat(address, Random(f"{self.seed}/nat/{address}").randint(FIRST_PORT, LAST_PORT), forget_after_s)
-        self._nats[address] = nat
-        self._behind.update(dict.fromkeys(hosts, nat))
+        first_port = Random(f"{self.seed}/nat/{address}").randint(FIRST_PORT, LAST_PORT)
+        nat = Nat(address, first_port, forget_after_s)
+        self._nats.add(nat, hosts)
         return nat
 
     def host_of(self, address: str) -> Host | None:
@@ -160,14 +161,14 @@ class Network:
         self._topology.release(address)
 
     def _check_is_free(self, name: str, address: str) -> None:
-        owner = self._topology.owners.get(address) or self._nats.get(address)
+        owner = self._topology.owners.get(address) or self._nats.by_address.get(address)
         if owner is not None:
             raise ValueError(f"{name}: {address} is taken by {owner}")
 
     def _next_address(self) -> str:
         for number in range(1, 255):
             address = f"10.0.0.{number}"
-            if address not in self._topology.owners and address not in self._nats:
+            if address not in self._topology.owners and address not in self._nats.by_address:
                 return address
         raise ValueError("addresses must be given: all of 10.0.0.0/24 are taken")
 
@@ -239,7 +240,7 @@ class Network:
         self._timer = None
         self._under_way.clear()
         self._topology.clear_wires()
-        for nat in self._nats.values():
+        for nat in self._nats.by_address.values():
             nat.forget()
 
     def send(self, packet: Packet) -> None:
@@ -251,11 +252,14 @@ class Network:
         self.counters["sent"] += 1
         for observer in self.observers:
             observer(packet)
-        outside, destination = self._translate(packet, now) if self._nats else (packet, packet.destination)
-        if destination is None or destination not in self._topology.owners:
+        owners = self._topology.owners
+        outside, destination = packet, packet.destination
+        if self._nats.by_address:
+            outside, destination = self._nats.leave(packet, owners, now)
+        if destination not in owners:
             passage = Passage(packet, now)
             self._keep(passage)
-            self._end(passage, "no mapping" if destination in self._nats else "no host")
+            self._end(passage, "no mapping" if destination in self._nats.by_address else "no host")
             return
         for passage in self._topology.direction(packet.source, destination).carry(packet, now):
             if outside is not packet:
@@ -281,36 +285,20 @@ class Network:
 
     def _dropped(self, passage: Passage, destination: str, now: float) -> None:
         self.counters[passage.fate] += 1
-        packet = passage.packet
-        link = self._topology.direction(packet.source, destination).link
+        link = self._topology.direction(passage.packet.source, destination).link
         if passage.fate == "too big" and link.icmp:
-            # The narrow place is as far away as the peer.
-            self._answer(packet, IcmpKind.PACKET_TOO_BIG, now + link.delay_s, link.mtu)
+            self._answer(passage.packet, destination, IcmpKind.PACKET_TOO_BIG, now, link.mtu)
 
-    def _answer(self, packet: Packet, kind: IcmpKind, at_s: float, mtu: int = 0) -> None:
-        if len(self._under_way) >= MAX_PACKETS_UNDER_WAY:
+    def _answer(self, packet: Packet, address: str, kind: IcmpKind, now: float, mtu: int = 0) -> None:
+        """ICMP to who sent the packet, by the way back from this address."""
+        if packet.source not in self._topology.owners or len(self._under_way) >= MAX_PACKETS_UNDER_WAY:
+            return  # forged, or too much at once
+        way_back = self._topology.direction(address, packet.source)
+        if way_back.is_cut:
             return
         quoted_bytes = QUOTED_IPV6_BYTES if is_ipv6(packet.destination) else QUOTED_IPV4_BYTES
-        self._push(at_s, Icmp(packet, IcmpMessage(kind, packet.data[:quoted_bytes], packet.destination, mtu)))
-
-    # -- NATs --
-
-    def _translate(self, packet: Packet, now: float) -> tuple[Packet, str | None]:
-        """The packet as NATs let it out, and the address of the host that it is for: None for one out of reach."""
-        owners = self._topology.owners
-        sender = owners.get(packet.source)
-        nat = None if sender is None else self._behind.get(sender)
-        receiver = owners.get(packet.destination)
-        other = None if receiver is None else self._behind.get(receiver)
-        if other is not None and other is not nat and other.translates(packet):
-            return packet, None  # an address inside means nothing outside
-        if nat is not None and other is not nat and nat.translates(packet):
-            packet = nat.outward(packet, now)
-        entered = self._nats.get(packet.destination)
-        if entered is None:
-            return packet, packet.destination
-        inside = entered.inward(packet.destination_port, now)
-        return packet, packet.destination if inside is None else inside.address
+        message = IcmpMessage(kind, packet.data[:quoted_bytes], packet.destination, mtu)
+        self._push(now + way_back.link.delay_s, Icmp(packet, message))
 
     # -- delivery --
 
@@ -339,24 +327,14 @@ class Network:
             if isinstance(item, Icmp):
                 self._call(self._deliver_icmp, item)
                 continue
-            place = self._arrival_place(item, now)
-            if place is not None:
-                batches.setdefault(place, []).append(item)
+            if item.arriving.destination in self._nats.by_address and not self._nats.enter(item, now):
+                self._end(item, "no mapping")
+                continue
+            place = (item.arriving.destination, item.arriving.destination_port)
+            batches.setdefault(place, []).append(item)
         for place, batch in batches.items():
             self._deliver(place, batch, now)
         self._arm()
-
-    def _arrival_place(self, passage: Passage, now: float) -> tuple[str, int] | None:
-        packet = passage.arriving
-        nat = self._nats.get(packet.destination)
-        if nat is None:
-            return packet.destination, packet.destination_port
-        inside = nat.inward(packet.destination_port, now)
-        if inside is None:
-            self._end(passage, "no mapping")
-            return None
-        passage.arriving = packet._replace(destination=inside.address, destination_port=inside.port)
-        return inside.address, inside.port
 
     def _deliver(self, place: tuple[str, int], batch: list[Passage], now: float) -> None:
         port = self.ports.get(place)
@@ -370,14 +348,7 @@ class Network:
         for passage in batch:
             self._end(passage, "no host" if host is None else "port closed")
             if host is not None and host.answers_closed_ports:
-                self._refuse(passage.packet, place[0], now)
-
-    def _refuse(self, packet: Packet, address: str, now: float) -> None:
-        if packet.source not in self._topology.owners:
-            return  # forged
-        way_back = self._topology.direction(address, packet.source)
-        if not way_back.is_cut:
-            self._answer(packet, IcmpKind.PORT_UNREACHABLE, now + way_back.link.delay_s)
+                self._answer(passage.packet, place[0], IcmpKind.PORT_UNREACHABLE, now)
 
     def _deliver_icmp(self, icmp: Icmp) -> None:
         port = self.ports.get((icmp.about.source, icmp.about.source_port))

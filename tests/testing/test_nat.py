@@ -240,7 +240,7 @@ def test_there_are_so_many_mappings_and_the_oldest_gives_way() -> None:
         ({"public_address": "nonsense"}, ValueError, "public_address"),
         ({"inside": ["z"]}, TypeError, "inside must be hosts, not str"),
         ({"inside": ["a host of another network"]}, ValueError, "inside must be a host of this network"),
-        ({"inside": ["behind"]}, ValueError, "inside must be hosts behind no NAT yet"),
+        ({"inside": ["behind"]}, ValueError, "inside: <Host a, 10.0.0.1> is behind <Nat"),
         ({"forget_after_s": 0}, ValueError, "forget_after_s"),
         ({"forget_after_s": "30"}, TypeError, "forget_after_s"),
     ],

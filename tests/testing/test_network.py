@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -149,6 +150,17 @@ async def test_a_receiver_that_raises_is_reported_and_harms_no_other() -> None:
     assert [str(report) for report in reports] == ["a bug"]
     assert other.data == [b"2", b"3"]
     assert network.counters["delivered"] == 3
+
+
+def test_a_receiver_may_end_the_program() -> None:
+    async def run() -> None:
+        _, a, z = two_hosts()
+        z.on_data = sys.exit
+        a.send(b"1", "192.0.2.2")
+        await settle()
+
+    with pytest.raises(SystemExit), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run())
 
 
 @virtual_time
@@ -439,13 +451,15 @@ async def test_icmp_needs_a_way_back_and_somebody_who_is_there() -> None:
     network, a, z = two_hosts()
     network.partition(z.host, a.host, one_way=True)
     a.send(b"anyone?", "192.0.2.2", 1)
+    a.send(b"x" * 1473, "192.0.2.2")
     await settle()
     network.heal()
     a.send(b"anyone?", "192.0.2.2", 1)
+    a.send(b"x" * 1473, "192.0.2.2")
     a.ports[0].close()
     await settle()
     assert a.icmp == []
-    assert network.counters["icmp"] == 0
+    assert network.counters == {"sent": 4, "port closed": 2, "too big": 2}
 
 
 @virtual_time
