@@ -132,9 +132,13 @@ def test_async_fixtures_share_the_loop_of_the_test(pytester: pytest.Pytester) ->
         async def test_the_same(loop):
             assert asyncio.get_running_loop() is loop
             assert loop.time() == 3600
+
+        @pytest.mark.asyncio
+        async def test_with_the_marker(loop):
+            assert asyncio.get_running_loop() is loop
         """,
     )
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize("way", [AUTO, STRICT])
