@@ -136,7 +136,7 @@ def test_an_init_that_nobody_wants_is_refused_under_its_own_tag(has_endpoint: bo
 
 
 def test_an_init_under_another_tag_is_no_setup() -> None:
-    """R14, R13: rule 3 is for tag 0 alone; under any other it is silently discarded, "and all further chunks" (§12.3)."""
+    """R14, R13: rule 3 is for tag 0 alone: under another "the INIT chunk and all further chunks" go (§12.3)."""
     bench, peer = blue()
     # Z -> INIT [Verification Tag not 0] -> A
     peer.send(peer.init(), tag=BLUE_TAG)
