@@ -11,15 +11,19 @@ from aiosctp.wire.causes import (
     StaleCookie,
 )
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, Init, InitAck, Sack, Shutdown
-from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie
+from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie, SupportedAddressTypes
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
+    OUR_HOST,
+    OUR_SECOND_HOST,
     PEER_HOST,
     PEER_SECOND_HOST,
     PEER_TSN,
+    STRANGER_HOST,
     Bench,
     Peer,
     cookie_of,
+    opened,
     reborn,
     state_of,
 )
@@ -84,6 +88,69 @@ def test_the_answer_in_cookie_wait_only_goes_where_the_user_wanted_to() -> None:
     # A -> INIT ACK -> Z, to the address we called
     peer.expect(InitAck, host=PEER_HOST)
     assert association.state is AssociationState.COOKIE_WAIT
+
+
+@pytest.mark.parametrize(
+    ("source", "listed"),
+    [
+        (PEER_SECOND_HOST, ()),
+        (PEER_SECOND_HOST, (PEER_HOST, PEER_SECOND_HOST)),
+        (STRANGER_HOST, (PEER_SECOND_HOST,)),
+    ],
+    ids=["the source alone", "the source of several", "a source that the user did not name"],
+)
+def test_the_answer_in_cookie_wait_goes_to_an_address_of_the_init(source: str, listed: tuple[str, ...]) -> None:
+    """§5.2.1, 2 and 3: "MUST only be sent to an address reported in the incoming INIT", its source if it may be."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called(PEER_HOST, PEER_SECOND_HOST)
+    # Z -> INIT -> A
+    peer.send(peer.init(*map(IPv4AddressParameter, listed)), source=source)
+    # A -> INIT ACK -> Z
+    peer.expect(InitAck, host=PEER_SECOND_HOST)
+    bench.expect_nothing()
+
+
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED])
+def test_the_answer_to_an_init_says_all_that_our_own_init_said(state: AssociationState) -> None:
+    """§5.2.1: "using the same parameters it sent in its original INIT chunk", addresses and all."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), receive_window_bytes=54321, adaptation_layer=7)
+    peer = Peer(bench)
+    bench.connect(peer.host)
+    # A -> INIT -> Z
+    ours = peer.expect(Init, tag=0)
+    peer.our_tag = ours.initiate_tag
+    if state is AssociationState.COOKIE_ECHOED:
+        peer.send(peer.init_ack())
+        peer.expect(CookieEcho)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    peer.send(peer.init())
+    answer = peer.expect(InitAck)
+    assert answer.a_rwnd == ours.a_rwnd == 54321
+    assert (answer.outbound_streams, answer.inbound_streams) == (ours.outbound_streams, ours.inbound_streams)
+    said = [parameter for parameter in ours.parameters if not isinstance(parameter, SupportedAddressTypes)]
+    assert [parameter for parameter in answer.parameters if not isinstance(parameter, StateCookie)] == said
+    assert len(said) == 3
+
+
+def test_the_cookie_of_a_collision_in_cookie_wait_has_no_tie_tags() -> None:
+    """§5.2.2: they are populated "only when a TCB exists and the association is not in a COOKIE-WAIT" state."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    said = opened(bench, peer.get_cookie())
+    assert (said.local_tie_tag, said.peer_tie_tag) == (0, 0)
+
+
+def test_the_cookie_of_a_collision_in_cookie_echoed_has_the_tie_tags_of_the_tcb() -> None:
+    """§5.2.1: "MUST populate its Tie-Tags within both the association TCB and inside the State Cookie"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    said = opened(bench, peer.get_cookie())
+    assert (said.local_tie_tag, said.peer_tie_tag) == (association.tcb.local_tie_tag, association.tcb.peer_tie_tag)
+    assert 0 not in (said.local_tie_tag, said.peer_tie_tag)
+    assert {said.local_tie_tag, said.peer_tie_tag}.isdisjoint({peer.our_tag, peer.tag})
 
 
 def test_an_init_ack_after_a_collision_goes_on_with_the_handshake() -> None:

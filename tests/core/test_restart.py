@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationAborted
@@ -13,11 +14,13 @@ from aiosctp.wire.causes import (
     RestartWithNewEncapsulationPort,
 )
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, InitAck, Sack, Shutdown, ShutdownAck
-from aiosctp.wire.parameters import IPv4AddressParameter
+from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
     NEW_TAG,
     NEW_TSN,
+    OUR_HOST,
+    OUR_SECOND_HOST,
     PEER_HOST,
     PEER_SECOND_HOST,
     STRANGER_HOST,
@@ -26,6 +29,7 @@ from tests.core.transcript import (
     Peer,
     cookie_of,
     hosts_of,
+    opened,
     reborn,
 )
 
@@ -67,6 +71,49 @@ def test_each_unexpected_init_gets_a_new_random_tag() -> None:
         again.get_cookie()
         tags.add(again.our_tag)
     assert len(tags) == 10
+
+
+def test_the_answer_to_an_unexpected_init_copies_the_parameters_of_the_association() -> None:
+    """§5.2.2: "SHOULD be copied from the existing parameters of the association ... into the INIT ACK chunk and
+    cookie": not from an endpoint that has been given others since."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), outbound_streams=5, max_inbound_streams=6, adaptation_layer=7)
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    first = peer.expect(InitAck)
+    peer.our_tag = first.initiate_tag
+    peer.send(CookieEcho(cookie_of(first)))
+    peer.expect(CookieAck)
+    other = Config(outbound_streams=7, receive_window_bytes=54321, advertise_addresses="none")
+    endpoint.listen(config=other, backlog=8, max_associations=None, admit=None)
+    again = reborn(peer)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    again.send(again.init())
+    answer = again.expect(InitAck)
+    assert (answer.a_rwnd, answer.outbound_streams, answer.inbound_streams) == (first.a_rwnd, 5, 6)
+    kept, before = (
+        [parameter for parameter in chunk.parameters if not isinstance(parameter, StateCookie)]
+        for chunk in (answer, first)
+    )
+    assert kept == before
+    said = opened(bench, cookie_of(answer))
+    assert (said.outbound_streams, said.inbound_streams) == (5, 6)
+    assert said.offered_addresses == (OUR_HOST, OUR_SECOND_HOST)
+
+
+def test_the_cookie_for_an_unexpected_init_has_the_tie_tags_of_the_tcb() -> None:
+    """§5.2.2: "MUST copy its current Tie-Tags to a reserved place within the State Cookie and the association's TCB";
+    they are "populated with a random value other than 0"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    again = reborn(peer)
+    # The dice show 0 for both.
+    bench.forced_entropy.extend([bytes(4)] * 2)
+    for _ in range(2):
+        said = opened(bench, again.get_cookie())
+        assert 0 not in (said.local_tie_tag, said.peer_tie_tag)
+        assert (said.local_tie_tag, said.peer_tie_tag) == (association.tcb.local_tie_tag, association.tcb.peer_tie_tag)
 
 
 @pytest.mark.parametrize("state", ESTABLISHED_OR_CLOSING)
