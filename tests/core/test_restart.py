@@ -14,7 +14,7 @@ from aiosctp.wire.causes import (
     RestartWithNewEncapsulationPort,
 )
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, InitAck, Sack, Shutdown, ShutdownAck
-from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter, StateCookie
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
     NEW_TAG,
@@ -144,6 +144,21 @@ def test_an_unexpected_init_from_a_new_address_is_refused() -> None:
     abort = again.expect(Abort, host=STRANGER_HOST)
     assert abort == Abort((RestartWithNewAddresses((IPv4AddressParameter(STRANGER_HOST),)),))
     peer.talk(association)
+
+
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, AssociationState.ESTABLISHED])
+def test_an_address_of_a_family_we_lack_is_no_new_one(state: AssociationState) -> None:
+    """R09, E14: §5.1.2: such addresses were ignored at the first INIT, and are not added by the next: the peer that
+    lists the same as before is no other."""
+    bench = Bench()
+    peer = Peer(bench)
+    listed = IPv6AddressParameter("2001:db8:f::2"), SECOND_ADDRESS
+    association = peer.is_echoed(*listed) if state is AssociationState.COOKIE_ECHOED else peer.associate(*listed)
+    assert association.state is state
+    again = reborn(peer)
+    # Z -> INIT [an IPv6 address, an IPv4 address] -> A, A -> INIT ACK -> Z
+    again.send(again.init(*listed))
+    again.expect(InitAck)
 
 
 def test_an_unexpected_init_from_the_second_address_is_answered_there() -> None:
