@@ -514,6 +514,20 @@ def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
     assert association.state is AssociationState.SHUTDOWN_SENT
 
 
+def test_the_cookie_ack_of_a_collision_goes_to_an_address_of_the_peers_init() -> None:
+    """§5.1.2 C: "SHOULD use only these transport addresses", also where the COOKIE ECHO came from none of them."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called(PEER_HOST, PEER_SECOND_HOST)
+    # Z -> INIT -> A, A -> INIT ACK -> Z: from and to the second address alone
+    peer.host = PEER_SECOND_HOST
+    cookie = peer.get_cookie()
+    # Z -> COOKIE ECHO -> A, from elsewhere; A -> COOKIE ACK -> Z
+    peer.send(CookieEcho(cookie), source=STRANGER_HOST)
+    peer.expect(CookieAck, host=PEER_SECOND_HOST)
+    assert {path.address for path in association.paths} == {PEER_SECOND_HOST}
+
+
 def test_only_the_address_that_the_init_ack_went_to_is_confirmed_by_a_collision() -> None:
     """R12, R08: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent"
     (§5.4, 2): not the source of the INIT, where it came from one that our user had not named."""

@@ -421,6 +421,21 @@ def test_a_restart_with_fewer_addresses() -> None:
     assert hosts_of(association) == {PEER_HOST}
 
 
+def test_the_cookie_ack_of_a_restart_goes_to_an_address_of_the_new_life() -> None:
+    """§5.1.2 C: "SHOULD use only these transport addresses", also where the COOKIE ECHO came from none of them."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate(SECOND_ADDRESS)
+    again = reborn(peer)
+    again.host = PEER_SECOND_HOST
+    # Z -> INIT -> A, A -> INIT ACK -> Z: from and to the second address alone
+    cookie = again.get_cookie()
+    # Z -> COOKIE ECHO -> A, from elsewhere; A -> COOKIE ACK -> Z
+    again.send(CookieEcho(cookie), source=STRANGER_HOST)
+    again.expect(CookieAck, host=PEER_SECOND_HOST)
+    assert hosts_of(association) == {PEER_SECOND_HOST}
+
+
 def test_no_restart_in_shutdown_ack_sent() -> None:
     """R03, Q10: "MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR"."""
     bench = Bench()
