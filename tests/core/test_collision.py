@@ -10,7 +10,19 @@ from aiosctp.wire.causes import (
     RestartWithNewAddresses,
     StaleCookie,
 )
-from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, Init, InitAck, Sack, Shutdown
+from aiosctp.wire.chunks import (
+    Abort,
+    CookieAck,
+    CookieEcho,
+    Data,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    Init,
+    InitAck,
+    Sack,
+    Shutdown,
+)
 from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie, SupportedAddressTypes
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
@@ -206,6 +218,21 @@ def test_an_init_in_cookie_echoed_is_answered_with_the_parameters_of_our_own() -
     peer.expect(CookieEcho)
 
 
+def test_the_answer_in_cookie_echoed_goes_to_no_unconfirmed_address() -> None:
+    """§5.2.1, 1: only to an address "passed by the upper layer"; §5.4: an INIT ACK is not among what may go to one that
+    the INIT ACK of the peer named."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_echoed(SECOND_ADDRESS)
+    # Z -> INIT [two addresses] -> A, from the one that our user did not name
+    peer.send(peer.init(IPv4AddressParameter(PEER_HOST), SECOND_ADDRESS), source=PEER_SECOND_HOST)
+    # A -> INIT ACK -> Z
+    peer.expect(InitAck, host=PEER_HOST)
+    # Z -> INIT [that address alone] -> A
+    peer.send(peer.init(), source=PEER_SECOND_HOST)
+    bench.expect_nothing()
+
+
 def test_an_init_in_cookie_echoed_with_a_new_address_is_refused() -> None:
     """R08, Q11, X58: "the entire INIT chunk MUST be discarded ... An ABORT chunk SHOULD be sent" (§5.2.1)."""
     bench = Bench()
@@ -241,12 +268,31 @@ def test_both_sides_call_at_once() -> None:
     # A -> COOKIE ACK -> Z
     peer.expect(CookieAck)
     assert association.state is AssociationState.ESTABLISHED
+    assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     # Z -> COOKIE ACK -> A: too late to matter (§5.2.5)
     peer.send(CookieAck())
     bench.expect_nothing_ever()
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     peer.talk(association)
+
+
+def test_a_cookie_ack_leads_its_packet_whatever_has_been_waiting() -> None:
+    """§5.1 D: it "MUST be the first chunk in the packet"."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    our_cookie = peer.get_cookie()
+    # Z -> INIT ACK -> A, A -> COOKIE ECHO -> Z
+    peer.send(peer.init_ack())
+    peer.expect(CookieEcho)
+    # Z -> HEARTBEAT -> A: the answer waits for the end of the handshake
+    peer.send(Heartbeat(b"are you there"))
+    # Z -> COOKIE ECHO -> A, A -> COOKIE ACK, HEARTBEAT ACK -> Z
+    peer.send(CookieEcho(our_cookie))
+    sent = [packet.kinds for packet in bench.unread]
+    assert sent[0][0] is CookieAck
+    assert [kind for kinds in sent for kind in kinds] == [CookieAck, HeartbeatAck]
 
 
 def test_the_peers_cookie_echo_before_its_init_ack() -> None:
@@ -261,6 +307,7 @@ def test_the_peers_cookie_echo_before_its_init_ack() -> None:
     # A -> COOKIE ACK -> Z, under the tag from the cookie
     peer.expect(CookieAck)
     assert association.state is AssociationState.ESTABLISHED
+    assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     # Z -> INIT ACK -> A: late, discarded (§5.2.3); T1-init is stopped
     peer.send(peer.init_ack())

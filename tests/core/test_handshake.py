@@ -9,7 +9,7 @@ import pytest
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.wire.chunks import Abort, Chunk, CookieAck, CookieEcho, Data, Init, InitAck, Sack
+from aiosctp.wire.chunks import Abort, Chunk, CookieAck, CookieEcho, Data, Heartbeat, Init, InitAck, Sack
 from aiosctp.wire.chunks import Shutdown as ShutdownChunk
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
@@ -249,6 +249,9 @@ def test_no_other_packet_is_sent_before_the_cookie_ack() -> None:
     assert first.kinds[0] is CookieEcho
     bench.expect_nothing()
     bench.say(association, b"later")
+    bench.expect_nothing()
+    # Z -> HEARTBEAT -> A: what it draws waits too
+    peer.send(Heartbeat(b"are you there"))
     bench.expect_nothing()
     bench.advance(20.0)
     # A -> COOKIE ECHO [, DATA] -> Z, nothing else
