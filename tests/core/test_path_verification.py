@@ -389,11 +389,13 @@ def test_with_no_address_confirmed_a_sack_waits_for_the_first_that_is() -> None:
     assert [chunk.cumulative_tsn_ack for chunk in chunks_of(packets, Sack)] == [peer.cumulative_tsn]
 
 
-@pytest.mark.parametrize("ending", ["error", "abort", "shutdown", "shutdown of the peer"])
+@pytest.mark.parametrize("ending", ["data", "error", "abort", "shutdown", "shutdown of the peer"])
 def test_with_no_address_confirmed_nothing_but_probes_is_sent(ending: str) -> None:
-    """R12: ERROR and ABORT are not sent; a shutdown begins once an address is confirmed."""
+    """R12: ERROR and ABORT are not sent; SACK, DATA and a shutdown wait until an address is confirmed."""
     peer = established_with_nothing_confirmed()
     match ending:
+        case "data":
+            packets = peer.send_data() + peer.user_sends(b"not yet")
         case "error":
             packets = peer.send(UnknownChunk(0x7E, 0, b""))
         case "abort":
@@ -405,7 +407,7 @@ def test_with_no_address_confirmed_nothing_but_probes_is_sent(ending: str) -> No
     packets += peer.wait(20)
     assert_nothing_forbidden_went_to(TWO, packets)
     answer = peer.send(HeartbeatAck(chunks_of(peer.heard, Heartbeat)[-1].info))
-    expected = {"shutdown": [(Shutdown,)], "shutdown of the peer": [(ShutdownAck,)]}
+    expected = {"data": [(Sack, Data)], "shutdown": [(Shutdown,)], "shutdown of the peer": [(ShutdownAck,)]}
     assert [packet.types for packet in answer if not packet.has(Abort)] == expected.get(ending, [])
 
 
