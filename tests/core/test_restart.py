@@ -199,18 +199,21 @@ def test_an_init_from_another_sctp_port_is_another_association() -> None:
     peer.talk(association)
 
 
-def test_an_init_from_another_udp_port_is_refused() -> None:
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, *ESTABLISHED_OR_CLOSING])
+def test_an_init_from_another_udp_port_is_refused(state: AssociationState) -> None:
     """R09, S01: ABORT with the current and the new port; the association is untouched (udp-encaps-cons)."""
     bench = Bench()
     peer = Peer(bench)
-    association = peer.associate()
+    association = peer.reach(state)
     again = reborn(peer, udp_port=UDP_PORT + 1)
     # Z -> INIT -> A, from another UDP port
     again.send(again.init())
     # A -> ABORT [Restart of an Association with New Encapsulation Port] -> Z, where the INIT came from
     assert again.expect(Abort) == Abort((RestartWithNewEncapsulationPort(UDP_PORT, UDP_PORT + 1),))
-    assert association.state is AssociationState.ESTABLISHED
-    peer.talk(association)
+    assert association.state is state
+    bench.expect_nothing()
+    if state is AssociationState.ESTABLISHED:
+        peer.talk(association)
 
 
 # -- restart (§5.2.4 A) --
