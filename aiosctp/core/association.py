@@ -438,6 +438,9 @@ def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, 
 
 def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path: Path, now: float) -> None:
     association.heartbeats.ack_received(chunk, now)
+    if association.sender.is_drained:
+        # A shutdown may have waited for the first address to be confirmed.
+        association.lifecycle.step(DataDrained(now))
 
 
 def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: float) -> None:

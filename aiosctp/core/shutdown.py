@@ -70,7 +70,8 @@ class ShuttingDown:
         """Once nothing is outstanding, the next chunk of the three-way exchange is due: on this path, if it is a reply
         (§6.4)."""
         association = self._association
-        if not association.sender.is_drained:
+        # §5.4: a shutdown is told to no address that is not confirmed, and ends the probing that might confirm one.
+        if not association.sender.is_drained or not association.paths.for_data().is_confirmed:
             return
         if association.state is AssociationState.SHUTDOWN_PENDING:
             association.enter(AssociationState.SHUTDOWN_SENT)
@@ -105,7 +106,8 @@ class ShuttingDown:
         association = self._association
         # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
         association.output.clear()
-        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
+        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear; §5.4: to an address that is confirmed.
+        path = path if path.is_confirmed else association.paths.for_data()
         association.output.send_alone(path, ShutdownComplete().encode())
         association.termination.end_gracefully()
 

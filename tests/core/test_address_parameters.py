@@ -9,8 +9,10 @@ from aiosctp.wire.codepoints import ParameterType
 from aiosctp.wire.parameters import (
     IPv4AddressParameter,
     IPv6AddressParameter,
+    Parameter,
     StateCookie,
     SupportedAddressTypes,
+    UnrecognizedParameter,
 )
 from tests.core.transcript import (
     OUR_HOST,
@@ -109,6 +111,30 @@ def test_an_ipv4_endpoint_ignores_ipv6_addresses_without_complaint() -> None:
     peer = Peer(bench)
     association = peer.answers(IPv6AddressParameter(PEER_IPV6), IPv4AddressParameter(PEER_SECOND_HOST))
     assert hosts_of(association) == {PEER_HOST, PEER_SECOND_HOST}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (IPv6AddressParameter(PEER_IPV6),),
+        (SupportedAddressTypes((ParameterType.IPV6_ADDRESS,)), IPv4AddressParameter(PEER_SECOND_HOST)),
+    ],
+    ids=["a family we lack", "a family not listed as supported"],
+)
+def test_no_address_family_draws_an_error_indication(parameters: tuple[Parameter, ...]) -> None:
+    """§5.1.2: "SHOULD NOT respond with any kind of error indication", in the INIT ACK or behind the COOKIE ECHO."""
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    peer.send(peer.init(*parameters))
+    assert not of_kind(peer.expect(InitAck).parameters, UnrecognizedParameter)
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    # Z -> INIT ACK -> A, A -> COOKIE ECHO [and nothing else] -> Z
+    peer.send(peer.init_ack(StateCookie(PEER_COOKIE), *parameters))
+    peer.expect(CookieEcho)
 
 
 def test_an_association_mixes_ipv4_and_ipv6() -> None:

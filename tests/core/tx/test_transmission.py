@@ -63,6 +63,41 @@ def test_congestion_avoidance_grows_one_packet_a_round_trip() -> None:
         assert bench.cwnd == (11 + round_trip) * PMDCS
 
 
+def test_cwnd_and_flight_count_whole_chunks_with_their_padding() -> None:
+    """§7.2: "the length of the DATA chunk, including the padding, SHOULD be used": 16 + 1 + 3 bytes for one of data."""
+    bench = Bench()
+    bench.cwnd = PMDCS
+    assert PMDCS == 73 * 20
+    bench.send(*[1] * 100)
+    assert bench.path.flight_bytes == PMDCS
+    bench.sack(0, after=0.1)
+    assert (bench.cwnd, bench.path.flight_bytes) == (PMDCS + 20, PMDCS - 20)
+
+
+def test_each_path_has_congestion_variables_of_its_own() -> None:
+    """§7.2: "a set of the control variables cwnd, ssthresh, and partial_bytes_acked for EACH destination address"."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    second.congestion.partial_bytes_acked = 7
+    bench.send(PAYLOAD)
+    bench.expire(first)
+    for path, expected in ((first, (PMDCS, 4 * PMDCS, 0)), (second, (INITIAL_CWND, INITIAL_SSTHRESH, 7))):
+        congestion = path.congestion
+        assert (congestion.cwnd, congestion.ssthresh, congestion.partial_bytes_acked) == expected
+
+
+def test_each_cwnd_grows_by_what_was_acknowledged_of_its_own_path() -> None:
+    """§7.2.1: "apportioned to the destination addresses to which it transmitted the acknowledged data"."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    bench.send(*[PAYLOAD] * 4)
+    bench.table.primary = second
+    bench.send(*[PAYLOAD] * 4)
+    bench.sack(5, after=0.1)
+    assert first.congestion.cwnd == INITIAL_CWND + 4 * PMDCS
+    assert second.congestion.cwnd == INITIAL_CWND + 2 * PMDCS
+
+
 def test_max_burst_limits_the_packets_of_one_opportunity() -> None:
     """S25: §6.1 D."""
     bench = Bench()
