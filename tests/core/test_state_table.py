@@ -224,10 +224,10 @@ UNDER_ANY_TAG: Final = stranger(NOTHING, "SHUTDOWN_ACK", cookie_wait=IN_THE_HAND
 
 # What has an effect under a tag that is not the one to expect. §8.5 for all others: "MUST silently discard".
 EXCEPTIONS: Final[dict[tuple[str, str], Row]] = {
-    # §8.5.1 A: tag 0 is the INIT's.
+    # §8.5.1 A: tag 0 is the INIT's; §12.3: under any other it is silently discarded, whoever is there.
     ("INIT", "zero"): TABLE["INIT"],
-    ("INIT", "wrong"): SILENT | {CLOSED: OUT_OF_THE_BLUE},
-    ("INIT", "reflected"): SILENT | {CLOSED: OUT_OF_THE_BLUE},
+    ("INIT", "wrong"): SILENT,
+    ("INIT", "reflected"): SILENT,
     # §8.5.1 B, C: "the packet carries the ... peer's tag and the T bit is set"; there is none yet in COOKIE-WAIT.
     ("ABORT, T", "reflected"): ABORTS | {COOKIE_WAIT: NOTHING},
     ("SHUTDOWN_COMPLETE, T", "reflected"): SILENT | {ACK_SENT: ENDS},
