@@ -30,7 +30,11 @@ class OutgoingPacket:
 
     @property
     def room(self) -> int:
-        """How many more bytes of chunks fit the path MTU."""
+        """How many more bytes of chunks fit the path MTU.
+
+        Of the path that the packet takes, as §6.3.3 E3 has it. §6.10 would hold the packets to every address down to
+        the PMTU of the primary path; but the chunks themselves fit all paths already (AMDCS).
+        """
         return self.path.packet_bytes - self.size
 
     def add(self, chunk: bytes) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from aiosctp.config import Config
 from aiosctp.core.charge import MIN_CHARGE_BYTES
-from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, Bench, all_chunks, numbers
+from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, Bench, all_chunks, numbers
 
 
 def closed(bench: Bench) -> None:
@@ -115,6 +115,29 @@ def test_no_probe_while_anything_is_outstanding() -> None:
     bench.enqueue(10)
     assert bench.flush() == []
     assert bench.probe_deadline() is None
+
+
+def test_a_probe_waits_for_cwnd() -> None:
+    """R19: §6.1 A: "MUST only be sent when the cwnd allows"."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.checks = False  # that cwnd is never below a packet, for one
+    bench.cwnd = 0
+    assert bench.flush() == []
+    bench.cwnd = INITIAL_CWND
+    assert numbers(bench.flush()) == [[2]]
+
+
+def test_cwnd_decays_while_the_window_is_closed() -> None:
+    """R19: §6.1 A: "the cwnd SHOULD be adjusted according to Section 7.2.1": a closed window makes an idle path."""
+    bench = Bench(config=Config(rto_min_s=1.0), rwnd=1500)
+    bench.cwnd = 40 * PMDCS
+    closed(bench)
+    bench.probe_due()
+    bench.now += bench.path.rto.rto_s
+    assert numbers(bench.flush()) == [[2]]
+    assert bench.cwnd == 10 * PMDCS
 
 
 def test_probes_that_are_taken_one_by_one_come_ever_more_slowly() -> None:

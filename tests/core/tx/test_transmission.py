@@ -69,6 +69,7 @@ def test_max_burst_limits_the_packets_of_one_opportunity() -> None:
     bench.cwnd = 100 * PMDCS
     bench.enqueue(*[PAYLOAD] * 100)
     assert len(bench.flush()) == 4
+    assert bench.cwnd == 100 * PMDCS, "not changed for good"
 
 
 def test_what_was_acknowledged_may_be_sent_again_beyond_max_burst() -> None:
@@ -154,6 +155,19 @@ def test_what_is_marked_goes_before_new_data_and_shares_its_packet_when_none_is_
     bench.enqueue(100)
     bench.expire()
     assert numbers(bench.flush()) == [[0, 1, 2]]
+
+
+def test_a_packet_is_as_large_as_the_path_it_takes() -> None:
+    """Deviation from §6.10, which would hold every path to the PMTU of the primary: §6.3.3 E3 has it this way."""
+    bench = Bench(paths=2)
+    primary, alternate = bench.paths
+    primary.set_mtu(1000)
+    bench.send(*[300] * 4)
+    bench.expire(primary)
+    (packet,) = bench.flush()
+    assert (packet.path, packet.numbers) == (alternate, [0, 1, 2, 3])
+    assert primary.packet_bytes < packet.size <= alternate.packet_bytes
+    assert all(packet.size <= primary.packet_bytes for packet in bench.send(*[300] * 8))
 
 
 def test_a_chunk_larger_than_its_path_by_now_goes_alone() -> None:
