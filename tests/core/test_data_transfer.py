@@ -289,7 +289,7 @@ def test_gaps_that_one_sack_cannot_report_are_left_out_from_above() -> None:
     peer = established(SMALL)
     for n in range(2, 2 + 2 * 150, 2):
         packets = peer.send(data(n))
-    (packet,) = packets + peer.wait(1)
+    (packet,) = packets + peer.touch() + peer.wait(1)
     (sack,) = chunks_of([packet], Sack)
     fitting = (SMALL_PACKET_BYTES - 12 - 16) // 4
     assert sack.gap_ack_blocks == tuple((offset, offset) for offset in range(2, 2 + 2 * fitting, 2))

@@ -212,6 +212,23 @@ def test_a_chunk_above_one_that_was_retransmitted_since_measures_nothing() -> No
     assert bench.path.rto.srtt_s == pytest.approx(0.875 * 0.1 + 0.125 * 0.4)
 
 
+def test_a_retransmission_below_the_chunk_that_is_timed_ends_its_measurement() -> None:
+    """R18: §6.3.1 C5: the chunk itself was sent once, but its SACK may have waited for the retransmission."""
+    bench = Bench(config=SLOW)
+    bench.cwnd = 40 * PMDCS
+    for _ in range(3):
+        bench.send(*[PAYLOAD] * 4)
+    for last in (1, 2, 3):
+        bench.sack(-1, (1, last))
+    assert numbers(bench.flush()) == [[0]]
+    assert numbers(bench.send(PAYLOAD)) == [[12]]
+    for last in (5, 6, 7):
+        bench.sack(-1, (1, 3), (5, last))
+    assert numbers(bench.flush()) == [[4]]
+    bench.sack(12, after=0.4)
+    assert bench.path.rto.srtt_s is None
+
+
 def test_what_was_sent_above_a_later_retransmission_is_not_timed() -> None:
     bench = Bench(config=SLOW)
     bench.cwnd = 20 * PMDCS

@@ -13,7 +13,7 @@ from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, Bench, all_chunks,
 
 def test_cwnd_is_exceeded_by_one_packet_only() -> None:
     """§6.1 B: chunks count with header and padding."""
-    bench = Bench()
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=100))
     bench.send(*[PAYLOAD] * 10)
     assert bench.path.flight_bytes == 4 * PMDCS
     assert INITIAL_CWND <= bench.path.flight_bytes < INITIAL_CWND + PMDCS
