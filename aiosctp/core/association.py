@@ -44,6 +44,7 @@ from aiosctp.wire.chunks import (
     Error,
     Heartbeat,
     HeartbeatAck,
+    Init,
     InitAck,
     Sack,
     Shutdown,
@@ -142,6 +143,8 @@ class AssociationEngine:
         self._is_first_chunk = True
         for chunk in chunks:
             if isinstance(chunk, DecodeError):
+                if chunk.chunk_type == Init.type:
+                    break
                 malformed += 1
                 self._malformed_received(chunk, tag, path)
             elif not self._chunk_received(chunk, tag, path, now):
@@ -181,6 +184,9 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
+        if isinstance(chunk, Init):
+            # §12.3: "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is bundled".
+            return False
         if isinstance(chunk, _MAY_REFLECT_TAG):
             # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
             if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):

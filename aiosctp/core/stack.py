@@ -188,7 +188,9 @@ class StackEngine:
     def _init_arrived(self, data: bytes, arrival: Arrival) -> None:
         self.counters.init_received += 1
         if arrival.header.verification_tag != 0:
-            self._packet_arrived(data, arrival)
+            # §12.3: "MUST silently discard the INIT chunk and all further chunks if ... the packet has a non-zero
+            # Verification Tag"; §8.4, 8 is for other packets.
+            self.counters.wrong_verification_tags += 1
             return
         chunks = list(decode_chunks(data))
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";

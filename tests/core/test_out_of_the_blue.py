@@ -136,12 +136,13 @@ def test_an_init_that_nobody_wants_is_refused_under_its_own_tag(has_endpoint: bo
 
 
 def test_an_init_under_another_tag_is_no_setup() -> None:
-    """R14, R13: rule 3 is for tag 0 alone: any other falls to rule 8 and gets its tag back."""
+    """R14, R13: rule 3 is for tag 0 alone: under another "the INIT chunk and all further chunks" go (§12.3)."""
     bench, peer = blue()
     # Z -> INIT [Verification Tag not 0] -> A
     peer.send(peer.init(), tag=BLUE_TAG)
-    # A -> ABORT T -> Z
-    assert peer.expect(Abort, tag=BLUE_TAG).tag_reflected
+    # Z -> INIT, SHUTDOWN ACK [Verification Tag not 0] -> A
+    peer.send(peer.init(), ShutdownAck(), tag=BLUE_TAG)
+    bench.expect_nothing_ever()
     assert_no_state(bench)
 
 

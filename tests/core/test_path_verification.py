@@ -105,6 +105,20 @@ def test_the_nonce_is_not_predicted_by_the_seed_of_another_stack() -> None:
     assert probe_of(first, TWO) != probe_of(second, TWO)
 
 
+def test_the_nonce_of_a_probe_has_64_random_bits() -> None:
+    """R12, M04: "it MUST include a random nonce of length 64 bits or longer" (§3.3.5): it alone differs by seed."""
+    infos = []
+    for seed in range(40):
+        peer = Peer(addresses=(ONE, TWO), seed=seed)
+        peer.established(ONE)
+        infos.append(int.from_bytes(probe_of(peer, TWO).info))
+    ever_set, always_set = 0, -1
+    for info in infos:
+        ever_set |= info
+        always_set &= info
+    assert (ever_set & ~always_set).bit_count() == 8 * NONCE_BYTES
+
+
 def test_the_echoed_nonce_confirms_the_address() -> None:
     """R12, C09: the address is "now considered CONFIRMED and available for normal data transfer"; the user is told."""
     peer = Peer(addresses=(ONE, TWO))

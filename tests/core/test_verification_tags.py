@@ -149,6 +149,29 @@ def test_an_init_under_our_own_tag_sets_nothing_up(state: AssociationState) -> N
     assert association.tcb.peer_tag == peer_tag
 
 
+@pytest.mark.parametrize("bad", [False, True], ids=["INIT", "INIT cut short"])
+def test_an_init_takes_what_follows_it_along(bad: bool) -> None:
+    """R13, M02: "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is bundled" (§12.3)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    init: Chunk | bytes = encode_chunk(ChunkType.INIT, 0, b"short") if bad else peer.init()
+    before, after = peer.data(b"before"), peer.data(b"after")
+    # Z -> INIT, DATA -> A, under A's tag
+    peer.send(init, before, tag=peer.our_tag)
+    bench.expect_nothing()
+    assert association.receiver.read() is None
+    # Z -> DATA, INIT, DATA, ABORT -> A
+    peer.send(before, init, after, Abort())
+    # A -> SACK -> Z: what came before the INIT counts
+    assert peer.expect(Sack).cumulative_tsn_ack == before.tsn
+    message = association.receiver.read()
+    assert message is not None
+    assert message.data == b"before"
+    assert association.receiver.read() is None
+    assert association.state is AssociationState.ESTABLISHED
+
+
 # -- B: ABORT --
 
 

@@ -515,6 +515,12 @@ async def test_the_system_network_knows_its_addresses_and_resolves_names() -> No
         await network.resolve("name.invalid")
 
 
+def test_the_entropy_of_a_stack_is_the_operating_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R02, R27: "cryptographic quality" (RFC 9260 §14.1): tags, nonces and the cookie's key come from os.urandom."""
+    monkeypatch.setattr("os.urandom", lambda count: b"\x5a" * count)
+    assert SystemNetwork().entropy(5) == b"\x5a" * 5
+
+
 @pytest.mark.parametrize("host", [64 * "x", "a..b"], ids=["long", "empty label"])
 async def test_what_can_be_no_name_is_refused_by_name(host: str) -> None:
     async with aiosctp.Stack(udp_port=0, local_addresses=["127.0.0.1"]) as stack:
