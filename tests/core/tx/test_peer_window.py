@@ -115,6 +115,8 @@ def test_no_probe_while_anything_is_outstanding() -> None:
     bench.enqueue(10)
     assert bench.flush() == []
     assert bench.probe_deadline() is None
+    bench.sender.zero_window_probe_due()
+    assert bench.flush() == [], "nor if one were due"
 
 
 def test_a_probe_waits_for_cwnd() -> None:
