@@ -85,7 +85,7 @@ class Output:
                 return
             self._answer_room = 0
             self._has_answered = True
-        packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
+        packet = OutgoingPacket(path, verification_tag=verification_tag)
         packet.add(chunk)
         self.send_packet(packet, is_repeat=is_repeat)
 

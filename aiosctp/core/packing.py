@@ -24,7 +24,7 @@ class OutgoingPacket:
     verification_tag: int | None = None
     """None: the peer's tag."""
     is_complete: bool = False
-    """Nothing more may be bundled (§6.10: INIT, INIT ACK, SHUTDOWN COMPLETE; and ABORT, §9.1)."""
+    """The next chunk for its path did not fit: that has a packet of its own."""
     takes_data_early: bool = False
     """A COOKIE ECHO, behind which DATA may stand already (§5.1 C)."""
 
