@@ -208,6 +208,16 @@ def test_any_packet_holds_whole_chunks_up_to_the_path_mtu(seed: int) -> None:
     assert peer.state is AssociationState.ESTABLISHED
 
 
+@pytest.mark.parametrize("room", [0, 4, 12])
+def test_what_a_packet_has_no_room_for_goes_in_the_next(room: int) -> None:
+    """R21: §6.10: here a SACK, and the DATA it goes with, behind a HEARTBEAT ACK that leaves so many bytes."""
+    peer = established(SMALL)
+    queue(peer, b"ours")
+    packets = peer.send(Heartbeat(bytes(SMALL_PACKET_BYTES - 12 - 8 - room)), data(1))
+    assert types_of(packets) == [(HeartbeatAck,), (Sack, Data)]
+    assert len(packets[0].datagram.data) == SMALL_PACKET_BYTES - room
+
+
 def test_what_was_cut_before_the_path_mtu_fell_is_left_to_ip_to_fragment() -> None:
     """X12: §6.9: "it cannot be re-fragmented. Instead ... IP fragmentation MUST be used"."""
     peer = established()
