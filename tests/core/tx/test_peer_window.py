@@ -175,6 +175,37 @@ def test_a_refused_probe_is_repeated_by_t3_without_an_error_and_without_touching
         assert bench.sender.peer_rwnd_bytes == 0
 
 
+def test_a_probe_larger_than_the_window_that_is_left_is_refused_without_an_error() -> None:
+    """R19: §6.1 A: "no buffer space (i.e., rwnd is smaller than the size of the next DATA chunk"."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.flush()
+    bench.sack(1, rwnd=100)
+    assert bench.expire() is False
+
+
+def test_a_loss_after_a_probe_was_taken_is_an_error() -> None:
+    """R23: although the window is smaller than that probe was."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.flush()
+    bench.sack(2, rwnd=300)
+    assert numbers(bench.send(200)) == [[3]]
+    bench.sack(2, rwnd=300)
+    assert bench.expire() is True
+
+
+def test_nothing_is_probed_for_while_no_data_waits() -> None:
+    bench = Bench(rwnd=1500)
+    bench.send(1000)
+    assert bench.sack(0, rwnd=0) is None
+    assert bench.sender.is_drained
+    assert bench.flush() == []
+    assert bench.probe_deadline() is None
+
+
 def test_a_probe_that_no_sack_answers_is_an_error() -> None:
     bench = Bench(rwnd=1500)
     closed(bench)
