@@ -37,6 +37,14 @@ def test_the_timer_restarts_when_the_earliest_chunk_is_acknowledged() -> None:
     assert bench.deadline() == bench.now + bench.path.rto.rto_s
 
 
+def test_the_timer_restarts_for_the_earliest_chunk_although_a_later_one_is_missing() -> None:
+    """R18: §6.3.2 R3."""
+    bench = Bench(config=SLOW)
+    bench.send(*[PAYLOAD] * 3)
+    bench.sack(0, (2, 2), after=0.1)
+    assert bench.deadline() == bench.now + bench.path.rto.rto_s
+
+
 def test_the_timer_goes_on_when_a_later_chunk_is_acknowledged() -> None:
     """R18: §6.3.2 R3 says the earliest."""
     bench = Bench()
