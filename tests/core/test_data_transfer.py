@@ -247,6 +247,8 @@ def test_no_sack_comes_sooner_than_the_delay_or_the_second_packet() -> None:
     assert types_of(peer.wait(0.02)) == [(Sack,)]
     assert peer.send(data(4)) == []
     assert types_of(peer.send(data(5))) == [(Sack,)]
+    assert peer.send(data(6, ending=False)) == []
+    assert types_of(peer.send(data(7, beginning=False))) == [(Sack,)]
     assert peer.wait(60) == []
 
 

@@ -235,7 +235,7 @@ class Receiver:
             return False
         while window.free_bytes < charge_bytes:
             highest = self._reassembly.highest()
-            if highest is None or highest <= tsns.cumulative or highest < tsn:
+            if highest is None or highest < tsn:  # which is new, and so above the cumulative TSN
                 break
             self._renege(highest)
         return not window.is_overdrawn
