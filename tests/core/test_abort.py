@@ -127,7 +127,7 @@ def test_the_user_aborts_in_any_state(state: AssociationState) -> None:
     # Z -> ABORT -> A
     packets = peer.user_aborts(b"the user's own words")
     assert abort_in(packets).causes == (UserInitiatedAbort(b"the user's own words"),)
-    assert len(packets) == 1
+    assert [packet.types for packet in packets] == [(Abort,)]
     assert_aborted(peer, UserInitiatedAbort(b"the user's own words"), local=True)
     kind = AssociationChangeKind.CANT_STR_ASSOC if state in HANDSHAKE else AssociationChangeKind.COMM_LOST
     assert peer.events_of(AssociationChange)[-1] == AssociationChange(kind, CauseCode.USER_INITIATED_ABORT)

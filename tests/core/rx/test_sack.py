@@ -119,7 +119,9 @@ def test_what_half_the_number_space_away_says_is_never_new() -> None:
     bench = Bench().settled()
     bench.packets(data(0x8000_0000, "UBE"), data(0xFFFF_0000, "UBE"))
     assert bench.read_all() == []
-    assert bench.sack().cumulative_tsn_ack == tsn_of(0)
+    sack = bench.sack()
+    assert sack.cumulative_tsn_ack == tsn_of(0)
+    assert sack.duplicate_tsns == (tsn_of(0x8000_0000), tsn_of(0xFFFF_0000))
 
 
 def test_a_flood_of_duplicates_is_counted_and_reported_up_to_a_bound() -> None:
