@@ -88,7 +88,7 @@ class Output:
                 return
             self._answer_room = 0
             self._has_answered = True
-        packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
+        packet = OutgoingPacket(path, verification_tag=verification_tag)
         packet.add(chunk)
         self.send_packet(packet, is_repeat=is_repeat)
 
@@ -138,7 +138,11 @@ class Output:
         return datagrams
 
     def _transmit_data(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram], now: float) -> None:
-        """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA."""
+        """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA.
+
+        §6.1 bundles the SACK with any DATA, §6.7 has it go where the peer's DATA last came from: if our DATA goes
+        elsewhere, the SACK waits for its time (§6.2).
+        """
         association = self._association
         receiver = association.receiver
         while (path := association.sender.path_to_send_on(now)) is not None and path.is_confirmed:

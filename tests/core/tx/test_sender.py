@@ -331,6 +331,19 @@ def test_a_fast_retransmit_goes_where_the_original_went() -> None:
     assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(bench.paths[0], [0])]
 
 
+def test_what_was_lost_on_two_paths_is_retransmitted_on_each() -> None:
+    """§6.4: the same, when one SACK tells of both: they share no packet."""
+    bench = Bench(paths=2)
+    bench.send(100)
+    bench.send(100)
+    bench.table.primary = bench.paths[1]
+    for _ in range(4):
+        bench.send(100)
+    for last in (3, 4, 5):
+        bench.sack(-1, (1, 1), (3, last))
+    assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(bench.paths[0], [0]), (bench.paths[1], [2])]
+
+
 def test_a_fast_retransmit_that_is_acknowledged_before_it_went_leaves_no_licence() -> None:
     bench = ready(10)
     for last in (1, 2, 3):
