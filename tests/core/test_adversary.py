@@ -310,7 +310,7 @@ def test_a_chunk_shorter_than_its_header_ends_the_packet_at_once(length: int) ->
 
 
 def test_a_flood_of_inits_leaves_nothing_behind() -> None:
-    """R06, X27: §5.1.3: no state before a valid COOKIE ECHO; one answer to each, and memory stays as it was."""
+    """E09, R01, X27: §5.1.3: no state before a valid COOKIE ECHO; one answer to each, and memory stays as it was."""
     peer = Peer()
     peer.listen()
 

@@ -14,6 +14,11 @@ from aiosctp.core.paths import Path
 from aiosctp.core.tx.gaps import Range, without
 from aiosctp.core.tx.queue import OutgoingStream
 
+# How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
+# (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
+# limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
+MAX_TAKEN_BACK = 0xFFFF
+
 
 class ChunkState(Enum):
     IN_FLIGHT = auto()
@@ -111,7 +116,7 @@ class Outstanding:
     `Path.flight_bytes` and `flight_charge_bytes` follow every change of a chunk's state made here.
     """
 
-    __slots__ = ("_chunks", "buffered_bytes", "cumulative", "flight_charge_bytes", "gaps")
+    __slots__ = ("_chunks", "_may_be_taken_back", "buffered_bytes", "cumulative", "flight_charge_bytes", "gaps")
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
@@ -123,6 +128,7 @@ class Outstanding:
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
         """User data of all these chunks."""
+        self._may_be_taken_back = MAX_TAKEN_BACK
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -177,10 +183,16 @@ class Outstanding:
     # -- acknowledgement --
 
     def acknowledge(self, cumulative: int, gaps: list[Range]) -> Acknowledged:
-        """Take a SACK in. Work is linear in the chunks that change and in the ranges, not in what is outstanding."""
+        """Take a SACK in. Work is linear in the chunks that change and in the ranges, not in what is outstanding.
+
+        The gaps of a peer that has taken back too much are not believed until it acknowledges for good.
+        """
         acked = Acknowledged(advanced=cumulative > self.cumulative)
+        self._may_be_taken_back = min(MAX_TAKEN_BACK, self._may_be_taken_back + cumulative - self.cumulative)
         while self.cumulative < cumulative:
             self._acknowledge_first(acked)
+        if self._may_be_taken_back <= 0:
+            gaps = []
         before = clip(self.gaps, cumulative + 1)
         self.gaps = gaps
         for first, last in without(gaps, before):
@@ -191,6 +203,7 @@ class Outstanding:
                 chunk = self._chunks[number - cumulative - 1]
                 self._enter_flight(chunk)
                 acked.reneged.append(chunk)
+        self._may_be_taken_back -= len(acked.reneged)
         return acked
 
     def _acknowledge_first(self, acked: Acknowledged) -> None:
