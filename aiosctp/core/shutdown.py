@@ -90,7 +90,9 @@ class ShuttingDown:
         if not association.shutdown_acknowledges(chunk, now):
             return
         if state is AssociationState.SHUTDOWN_SENT:
-            # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk".
+            # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk", with all of its retransmissions before it:
+            # "any packet from its peer ... SHOULD clear the endpoint's retransmission count".
+            self._retransmissions = 0
             association.enter(AssociationState.SHUTDOWN_ACK_SENT)
             self._send_shutdown_ack(path, now)
             return

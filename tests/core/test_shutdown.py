@@ -515,6 +515,19 @@ def test_shutdowns_that_cross() -> None:
     assert_graceful_end(peer)
 
 
+def test_the_shutdown_of_the_peer_clears_the_count_of_ours() -> None:
+    """M06: "The reception of any packet from its peer ... SHOULD clear the endpoint's retransmission count": the
+    SHUTDOWN ACK has all of Association.Max.Retrans before it."""
+    peer = in_state(SENT, QUIET.replace(association_max_retrans=2, rto_max_s=1))
+    # Z -> SHUTDOWN -> A, twice more
+    peer.next_packet(Shutdown)
+    peer.next_packet(Shutdown)
+    # A -> SHUTDOWN -> Z, Z -> SHUTDOWN ACK -> A, and twice more
+    assert types_of(peer.send(Shutdown(before_first(peer)))) == [(ShutdownAck,)]
+    assert len(packets_with(peer.wait(LONG_S), ShutdownAck)) == 2
+    assert_lost(peer)
+
+
 def test_a_shutdown_in_shutdown_pending_with_data_outstanding() -> None:
     """M06: the peer's SHUTDOWN overtakes ours: SHUTDOWN-RECEIVED, then SHUTDOWN ACK rather than SHUTDOWN."""
     peer = in_state(PENDING)
