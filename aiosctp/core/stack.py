@@ -243,8 +243,12 @@ class StackEngine:
         return None
 
     def _cookie_echo_arrived(self, data: bytes, arrival: Arrival) -> None:
-        chunks = decode_chunks(data)
-        first = next(chunks)
+        chunks = list(decode_chunks(data))
+        if any(isinstance(chunk, Abort) for chunk in chunks):
+            # §8.4, 2 comes before 4; §9.1: "MUST NOT respond to any received packet that contains an ABORT chunk".
+            self._packet_arrived(data, arrival)
+            return
+        first, *others = chunks
         try:
             if not isinstance(first, CookieEcho):
                 raise CookieError("the COOKIE ECHO is malformed")
@@ -270,7 +274,7 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
-        self._deliver(association, chunks, arrival)
+        self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:
         """The association with this peer, if there is one. Not by tag: one given out in an INIT ACK is not reserved, so
