@@ -30,7 +30,7 @@ from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownAck, ShutdownComplete, decode_chunks
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
@@ -164,8 +164,9 @@ class StackEngine:
             if header.verification_tag == association.tcb.peer_tag:
                 self._deliver(association, chunks, arrival, path=association.known_path(arrival.source))
                 return
-        elif association.state in HANDSHAKE and any(isinstance(chunk, ShutdownAck) for chunk in chunks):
-            # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
+        elif association.state in HANDSHAKE and classify(chunks) is Answer.SHUTDOWN_COMPLETE:
+            # §8.5.1 E: a SHUTDOWN ACK "is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is
+            # heard.
             self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             return
         self.counters.wrong_verification_tags += 1

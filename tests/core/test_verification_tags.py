@@ -350,6 +350,18 @@ def test_a_shutdown_ack_during_the_handshake_is_out_of_the_blue(
     assert peer.next_packet().kinds[0] is (Init if state is AssociationState.COOKIE_WAIT else CookieEcho)
 
 
+@pytest.mark.parametrize("state", HANDSHAKE)
+@pytest.mark.parametrize("chunks", [(ShutdownAck(), Abort()), (Abort(), ShutdownAck())], ids=["before", "behind"])
+def test_a_shutdown_ack_beside_an_abort_is_not_answered(state: AssociationState, chunks: tuple[Chunk, ...]) -> None:
+    """R13, R14, M05: exception E leads to §8.4, whose rule 2 comes before rule 5."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.reach(state)
+    peer.send(*chunks, tag=0x01D_7A6)
+    bench.expect_nothing()
+    assert association.state is state
+
+
 @pytest.mark.parametrize("state", ESTABLISHED_OR_CLOSING)
 def test_a_shutdown_ack_under_a_wrong_tag_later_is_silently_discarded(state: AssociationState) -> None:
     """R13: exception E is for COOKIE-WAIT and COOKIE-ECHOED only."""
