@@ -248,6 +248,21 @@ def test_an_abort_behind_other_chunks_counts(reflected: bool) -> None:
     bench.expect_nothing_ever()
 
 
+@pytest.mark.parametrize("chunk", [Abort, ShutdownComplete])
+@pytest.mark.parametrize("reflected", [False, True], ids=["under our tag", "under the peer's tag"])
+def test_a_wrong_t_bit_costs_the_whole_packet(chunk: type[Abort] | type[ShutdownComplete], reflected: bool) -> None:
+    """M05, M06, R13: "MUST silently discard the packet", so also what stands before the chunk (§8.5.1 B, C)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    wrong = chunk(tag_reflected=not reflected)
+    # Z -> DATA, HEARTBEAT, ABORT or SHUTDOWN COMPLETE -> A
+    peer.send(Data(peer.tsn, 0, 0, 0, b"x"), Heartbeat(b"?"), wrong, tag=peer.tag if reflected else peer.our_tag)
+    bench.expect_nothing_ever()
+    assert association.receiver.read() is None
+    peer.talk(association)
+
+
 @pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, *ESTABLISHED_OR_CLOSING])
 def test_our_abort_carries_the_peers_tag_without_the_t_bit(state: AssociationState) -> None:
     """M05, R13: "MUST always fill in ... the destination endpoint's tag value if it is known" (§8.5.1 B)."""
