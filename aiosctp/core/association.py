@@ -429,6 +429,7 @@ class AssociationEngine:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
 
     def _begin_shutdown_if_requested(self, now: float) -> None:
+        """§9.2: once the peer has begun one, the endpoint "MUST ignore ULP shutdown requests"."""
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
 
