@@ -24,6 +24,7 @@ from aiosctp.wire.chunks import (
     ShutdownAck,
     ShutdownComplete,
 )
+from aiosctp.wire.parameters import IPv4AddressParameter
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -69,7 +70,8 @@ def assert_graceful_end(peer: Peer) -> None:
     assert peer.state is CLOSED
     assert isinstance(peer.association.ending, AssociationShutdown)
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.SHUTDOWN_COMP
-    assert peer.engine.next_deadline() is None
+    # the association's own timers too: T2-shutdown, T5-shutdown-guard
+    assert peer.engine.next_deadline() is peer.association.next_deadline() is None
 
 
 def assert_lost(peer: Peer) -> None:
@@ -453,6 +455,21 @@ def test_an_init_in_shutdown_ack_sent_gets_the_shutdown_ack_again() -> None:
     # A -> INIT -> Z, Z -> SHUTDOWN ACK -> A
     (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0)
     assert (packet.chunks, packet.verification_tag) == ((ShutdownAck(),), A_TAG)
+    assert peer.state is ACK_SENT
+
+
+def test_an_init_that_lists_an_address_of_the_association_gets_the_shutdown_ack_again() -> None:
+    """R10, M06: it belongs to the association by the address it came from, or by one "in the INIT chunk" (§9.2)."""
+    peer = in_state(ACK_SENT)
+    peer.listen()
+    elsewhere, listed = "203.0.113.9", IPv4AddressParameter(peer.addresses[0])
+    # A, from an address that Z does not know -> INIT -> Z, Z -> SHUTDOWN ACK -> A, where it was
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1, (listed,)), tag=0, source=elsewhere)
+    assert (packet.chunks, packet.verification_tag) == ((ShutdownAck(),), A_TAG)
+    assert packet.destination == peer.addresses[0]
+    # without it, a stranger from another address begins an association of its own
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0, source=elsewhere)
+    assert (packet.types, packet.destination) == ((InitAck,), elsewhere)
     assert peer.state is ACK_SENT
 
 

@@ -288,6 +288,7 @@ def test_a_shutdown_complete_in_shutdown_ack_sent_ends_the_association(reflected
     peer.send(ShutdownComplete(reflected), tag=peer.tag if reflected else peer.our_tag)
     assert association.state is AssociationState.CLOSED
     assert bench.changes(association)[-1] is AssociationChangeKind.SHUTDOWN_COMP
+    assert association.next_deadline() is None
     bench.expect_nothing_ever()
 
 
