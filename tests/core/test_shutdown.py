@@ -10,6 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed, ShutdownEvent
 from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
+from aiosctp.wire.causes import RestartWithNewEncapsulationPort
 from aiosctp.wire.chunks import (
     Abort,
     CookieAck,
@@ -471,6 +472,19 @@ def test_an_init_that_lists_an_address_of_the_association_gets_the_shutdown_ack_
     (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0, source=elsewhere)
     assert (packet.types, packet.destination) == ((InitAck,), elsewhere)
     assert peer.state is ACK_SENT
+
+
+def test_an_init_from_another_udp_port_in_shutdown_ack_sent_is_refused() -> None:
+    """R10, S01: as in any other state (udp-encaps-cons): a NAT may put another host there."""
+    peer = in_state(ACK_SENT)
+    before = peer.path(peer.addresses[0]).udp_port
+    # A, from another UDP port -> INIT -> Z, Z -> ABORT -> A, where it is now
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0, udp_port=before + 1)
+    assert packet.chunks == (Abort((RestartWithNewEncapsulationPort(before, before + 1),)),)
+    assert (packet.verification_tag, packet.datagram.udp_port) == (0xA1A1_A1A1, before + 1)
+    assert peer.state is ACK_SENT
+    # Z -> SHUTDOWN ACK -> A, where it was
+    assert peer.next_packet(ShutdownAck).datagram.udp_port == before
 
 
 def test_an_init_from_another_sctp_port_is_another_association() -> None:
