@@ -99,6 +99,22 @@ def test_a_multihomed_endpoint_lists_its_addresses() -> None:
 def test_a_single_address_is_not_told() -> None:
     """S01: "not using any IP Address parameters ... is a way to make an association more likely to work" with NAT."""
     assert addresses_in(next_init(Bench()).parameters) == set()
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    assert addresses_in(peer.expect(InitAck).parameters) == set()
+
+
+def test_behind_a_nat_no_address_is_told() -> None:
+    """S01: addresses "that might require translation MUST NOT be put into any SCTP packet" (RFC 6951 §5.7)."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), advertise_addresses="none")
+    assert addresses_in(next_init(bench).parameters) == set()
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), advertise_addresses="none")
+    bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    assert addresses_in(peer.expect(InitAck).parameters) == set()
 
 
 def test_an_ipv4_endpoint_ignores_ipv6_addresses_without_complaint() -> None:

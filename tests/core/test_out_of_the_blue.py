@@ -111,6 +111,24 @@ def test_a_packet_with_an_abort_is_silently_discarded(chunks: tuple[Chunk, ...])
     bench.expect_nothing_ever()
 
 
+@pytest.mark.parametrize("life_s", [60.0, 0.5], ids=["fresh", "stale"])
+@pytest.mark.parametrize("is_listening", [True, False])
+def test_an_abort_takes_a_good_cookie_along(life_s: float, is_listening: bool) -> None:
+    """R14, M05: rule 2 comes before rule 4: no association, no COOKIE ACK, no ERROR, no ABORT; told to nobody."""
+    bench = Bench(valid_cookie_life_s=life_s)
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    cookie = peer.get_cookie()
+    bench.advance(1.0)
+    if not is_listening:
+        endpoint.stop_listening()
+    # Z -> COOKIE ECHO, ABORT -> A
+    peer.send(CookieEcho(cookie), Abort())
+    bench.expect_nothing_ever()
+    assert not endpoint.accepted
+    assert_no_state(bench)
+
+
 # -- 3: INIT --
 
 
