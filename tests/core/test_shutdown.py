@@ -26,6 +26,7 @@ from aiosctp.wire.chunks import (
     ShutdownComplete,
 )
 from aiosctp.wire.parameters import IPv4AddressParameter
+from tests.core.laws import check_stack
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -73,6 +74,7 @@ def assert_graceful_end(peer: Peer) -> None:
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.SHUTDOWN_COMP
     # the association's own timers too: T2-shutdown, T5-shutdown-guard
     assert peer.engine.next_deadline() is peer.association.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def assert_lost(peer: Peer) -> None:
@@ -80,6 +82,7 @@ def assert_lost(peer: Peer) -> None:
     assert isinstance(peer.association.ending, AssociationLost)
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.COMM_LOST
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 # -- the side whose user closes --
