@@ -633,6 +633,18 @@ def test_the_guard_runs_from_the_call_through_every_state() -> None:
     assert peer.state is CLOSED
 
 
+def test_the_shutdown_of_the_peer_does_not_start_the_guard_anew() -> None:
+    """M06: both sides shut down: the overall time is counted from whoever was first."""
+    config = QUIET.replace(shutdown_timeout_s=20, association_max_retrans=1000, path_max_retrans=1000)
+    peer = in_state(PENDING, config)
+    begin = peer.now
+    peer.wait(6)
+    # A -> SHUTDOWN -> Z, with data of ours outstanding
+    peer.send(Shutdown(before_first(peer)))
+    assert peer.state is RECEIVED
+    assert [packet.at for packet in packets_with(peer.wait(30), Abort)] == [pytest.approx(begin + 20)]
+
+
 def test_the_guard_reports_what_was_not_delivered() -> None:
     """M06, C04: the abort of the guard is an abort like any other: messages come back."""
     peer = in_state(PENDING, QUIET.replace(shutdown_timeout_s=5))
