@@ -1,7 +1,7 @@
 """The requirements of an RFC, a row per key word: the tests that prove it, why we deviate, or why it does not apply.
 
-`rfc9260.toml` holds the rows in the RFC's order; parts of it may stand beside it as `rfc9260.5.toml`, named by the
-first section they hold. A row's id is its section and which key word of that section it is: "5.1-3".
+`rfc9260.toml` holds the rows in the RFC's order. A row's id is its section and which key word of that section it is:
+"5.1-3".
 """
 
 from __future__ import annotations
@@ -75,14 +75,8 @@ def section_order(number: str) -> tuple[int, ...]:
 
 
 def load_requirements(rfc: str, folder: Path = FOLDER) -> tuple[Requirement, ...]:
-    """All rows of `rfc` ("rfc9260"), of its file and its parts; raises RequirementError naming the first bad row."""
-    parts = sorted(folder.glob(f"{rfc}*.toml"), key=lambda path: _first_section(path, rfc))
-    return parse_requirements("\n".join(path.read_text(encoding="utf-8") for path in parts))
-
-
-def _first_section(path: Path, rfc: str) -> tuple[int, ...]:
-    """Of a part: what its name says; the undivided file comes before all parts."""
-    return section_order(path.stem.removeprefix(rfc).removeprefix(".") or "0")
+    """All rows of `rfc` ("rfc9260"); raises RequirementError naming the first bad row."""
+    return parse_requirements((folder / f"{rfc}.toml").read_text(encoding="utf-8"))
 
 
 def parse_requirements(text: str) -> tuple[Requirement, ...]:

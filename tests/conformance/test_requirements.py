@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from .claims import find_tests
@@ -108,12 +106,6 @@ def test_a_row_that_breaks_a_rule_is_refused_by_its_id(text: str, message: str) 
 def test_every_reason_of_the_closed_list_is_taken(reason: str) -> None:
     (requirement,) = parse_requirements(row(proof=f'does_not_apply = "{reason}"'))
     assert (requirement.proof, requirement.reason) == ("does not apply", reason)
-
-
-def test_the_parts_of_a_table_are_read_in_the_order_of_their_sections(tmp_path: Path) -> None:
-    for name, row_id in {"rfc9260.10": "10-1", "rfc9260": "1.3-1", "rfc9260.5.1": "5.1-1", "rfc6951": "5.3-1"}.items():
-        (tmp_path / f"{name}.toml").write_text(row(row_id), encoding="utf-8")
-    assert [row.id for row in load_requirements("rfc9260", tmp_path)] == ["1.3-1", "5.1-1", "10-1"]
 
 
 def test_a_sections_rows_are_told_apart_from_its_key_words() -> None:

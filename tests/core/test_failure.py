@@ -15,6 +15,7 @@ from aiosctp.events import (
 )
 from aiosctp.exceptions import AssociationLost
 from aiosctp.wire.chunks import Abort, Data, Heartbeat, HeartbeatAck
+from tests.core.laws import check_stack
 from tests.core.scripted import A_PORT, Packet, Peer, chunks_of, packets_with
 
 ONE, TWO, THREE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -35,6 +36,7 @@ def assert_lost(peer: Peer) -> None:
         AssociationChangeKind.COMM_LOST,
     ]
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def unreachable(peer: Peer, address: str) -> int:

@@ -26,6 +26,7 @@ from aiosctp.wire.chunks import (
     ShutdownComplete,
 )
 from aiosctp.wire.parameters import IPv4AddressParameter
+from tests.core.laws import check_stack
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -73,6 +74,7 @@ def assert_graceful_end(peer: Peer) -> None:
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.SHUTDOWN_COMP
     # the association's own timers too: T2-shutdown, T5-shutdown-guard
     assert peer.engine.next_deadline() is peer.association.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def assert_lost(peer: Peer) -> None:
@@ -80,6 +82,7 @@ def assert_lost(peer: Peer) -> None:
     assert isinstance(peer.association.ending, AssociationLost)
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.COMM_LOST
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 # -- the side whose user closes --
@@ -628,6 +631,18 @@ def test_the_guard_runs_from_the_call_through_every_state() -> None:
     assert packets_with(peer.wait(7), Abort) == []
     assert [packet.at for packet in packets_with(peer.wait(5), Abort)] == [pytest.approx(begin + 20)]
     assert peer.state is CLOSED
+
+
+def test_the_shutdown_of_the_peer_does_not_start_the_guard_anew() -> None:
+    """M06: both sides shut down: the overall time is counted from whoever was first."""
+    config = QUIET.replace(shutdown_timeout_s=20, association_max_retrans=1000, path_max_retrans=1000)
+    peer = in_state(PENDING, config)
+    begin = peer.now
+    peer.wait(6)
+    # A -> SHUTDOWN -> Z, with data of ours outstanding
+    peer.send(Shutdown(before_first(peer)))
+    assert peer.state is RECEIVED
+    assert [packet.at for packet in packets_with(peer.wait(30), Abort)] == [pytest.approx(begin + 20)]
 
 
 def test_the_guard_reports_what_was_not_delivered() -> None:
