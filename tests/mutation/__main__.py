@@ -56,6 +56,12 @@ def _run_mutants(pool: ThreadPoolExecutor, free: Free, seed: int, count: int) ->
         finally:
             free.put(laboratory)
 
+    laboratory = free.get()
+    failure = laboratory.unbroken()
+    free.put(laboratory)
+    if failure is not None:
+        print(f"the unbroken engine fails: {failure}")
+        return 2
     mutants = draw(ROOT, seed, count)
     print(f"seed {seed}: {len(mutants)} mutants of core/")
     caught: Counter[str] = Counter()
