@@ -60,7 +60,9 @@ class Network(Protocol):
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name, best first. Raises OSError, or ValueError for what can be no name."""
 
-    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
+    def open_ports(
+        self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver
+    ) -> Sequence[DatagramPort]:
         """Bind the UDP port (0: a free one) on every host (None: every local address), at once. Raises OSError."""
 
 

@@ -13,8 +13,8 @@ import pytest
 
 import aiosctp
 from aiosctp.network import current_network
+from aiosctp.testing.loop import VirtualTimeLoop
 from tests.surface.memory_network import Wire
-from tests.surface.virtual_time import VirtualTimeLoop
 
 NAMES = """
 Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState

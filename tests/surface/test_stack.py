@@ -14,10 +14,11 @@ import aiosctp
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.network import current_network
 from aiosctp.stack import default_stack
+from aiosctp.testing.loop import VirtualTimeLoop
 from aiosctp.wire.chunks import Abort, Data
 from tests.surface.memory_network import Wire
 from tests.surface.two_hosts import PORT, TwoHosts, associated
-from tests.surface.virtual_time import VirtualTimeLoop, virtual_time
+from tests.surface.virtual_time import virtual_time
 
 # -- default stacks --
 
@@ -77,6 +78,20 @@ async def test_a_default_stack_that_was_closed_is_made_anew() -> None:
     stack = default_stack(0)
     stack.close()
     assert default_stack(0) is not stack
+    current_network.reset(token)
+
+
+@virtual_time
+async def test_a_default_stack_outlives_the_garbage_of_the_one_before() -> None:
+    token = current_network.set(Wire().host("192.0.2.1"))
+    for udp_port in (0, 9899):
+        default_stack(udp_port).close()
+        stack = default_stack(udp_port)
+        for _ in range(3):
+            gc.collect()
+            await asyncio.sleep(1.0)
+        assert default_stack(udp_port) is stack
+        assert not stack.is_closed
     current_network.reset(token)
 
 
