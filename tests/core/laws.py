@@ -85,6 +85,7 @@ def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> No
     assert set(stack._by_tag.values()) == set(living)
     assert set(stack._by_peer.values()) <= set(living)
     assert set(stack._keys) == set(living)
+    assert stack._by_peer.keys() == {key for _, keys in stack._keys.values() for key in keys}, "an address is not found"
     scheduled = stack._wake_ups.scheduled()
     assert set(scheduled) <= set(living)
     for association in living:
