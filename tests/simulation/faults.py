@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.simulation.site import Cable, Site
+from tests.simulation.site import Cable
 from tests.simulation.weather import draw_stormy
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def address_removed(scene: Scene) -> bool:
 
 
 def crash(scene: Scene) -> bool:
-    site = scene.random.choice(scene.sites)
+    # The first has most of the conversations: when it comes back, its peers are told of a restart.
+    site = scene.random.choice((scene.sites[0], *scene.sites))
     if not site.is_up.is_set():
         return False
     scene.crash(site, down_s=scene.random.choice([0.01, 0.5, 3.0]))
@@ -77,9 +78,8 @@ def crash_and_new_address(scene: Scene) -> bool:
     site = scene.sites[0]
     if not site.is_up.is_set() or len(site.host.addresses) > 4:
         return False
-    scene.crash(site, down_s=scene.random.choice([0.01, 0.5]))
-    number = len(site.host.addresses)
-    site.host.add_address(f"192.0.2.{100 + number}")
+    address = f"192.0.2.{100 + scene.faults['crash, then a new address']}"
+    scene.crash(site, down_s=scene.random.choice([0.01, 0.5]), new_address=address)
     return True
 
 
@@ -160,6 +160,3 @@ def draw_fault(scene: Scene) -> tuple[str, Fault]:
     names = list(table)
     (name,) = scene.random.choices(names, [table[name][1] for name in names])
     return name, table[name][0]
-
-
-__all__ = ["Site", "draw_fault"]

@@ -55,6 +55,7 @@ class Post:
 class Part:
     """What was read of a message that comes in parts."""
 
+    ppid: int
     tsn: int
     ssn: int
     data: bytes
@@ -173,7 +174,7 @@ class Ledger:
         if not message.end_of_record:
             if not partial:
                 raise LawBroken("a part of a message for a reader of whole ones")
-            self._parts[place] = Part(message.tsn, message.ssn, data)
+            self._parts[place] = Part(message.ppid, message.tsn, message.ssn, data)
             return
         self._delivered(engine, message, data)
 
@@ -228,7 +229,8 @@ class Ledger:
         if engine in self._powerless or engine in self._discarding:
             return
         for (owner, stream), part in self._parts.items():
-            if owner is engine:
+            # One that had arrived whole does not break off: it is thrown away with all that was unread (§9.1).
+            if owner is engine and self.posts[part.ppid].taken_by is None:
                 raise LawBroken(f"nothing told that the message with SSN {part.ssn} on stream {stream} broke off")
         for (owner, stream, ssn), count in self._broken_off.items():
             if owner is engine and count:

@@ -17,7 +17,7 @@ from aiosctp.events import PeerAddressChangeKind
 from tests.simulation.wrapping import Maker
 
 HasHappened = Callable[[tuple[Any, ...], Any], bool]
-"""Of the arguments, the instance first, and the result."""
+"""Of the arguments, the instance first, and the result; or the exception raised."""
 
 
 def _always(arguments: tuple[Any, ...], result: Any) -> bool:
@@ -26,6 +26,10 @@ def _always(arguments: tuple[Any, ...], result: Any) -> bool:
 
 def _returned(arguments: tuple[Any, ...], result: Any) -> bool:
     return bool(result)
+
+
+def _raised(arguments: tuple[Any, ...], result: Any) -> bool:
+    return isinstance(result, Exception)
 
 
 def _in(state: AssociationState) -> HasHappened:
@@ -56,7 +60,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     ),
     "stale cookie found": ("acceptance:Acceptance.stale_answer", _returned),
     "told of a stale cookie": ("handshake:Handshake._error_received", _in(AssociationState.COOKIE_WAIT)),
-    "cookie of no use": ("cookie:CookieJar.open", lambda arguments, result: result is None),
+    "cookie of no use": ("acceptance:Acceptance.open_cookie", _raised),
     "collision": ("establishment:Establishment.collided", _always),
     "INIT collides": ("acceptance:Acceptance._answer_collision", _always),
     "cookie echoed twice": ("establishment:Establishment.duplicate_cookie", _always),
@@ -153,7 +157,11 @@ def _counted(marks: list[tuple[str, HasHappened]], counter: Counter[str], origin
 
 def _counted_once(mark: str, has_happened: HasHappened, counter: Counter[str], original: Any) -> Any:
     def wrapper(*arguments: Any, **options: Any) -> Any:
-        result = original(*arguments, **options)
+        try:
+            result = original(*arguments, **options)
+        except Exception as error:
+            counter[mark] += has_happened(arguments, error)
+            raise
         if has_happened(arguments, result):
             counter[mark] += 1
         return result

@@ -7,13 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any
 
 from aiosctp import Association, Stack
-from aiosctp.testing import Nat, Network
+from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
+from aiosctp.core.association import AssociationEngine
+from aiosctp.testing import LossWhere, Nat, Network
 from aiosctp.testing.loop import VirtualTimeLoop
+from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import marks, serials
 from tests.simulation.character import draw_character, draw_config
 from tests.simulation.engine_laws import EngineLaws
@@ -23,7 +27,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
 from tests.simulation.site import SCTP_PORT, Cable, Site
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
-from tests.simulation.weather import draw_calm
+from tests.simulation.weather import begins_with, draw_calm
 from tests.simulation.wire_laws import WireLaws
 from tests.simulation.wrapping import Maker, wrapped
 
@@ -31,7 +35,10 @@ LIMIT_S = 6000.0
 """By then everything has finished, though it began in a storm."""
 LEFT_BEHIND_S = 200.0
 """How long an association whose peer has forgotten it may take to find that out."""
-LAST_PACKETS_S = 60.0
+UNDER_WAY_S = 60.0
+"""How long the last packets may be on their way."""
+LAST_PACKETS = 60
+"""So many are shown of a seed that is traced."""
 
 
 @dataclass
@@ -68,8 +75,7 @@ class Scene:
         self.sites: list[Site] = []
         self.cables: list[Cable] = []
         self.nat: Nat | None = None
-        self.stacks: dict[str, Stack] = {}
-        self.wire_laws = WireLaws(self.judge, self.stacks)
+        self.wire_laws = WireLaws(self.judge)
         self.network.observers.append(self.wire_laws.observe)
         self.storm_s = self.random.uniform(15, 30)
         self.ended_at_s = 0.0
@@ -93,11 +99,14 @@ class Scene:
         self.network.partition(site.host)
         self.later(12.0, lambda: self.network.heal(site.host))
 
-    def crash(self, site: Site, *, down_s: float) -> None:
+    def crash(self, site: Site, *, down_s: float, new_address: str | None = None) -> None:
+        """It loses power, and comes back with the same ports, perhaps with one more address."""
         assert site.stack is not None
         for engine in list(site.stack.owners):
             self.ledger.lost_power(engine)
         site.crash()
+        if new_address is not None:
+            site.host.add_address(new_address)
         self.later(down_s, lambda: self._reboot(site))
 
     def _reboot(self, site: Site) -> None:
@@ -118,7 +127,7 @@ class Scene:
                 if random.random() < 0.5:
                     addresses.reverse()
             host = self.network.host("abcd"[index], *addresses)
-            self.sites.append(Site(host, draw_config(random, character), self.stacks))
+            self.sites.append(Site(host, draw_config(random, character)))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:
                 cable = Cable(one, other, draw_calm(random, character))
@@ -139,9 +148,7 @@ class Scene:
         for one, other in pairs:
             messages = total // (2 * len(pairs))
             span_s = random.choice([0.1, 5.0, self.storm_s, self.storm_s])
-            conversation = Conversation(
-                self, one, other, Random(random.random()), messages=messages, span_s=span_s
-            )
+            conversation = Conversation(self, one, other, Random(random.random()), messages=messages, span_s=span_s)
             if "dead network" in self.character:
                 conversation.ending = "shutdown on a dead network"
             made.append(conversation)
@@ -196,6 +203,10 @@ class Scene:
                 self._loop.call_later(self.random.uniform(0, self.storm_s), self._strike)
             if self.random.random() < 0.7:
                 self._strike()
+            if "hasty reconnects" in self.character:
+                self.lose_last_words(self.cables[0])
+            if "reneging" in self.character:
+                self.task(self._squeeze())
             self._loop.call_later(self.storm_s, self._heal)
             talking = [self.task(conversation.run()) for conversation in conversations]
             async with asyncio.timeout(LIMIT_S):
@@ -208,12 +219,31 @@ class Scene:
         except Exception as error:
             self.judge.accuse(error)
 
+    async def _squeeze(self) -> None:
+        """Receivers short of memory: their windows shrink while something is missing below what they hold (§6.2), which
+        a program can't ask for."""
+        while not self.calm.is_set():
+            await asyncio.sleep(self.random.uniform(0.05, 0.3))
+            for site in self.sites:
+                for engine in [] if site.stack is None else site.stack.owners:
+                    assert site.stack is not None
+                    receiver = engine.receiver
+                    if receiver.has_gap and receiver.held_bytes > MIN_RECEIVE_WINDOW_BYTES:
+                        small = engine.config.replace(receive_window_bytes=MIN_RECEIVE_WINDOW_BYTES)
+                        receiver.configure(small)
+                        self.later(1.0, partial(_widen, site.stack, engine))
+                        self.faults["window shrinks"] += 1
+
     def _strike(self) -> None:
         if self.calm.is_set():
             return
         name, fault = draw_fault(self)
         if fault(self):
             self.faults[name] += 1
+
+    def lose_last_words(self, cable: Cable) -> None:
+        """SHUTDOWN COMPLETEs are lost as long as the storm lasts."""
+        cable.lay(replace(cable.calm, loss=LossWhere(begins_with(ChunkType.SHUTDOWN_COMPLETE, self.seed, 0.9))))
 
     def _heal(self) -> None:
         self.calm.set()
@@ -224,6 +254,8 @@ class Scene:
     async def _leave(self) -> None:
         """Everything was said. What is left are associations whose peer has forgotten them."""
         await self.calm.wait()
+        for site in self.sites:
+            await site.is_up.wait()
         waited_s = 0.0
         while waited_s < LEFT_BEHIND_S and any(site.server and site.server.associations for site in self.sites):
             await asyncio.sleep(5.0)
@@ -234,7 +266,7 @@ class Scene:
                 site.server.abort_clients()
         for site in self.sites:
             await site.close()
-        await asyncio.sleep(LAST_PACKETS_S)
+        await asyncio.sleep(UNDER_WAY_S)
 
     def _check_the_end(self) -> None:
         self.ledger.check_the_end()
@@ -261,9 +293,13 @@ class Scene:
         return "\n".join(lines)
 
 
-def run_seed(
-    seed: int, *, trace: bool = False, broken: AbstractContextManager[None] | None = None
-) -> Outcome:
+def _widen(stack: Stack, engine: AssociationEngine) -> None:
+    engine.receiver.configure(engine.config)
+    if engine.ending is None:
+        stack.touch(engine)
+
+
+def run_seed(seed: int, *, trace: bool = False, broken: AbstractContextManager[None] | None = None) -> Outcome:
     """Run one seed, on an engine that may be broken on purpose."""
     scene = Scene(seed, trace_packets=10_000 if trace else 0)
     outcome = Outcome(seed, str(scene.character))
@@ -285,7 +321,7 @@ def run_seed(
     outcome.digest = scene.wire_laws.digest
     outcome.marks = scene.marks + scene.wire_laws.counters
     outcome.faults = scene.faults + scene.network.counters
-    outcome.last_packets = [repr(passage) for passage in list(scene.network.passages)[-40:]]
+    outcome.last_packets = scene.network.trace.lines(LAST_PACKETS)
     return outcome
 
 

@@ -16,21 +16,18 @@ SCTP_PORT = 7777
 class Site:
     """One host. It may crash and run again; what it knew is gone then."""
 
-    def __init__(self, host: Host, config: Config, stacks: dict[str, Stack]) -> None:
+    def __init__(self, host: Host, config: Config) -> None:
         self.host = host
         self.config = config
         self.stack: Stack | None = None
         self.server: Server | None = None
         self.is_behind_nat = False
         self.is_up = asyncio.Event()
-        self._stacks = stacks
 
     async def boot(self, handler: Callable[[Association], Awaitable[None]]) -> None:
         with self.host:
             self.stack = Stack(udp_port=UDP_PORT, config=self.config)
             self.stack.open()
-            for address in self.host.addresses:
-                self._stacks[address] = self.stack
             self.server = await aiosctp.serve(handler, None, SCTP_PORT, stack=self.stack)
         self.is_up.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from random import Random
@@ -12,6 +13,7 @@ import aiosctp
 from aiosctp import Association
 from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
 from aiosctp.exceptions import InvalidStream, SCTPError
+from aiosctp.subscriptions import EventSubscription
 from tests.simulation.judge import LawBroken
 from tests.simulation.site import SCTP_PORT, Site
 
@@ -160,7 +162,7 @@ class End:
         self._last_read_at_s = self._loop.time()
         self.scene.ledger.read(self.association, message, partial=partial)
 
-    async def _listen(self, events: aiosctp.EventSubscription) -> None:
+    async def _listen(self, events: EventSubscription) -> None:
         ledger = self.scene.ledger
         async for event in events:
             if isinstance(event, SendFailed):
@@ -209,10 +211,8 @@ class End:
         association = self.association
         began_at_s = self._loop.time()
         limit_s = association.engine.config.effective_shutdown_timeout_s
-        try:
+        with contextlib.suppress(SCTPError):
             await association.shutdown()
-        except SCTPError:
-            pass
         took_s = self._loop.time() - began_at_s
         if took_s > limit_s + 0.01:
             raise LawBroken(f"a shutdown that was to end within {limit_s} s took {took_s} s (§9.2)")
@@ -263,7 +263,9 @@ class Conversation:
         self.span_s = span_s
         self.begins_at_s = random.choice([0.0, 0.0, random.uniform(0, 5)])
         self.ending = draw_ending(random)
-        self.local_port = random.choice([0, random.randint(5000, 5999), random.randint(5000, 5999)])
+        self.local_port = random.choice([0, *[random.randint(5000, 5999)] * 4])
+        if "hasty reconnects" in scene.character:
+            self.ending = "early shutdown"
         self.is_mutual = False
         """The peer connects to us from the same port at the same time."""
 
@@ -272,8 +274,11 @@ class Conversation:
         attempts = 0
         while attempts == 0 or self.messages > 0:
             attempts += 1
-            await self.site.is_up.wait()
-            association = await self._connect()
+            if not self.site.is_up.is_set():
+                await self.site.is_up.wait()
+                # At once, often: the peer has not found out yet.
+                await asyncio.sleep(self.random.choice([0.0, 0.0, 1.0]))
+            association = await self._connect() if self.site.is_up.is_set() else None
             if association is None:
                 if self.is_mutual:
                     return  # the peer's association is ours too
@@ -286,7 +291,8 @@ class Conversation:
             self.messages -= max(end.sent, 5)
             if self.ending == "shutdown on a dead network":
                 return
-            self.ending = self.random.choice(CALM_ENDINGS)
+            is_hasty = "hasty reconnects" in self.scene.character and attempts < 4
+            self.ending = "early shutdown" if is_hasty else self.random.choice(CALM_ENDINGS)
             self.span_s /= 2
 
     async def _connect(self) -> Association | None:

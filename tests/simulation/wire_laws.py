@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.datagram import Datagram
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import Sender
 from aiosctp.stack import Stack
@@ -48,15 +49,14 @@ class Flow:
 
 
 class WireLaws:
-    """Watches what hosts send. `stacks` has the stack of each address at this moment."""
+    """Watches what stacks send."""
 
-    def __init__(self, judge: Judge, stacks: dict[str, Stack]) -> None:
+    def __init__(self, judge: Judge) -> None:
         self.packets = 0
         self.digest = 0
         """Of every packet: what two runs of one seed have in common."""
         self.counters: Counter[str] = Counter()
         self._judge = judge
-        self._stacks = stacks
         self._flows: dict[Sender, Flow] = {}
         self._verified: set[tuple[Stack, str]] = set()
         self._received: Counter[tuple[Stack, str]] = Counter()
@@ -66,6 +66,7 @@ class WireLaws:
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
+            ("stack:Stack._send", self._checking),
             ("stack:Stack.datagrams_received", self._noting_arrivals),
             ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
         ]
@@ -82,35 +83,44 @@ class WireLaws:
         return datagrams_received
 
     def observe(self, packet: Packet) -> None:
-        """To be called with every packet that is sent."""
+        """To be called with every packet that gets on the wire."""
         self.packets += 1
         self.digest = zlib.crc32(packet.data, self.digest)
         self.digest = zlib.crc32(f"{packet.source}>{packet.destination}".encode(), self.digest)
-        try:
-            assert self.packets < MOST_PACKETS, "packets without end"
-            self._check(packet, self._stacks[packet.source])
-        except AssertionError as error:
-            self._judge.accuse(error)
+        if self.packets >= MOST_PACKETS:
+            self._judge.accuse(LawBroken("packets without end"))
 
-    def _check(self, packet: Packet, stack: Stack) -> None:
-        data = packet.data
+    def _checking(self, original: Any) -> Any:
+        def send(stack: Stack, datagram: Datagram) -> None:
+            try:
+                self._check(datagram, stack)
+            except AssertionError as error:
+                self._judge.accuse(error)
+            original(stack, datagram)
+
+        return send
+
+    def _check(self, datagram: Datagram, stack: Stack) -> None:
+        data = datagram.data
         local_port, peer_port, tag = _HEADER.unpack_from(data)
         assert stack._engine is not None
-        association = stack._engine._by_peer.get((local_port, peer_port, packet.destination))
-        path = None if association is None else association.paths.get(packet.destination)
+        association = stack._engine._by_peer.get((local_port, peer_port, datagram.destination))
+        if association is None:
+            association = _just_ended(stack, local_port, peer_port, datagram.destination)
+        path = None if association is None else association.paths.get(datagram.destination)
         types = self._check_chunks(data, association)
-        self._check_size(packet, path, types)
+        self._check_size(datagram, path, types)
         if types[0] == ChunkType.INIT:
             assert tag == 0, "§8.5.1 A: an INIT goes under tag 0"
         else:
             assert tag, "a packet under tag 0 that is no INIT"
-        self._check_verification(packet, stack, path, types)
+        self._check_verification(datagram, stack, path, types)
 
     def _check_chunks(self, data: bytes, association: AssociationEngine | None) -> list[int]:
         types: list[int] = []
         at = 12
         while at < len(data):
-            chunk_type, flags, length = _CHUNK.unpack_from(data, at)
+            chunk_type, _flags, length = _CHUNK.unpack_from(data, at)
             if chunk_type == ChunkType.DATA:
                 (tsn,) = _TSN.unpack_from(data, at + 4)
                 if association is not None:
@@ -124,12 +134,13 @@ class WireLaws:
             assert ChunkType.ABORT not in types, "§9.1: something is bundled with an ABORT"
         return types
 
-    def _check_size(self, packet: Packet, path: Path | None, types: list[int]) -> None:
-        size = packet.ip_bytes
+    def _check_size(self, packet: Datagram, path: Path | None, types: list[int]) -> None:
+        is_ipv6 = ":" in packet.destination
+        size = len(packet.data) + (48 if is_ipv6 else 28)
         if path is not None:
             mtu = path.mtu
         else:
-            mtu = LARGEST_FIRST_MTU[6 if ":" in packet.destination else 4]
+            mtu = LARGEST_FIRST_MTU[6 if is_ipv6 else 4]
         if packet.dont_fragment:
             assert size <= mtu, f"a packet of {size} bytes for a path MTU of {mtu}"
             return
@@ -140,7 +151,7 @@ class WireLaws:
 
     # -- §5.4: addresses that are not verified --
 
-    def _check_verification(self, packet: Packet, stack: Stack, path: Path | None, types: list[int]) -> None:
+    def _check_verification(self, packet: Datagram, stack: Stack, path: Path | None, types: list[int]) -> None:
         key = (stack, packet.destination)
         if path is not None and path.is_confirmed:
             self._verified.add(key)
@@ -216,4 +227,9 @@ class WireLaws:
         )
 
 
-Observer = Callable[[Packet], None]
+def _just_ended(stack: Stack, local_port: int, peer_port: int, host: str) -> AssociationEngine | None:
+    """Its last words are sent before its owner is told of the end."""
+    for association in stack.owners:
+        if (association.local_port, association.peer_port) == (local_port, peer_port) and host in association.paths:
+            return association
+    return None
