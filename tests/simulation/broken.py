@@ -128,22 +128,8 @@ def _any_tag(original: Any, stack: Any, data: bytes, arrival: Any) -> None:
     ports = (header.destination_port, header.source_port)
     association = stack._by_peer.get((*ports, arrival.source))
     if association is not None and header.verification_tag not in stack._by_tag:
-        arrival = replace(arrival, header=replace_tag(header, association.tcb.local_tag))
+        arrival = replace(arrival, header=header._replace(verification_tag=association.tcb.local_tag))
     original(stack, data, arrival)
-
-
-def replace_tag(header: Any, tag: int) -> Any:
-    return (
-        header._replace(verification_tag=tag) if hasattr(header, "_replace") else replace(header, verification_tag=tag)
-    )
-
-
-def _all_one_path(original: Any, paths: Any, last: Any) -> Any:
-    return last
-
-
-def _ended_early(original: Any, sender: Any) -> bool:
-    return not sender.queue
 
 
 def _confirmed(original: Any, path: Any, *arguments: Any, **options: Any) -> None:
@@ -159,6 +145,18 @@ def _same_nonce(original: Any, heartbeats: Any, chunk: Any, now: float) -> None:
     path = heartbeats._association.paths.get(chunk.info[16:].decode(errors="replace"))
     if path is None or path.is_confirmed:
         original(heartbeats, chunk, now)
+
+
+def _leak_buffer(original: Any, outstanding: Any, acked: Any) -> None:
+    stream = next(iter(outstanding)).stream
+    before = stream.buffered_bytes
+    original(outstanding, acked)
+    stream.buffered_bytes = before
+
+
+def _queue_twice(original: Any, association: Any, message: Any) -> None:
+    original(association, message)
+    original(association, replace(message))
 
 
 FAULTS: dict[str, tuple[str, Maker]] = {
@@ -246,18 +244,6 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
 }
 """Fault -> where it is put in, and what is put there."""
-
-
-def _leak_buffer(original: Any, outstanding: Any, acked: Any) -> None:
-    stream = next(iter(outstanding)).stream
-    before = stream.buffered_bytes
-    original(outstanding, acked)
-    stream.buffered_bytes = before
-
-
-def _queue_twice(original: Any, association: Any, message: Any) -> None:
-    original(association, message)
-    original(association, replace(message))
 
 
 def hunt(name: str) -> Outcome | None:

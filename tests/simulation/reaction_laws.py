@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aiosctp.core.paths import Path
+from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.tx import Sender
 from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Outstanding, OutstandingChunk
@@ -45,6 +45,7 @@ class ReactionLaws:
             ("core.tx.sender:Sender._fast_retransmit", self._around_fast_retransmit),
             ("core.rx.receiver:Receiver.build_sack", self._after_sack_built),
             ("core.rx.receiver:Receiver._make_room", self._after_room_made),
+            ("core.acceptance:paths_of", self._after_paths_named),
             ("core.termination:Termination.abort", self._before_abort),
         ]
 
@@ -156,6 +157,17 @@ class ReactionLaws:
             return is_taken
 
         return make_room
+
+    # -- addresses --
+
+    def _after_paths_named(self, original: Any) -> Any:
+        def paths_of(*arguments: Any) -> Paths:
+            paths: Paths = original(*arguments)
+            if sum(path.is_confirmed for path in paths) > 1:
+                self._judge.accuse(LawBroken("§5.4: an address that a peer merely named was taken for confirmed"))
+            return paths
+
+        return paths_of
 
     # -- blame --
 

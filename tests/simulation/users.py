@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STREAMS = 5
 LARGEST_MESSAGE_BYTES = 40_000
 QUIET_S = 3.0
+CONNECT_S = 100.0
+"""However often INIT was repeated in the storm: the next is answered, and so is COOKIE ECHO."""
 BEAT_S = 5.0
 """Who ends a calm association does so at a multiple of this: both ends at once, if both do."""
 CALM_ENDINGS = ("shutdown", "shutdown", "shutdown", "close")
@@ -303,6 +305,7 @@ class Conversation:
         chosen: str | list[str] = random.sample(hosts, random.randint(1, len(hosts)))
         if random.random() < 0.2:
             chosen = self.peer.host.name
+        began_at_s = asyncio.get_running_loop().time()
         timeout = None if self.scene.calm.is_set() else random.choice([None, 3.0, 10.0])
         try:
             return await aiosctp.connect(
@@ -311,6 +314,10 @@ class Conversation:
         except OSError:
             self.scene.faults["connect failed"] += 1
             return None
+        finally:
+            took_s = asyncio.get_running_loop().time() - max(began_at_s, self.scene.storm_s)
+            if took_s > CONNECT_S:
+                self.scene.judge.accuse(LawBroken(f"connecting took {took_s:.0f} s on a network that has healed"))
 
 
 def draw_ending(random: Random) -> str:
