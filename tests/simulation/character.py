@@ -27,7 +27,6 @@ TRAITS: dict[str, float] = {
     "tiny windows": 0.3,
     "large messages": 0.3,
     "slow readers": 0.3,
-    "idle spells": 0.15,
     "late answers": 0.15,
     "taken over streams": 0.25,
     "cancellations": 0.4,

@@ -275,7 +275,7 @@ class Scene:
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         if left:
             raise LawBroken(f"tasks are left: {left}")
-        timers = [handle for handle in self._loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+        timers = [handle for handle in self._loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]  # asyncio's own
         if timers:
             raise LawBroken(f"timers are left: {timers}")
 

@@ -18,7 +18,7 @@ from tests.simulation.wrapping import place_of, wrapped
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("seed", range(1, 25))
+@pytest.mark.parametrize("seed", range(1, 17))
 def test_no_law_is_broken(seed: int) -> None:
     """X09, X14, X38, X54: loss, repeats, reordering, dark addresses, tiny windows, restarts, aborts, shutdowns."""
     outcome = run_seed(seed)
@@ -29,7 +29,7 @@ def test_no_law_is_broken(seed: int) -> None:
 def test_a_seed_is_one_run_byte_for_byte_under_any_hash_seed() -> None:
     code = (
         "from tests.simulation.scene import run_seed\n"
-        "for seed in (1, 4, 7, 12):\n"
+        "for seed in (1, 4, 7):\n"
         "    outcome = run_seed(seed)\n"
         "    print(outcome.digest, outcome.virtual_s, outcome.messages, sorted(outcome.marks.items()))\n"
     )
@@ -42,7 +42,7 @@ def test_a_seed_is_one_run_byte_for_byte_under_any_hash_seed() -> None:
             capture_output=True,
             text=True,
         ).stdout
-        for hash_seed in ("0", "1", "4711")
+        for hash_seed in ("0", "4711")
     }
     assert len(told) == 1
 

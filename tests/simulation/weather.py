@@ -28,9 +28,7 @@ def draw_calm(random: Random, character: Character) -> Link:
     delay_s = choose([0.001, 0.01, 0.04])
     if "stale cookies" in character:
         delay_s = choose([0.12, 0.2])
-    mtu, icmp = 1500, True
-    if "narrow links" in character:
-        mtu = choose([1280, 1400, 1492, 1500])
+    mtu = choose([1280, 1400, 1492, 1500]) if "narrow links" in character else 1500
     bandwidth_bps = choose([None, None, 2e6, 2e5])
     return Link(
         delay_s=delay_s,
@@ -38,7 +36,6 @@ def draw_calm(random: Random, character: Character) -> Link:
         bandwidth_bps=bandwidth_bps,
         queue_bytes=None if bandwidth_bps is None else choose([None, 20_000]),
         mtu=mtu,
-        icmp=icmp,
     )
 
 

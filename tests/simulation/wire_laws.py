@@ -16,7 +16,7 @@ from aiosctp.core.tx import Sender
 from aiosctp.stack import Stack
 from aiosctp.testing import Packet
 from aiosctp.wire.chunks import Sack
-from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.codepoints import CauseCode, ChunkType
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.wrapping import Maker
 
@@ -159,8 +159,7 @@ class WireLaws:
         if path is not None:
             # §5.4: "MUST NOT send any chunks to an UNCONFIRMED address" but these.
             is_cookie = types[0] in (ChunkType.COOKIE_ECHO, ChunkType.COOKIE_ACK) and ChunkType.HEARTBEAT in types
-            answers_init = types == [ChunkType.INIT_ACK] or types == [ChunkType.ABORT]
-            if not is_cookie and not answers_init:
+            if not is_cookie and not _is_stateless_answer(packet.data, types):
                 assert MAY_GO_UNVERIFIED.issuperset(types), f"§5.4: {types} to an address that is not confirmed"
         if key in self._verified or ChunkType.HEARTBEAT in types:
             return
@@ -225,6 +224,19 @@ class WireLaws:
             for start, end in sack.gap_ack_blocks
             for offset in range(start, end + 1)
         )
+
+
+def _is_stateless_answer(data: bytes, types: list[int]) -> bool:
+    """What is said to a packet as if there were no association (§5.1, §5.2.6, §8.4, §8.5.1), to where it came from."""
+    match types:
+        case [ChunkType.INIT_ACK | ChunkType.ABORT]:
+            return True
+        case [ChunkType.ERROR]:
+            return int.from_bytes(data[16:18]) == CauseCode.STALE_COOKIE
+        case [ChunkType.SHUTDOWN_COMPLETE]:
+            return bool(data[13] & 1)  # the T bit
+        case _:
+            return False
 
 
 def _just_ended(stack: Stack, local_port: int, peer_port: int, host: str) -> AssociationEngine | None:
