@@ -316,7 +316,8 @@ class Conversation:
             return None
         finally:
             took_s = asyncio.get_running_loop().time() - max(began_at_s, self.scene.storm_s)
-            if took_s > CONNECT_S:
+            # An address that was taken away and given back has no port any more.
+            if took_s > CONNECT_S and not self.scene.faults["address removed"]:
                 self.scene.judge.accuse(LawBroken(f"connecting took {took_s:.0f} s on a network that has healed"))
 
 
