@@ -200,6 +200,8 @@ class Ledger:
             turns.popleft()
 
     def partial_delivery_ended(self, engine: AssociationEngine, event: PartialDelivery) -> None:
+        if engine in self._discarding:
+            return  # `close` reads and throws away
         part = self._parts.get((engine, event.stream))
         if part is not None and part.ssn == event.ssn and not self._broken_off[engine, event.stream, event.ssn]:
             del self._parts[engine, event.stream]

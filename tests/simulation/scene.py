@@ -203,6 +203,8 @@ class Scene:
                 self._loop.call_later(self.random.uniform(0, self.storm_s), self._strike)
             if self.random.random() < 0.7:
                 self._strike()
+            if "crashes" in self.character and self.random.random() < 0.3:
+                self._crash_before_cookie(conversations[0])
             if "hasty reconnects" in self.character:
                 self.lose_last_words(self.cables[0])
             if "reneging" in self.character:
@@ -240,6 +242,18 @@ class Scene:
         name, fault = draw_fault(self)
         if fault(self):
             self.faults[name] += 1
+
+    def _crash_before_cookie(self, conversation: Conversation) -> None:
+        """The server that answered INIT is another when COOKIE ECHO comes: it has no key for that cookie."""
+        site = conversation.peer
+        cable = next(each for each in self.cables if set(each.ends) == {conversation.site, site})
+
+        def strike() -> None:
+            if site.is_up.is_set():
+                self.crash(site, down_s=0.0)
+                self.faults["crash before COOKIE ECHO"] += 1
+
+        self._loop.call_later(conversation.begins_at_s + 2.5 * cable.calm.delay_s, strike)
 
     def lose_last_words(self, cable: Cable) -> None:
         """SHUTDOWN COMPLETEs are lost as long as the storm lasts."""
