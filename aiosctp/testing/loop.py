@@ -33,6 +33,9 @@ MAX_CANCELLATIONS: Final = 100
 # What a report of a deadlock shows; a program may have thousands of tasks.
 MAX_TASKS_NAMED: Final = 20
 
+# Of coroutines, generators and asynchronous generators.
+_FRAME_AND_AWAITED: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+
 _THREADS: Final = "a thread runs in real time, which this loop does not wait for"
 _REAL_IO: Final = (
     "this loop does not wait for the real world. Programs talk over the simulated network: use aiosctp or"
@@ -235,14 +238,13 @@ def _places(task: asyncio.Task[Any]) -> list[str]:
     """Where a task waits: its coroutine, what that awaits, and so on as far as Python tells."""
     places: list[str] = []
     awaited: Any = task.get_coro()
-    while awaited is not None:
-        kind = next((kind for kind in ("cr", "gi", "ag") if hasattr(awaited, f"{kind}_frame")), None)
-        frame = getattr(awaited, f"{kind}_frame", None)
-        if frame is None:
-            break
-        places.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
-        awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
-    return places
+    while True:
+        names = next((names for names in _FRAME_AND_AWAITED if hasattr(awaited, names[0])), None)
+        if names is None:
+            return places
+        frame, awaited = (getattr(awaited, name) for name in names)
+        if frame is not None:
+            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
 
 
 def _refusal(name: str) -> str:

@@ -51,7 +51,6 @@ class Topology:
 
     def claim(self, address: str, host: Host) -> None:
         self.owners[address] = host
-        self.apply()
 
     def release(self, address: str) -> None:
         del self.owners[address]
@@ -76,7 +75,7 @@ class Topology:
         self._directions.clear()
 
     def apply(self) -> None:
-        """The rules, or who has which address, are others now."""
+        """The rules are others now."""
         for pair, direction in self._directions.items():
             direction.link = self._link_between(*pair)
             direction.is_cut = self._is_cut_between(*pair)

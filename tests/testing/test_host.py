@@ -15,6 +15,7 @@ import aiosctp
 from aiosctp.core.datagram import Datagram
 from aiosctp.network import SystemNetwork, current_network
 from aiosctp.testing import Host, Network
+from aiosctp.testing import host as module
 from aiosctp.testing.host import EPHEMERAL_PORTS
 from tests.surface.virtual_time import virtual_time
 from tests.testing.recorder import Recorder, settle
@@ -199,6 +200,18 @@ async def test_ports_that_cannot_be_bound_are_refused_and_nothing_is_left() -> N
     a.remove_address("192.0.2.11")
     with pytest.raises(OSError, match="has no address"):
         Recorder(a)
+
+
+@virtual_time
+async def test_ephemeral_ports_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EPHEMERAL_PORTS", range(40000, 40003))
+    _, a, _ = two_hosts()
+    taken = Recorder(a, 40001, "192.0.2.11")
+    assert {Recorder(a, 0).ports[0].udp_port for _ in range(2)} == {40000, 40002}
+    with pytest.raises(OSError, match="every ephemeral UDP port of the host a is in use"):
+        Recorder(a, 0)
+    taken.ports[0].close()
+    assert Recorder(a, 0).ports[0].udp_port == 40001
 
 
 @virtual_time

@@ -281,6 +281,14 @@ def test_one_fault_more_leaves_the_others_as_they_were() -> None:
     assert lost() == lost(jitter_s=0.1, duplication=0.1, reordering=0.1, corruption=0.1)
 
 
+def test_faults_know_nothing_of_each_other() -> None:
+    """Of two with a probability of one half each a quarter of the packets has both."""
+    link = direction(corruption=0.5, reordering=0.5)
+    faults = faults_of(link, 10_000)
+    for expected in ((), ("corrupted",), ("reordered",), ("corrupted", "reordered")):
+        assert 2350 < faults.count(expected) < 2650
+
+
 def test_another_seed_is_other_chance() -> None:
     one, same, other = (faults_of(direction(seed, corruption=0.5), 100) for seed in ("1", "1", "2"))
     assert one == same != other

@@ -6,14 +6,16 @@ import asyncio
 import itertools
 import math
 import signal
+import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import Any
 
 import pytest
 
+import aiosctp
 from aiosctp.testing.loop import MAX_CANCELLATIONS, REFUSED, Deadlock, VirtualTimeLoop, run
 from tests.tools.command import python
 
@@ -344,6 +346,29 @@ def test_what_lives_in_real_time_is_refused_with_the_reason(name: str) -> None:
     run(main())
 
 
+def test_no_other_way_leads_to_a_real_socket() -> None:
+    """What asyncio's own transports would do, were one made by hand."""
+
+    async def main() -> None:
+        with socket.socket() as unused, pytest.raises(NotImplementedError, match="add_reader"):
+            asyncio.SelectorEventLoop.add_reader(asyncio.get_running_loop(), unused, print)  # type: ignore[arg-type]  # a VirtualTimeLoop is one
+
+    run(main())
+
+
+class Later:
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from asyncio.get_running_loop().create_future()
+
+
+def test_a_deadlock_in_an_awaitable_is_found_too() -> None:
+    async def main() -> None:
+        await Later()
+
+    with pytest.raises(Deadlock, match=r"\.main\n.* in Later\.__await__$"):
+        run(main())
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -359,6 +384,14 @@ def test_what_uses_the_real_world_is_refused(call: Any) -> None:
             await call
 
     run(main(call()))
+
+
+def test_aiosctp_outside_of_every_simulated_host_says_what_is_missing() -> None:
+    async def main() -> None:
+        with pytest.raises(NotImplementedError, match=r"with network\.host"):
+            await aiosctp.connect("127.0.0.1", 7777)
+
+    run(main())
 
 
 def test_nothing_is_left_to_remove() -> None:

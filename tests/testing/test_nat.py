@@ -107,7 +107,7 @@ async def test_what_is_under_way_when_a_nat_forgets_is_dropped() -> None:
 @virtual_time
 async def test_a_mapping_that_nobody_inside_uses_is_forgotten() -> None:
     """RFC 4787 REQ-6: what comes from outside keeps it no longer."""
-    _, a, z, _ = behind_a_nat(forget_after_s=30.0)
+    _, a, z, nat = behind_a_nat(forget_after_s=30.0)
     inside, outside = Recorder(a), Recorder(z)
     for wait_s in (29.0, 29.0, 31.0):
         inside.send(b"x", "192.0.2.2")
@@ -119,6 +119,7 @@ async def test_a_mapping_that_nobody_inside_uses_is_forgotten() -> None:
     assert len(inside.data) == 2
     first, second, third, last = outside.sources
     assert first == second == third != last
+    assert list(nat.mappings) == [last[1]]
 
 
 @virtual_time

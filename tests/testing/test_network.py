@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -151,6 +152,17 @@ async def test_a_receiver_that_raises_is_reported_and_harms_no_other() -> None:
     assert network.counters["delivered"] == 3
 
 
+def test_a_receiver_may_end_the_program() -> None:
+    async def run() -> None:
+        _, a, z = two_hosts()
+        z.on_data = sys.exit
+        a.send(b"1", "192.0.2.2")
+        await settle()
+
+    with pytest.raises(SystemExit), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(run())
+
+
 @virtual_time
 async def test_a_batch_before_may_close_the_port() -> None:
     network, a, z = two_hosts(answers_closed_ports=False)
@@ -231,6 +243,8 @@ async def test_the_last_word_about_two_addresses_counts() -> None:
     assert await delays() == (3.0, 3.0)
     network.set_link(a.host, "192.0.2.2", Link(delay_s=4.0))
     assert await delays() == (4.0, 3.0)
+    network.set_link("192.0.2.22", "192.0.2.1", Link(delay_s=2.0))
+    assert await delays() == (4.0, 2.0)
 
 
 @virtual_time
@@ -552,14 +566,15 @@ async def test_every_copy_meets_one_fate() -> None:
 # -- loops --
 
 
-async def exchange(network: Network, data: bytes) -> list[bytes]:
+async def exchange(network: Network, data: bytes, seconds: float) -> tuple[list[bytes], int]:
+    """What came in so many seconds, and from which port of the NAT."""
     a, z = Recorder(network.host("a")), Recorder(network.host("z"))
     a.send(data, z.host.addresses[0])
-    await settle()
+    await settle(seconds)
     a.send(b"never arrives", z.host.addresses[0])
     for port in a.ports + z.ports:
         port.close()
-    return z.data
+    return z.data, z.sources[0][1]
 
 
 def test_a_network_runs_on_one_loop_after_another_and_on_no_two_at_once() -> None:
@@ -567,11 +582,14 @@ def test_a_network_runs_on_one_loop_after_another_and_on_no_two_at_once() -> Non
     network.host("a")
     network.nat("203.0.113.1", inside=[network.host("a")])
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as first, asyncio.Runner(loop_factory=VirtualTimeLoop) as second:
-        assert first.run(exchange(network, b"1")) == [b"1"]
+        came, port = first.run(exchange(network, b"1", 10.0))
+        assert came == [b"1"]
         with pytest.raises(RuntimeError, match="belongs to another event loop"):
-            second.run(exchange(network, b"2"))
+            second.run(exchange(network, b"2", 10.0))
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as third:
-        assert third.run(exchange(network, b"3")) == [b"3"]
+        came, other_port = third.run(exchange(network, b"3", 100.0))
+    assert came == [b"3"]
+    assert port != other_port
 
 
 def test_a_network_runs_on_a_real_loop_too() -> None:
