@@ -236,7 +236,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
     "a timer of the loop is forgotten": ("stack:Stack._arm", _every(30, _nothing)),
     # The surface.
-    "a reader is not woken": ("reception:Reception.wake_ready", _every(20, _nothing)),
+    "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
     "a message is queued twice": (
         "association:Association._queue",

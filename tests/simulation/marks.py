@@ -127,7 +127,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "association lost": ("termination:Termination.lose", _always),
     # Packets of nobody.
     "out of the blue": ("stack:StackEngine._out_of_the_blue", _always),
-    "answered out of the blue": ("stack:StackEngine._answer", lambda arguments, result: arguments[1] is not None),
+    "answered out of the blue": ("stack:StackEngine._answer_with_error", _returned),
     "another tag": ("stack:StackEngine._tag_exceptions", _always),
 }
 """Mark -> where it is put, below aiosctp.core, and what of that it counts."""

@@ -15,8 +15,7 @@ from typing import Any
 from aiosctp import Association, Stack
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
 from aiosctp.core.association import AssociationEngine
-from aiosctp.testing import LossWhere, Nat, Network
-from aiosctp.testing.loop import VirtualTimeLoop
+from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import marks, serials
 from tests.simulation.character import draw_character, draw_config
