@@ -101,6 +101,7 @@ class Scene:
     def crash(self, site: Site, *, down_s: float, new_address: str | None = None) -> None:
         """It loses power, and comes back with the same ports, perhaps with one more address."""
         assert site.stack is not None
+        self.faults["power lost"] += 1
         for engine in list(site.stack.owners):
             self.ledger.lost_power(engine)
         site.crash()

@@ -318,7 +318,7 @@ class Conversation:
         finally:
             took_s = asyncio.get_running_loop().time() - max(began_at_s, self.scene.storm_s)
             # An address that was taken away and given back has no port; who crashed does not know its own cookies.
-            is_excused = self.scene.faults["address removed"] or "crashes" in self.scene.character
+            is_excused = self.scene.faults["address removed"] or self.scene.faults["power lost"]
             if took_s > CONNECT_S and not is_excused:
                 self.scene.judge.accuse(LawBroken(f"connecting took {took_s:.0f} s on a network that has healed"))
 
