@@ -87,6 +87,8 @@ class Attack:
         # One run in sixteen is attacked before the handshake is over.
         self.packets = shape >> 6 if shape & 0x3C == 0x3C else 4
         self.generation = 0
+        self.unpolled: set[str] = set()
+        """The sides that something befell since they were polled, as in a batch of packets."""
         self.a, self.z = self._make_side("a"), self._make_side("z")
         self.steps: tuple[Callable[[], None], ...] = (
             self._forge,
@@ -152,8 +154,16 @@ class Attack:
             for association in side.associations:
                 self.marks.add(prefix + association.state)
 
+    def _done(self, side: Side) -> None:
+        """A step is done with this side: poll it, or go on with the next as in one batch."""
+        if self.reader.byte() >= 224:
+            self.unpolled.add(side.name)
+        else:
+            self._settle(side)
+
     def _settle(self, side: Side, *, received: bytes | None = None) -> list[Datagram]:
         """Take what a side has to say, and look at everything."""
+        self.unpolled.discard(side.name)
         datagrams = side.engine.poll_datagrams(self.now)
         for fault in side.engine.poll_faults():
             raise fault
@@ -191,17 +201,23 @@ class Attack:
         assert receiver.held_bytes == 0, f"{receiver.held_bytes} bytes are held for nobody"
         assert association.sender.buffered_bytes == 0
 
-    def _arrive(self, sender: Side, datagram: Datagram) -> None:
+    def _arrive(self, sender: Side, datagram: Datagram, *, in_batch: bool = False) -> None:
         """What one side sent reaches the other."""
         source = datagram.source or sender.addresses[0]
-        self._receive(self._other(sender), datagram.data, source, UDP_PORT, datagram.destination)
+        self._receive(self._other(sender), datagram.data, source, UDP_PORT, datagram.destination, in_batch=in_batch)
 
-    def _receive(self, victim: Side, data: bytes, source: str, udp_port: int, destination: str) -> None:
-        """One packet to a side, with what it says to it."""
+    def _receive(
+        self, victim: Side, data: bytes, source: str, udp_port: int, destination: str, *, in_batch: bool
+    ) -> None:
+        """One packet to a side, with what it says to it; in a batch, that comes with what it says to the last one."""
         states = {each.state for each in victim.associations}
+        is_first = victim.name not in self.unpolled
         victim.engine.receive(data, source, udp_port, destination, self.now)
-        datagrams = self._settle(victim, received=data)
-        if not states & HANDSHAKE:
+        if in_batch:
+            self.unpolled.add(victim.name)
+            return
+        datagrams = self._settle(victim, received=data if is_first else None)
+        if is_first and not states & HANDSHAKE:
             # Once it is over, what waited for its end is sent too (§5.1 C).
             check_answers(data, datagrams, is_known=bool(states))
 
@@ -210,6 +226,7 @@ class Attack:
 
     def _end_everything(self) -> None:
         for side in (self.a, self.z):
+            self._settle(side)
             for association in side.associations:
                 association.abort(b"the end")
                 side.engine.touch(association)
@@ -249,7 +266,8 @@ class Attack:
             packet = packet[:8] + bytes((packet[8] ^ 1,)) + packet[9:]
         source = {5: peer.addresses[-1], 6: STRANGER}.get(where, peer.addresses[0])
         udp_port = 1024 if where == 4 else UDP_PORT
-        self._receive(victim, packet, source, udp_port, victim.addresses[0])
+        in_batch = reader.byte() >= 192
+        self._receive(victim, packet, source, udp_port, victim.addresses[0], in_batch=in_batch)
 
     def _tag(self, association: AssociationEngine | None, choice: int, *, is_init: bool) -> int:
         local_tag, peer_tag = (1, 2) if association is None else (association.tcb.local_tag, association.tcb.peer_tag)
@@ -261,8 +279,9 @@ class Attack:
         return 0 if is_init != (choice == 7) else local_tag
 
     def _deliver(self) -> None:
-        for _ in range(min(len(self.wire), 1 + self.reader.byte() % 8)):
-            self._arrive(*self.wire.popleft())
+        shape = self.reader.byte()
+        for _ in range(min(len(self.wire), 1 + shape % 8)):
+            self._arrive(*self.wire.popleft(), in_batch=shape >= 192)
 
     def _lose(self) -> None:
         for _ in range(min(len(self.wire), 1 + self.reader.byte() % 4)):
@@ -295,7 +314,7 @@ class Attack:
                 streams = association.tcb.outbound_streams
                 association.send(OutgoingMessage(bytes(size), number % min(3, streams), unordered=bool(shape & 4)))
         side.engine.touch(association)
-        self._settle(side)
+        self._done(side)
 
     def _read(self) -> None:
         side, shape = self._side(), self.reader.byte()
@@ -307,14 +326,14 @@ class Attack:
         for _ in range(1 + (shape >> 4)):
             association.receiver.read(1 if shape & 4 and shape & 2 else None, partial=bool(shape & 1))
         side.engine.touch(association)
-        self._settle(side)
+        self._done(side)
 
     def _shut_down(self) -> None:
         side = self._side()
         if side.association is not None:
             side.association.shutdown(self.now)
             side.engine.touch(side.association)
-            self._settle(side)
+            self._done(side)
 
     def _call(self) -> None:
         """What else a user may ask for."""
@@ -337,7 +356,7 @@ class Attack:
                 )
                 association.configure(changed, self.now)
         side.engine.touch(association)
-        self._settle(side)
+        self._done(side)
 
     def _icmp(self) -> None:
         side, kind = self._side(), self.reader.choose(list(IcmpKind))
@@ -346,20 +365,25 @@ class Attack:
             quoted = self.reader.choose(self.loot.packets)
         else:
             quoted = self.reader.take(self.reader.byte() & 31)
-        message = IcmpMessage(kind, quoted, destination, self.reader.choose((0, 68, 576, 1280, 1400, 9000)))
-        side.engine.icmp_received(message, self.now)
-        self._settle(side)
+        mtu = self.reader.choose((0, 68, 576, 1280, 1400, 9000))
+        if mtu == 9000:
+            datagram = Datagram(quoted, None, destination, UDP_PORT)
+            side.engine.send_failed(datagram, too_big=kind is IcmpKind.PACKET_TOO_BIG, now=self.now)
+        else:
+            side.engine.icmp_received(IcmpMessage(kind, quoted, destination, mtu), self.now)
+        self._done(side)
 
     def _connect(self) -> None:
         """Anew from the same port, or after a crash that forgot everything (§5.2.4 A)."""
         side, has_crashed = self._side(), self.reader.flag()
         if has_crashed:
             self.wire = deque((sender, datagram) for sender, datagram in self.wire if sender is not side)
+            self.unpolled.discard(side.name)
             side = self._make_side(side.name)
             setattr(self, side.name, side)
-        if not side.associations:
+        if all(each.state is AssociationState.CLOSED for each in side.associations):
             self._connect_from(side)
-            self._settle(side)
+            self._done(side)
 
     def _end(self) -> None:
         """Rarely, or few runs would come far."""
@@ -367,4 +391,4 @@ class Attack:
         if self.reader.byte() >= 224 and side.association is not None:
             side.association.abort(b"enough")
             side.engine.touch(side.association)
-            self._settle(side)
+            self._done(side)
