@@ -77,3 +77,10 @@ def test_an_input_is_replayed_by_the_command(target: str, tmp_path: Path) -> Non
     command = [sys.executable, "-m", "tests.fuzz", target, "--replay", str(seed)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == ", ".join(sorted(TARGETS[target].run(seed.read_bytes())))
+
+
+def test_without_atheris_the_command_says_how_to_get_it() -> None:
+    program = "import runpy, sys; sys.modules['atheris'] = None; runpy.run_module('tests.fuzz', run_name='__main__')"
+    finished = subprocess.run([sys.executable, "-c", program, "decode"], capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert finished.stderr == "atheris is not installed: pip install 'aiosctp[fuzz]'\n"
