@@ -60,7 +60,9 @@ class Network(Protocol):
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name, best first. Raises OSError, or ValueError for what can be no name."""
 
-    def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
+    def open_ports(
+        self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver
+    ) -> Sequence[DatagramPort]:
         """Bind the UDP port (0: a free one) on every host (None: every local address), at once. Raises OSError."""
 
 
@@ -97,10 +99,17 @@ class SystemNetwork:
         loop = asyncio.get_running_loop()
         bound = bind_sockets(self.local_addresses() if hosts is None else hosts, udp_port, skip_unusable=hosts is None)
         ports: list[DatagramPort] = []
-        for host, udp_socket in bound:
-            protocol = UDPEncapsulation(receiver, host, udp_socket)
-            self._carrier(loop, udp_socket, protocol)
-            ports.append(protocol)
+        try:
+            for host, udp_socket in bound:
+                protocol = UDPEncapsulation(receiver, host, udp_socket)
+                self._carrier(loop, udp_socket, protocol)
+                ports.append(protocol)
+        except BaseException:  # a loop that has no place for sockets
+            for port in ports:
+                port.close()
+            for _, udp_socket in bound[len(ports) :]:
+                udp_socket.close()
+            raise
         return ports
 
 

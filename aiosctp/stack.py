@@ -55,8 +55,9 @@ class StackStatistics:
     malformed_packets: too short, a wrong checksum (§6.8), or a port of zero (§3.1).
     malformed_chunks: chunks that could not be read, and packets with an INIT that may not be in them.
     wrong_verification_tags: packets of a known association with a tag that is not its own (§8.5).
-    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those,
-    and to an INIT that could not be read.
+    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those.
+    answers_withheld: answers to those, to INITs that were refused and to COOKIE ECHOs, which
+    `Config.error_answers_per_s` left out.
     init_received: packets that begin with INIT.
     cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
     icmp_received: ICMP messages. icmp_ignored: those that fit no association.
@@ -72,6 +73,7 @@ class StackStatistics:
     wrong_verification_tags: int
     out_of_the_blue: int
     out_of_the_blue_answers: int
+    answers_withheld: int
     init_received: int
     cookies_invalid: int
     cookies_stale: int
@@ -396,18 +398,29 @@ def default_stack(udp_port: int) -> Stack:
     check_port("udp_port", udp_port)
     loop = asyncio.get_running_loop()
     network = current_network.get()
-    stacks = _defaults.setdefault(loop, {})
-    found = stacks.get((network, udp_port))
-    if found is not None and not found[0].is_closed:
-        return found[0]
+    found = _defaults.get(loop, {}).get((network, udp_port))
+    if found is not None:
+        if not found[0].is_closed:
+            return found[0]
+        _forget_default(found[0], loop)
     stack = Stack(udp_port=udp_port, network=network)
     stack.open()
     closer = _until_the_loop_ends(stack, loop)
     # Its first step registers it with the loop; it awaits nothing on the way.
     with suppress(StopIteration):
         closer.asend(None).send(None)
+    stacks = _defaults.setdefault(loop, {})
     stacks[network, udp_port] = stacks[network, stack.udp_port] = (stack, closer)
     return stack
+
+
+def _forget_default(stack: Stack, loop: asyncio.AbstractEventLoop) -> None:
+    """This one alone: another may have taken its place since it was closed."""
+    others = {key: kept for key, kept in _defaults.get(loop, {}).items() if kept[0] is not stack}
+    if others:
+        _defaults[loop] = others
+    else:
+        _defaults.pop(loop, None)
 
 
 async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
@@ -415,7 +428,7 @@ async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) ->
         yield
     finally:
         # The stack knows its loop: left in there, it would keep the loop alive for ever.
-        _defaults.pop(loop, None)
+        _forget_default(stack, loop)
         await stack.__aexit__(None, None, None)
 
 

@@ -12,7 +12,19 @@ from aiosctp.wire.causes import (
     RestartWithNewAddresses,
     RestartWithNewEncapsulationPort,
 )
-from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, InitAck, Sack, Shutdown, ShutdownAck
+from aiosctp.wire.chunks import (
+    Abort,
+    CookieAck,
+    CookieEcho,
+    Data,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    InitAck,
+    Sack,
+    Shutdown,
+    ShutdownAck,
+)
 from aiosctp.wire.parameters import IPv4AddressParameter
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
@@ -357,6 +369,28 @@ def test_a_restart_with_fewer_addresses() -> None:
     assert hosts_of(association) == {PEER_HOST, PEER_SECOND_HOST}
     restart(peer)
     assert hosts_of(association) == {PEER_HOST}
+
+
+def test_a_path_that_was_verified_in_the_old_life_is_not_in_the_new_one() -> None:
+    """R03, R12, X21: the COOKIE ACK takes the new path to the address, not the old one: with a HEARTBEAT (§5.4)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate(SECOND_ADDRESS)
+    old = association.paths.get(PEER_SECOND_HOST)
+    assert old is not None
+    while not old.is_confirmed:
+        bench.advance(1.0)
+        for heartbeat in (chunk for chunk in peer.drain() if isinstance(chunk, Heartbeat)):
+            peer.send(HeartbeatAck(heartbeat.info))
+    again = reborn(peer)
+    cookie = again.get_cookie(SECOND_ADDRESS)
+    # Z -> COOKIE ECHO -> A, from the second address; A -> COOKIE ACK, HEARTBEAT -> Z
+    again.send(CookieEcho(cookie), source=PEER_SECOND_HOST)
+    again.expect_packet(CookieAck, Heartbeat, host=PEER_SECOND_HOST)
+    new = association.paths.get(PEER_SECOND_HOST)
+    assert new is not None
+    assert new is not old
+    assert not new.is_confirmed
 
 
 def test_no_restart_in_shutdown_ack_sent() -> None:

@@ -51,7 +51,7 @@ def broken(*arguments: object, **keywords: object) -> None:
 
 @pytest.mark.parametrize("where", ["receive", "handle_timeout", "transmit"])
 def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C09: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
+    """C09, X34: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
     peer = Peer()
     peer.established()
     monkeypatch.setattr(peer.association, where, broken)

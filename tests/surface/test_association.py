@@ -13,7 +13,7 @@ import pytest
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
 from aiosctp.wire.chunks import Abort, Data, Sack, Shutdown
-from tests.surface.two_hosts import PORT, TwoHosts, associated
+from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 # -- sending and receiving --
@@ -175,7 +175,7 @@ def test_wrong_arguments_of_send_queue_nothing(
                 with pytest.raises(error, match=named):
                     await as_coroutine(send, data, **options)
             assert ours.engine.sender.is_drained
-            assert all(flight.chunk_type != Data.type for flight in hosts.wire.log)
+            assert all(chunk_type(packet) != Data.type for packet in hosts.log)
 
     run()
 
@@ -215,7 +215,7 @@ async def test_after_a_graceful_end_the_rest_is_read_and_then_it_is_shut_down() 
 async def test_send_raises_shutdown_from_the_peers_shutdown_on() -> None:
     """I08: send after the peer's SHUTDOWN is AssociationShutdown, though the association has not ended."""
     async with associated() as (hosts, ours, theirs):
-        hosts.wire.drop = lambda flight: flight.source == "192.0.2.2" and flight.chunk_type != Sack.type
+        hosts.drop = lambda packet: packet.source == "192.0.2.2" and chunk_type(packet) != Sack.type
         await theirs.send(b"unacknowledged: it never leaves")
         closing = asyncio.create_task(ours.shutdown())
         await asyncio.sleep(0.1)
@@ -273,7 +273,7 @@ async def test_a_peer_that_vanishes_is_lost() -> None:
     """I02: an established association ends by AssociationLost after Association.Max.Retrans."""
     config = aiosctp.Config(association_max_retrans=2, path_max_retrans=2)
     async with associated(config=config) as (hosts, ours, _):
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         await ours.send(b"into the void")
         with pytest.raises(AssociationLost) as caught:
             await ours.receive()
@@ -291,21 +291,21 @@ async def test_wait_acknowledged_waits_for_the_sack() -> None:
         began = hosts.client.now()
         await ours.send(b"x")
         await ours.wait_acknowledged()
-        assert hosts.client.now() - began == pytest.approx(2 * hosts.wire.latency_s)
+        assert hosts.client.now() - began == pytest.approx(2 * DELAY_S)
         await ours.wait_acknowledged()
 
 
 @virtual_time
 async def test_shutdown_with_a_timeout_aborts_when_nobody_answers() -> None:
     async with associated() as (hosts, ours, _):
-        hosts.wire.drop = lambda flight: flight.chunk_type == Shutdown.type
+        hosts.drop = lambda packet: chunk_type(packet) == Shutdown.type
         began = hosts.client.now()
         with pytest.raises(AssociationAborted) as caught:
             await ours.shutdown(timeout=3)
         assert caught.value.local
         assert hosts.client.now() - began == pytest.approx(3)
         await asyncio.sleep(0)
-        assert hosts.wire.log[-1].chunk_type == Abort.type
+        assert chunk_type(hosts.log[-1]) == Abort.type
         for timeout in (-1, float("nan")):
             with pytest.raises(ValueError, match="timeout"):
                 await ours.shutdown(timeout=timeout)
@@ -355,7 +355,7 @@ async def test_close_discards_what_arrives_and_ends_gracefully() -> None:
 @virtual_time
 async def test_cancelling_what_only_waits_changes_nothing() -> None:
     async with associated() as (hosts, ours, theirs):
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         await ours.send(b"x")
         waits = [ours.wait_acknowledged(), ours.wait_closed(), ours.primary_path.heartbeat(), theirs.wait_closed()]
         tasks = [asyncio.ensure_future(wait) for wait in waits]
@@ -364,7 +364,7 @@ async def test_cancelling_what_only_waits_changes_nothing() -> None:
             task.cancel()
         await asyncio.wait(tasks)
         assert all(task.cancelled() for task in tasks)
-        hosts.wire.drop = lambda flight: False
+        hosts.drop = lambda packet: False
         assert (await theirs.receive()).data == b"x"
         await ours.wait_acknowledged()
         assert ours.state is aiosctp.AssociationState.ESTABLISHED
@@ -373,7 +373,7 @@ async def test_cancelling_what_only_waits_changes_nothing() -> None:
 @virtual_time
 async def test_calls_in_the_very_turn_of_an_abort_raise() -> None:
     async with associated() as (hosts, ours, _):
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         await ours.send(b"x")
         ours.abort()
         for call in (ours.wait_acknowledged, ours.receive, ours.shutdown, ours.primary_path.heartbeat):
@@ -404,7 +404,7 @@ async def test_leaving_the_block_shuts_down_gracefully() -> None:
             await ours.send(b"hello")
         assert ours.state is aiosctp.AssociationState.CLOSED
         assert (await theirs.receive()).data == b"hello"
-        assert all(flight.chunk_type != Abort.type for flight in hosts.wire.log)
+        assert all(chunk_type(packet) != Abort.type for packet in hosts.log)
 
 
 @virtual_time
@@ -447,7 +447,7 @@ async def test_cancelling_while_the_block_is_left_aborts() -> None:
 
         async def client() -> None:
             async with aiosctp.connect("192.0.2.2", PORT, stack=hosts.client):
-                hosts.wire.drop = lambda flight: flight.chunk_type == Shutdown.type
+                hosts.drop = lambda packet: chunk_type(packet) == Shutdown.type
                 left.set()
 
         task = asyncio.create_task(client())
@@ -469,7 +469,7 @@ async def test_leaving_with_unacknowledged_data_raises_association_lost() -> Non
 
         async def client() -> None:
             async with aiosctp.connect("192.0.2.2", PORT, stack=hosts.client) as ours:
-                hosts.wire.drop = lambda flight: flight.source == "192.0.2.1"
+                hosts.drop = lambda packet: packet.source == "192.0.2.1"
                 await ours.send(b"lost")
 
         with pytest.raises(AssociationLost) as caught:
@@ -485,7 +485,7 @@ async def test_leaving_while_the_peer_is_lost_says_why() -> None:
 
         async def client() -> None:
             async with aiosctp.connect("192.0.2.2", PORT, stack=hosts.client) as ours:
-                hosts.wire.drop = lambda flight: True
+                hosts.drop = lambda packet: True
                 await ours.send(b"lost")
 
         with pytest.raises(AssociationLost) as caught:
@@ -582,12 +582,12 @@ async def test_heartbeat_returns_the_round_trip_time() -> None:
     async with associated() as (hosts, ours, theirs):
         path = ours.primary_path
         assert await path.heartbeat() == pytest.approx(0.02)
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         began = hosts.client.now()
         with pytest.raises(TimeoutError):
             await path.heartbeat()
         assert hosts.client.now() - began == pytest.approx(1.0)
-        hosts.wire.drop = lambda flight: False
+        hosts.drop = lambda packet: False
         beating = asyncio.create_task(path.heartbeat())
         await asyncio.sleep(0)
         theirs.abort()

@@ -12,7 +12,7 @@ import pytest
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.chunks import Data
-from tests.surface.two_hosts import TwoHosts, associated
+from tests.surface.two_hosts import TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 MARKS = aiosctp.Config(send_buffer_bytes=4000, stream_send_buffer_bytes=1000)
@@ -22,12 +22,12 @@ MARKS = aiosctp.Config(send_buffer_bytes=4000, stream_send_buffer_bytes=1000)
 async def stalled(**options: Any) -> AsyncIterator[tuple[TwoHosts, aiosctp.Association, aiosctp.Association]]:
     """An association whose DATA does not arrive until the test lets it."""
     async with associated(config=MARKS, **options) as (hosts, ours, theirs):
-        hosts.wire.drop = lambda flight: flight.chunk_type == Data.type
+        hosts.drop = lambda packet: chunk_type(packet) == Data.type
         yield hosts, ours, theirs
 
 
 def let_go(hosts: TwoHosts) -> None:
-    hosts.wire.drop = lambda flight: False
+    hosts.drop = lambda packet: False
 
 
 async def settle() -> None:
@@ -180,7 +180,7 @@ async def test_a_stalled_association_stops_no_other() -> None:
     async with TwoHosts(config=MARKS) as hosts, await hosts.serve():
         stuck, _ = await hosts.pair(local_port=5000)
         free, theirs = await hosts.pair(local_port=5001)
-        hosts.wire.drop = lambda flight: (5000).to_bytes(2) == flight.datagram.data[:2]
+        hosts.drop = lambda packet: (5000).to_bytes(2) == packet.data[:2]
         for stream in range(4):
             await stuck.send(bytes(1000), stream=stream)
         waiting = asyncio.create_task(stuck.send(b"x", stream=1))

@@ -10,7 +10,7 @@ import pytest
 
 import aiosctp
 from aiosctp.wire.chunks import Abort, CookieAck, InitAck
-from tests.surface.two_hosts import PORT, TwoHosts
+from tests.surface.two_hosts import PORT, TwoHosts, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 
@@ -52,7 +52,6 @@ async def test_a_port_that_nobody_serves_refuses() -> None:
 @virtual_time
 async def test_a_udp_port_that_nobody_serves_refuses_where_icmp_says_so() -> None:
     async with TwoHosts() as hosts:
-        hosts.wire.tells_unreachable = True
         with pytest.raises(aiosctp.AssociationRefused, match=r"UDP port 1\) has nobody"):
             await aiosctp.connect("192.0.2.2", PORT, remote_udp_port=1, stack=hosts.client)
         assert_nothing_is_left(hosts.client)
@@ -62,7 +61,7 @@ async def test_a_udp_port_that_nobody_serves_refuses_where_icmp_says_so() -> Non
 async def test_a_silent_peer_times_out_after_max_init_retransmits() -> None:
     """I02: connect gives up after Max.Init.Retransmits with ConnectTimeout."""
     async with TwoHosts(config=aiosctp.Config(max_init_retransmits=3)) as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         began = hosts.client.now()
         with pytest.raises(aiosctp.ConnectTimeout) as caught:
             await hosts.connect()
@@ -70,14 +69,14 @@ async def test_a_silent_peer_times_out_after_max_init_retransmits() -> None:
         assert caught.value.errno == errno.ETIMEDOUT
         # 1 + 2 + 4 + 8 seconds of RTO.
         assert hosts.client.now() - began == pytest.approx(15, abs=0.1)
-        assert len(hosts.wire.log) == 4
+        assert len(hosts.log) == 4
         assert_nothing_is_left(hosts.client)
 
 
 @virtual_time
 async def test_the_timeout_bounds_the_whole_call() -> None:
     async with TwoHosts() as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         began = hosts.client.now()
         with pytest.raises(aiosctp.ConnectTimeout):
             await hosts.connect(timeout=2.5)
@@ -95,18 +94,18 @@ async def test_cancelling_before_any_answer_leaves_nothing_and_sends_nothing() -
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.sleep(0)
-        assert all(flight.chunk_type != Abort.type for flight in hosts.wire.log)
+        assert all(chunk_type(packet) != Abort.type for packet in hosts.log)
         assert_nothing_is_left(hosts.client)
 
 
 @virtual_time
 async def test_cancelling_after_the_init_ack_aborts() -> None:
     async with TwoHosts() as hosts, await hosts.serve():
-        hosts.wire.drop = lambda flight: flight.chunk_type == CookieAck.type
+        hosts.drop = lambda packet: chunk_type(packet) == CookieAck.type
         with pytest.raises(aiosctp.ConnectTimeout):
             await hosts.connect(timeout=0.5)
         await asyncio.sleep(0)
-        assert hosts.wire.log[-1].chunk_type == Abort.type
+        assert chunk_type(hosts.log[-1]) == Abort.type
         assert_nothing_is_left(hosts.client)
 
 
@@ -127,7 +126,7 @@ async def test_cancelling_while_a_name_is_resolved_leaves_nothing() -> None:
 @virtual_time
 async def test_connect_is_a_coroutine_that_can_be_driven_thrown_into_and_closed() -> None:
     async with TwoHosts() as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         never_begun = aiosctp.connect("192.0.2.2", PORT, stack=hosts.client)
         never_begun.close()
         thrown_into = aiosctp.connect("192.0.2.2", PORT, stack=hosts.client)
@@ -156,7 +155,7 @@ async def test_an_association_that_the_peer_ends_in_the_same_turn_was_connected(
 @virtual_time
 async def test_the_addresses_of_a_name_are_tried_a_quarter_of_a_second_apart() -> None:
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
-        hosts.wire.names["peer.example"] = ["198.51.100.1", "192.0.2.3", "192.0.2.2"]
+        hosts.network.names["peer.example"] = ["198.51.100.1", "192.0.2.3", "192.0.2.2"]
         async with await hosts.serve():
             began = hosts.client.now()
             async with aiosctp.connect("peer.example", PORT, stack=hosts.client) as association:
@@ -164,16 +163,16 @@ async def test_the_addresses_of_a_name_are_tried_a_quarter_of_a_second_apart() -
                 assert hosts.client.now() - began == pytest.approx(0.29, abs=0.001)
                 assert len(hosts.client.associations()) == 1
                 assert len(hosts.client.owners) == 1
-            inits = [flight.datagram.destination for flight in hosts.wire.log if flight.chunk_type == 1]
+            inits = [packet.destination for packet in hosts.log if chunk_type(packet) == 1]
             assert inits == ["198.51.100.1", "192.0.2.3"]
         assert_nothing_is_left(hosts.client)
 
 
 @virtual_time
 async def test_the_first_init_ack_wins_and_the_losers_are_aborted() -> None:
-    async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
-        hosts.wire.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
-        hosts.wire.latency_s = 0.2  # both answers are under way when the first arrives
+    # Both answers are under way when the first arrives.
+    async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3"), delay_s=0.2) as hosts:
+        hosts.network.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
         async with await hosts.serve() as server, aiosctp.connect("peer.example", PORT, stack=hosts.client) as ours:
             assert ours.primary_path.address == ("192.0.2.2", PORT)
             await asyncio.sleep(2)
@@ -184,7 +183,7 @@ async def test_the_first_init_ack_wins_and_the_losers_are_aborted() -> None:
 @virtual_time
 async def test_an_address_that_refuses_makes_way_for_the_next_at_once() -> None:
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
-        hosts.wire.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
+        hosts.network.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
         async with await aiosctp.serve(hosts.keep, "192.0.2.3", PORT, stack=hosts.server):
             began = hosts.client.now()
             async with aiosctp.connect("peer.example", PORT, stack=hosts.client) as association:
@@ -195,7 +194,7 @@ async def test_an_address_that_refuses_makes_way_for_the_next_at_once() -> None:
 @virtual_time
 async def test_when_every_address_refuses_that_is_raised() -> None:
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
-        hosts.wire.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
+        hosts.network.names["peer.example"] = ["192.0.2.2", "192.0.2.3"]
         with pytest.raises(aiosctp.AssociationRefused):
             await aiosctp.connect("peer.example", PORT, stack=hosts.client)
         assert_nothing_is_left(hosts.client)
@@ -205,7 +204,7 @@ async def test_when_every_address_refuses_that_is_raised() -> None:
 async def test_a_list_of_hosts_is_one_multi_homed_peer() -> None:
     """E06: several addresses of one peer; INIT goes to the next when one does not answer."""
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
-        hosts.wire.drop = lambda flight: flight.datagram.destination == "192.0.2.2"
+        hosts.drop = lambda packet: packet.destination == "192.0.2.2"
         async with await hosts.serve():
             association = await aiosctp.connect(["192.0.2.2", "192.0.2.3"], PORT, stack=hosts.client)
             assert set(association.peer_addresses) == {("192.0.2.2", PORT), ("192.0.2.3", PORT)}
@@ -281,13 +280,11 @@ async def test_local_addresses_restrict_what_is_offered_not_what_is_bound() -> N
 
 @virtual_time
 async def test_an_init_ack_that_comes_too_late_is_no_association() -> None:
-    async with TwoHosts() as hosts, await hosts.serve() as server:
-        hosts.wire.latency_s = 1.0
-        hosts.wire.drop = lambda flight: False
+    async with TwoHosts(delay_s=1.0) as hosts, await hosts.serve() as server:
         with pytest.raises(aiosctp.ConnectTimeout):
             await hosts.connect(timeout=1.5)
         await asyncio.sleep(5)
-        assert any(flight.chunk_type == InitAck.type for flight in hosts.wire.log)
+        assert any(chunk_type(packet) == InitAck.type for packet in hosts.log)
         assert not server.associations
         assert_nothing_is_left(hosts.client)
 

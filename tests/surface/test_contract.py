@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 import aiosctp
-from aiosctp.core.datagram import Datagram
 from aiosctp.events import AssociationChange
 from aiosctp.stack import Stack
+from aiosctp.testing import Packet
 from aiosctp.wire.chunks import CookieEcho, Init
 from aiosctp.wire.packet import encode_packet
-from tests.surface.memory_network import Flight
-from tests.surface.two_hosts import PORT, TwoHosts, associated
+from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 
@@ -88,7 +87,7 @@ def test_wrong_arguments_of_serve_are_named_before_anything_is_bound(
         host = options.pop("host", None)
         with pytest.raises(error, match=f"^{named}"):
             await aiosctp.serve(nobody, host, PORT, **{"stack": hosts.server, **options})
-        assert not hosts.wire.ports
+        assert not hosts.network.ports
 
     run()
 
@@ -150,10 +149,10 @@ async def test_the_longest_reason_of_an_abort_arrives_whole() -> None:
 async def test_a_name_with_multicast_addresses_only_is_no_peer() -> None:
     """A43: SCTP speaks to unicast addresses only, whatever a name says."""
     async with TwoHosts() as hosts:
-        hosts.wire.names["group.example"] = ["224.0.0.1"]
+        hosts.network.names["group.example"] = ["224.0.0.1"]
         with pytest.raises(OSError, match="no unicast address"):
             await aiosctp.connect("group.example", PORT, stack=hosts.client)
-        assert not hosts.wire.log
+        assert not hosts.log
 
 
 # -- connect --
@@ -164,7 +163,7 @@ async def test_of_several_failures_the_peers_answer_is_raised() -> None:
     """I03: an address of a family we lack says less than the peer's ABORT, whichever comes first."""
     async with TwoHosts() as hosts:
         for addresses in (["2001:db8::1", "192.0.2.2"], ["192.0.2.2", "2001:db8::1"]):
-            hosts.wire.names["peer.example"] = addresses
+            hosts.network.names["peer.example"] = addresses
             with pytest.raises(aiosctp.AssociationRefused):
                 await aiosctp.connect("peer.example", PORT, stack=hosts.client)
         assert not hosts.client.owners
@@ -199,18 +198,17 @@ async def test_an_error_chunk_during_the_handshake_fails_nothing() -> None:
     async with TwoHosts() as hosts:
         await hosts.serve()
 
-        def inject(flight: Flight) -> bool:
-            if flight.source == "192.0.2.1" and flight.chunk_type in (Init.type, CookieEcho.type):
+        def inject(packet: Packet) -> bool:
+            if packet.source == "192.0.2.1" and chunk_type(packet) in (Init.type, CookieEcho.type):
                 (engine,) = hosts.client.owners
-                told.append(flight.chunk_type)
+                told.append(chunk_type(packet))
                 # ERROR with a cause nobody has defined, then a chunk that asks to be reported.
                 for chunk in (bytes.fromhex("0900 0008 beef 0004"), bytes.fromhex("fe00 0004")):
-                    packet = encode_packet(PORT, engine.local_port, engine.tcb.local_tag, (chunk,))
-                    server_port = hosts.wire.ports["192.0.2.2", 9899]
-                    hosts.wire.send(server_port, Datagram(packet, "192.0.2.2", "192.0.2.1", flight.source_port))
+                    data = encode_packet(PORT, engine.local_port, engine.tcb.local_tag, (chunk,))
+                    hosts.network.send(Packet("192.0.2.2", 9899, "192.0.2.1", packet.source_port, data))
             return False
 
-        hosts.wire.drop = inject
+        hosts.drop = inject
         association = await hosts.connect()
         assert told == [Init.type, CookieEcho.type]
         assert association.state is aiosctp.AssociationState.ESTABLISHED

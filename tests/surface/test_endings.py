@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.testing import Packet
 from aiosctp.wire.chunks import CookieEcho, Init
 from aiosctp.wire.packet import encode_packet
-from tests.surface.memory_network import Flight
-from tests.surface.two_hosts import PORT, TwoHosts, associated
+from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 Call = Callable[[], object]
@@ -47,7 +47,7 @@ async def stack_closes(hosts: TwoHosts, ours: aiosctp.Association, theirs: aiosc
 
 
 async def peer_goes_dark(hosts: TwoHosts, ours: aiosctp.Association, theirs: aiosctp.Association) -> None:
-    hosts.wire.drop = lambda flight: True
+    hosts.drop = lambda packet: True
     ours.send_nowait(b"into the dark")
 
 
@@ -191,7 +191,7 @@ async def test_a_send_that_waits_through_a_restart_to_fewer_streams_is_refused()
     async with TwoHosts(config=config) as hosts:
         await hosts.serve()
         _, theirs = await hosts.pair(local_port=5000)
-        hosts.wire.drop = lambda flight: flight.source == "192.0.2.2"
+        hosts.drop = lambda packet: packet.source == "192.0.2.2"
         await theirs.send(b"x" * 2000, stream=200)
         waiting = asyncio.create_task(theirs.send(b"y", stream=200))
         await asyncio.sleep(0.1)
@@ -199,7 +199,7 @@ async def test_a_send_that_waits_through_a_restart_to_fewer_streams_is_refused()
         # The client's host forgets everything and comes back with one stream.
         for port in list(hosts.client._ports.values()):
             port.close()
-        hosts.wire.drop = lambda flight: False
+        hosts.drop = lambda packet: False
         few = aiosctp.Config(max_inbound_streams=1)
         async with aiosctp.Stack(network=hosts.client_host, config=few) as reborn:
             again = await aiosctp.connect("192.0.2.2", PORT, local_port=5000, stack=reborn)
@@ -217,7 +217,7 @@ async def test_a_send_that_waits_through_a_restart_to_fewer_streams_is_refused()
 async def test_closing_the_stack_in_a_forked_child_raises_and_harms_the_parent_in_nothing() -> None:
     """The child has the parent's sockets and epoll: it must send no ABORT through them and unregister nothing."""
     async with associated() as (hosts, ours, theirs):
-        sent = len(hosts.wire.log)
+        sent = len(hosts.log)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("os.getpid", lambda: -1)
             calls: tuple[Call, ...] = (hosts.client.close, hosts.client.open)
@@ -230,7 +230,7 @@ async def test_closing_the_stack_in_a_forked_child_raises_and_harms_the_parent_i
         await ours.send(b"the parent goes on")
         assert (await theirs.receive()).data == b"the parent goes on"
         assert not hosts.client.is_closed
-        assert len(hosts.wire.log) > sent
+        assert len(hosts.log) > sent
 
 
 @virtual_time
@@ -245,21 +245,21 @@ async def test_closing_the_stack_aborts_what_was_accepted_in_the_same_turn() -> 
 
         await hosts.serve(admit=close_then_accept)
         first = await hosts.connect(local_port=5000)
-        cookies: list[Flight] = []
+        cookies: list[Packet] = []
 
-        def hold_cookie(flight: Flight) -> bool:
-            if flight.chunk_type == CookieEcho.type:
-                cookies.append(flight)
-            return flight.chunk_type == CookieEcho.type
+        def hold_cookie(packet: Packet) -> bool:
+            if chunk_type(packet) == CookieEcho.type:
+                cookies.append(packet)
+            return chunk_type(packet) == CookieEcho.type
 
-        hosts.wire.drop = hold_cookie
+        hosts.drop = hold_cookie
         connecting = asyncio.create_task(hosts.connect(local_port=5001, timeout=5))
         await asyncio.sleep(0.1)
-        hosts.wire.drop = lambda flight: False
-        init = next(flight for flight in hosts.wire.log if flight.chunk_type == Init.type)
+        hosts.drop = lambda packet: False
+        init = next(packet for packet in hosts.log if chunk_type(packet) == Init.type)
         # One batch: a COOKIE ECHO, and an INIT whose admission closes the stack.
-        another = encode_packet(5002, PORT, 0, (init.datagram.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (cookies[0].datagram.data, another)]
+        another = encode_packet(5002, PORT, 0, (init.data[12:],))
+        batch = [(data, init.source, init.source_port) for data in (cookies[0].data, another)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         assert hosts.server.is_closed
         with pytest.raises(aiosctp.SCTPError):
@@ -287,13 +287,13 @@ async def test_what_follows_in_the_batch_finds_nobody_once_admit_has_closed_the_
             return True
 
         await aiosctp.serve(handler, None, PORT, stack=hosts.server, admit=admit)
-        hosts.wire.drop = lambda flight: flight.chunk_type == CookieEcho.type
+        hosts.drop = lambda packet: chunk_type(packet) == CookieEcho.type
         connecting = asyncio.create_task(hosts.connect(timeout=1))
         await asyncio.sleep(0.1)
         closes = True
-        init, cookie = (next(f for f in hosts.wire.log if f.chunk_type == kind.type) for kind in (Init, CookieEcho))
-        another = encode_packet(5002, PORT, 0, (init.datagram.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (another, cookie.datagram.data)]
+        init, cookie = (next(f for f in hosts.log if chunk_type(f) == kind.type) for kind in (Init, CookieEcho))
+        another = encode_packet(5002, PORT, 0, (init.data[12:],))
+        batch = [(data, init.source, init.source_port) for data in (another, cookie.data)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         with pytest.raises(aiosctp.ConnectTimeout):
             await connecting
@@ -314,14 +314,14 @@ async def test_who_was_let_in_before_admit_closed_the_server_still_gets_a_handle
             return True
 
         server = await hosts.serve(admit=admit)
-        hosts.wire.drop = lambda flight: flight.chunk_type == CookieEcho.type
+        hosts.drop = lambda packet: chunk_type(packet) == CookieEcho.type
         connecting = asyncio.create_task(hosts.connect(timeout=1))
         await asyncio.sleep(0.1)
-        hosts.wire.drop = lambda flight: False
+        hosts.drop = lambda packet: False
         closes = True
-        init, cookie = (next(f for f in hosts.wire.log if f.chunk_type == kind.type) for kind in (Init, CookieEcho))
-        another = encode_packet(5002, PORT, 0, (init.datagram.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (cookie.datagram.data, another)]
+        init, cookie = (next(f for f in hosts.log if chunk_type(f) == kind.type) for kind in (Init, CookieEcho))
+        another = encode_packet(5002, PORT, 0, (init.data[12:],))
+        batch = [(data, init.source, init.source_port) for data in (cookie.data, another)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         ours = await connecting
         theirs = await hosts.accepted.get()

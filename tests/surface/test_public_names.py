@@ -12,9 +12,8 @@ import textwrap
 import pytest
 
 import aiosctp
-from aiosctp.network import current_network
-from tests.surface.memory_network import Wire
-from tests.surface.virtual_time import VirtualTimeLoop
+from aiosctp.testing import Network
+from aiosctp.testing.loop import VirtualTimeLoop
 
 NAMES = """
 Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
@@ -54,10 +53,8 @@ def test_the_example_in_the_docstring_runs(capsys: pytest.CaptureFixture[str]) -
     main = namespace["main"]
     assert callable(main)
     # In memory, since the default UDP port of this machine may be somebody else's.
-    token = current_network.set(Wire().host("127.0.0.1"))
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+    with Network().host("a", "127.0.0.1"), asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(main())
-    current_network.reset(token)
     assert "b'hello'" in capsys.readouterr().out
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
 
 import aiosctp
 from aiosctp.stack import Stack
-from tests.surface.memory_network import Flight
+from aiosctp.testing import Packet
 from tests.surface.two_hosts import TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
@@ -86,13 +87,14 @@ def test_the_stack_drives_every_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         async with associated() as (hosts, ours, theirs):
             seen: set[bytes] = set()
+            chance = random.Random(1)
 
-            def first_copy(flight: Flight) -> bool:
-                is_first = flight.datagram.data not in seen
-                seen.add(flight.datagram.data)
-                return is_first and hosts.wire.random.random() < 0.5
+            def first_copy(packet: Packet) -> bool:
+                is_first = packet.data not in seen
+                seen.add(packet.data)
+                return is_first and chance.random() < 0.5
 
-            hosts.wire.drop = first_copy
+            hosts.drop = first_copy
             for number in range(20):
                 await ours.send(b"%d" % number)
             # From here on nobody calls: what is lost is sent again by timers alone.

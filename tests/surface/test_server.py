@@ -17,17 +17,17 @@ import pytest
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.server import HANDLER_GRACE_S
+from aiosctp.testing import Packet
 from aiosctp.wire.chunks import Abort, Shutdown
-from tests.surface.two_hosts import PORT, TwoHosts
+from tests.surface.two_hosts import PORT, TwoHosts, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 Handler = Callable[[aiosctp.Association], Awaitable[None]]
 
 
-def out_of_resource(flight: object) -> bytes:
+def out_of_resource(packet: Packet) -> bytes:
     """The ABORT chunk's first cause: code 4 (§3.3.10.4)."""
-    data: bytes = flight.datagram.data  # type: ignore[attr-defined]  # a Flight
-    return data[16:18]
+    return packet.data[16:18]
 
 
 async def serve(hosts: TwoHosts, handler: Handler, **options: object) -> aiosctp.Server:
@@ -101,7 +101,7 @@ async def test_hosts_may_be_names_wildcards_and_lists() -> None:
     """A06: the wildcard means every bound address of its family."""
     addresses = ("192.0.2.2", "192.0.2.3", "2001:db8::2")
     async with TwoHosts(server_addresses=addresses) as hosts:
-        hosts.wire.names["me.example"] = ["192.0.2.3", "198.51.100.9"]
+        hosts.network.names["me.example"] = ["192.0.2.3", "198.51.100.9"]
         for host, offered in (
             ("0.0.0.0", addresses[:2]),
             ("::", addresses[2:]),
@@ -129,7 +129,7 @@ async def test_admit_is_asked_with_the_peers_address_before_there_is_state(caplo
         for _ in range(2):
             with pytest.raises(aiosctp.AssociationRefused):
                 await hosts.connect(local_port=5000)
-            assert out_of_resource(hosts.wire.log[-1]) == b"\x00\x04"
+            assert out_of_resource(hosts.log[-1]) == b"\x00\x04"
             assert not server.associations
         async with aiosctp.connect("192.0.2.2", PORT, local_port=5000, stack=hosts.client):
             assert len(server.associations) == 1
@@ -144,8 +144,8 @@ async def test_max_associations_refuses_with_out_of_resource() -> None:
         with pytest.raises(aiosctp.AssociationRefused, match="out of resource") as caught:
             await hosts.connect()
         assert caught.value.causes == (aiosctp.Cause(4, b""),)
-        assert hosts.wire.log[-1].chunk_type == Abort.type
-        assert out_of_resource(hosts.wire.log[-1]) == b"\x00\x04"
+        assert chunk_type(hosts.log[-1]) == Abort.type
+        assert out_of_resource(hosts.log[-1]) == b"\x00\x04"
         await first.shutdown()
         await theirs.wait_closed()
         assert not server.associations
@@ -214,7 +214,7 @@ async def test_returning_shuts_down_gracefully() -> None:
     async with TwoHosts() as hosts, await serve(hosts, handler):
         ours = await hosts.connect()
         assert [message.data async for message in ours] == [b"that is all"]
-        assert all(flight.chunk_type != Abort.type for flight in hosts.wire.log)
+        assert all(chunk_type(packet) != Abort.type for packet in hosts.log)
 
 
 @virtual_time
@@ -440,7 +440,7 @@ async def test_leaving_the_block_is_bounded() -> None:
         began = hosts.server.now()
         async with await serve(hosts, handler, config=aiosctp.Config(shutdown_timeout_s=3)):
             await hosts.connect()
-            hosts.wire.drop = lambda flight: flight.chunk_type == Shutdown.type
+            hosts.drop = lambda packet: chunk_type(packet) == Shutdown.type
         assert hosts.server.now() - began == pytest.approx(3, abs=0.2)
         assert cancelled
 
@@ -491,7 +491,7 @@ async def test_leaving_by_an_exception_aborts_at_once() -> None:
         with pytest.raises(TimeoutError):
             await run()
         assert hosts.server.now() - began == pytest.approx(1, abs=0.1)
-        assert hosts.wire.log[-1].chunk_type == Abort.type
+        assert chunk_type(hosts.log[-1]) == Abort.type
         assert not hosts.server.associations()
 
 

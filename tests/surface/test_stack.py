@@ -12,19 +12,20 @@ import pytest
 
 import aiosctp
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.network import current_network
 from aiosctp.stack import default_stack
+from aiosctp.testing import Network, Packet
+from aiosctp.testing.loop import VirtualTimeLoop
 from aiosctp.wire.chunks import Abort, Data
-from tests.surface.memory_network import Wire
-from tests.surface.two_hosts import PORT, TwoHosts, associated
-from tests.surface.virtual_time import VirtualTimeLoop, virtual_time
+from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
+from tests.surface.virtual_time import virtual_time
 
 # -- default stacks --
 
 
 def test_default_stacks_are_the_loops_own_and_end_with_it() -> None:
-    wire = Wire()
-    token = current_network.set(wire.host("192.0.2.1"))
+    network = Network()
+    log: list[Packet] = []
+    network.observers.append(log.append)
 
     async def run() -> list[aiosctp.Stack]:
         server = await aiosctp.serve(forever, None, PORT)
@@ -35,31 +36,28 @@ def test_default_stacks_are_the_loops_own_and_end_with_it() -> None:
         assert first.stack.udp_port not in (0, 9899)
         assert default_stack(first.stack.udp_port) is first.stack
         assert default_stack(9899) is not first.stack
-        assert len(wire.ports) == 2
+        assert len(network.ports) == 2
         return [default_stack(0), default_stack(9899)]
 
     async def forever(association: aiosctp.Association) -> None:
         await association.wait_closed()
 
-    try:
+    with network.host("a", "192.0.2.1"):
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             stacks = runner.run(run())
-            assert len(wire.ports) == 2
+            assert len(network.ports) == 2
         assert all(stack.is_closed for stack in stacks)
-        assert not wire.ports
-        assert wire.log[-1].chunk_type == Abort.type
+        assert not network.ports
+        assert chunk_type(log[-1]) == Abort.type
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             assert not set(runner.run(run())) & set(stacks)
-    finally:
-        current_network.reset(token)
 
 
 def test_default_stacks_do_not_keep_their_loop_alive() -> None:
-    token = current_network.set(Wire().host("192.0.2.1"))
-
     async def use() -> None:
-        default_stack(0)
-        default_stack(9899)
+        with Network().host("a", "192.0.2.1"):
+            default_stack(0)
+            default_stack(9899)
 
     runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
     with runner:
@@ -68,27 +66,38 @@ def test_default_stacks_do_not_keep_their_loop_alive() -> None:
     del runner
     gc.collect()
     assert loop() is None
-    current_network.reset(token)
 
 
 @virtual_time
 async def test_a_default_stack_that_was_closed_is_made_anew() -> None:
-    token = current_network.set(Wire().host("192.0.2.1"))
-    stack = default_stack(0)
-    stack.close()
-    assert default_stack(0) is not stack
-    current_network.reset(token)
+    with Network().host("a", "192.0.2.1"):
+        stack = default_stack(0)
+        stack.close()
+        assert default_stack(0) is not stack
+
+
+@virtual_time
+async def test_a_default_stack_outlives_the_garbage_of_the_one_before() -> None:
+    with Network().host("a", "192.0.2.1"):
+        for udp_port in (0, 9899):
+            default_stack(udp_port).close()
+            stack = default_stack(udp_port)
+            for _ in range(3):
+                gc.collect()
+                await asyncio.sleep(1.0)
+            assert default_stack(udp_port) is stack
+            assert not stack.is_closed
 
 
 @virtual_time
 async def test_each_simulated_host_has_default_stacks_of_its_own() -> None:
-    wire = Wire()
+    network = Network()
 
-    async def stack_on(*addresses: str) -> aiosctp.Stack:
-        current_network.set(wire.host(*addresses))
-        return default_stack(9899)
+    def stack_on(name: str, address: str) -> aiosctp.Stack:
+        with network.host(name, address):
+            return default_stack(9899)
 
-    one, other = await asyncio.gather(stack_on("192.0.2.1"), stack_on("192.0.2.2"))
+    one, other = stack_on("a", "192.0.2.1"), stack_on("z", "192.0.2.2")
     assert one is not other
     assert (one.local_addresses, other.local_addresses) == (("192.0.2.1",), ("192.0.2.2",))
 
@@ -102,13 +111,11 @@ async def test_a_udp_port_beside_a_stack_is_a_conflict() -> None:
 
 @virtual_time
 async def test_a_failed_default_stack_leaves_nothing_in_the_way() -> None:
-    wire = Wire()
-    token = current_network.set(wire.host("192.0.2.1"))
-    async with aiosctp.Stack(udp_port=9899):
-        with pytest.raises(OSError, match="in use"):
-            default_stack(9899)
-    assert default_stack(9899).udp_port == 9899
-    current_network.reset(token)
+    with Network().host("a", "192.0.2.1"):
+        async with aiosctp.Stack(udp_port=9899):
+            with pytest.raises(OSError, match="in use"):
+                default_stack(9899)
+        assert default_stack(9899).udp_port == 9899
 
 
 # -- the object --
@@ -132,7 +139,7 @@ def test_wrong_arguments_are_named(options: dict[str, Any], error: type[Exceptio
 @virtual_time
 async def test_a_stack_binds_all_or_the_named_addresses() -> None:
     """A05: a wildcard bind takes all addresses, an explicit one only those named."""
-    host = Wire().host("192.0.2.1", "192.0.2.3", "2001:db8::1")
+    host = Network().host("a", "192.0.2.1", "192.0.2.3", "2001:db8::1")
     unused = aiosctp.Stack(network=host)
     assert (unused.local_addresses, unused.udp_port, unused.associations()) == ((), 9899, frozenset())
     assert unused.statistics().datagrams_received == 0
@@ -162,7 +169,7 @@ async def test_leaving_the_block_aborts_what_lives() -> None:
 @virtual_time
 async def test_closing_the_stack_ends_a_connect_that_waits() -> None:
     async with TwoHosts() as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         connecting = asyncio.create_task(hosts.connect())
         await asyncio.sleep(1)
         hosts.client.close()
@@ -182,7 +189,7 @@ async def test_use_after_a_fork_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_use_on_another_loop_raises() -> None:
-    stack = aiosctp.Stack(network=Wire().host("192.0.2.1"))
+    stack = aiosctp.Stack(network=Network().host("a", "192.0.2.1"))
 
     async def use() -> None:
         stack.open()
@@ -216,12 +223,12 @@ async def test_dropping_the_reference_closes_nothing() -> None:
 @virtual_time
 async def test_many_calls_in_one_turn_make_one_flush() -> None:
     async with associated() as (hosts, ours, _):
-        hosts.wire.log.clear()
+        hosts.log.clear()
         for number in range(20):
             ours.send_nowait(b"%d" % number)
-        assert not hosts.wire.log
+        assert not hosts.log
         await asyncio.sleep(0)
-        assert [flight.chunk_type for flight in hosts.wire.log] == [Data.type]
+        assert [chunk_type(packet) for packet in hosts.log] == [Data.type]
 
 
 def test_a_bug_in_the_engine_ends_its_association_and_no_other() -> None:
@@ -266,7 +273,7 @@ def test_a_bug_in_output_or_timer_ends_its_association(where: str) -> None:
                 raise ZeroDivisionError("a bug")
 
             setattr(broken.engine, where, explode)
-            hosts.wire.drop = lambda flight: True
+            hosts.drop = lambda packet: True
             await broken.send(b"x")
             with pytest.raises(AssociationAborted):
                 await broken.receive()
@@ -305,7 +312,7 @@ async def test_what_arrives_at_a_closed_stack_is_dropped() -> None:
         await theirs.send(b"under way")
         await asyncio.sleep(0)
         hosts.client.close()
-        hosts.client.datagrams_received([(hosts.wire.log[-1].datagram.data, "192.0.2.2", 9899)], "192.0.2.1")
+        hosts.client.datagrams_received([(hosts.log[-1].data, "192.0.2.2", 9899)], "192.0.2.1")
         hosts.client.touch(ours.engine)
         await asyncio.sleep(1)
         with pytest.raises(AssociationAborted):
@@ -327,7 +334,7 @@ async def test_a_stack_and_a_subscription_say_what_they_are() -> None:
 @virtual_time
 async def test_an_association_that_is_being_opened_is_not_listed() -> None:
     async with TwoHosts() as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         opening = asyncio.create_task(hosts.connect(timeout=1))
         await asyncio.sleep(0.5)
         assert len(hosts.client.owners) == 1

@@ -54,7 +54,7 @@ async def test_loss_is_told_with_what_was_not_delivered() -> None:
     config = aiosctp.Config(association_max_retrans=1, path_max_retrans=1)
     async with associated(config=config) as (hosts, ours, _):
         told = ours.events(AssociationChange, SendFailed)
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         await ours.send(b"one", stream=1, ppid=5, context=11)
         await ours.send(b"two", stream=2, context=12, unordered=True)
         events = [event async for event in told]
@@ -86,9 +86,9 @@ async def test_a_restart_is_told_and_messages_go_on() -> None:
         taken_over = theirs.stream(3)
         told = theirs.events(AssociationChange)
         # The client's host loses its memory: no ABORT is sent.
-        hosts.wire.drop = lambda flight: flight.source == "192.0.2.1"
+        hosts.drop = lambda packet: packet.source == "192.0.2.1"
         hosts.client.close()
-        hosts.wire.drop = lambda flight: False
+        hosts.drop = lambda packet: False
         async with aiosctp.Stack(network=hosts.client_host) as reborn:
             again = await aiosctp.connect("192.0.2.2", 7777, local_port=5000, stack=reborn)
             assert server.associations == {theirs}
@@ -104,7 +104,7 @@ async def test_a_restart_is_told_and_messages_go_on() -> None:
 async def test_setup_that_fails_is_told() -> None:
     """C07: CANT_STR_ASSOC is the change of an association that never came up."""
     async with TwoHosts() as hosts:
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         changes: list[Event] = []
         connecting = asyncio.create_task(hosts.connect(timeout=1))
         await asyncio.sleep(0.5)
@@ -150,7 +150,7 @@ async def test_a_path_that_fails_is_told_with_its_address() -> None:
         event = await anext(told)
         assert isinstance(event, PeerAddressChange)
         assert (event.address, event.change) == (("192.0.2.3", 7777), "CONFIRMED")
-        hosts.wire.drop = lambda flight: flight.datagram.destination == "192.0.2.3"
+        hosts.drop = lambda packet: packet.destination == "192.0.2.3"
         ours.configure(path_max_retrans=0, hb_interval_s=1)
         async for event in told:
             if isinstance(event, PeerAddressChange) and event.change == "UNREACHABLE":
@@ -200,7 +200,7 @@ async def test_the_bound_counts_the_bytes_of_failed_messages() -> None:
     config = aiosctp.Config(send_buffer_bytes=2**30, stream_send_buffer_bytes=2**30)
     async with associated(config=config) as (hosts, ours, _):
         told = ours.events(SendFailed)
-        hosts.wire.drop = lambda flight: True
+        hosts.drop = lambda packet: True
         for _ in range(6):
             await ours.send(bytes(2**20))
         ours.abort()

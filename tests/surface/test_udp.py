@@ -492,6 +492,25 @@ def test_an_address_that_is_not_ours_is_an_error_only_when_it_was_named() -> Non
         assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
+def test_a_loop_that_takes_no_sockets_leaves_none_open() -> None:
+    """The loop on virtual time, outside of every simulated host."""
+    carried: list[socket.socket] = []
+
+    def carry_one(loop: asyncio.AbstractEventLoop, udp_socket: socket.socket, protocol: UDPEncapsulation) -> None:
+        carried.append(udp_socket)
+        if len(carried) > 1:
+            raise NotImplementedError("no sockets")
+        batching_carrier(loop, udp_socket, protocol)
+
+    async def main() -> None:
+        with pytest.raises(NotImplementedError, match="no sockets"):
+            SystemNetwork(carry_one).open_ports(["127.0.0.1", "127.0.0.2", "127.0.0.3"], 0, Recorder())
+        await asyncio.sleep(0)
+
+    run(asyncio.SelectorEventLoop, main())
+    assert [udp_socket.fileno() for udp_socket in carried] == [-1, -1]
+
+
 def test_link_local_hosts_carry_their_scope() -> None:
     index, name = socket.if_nameindex()[0]
     assert socket_address(f"fe80::1%{name}", 5) == ("fe80::1", 5, 0, index)

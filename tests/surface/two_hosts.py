@@ -1,20 +1,29 @@
-"""A client's and a server's stack on one wire, and associations between them."""
+"""A client's and a server's stack on a simulated network, and associations between them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiosctp
-from tests.surface.memory_network import MemoryHost, Wire
+from aiosctp.testing import Link, LossWhere, Network, Packet
 
 PORT = 7777
+DELAY_S = 0.01
+
+
+def chunk_type(packet: Packet) -> int:
+    """Of its first chunk."""
+    return packet.data[12]
 
 
 class TwoHosts:
-    """`client` and `server` are their stacks, `wire` what lies between. `accepted` holds what the server was given."""
+    """`client` and `server` are their stacks. `accepted` holds what the server was given.
+
+    `drop` decides about each packet between them, `log` keeps all that were sent.
+    """
 
     def __init__(
         self,
@@ -24,10 +33,17 @@ class TwoHosts:
         config: aiosctp.Config | None = None,
         server_config: aiosctp.Config | None = None,
         seed: int = 1,
+        delay_s: float = DELAY_S,
     ) -> None:
-        self.wire = Wire(seed=seed)
-        self.client_host: MemoryHost = self.wire.host(*client_addresses)
-        self.server_host: MemoryHost = self.wire.host(*server_addresses)
+        self.network = Network(seed=seed)
+        self.client_host = self.network.host("client", *client_addresses)
+        self.server_host = self.network.host("server", *server_addresses)
+        self.drop: Callable[[Packet], bool] = lambda packet: False
+        self.log: list[Packet] = []
+        self.network.observers.append(self.log.append)
+        self.network.set_link(
+            self.client_host, self.server_host, Link(delay_s=delay_s, loss=LossWhere(self._is_dropped))
+        )
         self.client = aiosctp.Stack(config=config, network=self.client_host)
         self.server = aiosctp.Stack(config=server_config or config, network=self.server_host)
         self.accepted: asyncio.Queue[aiosctp.Association] = asyncio.Queue()
@@ -40,6 +56,9 @@ class TwoHosts:
     async def __aexit__(self, *exc: object) -> None:
         await self.client.__aexit__(None, None, None)
         await self.server.__aexit__(None, None, None)
+
+    def _is_dropped(self, packet: Packet) -> bool:
+        return self.drop(packet)
 
     async def keep(self, association: aiosctp.Association) -> None:
         """A handler that gives the association to the test and leaves it alone until it ends."""

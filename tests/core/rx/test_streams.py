@@ -102,7 +102,7 @@ def test_a_second_message_with_the_ssn_of_one_delivered_in_parts_is_a_violation(
 
 
 def test_a_stream_that_does_not_exist_is_reported_and_its_tsn_acknowledged() -> None:
-    """Q01: §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard"."""
+    """Q01, X16, X52: §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard"."""
     bench = Bench(inbound_streams=10)
     bench.packets(data(0))
     assert bench.packet(data(1, stream=10)) == InvalidStreamIdentifier(10)

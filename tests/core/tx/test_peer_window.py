@@ -61,7 +61,7 @@ def test_a_window_smaller_than_what_is_in_flight_is_zero_not_negative() -> None:
 
 
 def test_new_data_that_the_window_does_not_take_waits() -> None:
-    """R19: §6.1 A."""
+    """R19, X52: §6.1 A: "peer rwnd never honoured"."""
     bench = Bench(rwnd=2000)
     bench.enqueue(1000, 700, 700)
     assert numbers(bench.flush()) == [[0], [1]]

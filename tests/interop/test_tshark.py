@@ -1,0 +1,76 @@
+"""A capture of the simulated network, as tshark reads it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import aiosctp
+from aiosctp.testing import Link, LossWhere, Network
+from aiosctp.testing.loop import run
+from tests.interop.toolchain import unavailable
+
+PORT = 7777
+GOOD = "1"  # tshark's word for a checksum that is right
+
+
+async def echo(association: aiosctp.Association) -> None:
+    async for message in association:
+        await association.send(message.data)
+
+
+async def ask(client_addresses: tuple[str, ...], server_addresses: tuple[str, ...]) -> Network:
+    """A whole association, of which the first datagram is lost."""
+    times = iter(range(1000))
+    network = Network(seed=1, link=Link(delay_s=0.25, loss=LossWhere(lambda packet: next(times) == 0)))
+    with network.host("server", *server_addresses):
+        server = await aiosctp.serve(echo, port=PORT)
+    with network.host("client", *client_addresses):
+        async with server, aiosctp.connect("server", PORT) as association:
+            await association.send(b"hello" * 500)
+            assert (await association.receive()).data == b"hello" * 500
+    return network
+
+
+def tshark(file: Path, *fields: str) -> list[list[str]]:
+    """These fields of each frame."""
+    program = shutil.which("tshark")
+    if program is None:
+        unavailable("there is no tshark (Debian: tshark)")
+    checks = [f"-o{layer}.check_checksum:TRUE" for layer in ("ip", "udp")] + ["-osctp.checksum:CRC-32C"]
+    chosen = [argument for field in fields for argument in ("-e", field)]
+    done = subprocess.run(
+        [program, "-r", file, *checks, "-Tfields", "-Eseparator=|", *chosen], capture_output=True, text=True, check=True
+    )
+    return [frame.split("|") for frame in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("family", "hosts"),
+    [("ip", ("192.0.2.1", "192.0.2.2")), ("ipv6", ("2001:db8::1", "2001:db8::2"))],
+)
+def test_tshark_dissects_every_packet_as_sctp_with_right_checksums(
+    tmp_path: Path, family: str, hosts: tuple[str, str]
+) -> None:
+    network = run(ask(hosts[:1], hosts[1:]))
+    file = tmp_path / "trace.pcapng"
+    network.trace.write_pcapng(file)
+    frames = tshark(
+        file,
+        *("frame.time_epoch", f"{family}.src", f"{family}.dst", "udp.checksum.status", "sctp.checksum.status"),
+        *("sctp.chunk_type", "frame.comment", "_ws.malformed"),
+    )
+    assert len(frames) == len(network.trace) > 10
+    for frame, passage in zip(frames, network.trace, strict=True):
+        time, source, destination, udp_status, sctp_status, chunk_types, comment, malformed = frame
+        assert float(time) == pytest.approx(946_684_800 + passage.sent_at_s, abs=1e-6)
+        assert (source, destination) == (passage.packet.source, passage.packet.destination)
+        assert (udp_status, sctp_status, malformed) == (GOOD, GOOD, "")
+        assert chunk_types.split(",")[0] == str(passage.packet.data[12])
+        assert comment == ("" if passage.fate == "delivered" else passage.fate)
+    assert [frame[6] for frame in frames if frame[6]] == ["lost"]
+    if family == "ip":
+        assert {status for (status,) in tshark(file, "ip.checksum.status")} == {GOOD}
