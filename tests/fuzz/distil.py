@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.distil TARGET [DIR]`: make a seed corpus anew.
 
 Of what is in the corpus now, of the files in DIR (what a run of the fuzzer found), of packets that stacks send each
-other and of random bytes, it keeps the shortest inputs that together reach every line of the package that any reaches.
+other and of random bytes, it keeps the shortest inputs that together take every branch of the package that any takes.
 """
 
 from __future__ import annotations
@@ -23,38 +23,45 @@ from tests.fuzz.targets import TARGETS
 RANDOM_INPUTS = 400
 _PACKAGE = str(Path(aiosctp.__file__).parent)
 
-Line = tuple[CodeType, int]
+Branch = tuple[CodeType, int, int]
+"""From one line to another."""
 
 
-def lines_of(run: Callable[[bytes], object], data: bytes) -> set[Line]:
-    """The lines of the package that one input reaches."""
-    lines: set[Line] = set()
-
-    def trace_line(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line":
-            lines.add((frame.f_code, frame.f_lineno))
-        return trace_line
+def branches_of(run: Callable[[bytes], object], data: bytes) -> set[Branch]:
+    """What one input takes of the package."""
+    branches: set[Branch] = set()
 
     def trace_call(frame: FrameType, event: str, _: Any) -> Any:
-        return trace_line if frame.f_code.co_filename.startswith(_PACKAGE) else None
+        if not frame.f_code.co_filename.startswith(_PACKAGE):
+            return None
+        line = 0
+
+        def trace_line(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal line
+            if event == "line":
+                branches.add((frame.f_code, line, frame.f_lineno))
+                line = frame.f_lineno
+            return trace_line
+
+        return trace_line
 
     sys.settrace(trace_call)
     try:
         run(data)
     finally:
         sys.settrace(None)
-    return lines
+    return branches
 
 
 def distil(run: Callable[[bytes], object], inputs: list[bytes]) -> list[bytes]:
-    """The shortest first: each that reaches what none before it did."""
+    """The shortest first: each that takes a branch that none before it took."""
     kept: list[bytes] = []
-    reached: set[Line] = set()
+    taken: set[Branch] = set()
     for data in sorted(set(inputs), key=lambda data: (len(data), data)):
-        lines = lines_of(run, data)
-        if not lines <= reached:
+        branches = branches_of(run, data)
+        if not branches <= taken:
             kept.append(data)
-            reached |= lines
+            taken |= branches
     return kept
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import corpus
 from tests.fuzz.decode import decode
-from tests.fuzz.distil import lines_of
+from tests.fuzz.distil import branches_of
 from tests.fuzz.engine import engine
 from tests.fuzz.operations import operations
 from tests.fuzz.reader import Reader
@@ -64,8 +64,8 @@ def test_past_its_end_a_reader_reads_zeros() -> None:
     assert (reader.uint32(), reader.choose("ab"), reader.rest()) == (0, "a", b"")
 
 
-def test_the_lines_of_an_input_are_those_of_the_package() -> None:
-    files = {Path(code.co_filename).name for code, _ in lines_of(decode, bytes(5) + b"\x0b\0\0\4")}
+def test_the_branches_of_an_input_are_those_of_the_package() -> None:
+    files = {Path(code.co_filename).name for code, _, _ in branches_of(decode, bytes(5) + b"\x0b\0\0\4")}
     assert {"packet.py", "control.py"} <= files
     assert "decode.py" not in files
 
