@@ -69,6 +69,8 @@ class StackEngine:
         self._faults: list[Exception] = []
         self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
+        self._ended: list[AssociationEngine] = []
+        """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
@@ -78,6 +80,7 @@ class StackEngine:
     def receive(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
         """Take one UDP datagram from `(source, udp_port)` to our `destination`."""
         self.counters.datagrams_received += 1
+        self._forget_ended(now)
         try:
             header = decode_header(data)
         except DecodeError:
@@ -337,6 +340,7 @@ class StackEngine:
         now: float,
     ) -> AssociationEngine:
         """Begin an association with the peer that has these addresses; all are CONFIRMED (§5.4, 1)."""
+        self._forget_ended(now)
         paths: list[Path] = []
         for host in peer_hosts:
             source = choose_source(endpoint.local_addresses, host, turn=len(paths))
@@ -372,6 +376,8 @@ class StackEngine:
     def touch(self, association: AssociationEngine) -> None:
         """Something was done with this association: look at its outputs at the next poll."""
         self._touched[association] = None
+        if association.state is AssociationState.CLOSED:
+            self._ended.append(association)
 
     # -- outputs --
 
@@ -387,6 +393,7 @@ class StackEngine:
             self._settle(association, now)
             self._changed[association] = None
         self._touched.clear()
+        self._ended.clear()
         self.counters.datagrams_sent += len(datagrams)
         return datagrams
 
@@ -468,10 +475,16 @@ class StackEngine:
         if not heirs:
             self._heirs.pop(key, None)
 
+    def _forget_ended(self, now: float) -> None:
+        """Before the next packet, though nothing was polled since: it "MUST" find them removed (§9.1, §9.2)."""
+        while self._ended:
+            self._forget(self._ended.pop(), now)
+
     def _forget(self, association: AssociationEngine, now: float) -> None:
         tag = self._unindex(association)
-        if tag is not None:
-            self._put_in_quarantine(tag, association, now)
+        if tag is None:
+            return
+        self._put_in_quarantine(tag, association, now)
         self._wake_ups.cancel(association)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
