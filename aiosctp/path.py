@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aiosctp.config import Config
 from aiosctp.core.states import PathState
-from aiosctp.core.timers import Timer
 
 if TYPE_CHECKING:
     from aiosctp.association import Association
@@ -92,24 +92,23 @@ class Path:
     async def heartbeat(self) -> float:
         """Send a HEARTBEAT now (§8.3, §11.1.7) and wait for its answer; the round-trip time in seconds.
 
-        Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO,
-        AssociationShutdown when the association is shutting down, its ending when it ends, and ValueError for a path
-        that is gone since the peer restarted.
+        Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO, or
+        eight more were asked for meanwhile; AssociationShutdown when the association is shutting down, its ending when
+        it ends, and ValueError for a path that is gone since the peer restarted.
         """
         association = self._association
         association.check_established()
         self._check_is_current()
-        engine = association.engine
-        sent_at_s = association.stack.now()
-        engine.heartbeats.request(self._path, sent_at_s)
-        nonce = next(reversed(self._path.pending_heartbeats))
-        association.stack.touch(engine)
-        while nonce in self._path.pending_heartbeats:
-            if not engine.timers.is_running((Timer.HEARTBEAT_ACK, self._path)):
-                raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}")
-            await association.wait_for_change()
-            association.check_established()
-        return association.stack.now() - sent_at_s
+        probe = association.engine.heartbeats.request(self._path, association.stack.now())
+        association.stack.touch(association.engine)
+        try:
+            async with asyncio.timeout(self._path.rto.rto_s):
+                while probe.rtt_s is None:
+                    await association.wait_for_change()
+                    association.check_established()
+        except TimeoutError:
+            raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}") from None
+        return probe.rtt_s
 
     def _check_is_current(self) -> None:
         """§5.2.4 A: a restart makes new paths; timers of an old one would count against an address it no longer has."""
