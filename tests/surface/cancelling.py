@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -31,6 +32,8 @@ LIMIT_S = 1000.0
 SETTLE_S = 1.0
 BEFORE_S = 1e-6
 LAST = b"last"
+# Timers that belong to one wait, and end with it.
+_OF_WAITS = re.compile(r"_Race|Timeout\._on_timeout")
 # Two packets fill a stream, three the association; the receiver's window is opened by reading.
 SMALL = aiosctp.Config(
     stream_send_buffer_bytes=2000, send_buffer_bytes=4000, receive_window_bytes=8000, partial_delivery_point_bytes=2000
@@ -106,6 +109,7 @@ class Trial:
             work.close()
             for companion in companions:
                 companion.close()
+        assert not self._pending_timers(_OF_WAITS)
         outcome = self._outcome_of(victim)
         outcome.companions = tuple(map(self._outcome_of, tasks))
         return outcome
@@ -201,9 +205,12 @@ class Trial:
                 assert stack.is_closed
                 assert not stack.owners
                 assert not stack.associations()
+        assert not self._pending_timers(re.compile(""))
+
+    def _pending_timers(self, callbacks: re.Pattern[str]) -> list[asyncio.TimerHandle]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, _Loop)
-        assert not loop.pending_timers()
+        return loop.pending_timers(callbacks)
 
 
 Scenario = Callable[[Trial], Awaitable[None]]
@@ -269,17 +276,22 @@ class _Loop(VirtualTimeLoop):
 
     def __init__(self) -> None:
         super().__init__(limit_s=10 * LIMIT_S)
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: list[tuple[asyncio.TimerHandle, str]] = []
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
-        self._timers.append(handle)
+        self._timers.append((handle, getattr(callback, "__qualname__", "")))
         return handle
 
-    def pending_timers(self) -> list[asyncio.TimerHandle]:
-        return [handle for handle in self._timers if handle.when() > self.time() and not handle.cancelled()]
+    def pending_timers(self, callbacks: re.Pattern[str]) -> list[asyncio.TimerHandle]:
+        """Those whose functions have such a name."""
+        return [
+            handle
+            for handle, name in self._timers
+            if handle.when() > self.time() and not handle.cancelled() and callbacks.search(name)
+        ]
 
 
 @types.coroutine

@@ -76,6 +76,28 @@ def test_a_send_that_waits_for_its_stream_queues_its_message_or_nothing(
     cancel_everywhere(scenario)
 
 
+def test_the_turn_of_a_send_goes_to_the_next_though_nothing_else_happens() -> None:
+    """What wakes the first that waits is the last acknowledgement: nothing after it would wake the second."""
+
+    async def scenario(trial: Trial) -> None:
+        async with trial.associated(config=SMALL) as (ours, theirs):
+            ours.send_nowait(b"a" * 2000, stream=1)
+            behind: list[asyncio.Task[None]] = []
+
+            def begin_behind() -> None:
+                behind.append(asyncio.create_task(ours.send(b"behind", stream=1)))
+
+            async with meanwhile((0.0, begin_behind)):
+                outcome = await trial.cancel(ours.send(b"victim", stream=1))
+            async with asyncio.timeout(0.1):
+                await asyncio.gather(*behind)
+            received = [(await theirs.receive()).data for _ in range(2 if outcome.was_cancelled else 3)]
+            assert set(received[1:]) == ({b"behind"} if outcome.was_cancelled else {b"victim", b"behind"})
+            assert await talk(ours, theirs) == ([], [])
+
+    assert cancel_everywhere(scenario) == 1
+
+
 def test_sends_that_wait_for_the_association_pass_their_turn_on() -> None:
     """X28: the association's mark; two on one stream and one on another cancelled together."""
 
