@@ -230,10 +230,9 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._association_ended)
         self._associations.add(association)
         self._stack.add(association)
-        association.on_end = self._association_ended
         task = self._stack.loop.create_task(self._run_handler(association))
         # After the handler's first step, in which it may have subscribed.
         self._stack.loop.call_soon(association.release_held_events)
