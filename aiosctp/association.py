@@ -234,8 +234,8 @@ class Association:
         """End gracefully (RFC 9260 §9.2): wait until all that was queued is acknowledged on both sides.
 
         What arrives stays readable, so somebody must read it. timeout: seconds until the association is ABORTed
-        instead, None for `Config.shutdown_timeout_s`. Cancelling leaves the shutdown under way, within that guard.
-        Returns at once after a graceful end. Raises the association's ending if it is any other.
+        instead, where `Config.shutdown_timeout_s` does not end it sooner. Cancelling leaves the shutdown under way,
+        within the latter. Returns at once after a graceful end. Raises the association's ending if it is any other.
         """
         check_timeout(timeout)
         self.begin_shutdown()
