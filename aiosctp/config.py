@@ -68,6 +68,10 @@ class Config:
       shutdown_timeout_s: the guard T5 of a graceful shutdown (§9.2): then it ends by ABORT; None is five times
         `rto_max_s`.
       vtag_quarantine_s: how long the tag of an association that ended is not used again (§5.3.1).
+    Strangers:
+      error_answers_per_s: how many ABORT, SHUTDOWN COMPLETE and ERROR chunks a second answer packets of no association
+        (§8.4), INITs that are refused and stale cookies, all peers together, of a stack's config only; as many may go
+        at once after a quiet second. 0 answers none.
     """
 
     rto_initial_s: float = 1.0
@@ -88,6 +92,7 @@ class Config:
     sack_delay_s: float = 0.2
     sack_frequency: int = 2
     vtag_quarantine_s: float = 60.0
+    error_answers_per_s: float = 100.0
 
     receive_window_bytes: int = 1 * MIB
     partial_delivery_point_bytes: int | None = None
@@ -146,6 +151,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "sack_delay_s": (0, MAX_SACK_DELAY_S),
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
+    "error_answers_per_s": (0, 10**9),
     "receive_window_bytes": (MIN_RECEIVE_WINDOW_BYTES, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),

@@ -55,8 +55,9 @@ class StackStatistics:
     malformed_packets: too short, a wrong checksum (§6.8), or a port of zero (§3.1).
     malformed_chunks: chunks that could not be read, and packets with an INIT that may not be in them.
     wrong_verification_tags: packets of a known association with a tag that is not its own (§8.5).
-    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those,
-    and to an INIT that could not be read.
+    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those.
+    answers_withheld: answers to those, to INITs that were refused and to COOKIE ECHOs, which
+    `Config.error_answers_per_s` left out.
     init_received: packets that begin with INIT.
     cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
     icmp_received: ICMP messages. icmp_ignored: those that fit no association.
@@ -72,6 +73,7 @@ class StackStatistics:
     wrong_verification_tags: int
     out_of_the_blue: int
     out_of_the_blue_answers: int
+    answers_withheld: int
     init_received: int
     cookies_invalid: int
     cookies_stale: int

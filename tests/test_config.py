@@ -32,6 +32,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "sack_delay_s": (0, 0.5),
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
+    "error_answers_per_s": (0, 10**9),
     "receive_window_bytes": (1500, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),

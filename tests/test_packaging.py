@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.resources
+import itertools
+import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -30,6 +34,30 @@ print(aiosctp.__version__)
 def test_the_package_says_that_it_is_typed() -> None:
     """PEP 561."""
     assert importlib.resources.files("aiosctp").joinpath("py.typed").is_file()
+
+
+def test_nothing_of_another_project_is_shipped() -> None:
+    """X03: no bundled copy that grows old: all is our own Python, and what it imports is named as a dependency."""
+    package = REPOSITORY / "aiosctp"
+    files = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {path.suffix for path in files} == {".py", ".typed"}
+    optional = PROJECT["project"]["optional-dependencies"].values()
+    named = itertools.chain(PROJECT["project"]["dependencies"], *optional)
+    dependencies = {re.split(r"[^A-Za-z0-9_]", requirement)[0] for requirement in named}
+    imported = {name for path in files if path.suffix == ".py" for name in top_level_imports(path)}
+    # _typeshed is a type checker's own.
+    assert imported - sys.stdlib_module_names - {"aiosctp", "_typeshed"} <= dependencies
+
+
+def top_level_imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names.add(str(node.module).partition(".")[0])
+    return names
 
 
 def test_what_the_source_distribution_names_exists() -> None:

@@ -37,6 +37,9 @@ from aiosctp.wire.parameters import (
 
 # More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
 MAX_PEER_ADDRESSES = 32
+# RFC 1035 §2.3.4: 255 bytes, and here the parameter's header and a null character. What is longer is no name, and sent
+# back whole it would make an ABORT that fits no packet.
+MAX_HOST_NAME_BYTES = 4 + 255 + 1
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
                 offer.cookie = parameter.cookie
         elif isinstance(parameter, HostNameAddress):
             # §5.1.2 B: "MUST immediately send an ABORT chunk".
-            return UnresolvableAddress(parameter.encode())
+            return UnresolvableAddress(parameter.encode()[:MAX_HOST_NAME_BYTES])
         elif isinstance(parameter, UnknownParameter):
             # §3.2.1: the two high bits say whether to report and whether to go on.
             if parameter.report:

@@ -8,6 +8,7 @@ tag is a silent discard (§8.5).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 from aiosctp.config import Config
@@ -25,10 +26,11 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tcb import TransmissionControlBlock
+from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, ShutdownAck, ShutdownComplete, decode_chunks
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
@@ -57,9 +59,10 @@ class StackEngine:
         self._by_tag: dict[int, AssociationEngine] = {}
         self._by_peer: dict[LookupKey, AssociationEngine] = {}
         self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
-        self._quarantine: dict[int, float] = {}
+        self._quarantine: OrderedDict[int, float] = OrderedDict()
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
         self._answers: list[Datagram] = []
+        self._error_answers = TokenBucket(config.error_answers_per_s)
         self._faults: list[Exception] = []
         self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
@@ -161,34 +164,51 @@ class StackEngine:
             if header.verification_tag == association.tcb.peer_tag:
                 self._deliver(association, chunks, arrival, path=association.known_path(arrival.source))
                 return
-        elif association.state in HANDSHAKE and any(isinstance(chunk, ShutdownAck) for chunk in chunks):
-            # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
-            self._answer(arrival.answer(header.verification_tag, ShutdownComplete(True).encode()))
+        elif association.state in HANDSHAKE and classify(chunks) is Answer.SHUTDOWN_COMPLETE:
+            # §8.5.1 E: a SHUTDOWN ACK "is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is
+            # heard.
+            self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             return
         self.counters.wrong_verification_tags += 1
 
     def _out_of_the_blue(self, data: bytes, arrival: Arrival) -> None:
         self.counters.out_of_the_blue += 1
-        tag = arrival.header.verification_tag
         match classify(decode_chunks(data)):
             case Answer.SHUTDOWN_COMPLETE:
-                self._answer(arrival.answer(tag, ShutdownComplete(True).encode()))
+                self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             case Answer.ABORT:
-                self._answer(arrival.answer(tag, Abort((), True).encode()))
+                self._answer_out_of_the_blue(arrival, Abort((), True))
             case Answer.NOTHING:
                 pass
 
-    def _answer(self, datagram: Datagram | None) -> None:
-        if datagram is not None:
-            self.counters.out_of_the_blue_answers += 1
-            self._answers.append(datagram)
+    def _answer_out_of_the_blue(self, arrival: Arrival, chunk: Abort | ShutdownComplete) -> None:
+        """§8.4, 5 and 8: under the tag that came, with the T bit."""
+        answer = arrival.answer(arrival.header.verification_tag, chunk.encode())
+        self.counters.out_of_the_blue_answers += self._answer_with_error(answer, arrival.now)
+
+    def _answer_with_error(self, answer: Datagram | None, now: float) -> bool:
+        """Answer who has no association here, and whose address nothing proves, within `error_answers_per_s`. Returns
+        whether there is an answer.
+
+        RFC 4443 §2.4 (f) wants the same of ICMP errors: a storm of packets is not to be answered by another one, at
+        hosts that may not have sent it. Who is left without an answer asks again.
+        """
+        if answer is None:
+            return False
+        if not self._error_answers.take(now):
+            self.counters.answers_withheld += 1
+            return False
+        self._answers.append(answer)
+        return True
 
     # -- INIT and COOKIE ECHO --
 
     def _init_arrived(self, data: bytes, arrival: Arrival) -> None:
         self.counters.init_received += 1
         if arrival.header.verification_tag != 0:
-            self._packet_arrived(data, arrival)
+            # §12.3: "MUST silently discard the INIT chunk and all further chunks if ... the packet has a non-zero
+            # Verification Tag"; §8.4, 8 is for other packets.
+            self.counters.wrong_verification_tags += 1
             return
         chunks = list(decode_chunks(data))
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
@@ -196,7 +216,7 @@ class StackEngine:
         init = chunks[0]
         if isinstance(init, DecodeError) and len(chunks) == 1:
             self.counters.malformed_chunks += 1
-            self._answer(self._acceptance.refuse_malformed(init, arrival))
+            self._answer_with_error(self._acceptance.refuse_malformed(init, arrival), arrival.now)
             return
         if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
@@ -206,8 +226,11 @@ class StackEngine:
         answer = self._acceptance.answer_init(init, arrival, endpoint, association)
         if association is not None:
             self.touch(association)
-        if answer is not None:
+        if answer is not None and answer.data[12] == InitAck.type:
+            # Not limited: among many strangers it would keep out those who mean it. It keeps no state (§5.1.3).
             self._answers.append(answer)
+        else:
+            self._answer_with_error(answer, arrival.now)
 
     def _association_of_init(self, init: Init, arrival: Arrival) -> AssociationEngine | None:
         """§5.1.2 D: "the use of any of the valid address parameters ... would identify an existing TCB"."""
@@ -221,8 +244,12 @@ class StackEngine:
         return None
 
     def _cookie_echo_arrived(self, data: bytes, arrival: Arrival) -> None:
-        chunks = decode_chunks(data)
-        first = next(chunks)
+        chunks = list(decode_chunks(data))
+        if any(isinstance(chunk, Abort) for chunk in chunks):
+            # §8.4, 2 comes before 4; §9.1: "MUST NOT respond to any received packet that contains an ABORT chunk".
+            self._packet_arrived(data, arrival)
+            return
+        first, *others = chunks
         try:
             if not isinstance(first, CookieEcho):
                 raise CookieError("the COOKIE ECHO is malformed")
@@ -236,7 +263,7 @@ class StackEngine:
         # is exceeded".
         if stale is not None and (association is None or not names_tags_of(cookie, association.tcb)):
             self.counters.cookies_stale += 1
-            self._answers.append(stale)
+            self._answer_with_error(stale, arrival.now)
             return
         if association is None:
             association = self._associate(cookie, arrival)
@@ -248,7 +275,7 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
-        self._deliver(association, chunks, arrival)
+        self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:
         """The association with this peer, if there is one. Not by tag: one given out in an INIT ACK is not reserved, so
@@ -267,10 +294,10 @@ class StackEngine:
             return None
         # §5.1: decided not to establish, it "SHOULD respond with an ABORT chunk".
         if endpoint is None or not endpoint.is_listening:
-            self._answer(arrival.answer(cookie.peer_tag, Abort().encode()))
+            self._answer_with_error(arrival.answer(cookie.peer_tag, Abort().encode()), arrival.now)
             return None
         if endpoint.is_full:
-            self._answer(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()))
+            self._answer_with_error(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()), arrival.now)
             return None
         association = self._acceptance.create(cookie, arrival, endpoint)
         association.offered_addresses = cookie.offered_addresses
@@ -442,10 +469,12 @@ class StackEngine:
 
     def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
         """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""
-        for old, until in list(self._quarantine.items()):
-            if until > now:
+        while self._quarantine:
+            # One that rests longer keeps those behind it a little longer too.
+            old = next(iter(self._quarantine))
+            if self._quarantine[old] > now:
                 break
-            del self._quarantine[old]
+            self._quarantine.popitem(last=False)
         rested_at_s = now + association.config.vtag_quarantine_s
         self._quarantine[tag] = max(rested_at_s, association.tcb.cookie_expires_at_s)
 

@@ -50,6 +50,8 @@ class StackCounters:
     """Packets of a known association with a tag that is not its own (§8.5)."""
     out_of_the_blue: int = 0
     out_of_the_blue_answers: int = 0
+    answers_withheld: int = 0
+    """Answers that `Config.error_answers_per_s` left out."""
     init_received: int = 0
     cookies_invalid: int = 0
     cookies_stale: int = 0

@@ -40,9 +40,22 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.codepoints import CauseCode
-from aiosctp.wire.packet import encode_chunk
+from aiosctp.wire.packet import encode_chunk, encode_packet
 from aiosctp.wire.parameters import IPv4AddressParameter
-from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, Packet, Peer, Raw, chunks_of, packets_with
+from tests.core.laws import check_stack
+from tests.core.scripted import (
+    A_INITIAL_TSN,
+    A_PORT,
+    A_RWND,
+    A_TAG,
+    UDP_PORT,
+    Z_PORT,
+    Packet,
+    Peer,
+    Raw,
+    chunks_of,
+    packets_with,
+)
 
 CLOSED = AssociationState.CLOSED
 COOKIE_WAIT = AssociationState.COOKIE_WAIT
@@ -88,6 +101,7 @@ def assert_aborted(peer: Peer, *causes: Cause, local: bool) -> None:
     assert ending.local is local
     assert ending.causes == tuple(ReportedCause(cause.code, cause.data) for cause in causes)
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def abort_in(packets: list[Packet]) -> Abort:
@@ -115,7 +129,7 @@ def test_the_user_aborts_in_any_state(state: AssociationState) -> None:
     # Z -> ABORT -> A
     packets = peer.user_aborts(b"the user's own words")
     assert abort_in(packets).causes == (UserInitiatedAbort(b"the user's own words"),)
-    assert len(packets) == 1
+    assert [packet.types for packet in packets] == [(Abort,)]
     assert_aborted(peer, UserInitiatedAbort(b"the user's own words"), local=True)
     kind = AssociationChangeKind.CANT_STR_ASSOC if state in HANDSHAKE else AssociationChangeKind.COMM_LOST
     assert peer.events_of(AssociationChange)[-1] == AssociationChange(kind, CauseCode.USER_INITIATED_ABORT)
@@ -140,6 +154,16 @@ def test_no_data_is_bundled_with_abort() -> None:
     abort_in(packets)
     assert packets_with(packets, Data) == []
     assert {event.data for event in peer.events_of(SendFailed)} == {b"sent", b"unsent"}
+
+
+def test_what_waits_to_be_sent_does_not_follow_or_lead_an_abort() -> None:
+    """M05, X14: answers that were due are dropped: what comes after an ABORT would be out of the blue."""
+    peer = established()
+    packet = encode_packet(A_PORT, Z_PORT, peer.z_tag, [Heartbeat(b"?").encode(), UnknownChunk(0xFE, 0, b"").encode()])
+    peer.engine.receive(packet, peer.addresses[0], UDP_PORT, peer.z_addresses[0], peer.now)
+    assert len(peer.association.output.control) == 2
+    (abort,) = peer.user_aborts()
+    assert abort.types == (Abort,)
 
 
 def test_both_sides_abort_at_once_with_data_queued() -> None:

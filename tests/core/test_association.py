@@ -138,6 +138,19 @@ def test_commands_after_the_end_do_nothing(state: AssociationState) -> None:
     assert (peer.association.ending, peer.engine.next_deadline()) == (ending, None)
 
 
+def test_what_is_queued_follows_each_sack_without_a_timer() -> None:
+    """X54: "queued messages never flushed after SACK": all of it goes out, in the time that the SACKs take."""
+    peer = Peer(Config(heartbeat=False))
+    peer.established()
+    messages = [bytes([n]) * 1400 for n in range(100)]
+    peer.user_sends(*messages)
+    for _ in range(20):
+        peer.acknowledge(chunks_of(peer.heard, Data)[-1].tsn)
+    assert [chunk.payload for chunk in chunks_of(peer.heard, Data)] == messages
+    assert peer.association.sender.is_drained
+    assert peer.now == 1000.0
+
+
 def test_data_behind_a_cookie_echo_retransmitted_to_an_unconfirmed_address_waits() -> None:
     """R12, A12: no DATA goes there, not even with the COOKIE ECHO; what went before comes with the next."""
     peer = Peer(addresses=(ONE, TWO))

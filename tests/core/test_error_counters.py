@@ -73,7 +73,7 @@ class Bench:
 
 
 def test_a_path_is_inactive_when_its_errors_exceed_the_limit() -> None:
-    """R23, G41: §8.2: "When the value in the error counter exceeds ... 'Path.Max.Retrans'", told once."""
+    """R23, G41, X35: §8.2: "When the value in the error counter exceeds ... 'Path.Max.Retrans'", told once."""
     bench = Bench(path_max_retrans=2)
     path = bench.path(SECOND)
     for count in (1, 2):

@@ -22,6 +22,7 @@ def test_a_port_is_opened_once() -> None:
 
 def test_ephemeral_ports_are_of_the_dynamic_range_and_differ() -> None:
     """S01: "random ephemeral SCTP ports"; when none is left, that is said."""
+    assert (FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT) == (49152, 65535)
     peer = Peer()
     every = LAST_EPHEMERAL_PORT - FIRST_EPHEMERAL_PORT + 1
     ports = {peer.engine.open_endpoint(0, peer.z_addresses, Config()).port for _ in range(3)}
@@ -51,7 +52,7 @@ def broken(*arguments: object, **keywords: object) -> None:
 
 @pytest.mark.parametrize("where", ["receive", "handle_timeout", "transmit"])
 def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C09: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
+    """C09, X34: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
     peer = Peer()
     peer.established()
     monkeypatch.setattr(peer.association, where, broken)

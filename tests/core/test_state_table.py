@@ -1,4 +1,8 @@
-"""Every chunk type in every state, under the right tag and under wrong ones (§6, §8.3 to §8.5, §9, Figure 3)."""
+"""Every chunk type in every state under every kind of tag (§6, §8.3 to §8.5.1, §9, Figure 3).
+
+What each cell answers, in which state it leaves the association and what it tells the user is data. COOKIE ECHOs with a
+cookie of ours have a table of their own (`test_cookie_table.py`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Final
 import pytest
 
 from aiosctp.core.states import AssociationState
+from aiosctp.events import AssociationChange, Event, RemoteError, SenderDry, SendFailed, ShutdownEvent
 from aiosctp.wire.causes import UserInitiatedAbort
 from aiosctp.wire.chunks import (
     Abort,
@@ -28,7 +33,8 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.codepoints import ChunkType
-from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, Encodable, Peer, chunks_of
+from tests.core.laws import check_association, check_stack
+from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, UDP_PORT, Encodable, Packet, Peer, chunks_of
 
 CLOSED: Final = AssociationState.CLOSED
 COOKIE_WAIT: Final = AssociationState.COOKIE_WAIT
@@ -57,6 +63,10 @@ class Reaction:
     may_stay_silent: bool = False
     """The RFC asks for this answer in other states and forbids it in none of these."""
     may_add: tuple[type[Chunk], ...] = ()
+    tells: tuple[type[Event], ...] = ()
+    """The events, in order."""
+    reads: tuple[bytes, ...] = ()
+    """What the user can read then."""
 
 
 NOTHING: Final = Reaction()
@@ -97,6 +107,7 @@ CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
     "HEARTBEAT": lambda _: Heartbeat(b"opaque"),
     "HEARTBEAT_ACK": lambda _: HeartbeatAck(b"never asked for"),
     "ABORT": lambda _: Abort((UserInitiatedAbort(b"enough"),)),
+    "ABORT, T": lambda _: Abort((UserInitiatedAbort(b"enough"),), tag_reflected=True),
     "SHUTDOWN": shutdown,
     "SHUTDOWN before all arrived": shutdown_before_all_arrived,
     "SHUTDOWN_ACK": lambda _: ShutdownAck(),
@@ -104,6 +115,7 @@ CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
     "COOKIE_ECHO": lambda _: CookieEcho(COOKIE),
     "COOKIE_ACK": lambda _: CookieAck(),
     "SHUTDOWN_COMPLETE": lambda _: ShutdownComplete(),
+    "SHUTDOWN_COMPLETE, T": lambda _: ShutdownComplete(tag_reflected=True),
     "unknown 00": unknown(0b00),
     "unknown 01": unknown(0b01),
     "unknown 10": unknown(0b10),
@@ -117,22 +129,30 @@ REPORTED: Final = row(Reaction((Error,)), cookie_wait=NOTHING, cookie_echoed=NOT
 # §9.2: the receiver of a SHUTDOWN "MUST continue responding to SHUTDOWN chunks". In the handshake, "SHOULD be silently
 # discarded".
 SHUTS_DOWN: Final = Reaction((ShutdownAck,), ACK_SENT)
+ENDS: Final = Reaction(then=CLOSED, tells=(AssociationChange,))
+ENDS_UNDELIVERED: Final = Reaction(then=CLOSED, tells=(AssociationChange, SendFailed))
+ABORTS: Final = row(ENDS, closed=NOTHING, shutdown_pending=ENDS_UNDELIVERED, shutdown_received=ENDS_UNDELIVERED)
+TELLS: Final = Reaction(tells=(RemoteError,))
 
 TABLE: Final[dict[str, Row]] = {
     # §6: "MUST only be received ... in ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-SENT". §9.2: there "MUST
     # immediately respond ... with a SHUTDOWN". §6.2: the first DATA of an association is acknowledged at once.
     "DATA": row(
         NOTHING,
-        established=Reaction((Sack,)),
-        shutdown_pending=Reaction((Sack,)),
-        shutdown_sent=Reaction((Shutdown,), may_add=(Sack,)),
+        established=Reaction((Sack,), reads=(b"data",)),
+        shutdown_pending=Reaction((Sack,), reads=(b"data",)),
+        shutdown_sent=Reaction((Shutdown,), may_add=(Sack,), reads=(b"data",)),
     ),
     # §5.2.1, §5.2.2: an INIT ACK and no change of state; §9.2: in SHUTDOWN-ACK-SENT the SHUTDOWN ACK again.
     "INIT": row(Reaction((InitAck,)), closed=Reaction((InitAck,)), shutdown_ack_sent=Reaction((ShutdownAck,))),
     # §5.2.3: discarded "in any state other than the COOKIE-WAIT".
     "INIT_ACK": row(NOTHING, cookie_wait=Reaction((CookieEcho,), COOKIE_ECHOED)),
     # §6: "MUST be processed in ESTABLISHED, SHUTDOWN-PENDING, and SHUTDOWN-RECEIVED".
-    "SACK": row(NOTHING, shutdown_pending=Reaction((Shutdown,), SENT), shutdown_received=SHUTS_DOWN),
+    "SACK": row(
+        NOTHING,
+        shutdown_pending=Reaction((Shutdown,), SENT, tells=(SenderDry,)),
+        shutdown_received=Reaction((ShutdownAck,), ACK_SENT, tells=(SenderDry,)),
+    ),
     # §8.3: "MUST respond ... after entering the COOKIE-ECHOED state ... up until reaching the SHUTDOWN-SENT state ...
     # or the SHUTDOWN-ACK-SENT state"; in those two it is left open. In COOKIE-ECHOED §5.1 C forbids any other packet
     # until the COOKIE ACK is here: the answer may wait for it (test below).
@@ -145,13 +165,23 @@ TABLE: Final[dict[str, Row]] = {
     ),
     "HEARTBEAT_ACK": row(NOTHING),
     # §9.1: "MUST remove the association", "MUST NOT respond to any received packet that contains an ABORT".
-    "ABORT": row(Reaction(then=CLOSED), closed=NOTHING),
-    "SHUTDOWN": row(SHUTS_DOWN, cookie_wait=NOTHING, cookie_echoed=NOTHING),
+    "ABORT": ABORTS,
+    # §8.5.1 B: the T bit says that the tag is reflected, and so ours is a wrong one.
+    "ABORT, T": SILENT,
+    "SHUTDOWN": row(
+        SHUTS_DOWN,
+        cookie_wait=NOTHING,
+        cookie_echoed=NOTHING,
+        established=Reaction((ShutdownAck,), ACK_SENT, tells=(ShutdownEvent,)),
+        shutdown_pending=Reaction((ShutdownAck,), ACK_SENT, tells=(SenderDry, ShutdownEvent)),
+        shutdown_received=Reaction((ShutdownAck,), ACK_SENT, tells=(SenderDry,)),
+    ),
     "SHUTDOWN before all arrived": row(
         SHUTS_DOWN,
         cookie_wait=NOTHING,
         cookie_echoed=NOTHING,
-        shutdown_pending=Reaction(then=RECEIVED),
+        established=Reaction((ShutdownAck,), ACK_SENT, tells=(ShutdownEvent,)),
+        shutdown_pending=Reaction(then=RECEIVED, tells=(ShutdownEvent,)),
         shutdown_received=NOTHING,
     ),
     # §8.4 rule 5, and §8.5.1 E for the handshake: a SHUTDOWN COMPLETE under the tag that came. Otherwise Figure 3.
@@ -160,16 +190,19 @@ TABLE: Final[dict[str, Row]] = {
         closed=Reaction((ShutdownComplete,), reflects_tag=True),
         cookie_wait=Reaction((ShutdownComplete,), reflects_tag=True),
         cookie_echoed=Reaction((ShutdownComplete,), reflects_tag=True),
-        shutdown_sent=Reaction((ShutdownComplete,), CLOSED),
-        shutdown_ack_sent=Reaction((ShutdownComplete,), CLOSED),
+        shutdown_sent=Reaction((ShutdownComplete,), CLOSED, tells=(AssociationChange,)),
+        shutdown_ack_sent=Reaction((ShutdownComplete,), CLOSED, tells=(AssociationChange,)),
     ),
-    "ERROR": row(NOTHING),
+    # §11.2.6: COMMUNICATION ERROR, unless there is no peer yet whose it could be.
+    "ERROR": row(TELLS, cookie_wait=NOTHING),
     # Figure 3 (1): a cookie that is not ours is silently discarded.
     "COOKIE_ECHO": SILENT,
     # §5.2.5: "At any state other than COOKIE-ECHOED, an endpoint SHOULD silently discard"; §8.4 rule 7.
-    "COOKIE_ACK": row(NOTHING, closed=NOTHING, cookie_echoed=Reaction(then=ESTABLISHED)),
+    "COOKIE_ACK": row(NOTHING, closed=NOTHING, cookie_echoed=Reaction(then=ESTABLISHED, tells=(AssociationChange,))),
     # §8.5.1 C: ignored "if it is not in the SHUTDOWN-ACK-SENT state"; §8.4 rule 6.
-    "SHUTDOWN_COMPLETE": row(NOTHING, closed=NOTHING, shutdown_ack_sent=Reaction(then=CLOSED)),
+    "SHUTDOWN_COMPLETE": row(NOTHING, closed=NOTHING, shutdown_ack_sent=ENDS),
+    # §8.5.1 C, as B.
+    "SHUTDOWN_COMPLETE, T": SILENT,
     # §3.2, Table 2.
     "unknown 00": row(NOTHING),
     "unknown 01": REPORTED,
@@ -177,7 +210,45 @@ TABLE: Final[dict[str, Row]] = {
     "unknown 11": REPORTED,
 }
 
+TAGS: Final = ("wrong", "zero", "reflected")
+
+
+def stranger(living: Reaction, name: str, *, closed: Reaction | None = None, **exceptions: Reaction) -> Row:
+    """A row for a tag that is not ours: without an association there is none that could be wrong."""
+    return row(living, closed=TABLE[name][CLOSED] if closed is None else closed, **exceptions)
+
+
+# §8.5.1 E, §9.2: in the handshake "it is treated as an OOTB packet".
+IN_THE_HANDSHAKE: Final = Reaction((ShutdownComplete,), reflects_tag=True)
+UNDER_ANY_TAG: Final = stranger(NOTHING, "SHUTDOWN_ACK", cookie_wait=IN_THE_HANDSHAKE, cookie_echoed=IN_THE_HANDSHAKE)
+
+# What has an effect under a tag that is not the one to expect. §8.5 for all others: "MUST silently discard".
+EXCEPTIONS: Final[dict[tuple[str, str], Row]] = {
+    # §8.5.1 A: tag 0 is the INIT's.
+    ("INIT", "zero"): TABLE["INIT"],
+    # §12.3: "MUST silently discard the INIT chunk ... if ... the packet has a non-zero Verification Tag".
+    ("INIT", "wrong"): SILENT,
+    ("INIT", "reflected"): SILENT,
+    # §8.5.1 B, C: "the packet carries the ... peer's tag and the T bit is set"; there is none yet in COOKIE-WAIT.
+    ("ABORT, T", "reflected"): ABORTS | {COOKIE_WAIT: NOTHING},
+    ("SHUTDOWN_COMPLETE, T", "reflected"): SILENT | {ACK_SENT: ENDS},
+    ("SHUTDOWN_ACK", "wrong"): UNDER_ANY_TAG,
+    ("SHUTDOWN_ACK", "reflected"): UNDER_ANY_TAG,
+}
+
+
+def reaction_to(name: str, state: AssociationState, tag: str) -> Reaction:
+    if tag == "right":
+        return TABLE[name][state]
+    exceptions = EXCEPTIONS.get((name, tag))
+    if exceptions is not None:
+        return exceptions[state]
+    # §8.5.1 A: what is no INIT is discarded under tag 0, whoever is there.
+    return stranger(NOTHING, name, closed=NOTHING if tag == "zero" else None)[state]
+
+
 CELLS: Final = [(name, state) for name in TABLE for state in AssociationState]
+STRANGERS: Final = [(name, state, tag) for name, state in CELLS for tag in TAGS]
 
 
 def bring_to(state: AssociationState) -> Peer:
@@ -190,9 +261,10 @@ def bring_to(state: AssociationState) -> Peer:
     return peer
 
 
-def right_tag(name: str, peer: Peer) -> int:
+def tag_of(kind: str, name: str, peer: Peer) -> int:
     """INIT goes under tag 0 (§8.5.1 A); what is out of the blue under any."""
-    return 0 if name == "INIT" else peer.z_tag or WRONG_TAG
+    right = 0 if name == "INIT" else peer.z_tag or WRONG_TAG
+    return {"right": right, "wrong": peer.z_tag ^ 1, "zero": 0, "reflected": A_TAG}[kind]
 
 
 def test_the_table_has_every_chunk_type() -> None:
@@ -200,36 +272,38 @@ def test_the_table_has_every_chunk_type() -> None:
     assert all(set(cells) == set(AssociationState) for cells in TABLE.values())
 
 
-@pytest.mark.parametrize(("name", "state"), CELLS)
-def test_chunk_in_state(name: str, state: AssociationState) -> None:
-    """M06, R13: every chunk has its answer and its next state in every state, and none other."""
-    reaction = TABLE[name][state]
-    peer = bring_to(state)
-    tag = right_tag(name, peer)
-    # A -> chunk -> Z
-    packets = peer.send(CHUNKS[name](peer), tag=tag)
-    # Z -> the declared answer, or nothing -> A
-    if reaction.answer and not (reaction.may_stay_silent and not packets):
-        (packet,) = packets
-        assert set(reaction.answer) <= set(packet.types) <= {*reaction.answer, *reaction.may_add}
-        expected_tag = RESTARTED_TAG if InitAck in reaction.answer else tag if reaction.reflects_tag else A_TAG
-        assert packet.verification_tag == expected_tag
-        reflecting = [chunk for chunk in packet.chunks if isinstance(chunk, Abort | ShutdownComplete)]
-        assert all(chunk.tag_reflected is reaction.reflects_tag for chunk in reflecting)
-    else:
+def expect_answer(reaction: Reaction, packets: list[Packet], tag: int) -> None:
+    if not reaction.answer or (reaction.may_stay_silent and not packets):
         assert packets == []
+        return
+    (packet,) = packets
+    assert set(reaction.answer) <= set(packet.types) <= {*reaction.answer, *reaction.may_add}
+    expected_tag = RESTARTED_TAG if InitAck in reaction.answer else tag if reaction.reflects_tag else A_TAG
+    assert packet.verification_tag == expected_tag
+    reflecting = [chunk for chunk in packet.chunks if isinstance(chunk, Abort | ShutdownComplete)]
+    assert all(chunk.tag_reflected is reaction.reflects_tag for chunk in reflecting)
+
+
+def expect_reaction(reaction: Reaction, peer: Peer, state: AssociationState) -> None:
+    """The state after, and everything that the user is told; the timers are those of the state."""
+    assert tuple(map(type, peer.events)) == reaction.tells
+    assert peer.engine.poll_faults() == []
+    check_stack(peer.engine, list(peer.endpoint.associations))
     if state is not CLOSED:
         assert peer.state is (reaction.then or state)
+        assert tuple(message.data for message in peer.user_reads()) == reaction.reads
+        check_association(peer.association)
 
 
-@pytest.mark.parametrize("state", LIVING)
-def test_data_reaches_the_user_only_where_it_may_be_received(state: AssociationState) -> None:
-    """A21: DATA is taken in ESTABLISHED, SHUTDOWN-PENDING and SHUTDOWN-SENT, and discarded in any other state (§6)."""
+@pytest.mark.parametrize(("name", "state"), CELLS)
+def test_chunk_in_state(name: str, state: AssociationState) -> None:
+    """M06, R13, A21: every chunk has its answer, its next state and its events in every state, and none other."""
     peer = bring_to(state)
-    # A -> DATA -> Z
-    peer.send(CHUNKS["DATA"](peer))
-    messages = [message.data for message in peer.user_reads()]
-    assert messages == ([b"data"] if state in (ESTABLISHED, PENDING, SENT) else [])
+    tag = tag_of("right", name, peer)
+    # A -> chunk -> Z, Z -> the declared answer, or nothing -> A
+    packets = peer.send(CHUNKS[name](peer), tag=tag)
+    expect_answer(TABLE[name][state], packets, tag)
+    expect_reaction(TABLE[name][state], peer, state)
 
 
 @dataclass(frozen=True)
@@ -258,28 +332,34 @@ def snapshot(peer: Peer) -> Snapshot:
     )
 
 
-# §8.5.1 E: in the handshake a SHUTDOWN ACK is out of the blue whatever its tag, unless that is 0 (§8.5.1 A).
-STRANGERS: Final = [
-    (name, state, tag)
-    for name, state in CELLS
-    for tag in ("another", "zero", "the peer's")
-    if state is not CLOSED
-    and not (name == "INIT" and tag == "zero")
-    and not (name == "SHUTDOWN_ACK" and state in HANDSHAKE and tag != "zero")
-]
-
-
 @pytest.mark.parametrize(("name", "state", "tag"), STRANGERS)
-def test_a_chunk_under_a_wrong_tag_has_no_effect(name: str, state: AssociationState, tag: str) -> None:
-    """R13, X18, X50, X51: "MUST silently discard the packet and MUST NOT process it any further" (§8.5)."""
+def test_a_chunk_under_another_tag_has_only_the_effects_that_are_excepted(
+    name: str, state: AssociationState, tag: str
+) -> None:
+    """R13, R14, X18, X50, X51: "MUST silently discard the packet and MUST NOT process it any further" (§8.5)."""
+    reaction = reaction_to(name, state, tag)
     peer = bring_to(state)
-    before = snapshot(peer)
-    value = {"another": peer.z_tag ^ 1, "zero": 0, "the peer's": A_TAG}[tag]
-    # A -> chunk under a wrong tag, from another UDP port -> Z, Z -> nothing -> A
-    assert peer.send(CHUNKS[name](peer), tag=value, udp_port=40_000) == []
-    assert snapshot(peer) == before
-    assert peer.events == []
-    assert peer.user_reads() == []
+    before = None if state is CLOSED else snapshot(peer)
+    value = tag_of(tag, name, peer)
+    # A -> chunk under a wrong tag, from another UDP port -> Z
+    packets = peer.send(CHUNKS[name](peer), tag=value, udp_port=UDP_PORT if name == "INIT" else 40_000)
+    expect_answer(reaction, packets, value)
+    expect_reaction(reaction, peer, state)
+    if state is CLOSED:
+        assert not peer.endpoint.associations
+    elif reaction.then is None:
+        assert snapshot(peer) == before
+    if reaction is NOTHING and tag == "wrong" and state is not CLOSED and name != "COOKIE_ECHO":
+        assert peer.engine.counters.wrong_verification_tags == 1
+
+
+def test_every_state_takes_an_init_under_no_tag_but_zero() -> None:
+    """R13: our own tag is a wrong one around an INIT (§8.5.1 A)."""
+    for state in LIVING:
+        peer = bring_to(state)
+        before = snapshot(peer)
+        assert peer.send(CHUNKS["INIT"](peer), tag=peer.z_tag) == []
+        assert snapshot(peer) == before
 
 
 def test_a_heartbeat_in_cookie_echoed_is_answered_when_the_cookie_ack_is_here_at_the_latest() -> None:

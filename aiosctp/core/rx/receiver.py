@@ -235,7 +235,8 @@ class Receiver:
             return False
         while window.free_bytes < charge_bytes:
             highest = self._reassembly.highest()
-            if highest is None or highest <= tsns.cumulative or highest < tsn:
+            # What is above this chunk is above the cumulative TSN too.
+            if highest is None or highest < tsn:
                 break
             self._renege(highest)
         return not window.is_overdrawn

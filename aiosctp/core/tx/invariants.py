@@ -45,6 +45,8 @@ def _check_chunks(sender: Sender) -> None:
         assert chunk.number == number, "TSNs are consecutive"
         if chunk.state is ACKNOWLEDGED:
             acknowledged.append(number)
+        else:
+            assert number >= sender.outstanding.first_on(chunk.path), "the earliest of a path is found"
         if chunk.state is MARKED:
             assert number in sender.retransmissions, "what is marked waits to be retransmitted"
     covered = [number for first, last in sender.outstanding.gaps for number in range(first, last + 1)]

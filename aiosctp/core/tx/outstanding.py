@@ -14,6 +14,11 @@ from aiosctp.core.paths import Path
 from aiosctp.core.tx.gaps import Range, without
 from aiosctp.core.tx.queue import OutgoingStream
 
+# How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
+# (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
+# limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
+MAX_TAKEN_BACK = 0xFFFF
+
 
 class ChunkState(Enum):
     IN_FLIGHT = auto()
@@ -111,7 +116,15 @@ class Outstanding:
     `Path.flight_bytes` and `flight_charge_bytes` follow every change of a chunk's state made here.
     """
 
-    __slots__ = ("_chunks", "buffered_bytes", "cumulative", "flight_charge_bytes", "gaps")
+    __slots__ = (
+        "_chunks",
+        "_first_by_path",
+        "_may_be_taken_back",
+        "buffered_bytes",
+        "cumulative",
+        "flight_charge_bytes",
+        "gaps",
+    )
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
@@ -123,6 +136,9 @@ class Outstanding:
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
         """User data of all these chunks."""
+        self._may_be_taken_back = MAX_TAKEN_BACK
+        self._first_by_path: dict[Path, int] = {}
+        """No chunk below this that was last sent there is unacknowledged: where to look for the earliest from."""
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -143,7 +159,12 @@ class Outstanding:
     def is_earliest_on_its_path(self, chunk: OutstandingChunk) -> bool:
         """Whether it is the lowest TSN last sent where it was that is not acknowledged (§6.1)."""
         path = chunk.path
-        return chunk is next(other for other in self._chunks if other.path is path and other.state is not ACKNOWLEDGED)
+        number = max(self._first_by_path[path], self.cumulative + 1)
+        while (other := self._chunks[number - self.cumulative - 1]).path is not path or other.state is ACKNOWLEDGED:
+            number += 1
+        # The next look begins here: those behind it on other paths are not passed over once for each chunk of this one.
+        self._first_by_path[path] = number
+        return other is chunk
 
     # -- a chunk's life --
 
@@ -167,7 +188,10 @@ class Outstanding:
 
     def _enter_flight(self, chunk: OutstandingChunk) -> None:
         chunk.state = IN_FLIGHT
-        chunk.path.flight_bytes += chunk.size
+        path = chunk.path
+        path.flight_bytes += chunk.size
+        if chunk.number < self._first_by_path.setdefault(path, chunk.number):
+            self._first_by_path[path] = chunk.number
         self.flight_charge_bytes += charge_of(len(chunk.payload))
 
     def _leave_flight(self, chunk: OutstandingChunk) -> None:
@@ -177,10 +201,16 @@ class Outstanding:
     # -- acknowledgement --
 
     def acknowledge(self, cumulative: int, gaps: list[Range]) -> Acknowledged:
-        """Take a SACK in. Work is linear in the chunks that change and in the ranges, not in what is outstanding."""
+        """Take a SACK in. Work is linear in the chunks that change and in the ranges, not in what is outstanding.
+
+        The gaps of a peer that has taken back too much are not believed until it acknowledges for good.
+        """
         acked = Acknowledged(advanced=cumulative > self.cumulative)
+        self._may_be_taken_back = min(MAX_TAKEN_BACK, self._may_be_taken_back + cumulative - self.cumulative)
         while self.cumulative < cumulative:
             self._acknowledge_first(acked)
+        if self._may_be_taken_back <= 0:
+            gaps = []
         before = clip(self.gaps, cumulative + 1)
         self.gaps = gaps
         for first, last in without(gaps, before):
@@ -191,6 +221,7 @@ class Outstanding:
                 chunk = self._chunks[number - cumulative - 1]
                 self._enter_flight(chunk)
                 acked.reneged.append(chunk)
+        self._may_be_taken_back -= len(acked.reneged)
         return acked
 
     def _acknowledge_first(self, acked: Acknowledged) -> None:
@@ -219,6 +250,10 @@ class Outstanding:
                 yield self._chunks[number - self.cumulative - 1]
             first = end + 1
 
+    def first_on(self, path: Path) -> int:
+        """Below this number nothing last sent on the path is unacknowledged."""
+        return self._first_by_path.get(path, self.highest + 1)
+
     def take_all(self) -> list[OutgoingMessage]:
         """Empty it: the messages, each once, in order."""
         messages: list[OutgoingMessage] = []
@@ -228,6 +263,7 @@ class Outstanding:
             if not messages or messages[-1] is not chunk.message:
                 messages.append(chunk.message)
         self._chunks.clear()
+        self._first_by_path.clear()
         self.gaps = []
         self.buffered_bytes = 0
         return messages

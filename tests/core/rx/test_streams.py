@@ -39,6 +39,9 @@ def test_the_ssn_of_an_unordered_message_is_ignored() -> None:
     bench = Bench()
     bench.packets(data(0, "UBE", ssn=40_000), data(1, "BE", ssn=0), data(2, "UBE", ssn=40_000))
     assert bench.read_payloads() == [b"<0>", b"<1>", b"<2>"]
+    # also one that an ordered message has had, behind a gap
+    bench.packets(data(4, "UBE", ssn=0))
+    assert bench.read_payloads() == [b"<4>"]
 
 
 def test_fragments_of_an_unordered_message_are_reassembled_whatever_their_ssns() -> None:
@@ -102,7 +105,7 @@ def test_a_second_message_with_the_ssn_of_one_delivered_in_parts_is_a_violation(
 
 
 def test_a_stream_that_does_not_exist_is_reported_and_its_tsn_acknowledged() -> None:
-    """Q01: §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard"."""
+    """Q01, X16, X52: §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard"."""
     bench = Bench(inbound_streams=10)
     bench.packets(data(0))
     assert bench.packet(data(1, stream=10)) == InvalidStreamIdentifier(10)

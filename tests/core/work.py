@@ -1,0 +1,61 @@
+"""How much work the engine does, counted in bytecode instructions: a measure that no load disturbs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from aiosctp.wire.packet import encode_packet
+from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Encodable, Peer
+
+
+def instructions(work: Callable[[], object]) -> int:
+    """How many bytecode instructions this executes, our own and those of what is called. What C does in one of them,
+    such as copying a list or sorting one, counts as one."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        nonlocal count
+        frame.f_trace_lines = False
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def take(peer: Peer, *chunks: Encodable, tag: int | None = None) -> Callable[[], None]:
+    """Z's engine takes one packet with these chunks and says all it has to: what `instructions` is to count."""
+    packet = encode_packet(A_PORT, Z_PORT, peer.z_tag if tag is None else tag, [chunk.encode() for chunk in chunks])
+
+    def work() -> None:
+        peer.engine.receive(packet, peer.addresses[0], UDP_PORT, peer.z_addresses[0], peer.now)
+        flush(peer)
+
+    return work
+
+
+def flush(peer: Peer) -> None:
+    peer.engine.poll_datagrams(peer.now)
+    for association in peer.engine.poll_changed():
+        association.poll_events()
+
+
+def assert_linear(cost: Callable[[int], int], size: int, *, slack: float = 1.25) -> None:
+    """Four times the size costs four times as much at most; what is quadratic costs sixteen times as much."""
+    small, large = cost(size), cost(4 * size)
+    assert large <= 4 * slack * small, f"{size}: {small} instructions, {4 * size}: {large}"
+
+
+def assert_constant(cost: Callable[[int], int], size: int, *, slack: float = 1.25) -> None:
+    """What is four times as large costs no more."""
+    small, large = cost(size), cost(4 * size)
+    assert large <= slack * small, f"{size}: {small} instructions, {4 * size}: {large}"
