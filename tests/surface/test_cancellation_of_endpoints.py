@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.batching import batching_carrier
 from aiosctp.core.datagram import Datagram
 from aiosctp.network import DatagramPort
 from aiosctp.testing import Host, VirtualTimeLoop
-from aiosctp.udp import DatagramReceiver
+from aiosctp.udp import IS_LINUX, Carrier, DatagramReceiver, endpoint_carrier
 from tests.surface.cancelling import Trial, cancel_everywhere, cancels, echo, talk
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -158,6 +159,29 @@ def test_a_connect_that_the_peer_refuses_is_cancelled_or_refused() -> None:
             outcome = await trial.cancel(hosts.connect(), hosts.connect(timeout=0.02))
             assert outcome.was_cancelled or isinstance(outcome.error, aiosctp.AssociationRefused)
             assert not hosts.client.owners
+
+    cancel_everywhere(scenario)
+
+
+@pytest.mark.parametrize("closes_at_s", [0.015, 0.045, 0.285])
+@pytest.mark.parametrize("host", NAMES)
+def test_a_connect_is_cancelled_against_the_close_of_its_stack(host: str | list[str], closes_at_s: float) -> None:
+    """While it resolves, between its attempts, and in the handshake: nothing is sent, set or kept afterwards."""
+
+    async def scenario(trial: Trial) -> None:
+        async with trial.hosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
+            hosts.network.names["two.example"] = ["192.0.2.99", "192.0.2.2"]
+            await hosts.serve()
+            async with slow_stack(hosts.client_host) as stack:
+                asyncio.get_running_loop().call_later(closes_at_s, stack.close)
+                outcome = await trial.cancel(
+                    aiosctp.connect(host, PORT, stack=stack), aiosctp.connect("192.0.2.2", PORT, stack=stack)
+                )
+                for each in (outcome, *outcome.companions):
+                    assert isinstance(each.error, aiosctp.AssociationAborted | RuntimeError | None)
+                await asyncio.sleep(closes_at_s)
+                assert stack.is_closed
+                assert not stack.owners
 
     cancel_everywhere(scenario)
 
@@ -387,3 +411,30 @@ def test_a_cancelled_resolution_leaves_the_loop_alone(monkeypatch: pytest.Monkey
         assert outcome.was_cancelled or outcome.value == ["192.0.2.7", "192.0.2.8"]
 
     cancel_everywhere(scenario)
+
+
+@pytest.mark.parametrize("carrier", [batching_carrier, endpoint_carrier] if IS_LINUX else [endpoint_carrier])
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_stack_on_real_sockets_that_is_left_cancelled_has_closed_them(carrier: Carrier, turns: int) -> None:
+    """On whichever turn of the loop the cancellation falls; also before the sockets have a transport."""
+    stack = aiosctp.Stack(udp_port=0, local_addresses=["127.0.0.1"], network=aiosctp.SystemNetwork(carrier))
+
+    async def run() -> None:
+        async with stack:
+            pass
+
+    running = asyncio.create_task(run())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    udp_port = stack.udp_port
+    assert stack.is_closed is bool(turns)
+    if turns:
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    async with aiosctp.Stack(udp_port=udp_port, local_addresses=["127.0.0.1"]):
+                        return
+                except OSError:
+                    await asyncio.sleep(0.01)
