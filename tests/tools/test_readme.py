@@ -41,7 +41,7 @@ async def test_the_simulated_example_of_the_readme_runs_as_written(tmp_path: Pat
     assert outcome.status == 0, outcome.errors
     message, *trace = outcome.output.splitlines()
     assert message.startswith("Message(data=b'hello', stream=0,")
-    assert any("INIT ACK" in line for line in trace)
+    assert any("INIT_ACK" in line for line in trace)
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
