@@ -85,6 +85,7 @@ class Association:
         self._paths: dict[EnginePath, Path] = {}
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
+        self._hash = engine.tcb.local_tag
 
     # -- sending --
 
@@ -408,6 +409,11 @@ class Association:
                 return self
             case _:
                 return default
+
+    def __hash__(self) -> int:
+        """Of what the stack drew for it, not of its place in memory: a set of associations, such as a server's, then
+        has the same order in every run on one seed (`aiosctp.testing`)."""
+        return self._hash
 
     def __repr__(self) -> str:
         host, port = self.primary_path.address

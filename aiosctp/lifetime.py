@@ -24,7 +24,7 @@ class Lifetime:
         self.stack = stack
         self.engine = engine
         self._raised: WeakSet[BaseException] | None = None
-        self._watchers: set[asyncio.Future[None]] = set()
+        self._watchers: dict[asyncio.Future[None], None] = {}
 
     # -- changes --
 
@@ -35,11 +35,11 @@ class Lifetime:
     async def wait_for_change(self) -> None:
         """Until the engine did something, or the end. Cancelling changes nothing."""
         waiter = self.stack.loop.create_future()
-        self._watchers.add(waiter)
+        self._watchers[waiter] = None
         try:
             await waiter
         finally:
-            self._watchers.discard(waiter)
+            del self._watchers[waiter]
 
     def changed(self) -> None:
         for waiter in self._watchers:

@@ -102,9 +102,9 @@ class Server(asyncio.AbstractServer):
         self._handler = handler
         self._config = config
         self._handlers: dict[asyncio.Task[None], Association] = {}
-        self._associations: set[Association] = set()
+        self._associations: dict[Association, None] = {}
         self._is_serving = False
-        self._changed: set[asyncio.Future[None]] = set()
+        self._changed: dict[asyncio.Future[None], None] = {}
 
     def listen(
         self,
@@ -185,12 +185,12 @@ class Server(asyncio.AbstractServer):
     def close_clients(self) -> None:
         """Begin the graceful shutdown of every association; a handler that waits in `receive()` gets
         AssociationShutdown when it is over."""
-        for association in self.associations:
+        for association in list(self._associations):
             association.begin_shutdown()
 
     def abort_clients(self) -> None:
         """ABORT every association."""
-        for association in self.associations:
+        for association in list(self._associations):
             association.abort(b"the server was closed")
 
     async def wait_closed(self) -> None:
@@ -231,7 +231,7 @@ class Server(asyncio.AbstractServer):
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
         association = Association(self._stack, engine, holds_events=True, on_end=self._association_ended)
-        self._associations.add(association)
+        self._associations[association] = None
         self._stack.add(association)
         task = self._stack.loop.create_task(self._run_handler(association))
         # After the handler's first step, in which it may have subscribed.
@@ -243,7 +243,7 @@ class Server(asyncio.AbstractServer):
         self.close()
 
     def _association_ended(self, association: Association) -> None:
-        self._associations.discard(association)
+        self._associations.pop(association, None)
         self._tell_change()
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
@@ -276,11 +276,11 @@ class Server(asyncio.AbstractServer):
 
     async def _wait_for_change(self) -> None:
         waiter = self._stack.loop.create_future()
-        self._changed.add(waiter)
+        self._changed[waiter] = None
         try:
             await waiter
         finally:
-            self._changed.discard(waiter)
+            del self._changed[waiter]
 
     def _tell_change(self) -> None:
         for waiter in self._changed:

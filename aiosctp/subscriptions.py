@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import get_args
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from aiosctp.events import Event, NotificationsStopped, SendFailed
 
@@ -82,7 +82,8 @@ class Subscriptions:
     def __init__(self, *, holds_events: bool) -> None:
         self._held: list[Event] | None = [] if holds_events else None
         """For a handler that a server starts: it cannot have subscribed before the association was up."""
-        self._subscribed: WeakSet[EventSubscription] | None = None
+        self._subscribed: WeakKeyDictionary[EventSubscription, None] | None = None
+        """In the order of subscribing."""
         self._is_over = False
 
     def subscribe(self, types: tuple[type, ...], limit: int) -> EventSubscription:
@@ -97,8 +98,8 @@ class Subscriptions:
             subscription.end()
             return subscription
         if self._subscribed is None:
-            self._subscribed = WeakSet()
-        self._subscribed.add(subscription)
+            self._subscribed = WeakKeyDictionary()
+        self._subscribed[subscription] = None
         return subscription
 
     def release_held(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, KeysView, Sequence
 from typing import TYPE_CHECKING
 
 from aiosctp.config import Config
@@ -26,9 +26,20 @@ class Endpoint:
         self.max_associations: int | None = None
         self.backlog = 0
         self.admit: Admission | None = None
-        self.associations: set[AssociationEngine] = set()
+        self._associations: dict[AssociationEngine, None] = {}
         self.accepted: list[AssociationEngine] = []
         """Associations that peers opened, until the surface takes them; at most `backlog`."""
+
+    @property
+    def associations(self) -> KeysView[AssociationEngine]:
+        """Those that live, in the order in which they began."""
+        return self._associations.keys()
+
+    def add(self, association: AssociationEngine) -> None:
+        self._associations[association] = None
+
+    def discard(self, association: AssociationEngine) -> None:
+        self._associations.pop(association, None)
 
     def listen(self, *, config: Config, backlog: int, max_associations: int | None, admit: Admission | None) -> None:
         self.config = config
@@ -46,7 +57,7 @@ class Endpoint:
         """Whether one more association would exceed the backlog or the limit."""
         if len(self.accepted) >= self.backlog:
             return True
-        return self.max_associations is not None and len(self.associations) >= self.max_associations
+        return self.max_associations is not None and len(self._associations) >= self.max_associations
 
     def serves(self, local_host: str | None) -> bool:
         return local_host is None or local_host in self.local_addresses

@@ -307,7 +307,7 @@ class StackEngine:
             return None
         association = self._acceptance.create(cookie, arrival, endpoint)
         association.offered_addresses = cookie.offered_addresses
-        endpoint.associations.add(association)
+        endpoint.add(association)
         endpoint.accepted.append(association)
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
         association.establishment.cookie_taken(path, arrival.now)
@@ -366,7 +366,7 @@ class StackEngine:
             config=config,
             entropy=self._entropy,
         )
-        endpoint.associations.add(association)
+        endpoint.add(association)
         self._connecting.add(association)
         association.connect(now)
         self._index(association, now)
@@ -492,7 +492,7 @@ class StackEngine:
             self.counters.associations_shut_down += 1
         endpoint = self.endpoints.get(association.local_port)
         if endpoint is not None:
-            endpoint.associations.discard(association)
+            endpoint.discard(association)
 
     def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
         """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""

@@ -11,8 +11,9 @@ import sys
 import pytest
 
 import aiosctp
-from aiosctp.testing import BurstLoss, Link, Network, Packet, RandomLoss
+from aiosctp.testing import BurstLoss, Link, Network, Packet, RandomLoss, run
 from aiosctp.testing.loop import VirtualTimeLoop
+from aiosctp.wire.chunks import Abort, CookieAck, Shutdown
 
 PORT = 7777
 
@@ -90,3 +91,97 @@ def test_a_run_does_not_depend_on_the_hash_seed(hash_seed: str) -> None:
         check=True,
     )
     assert done.stdout.strip() == wire_of(1)
+
+
+# -- nothing follows the order of objects in memory --
+
+MANY = 20
+"""So many of anything that a set of them, by their places in memory, hardly has them in order."""
+
+
+async def many_associations(network: Network) -> tuple[aiosctp.Server, list[aiosctp.Association]]:
+    with network.host("server"):
+        server = await aiosctp.serve(echo, None, PORT)
+    with network.host("client"):
+        return server, [await aiosctp.connect("server", PORT) for _ in range(MANY)]
+
+
+def ports_of(sent: list[Packet], chunk_type: int) -> list[bytes]:
+    """The SCTP ports of packets that begin with such a chunk."""
+    return [packet.data[:4] for packet in sent if packet.data[12] == chunk_type]
+
+
+def test_a_server_ends_its_associations_in_the_order_in_which_they_began() -> None:
+    async def main() -> None:
+        network = Network()
+        sent: list[Packet] = []
+        network.observers.append(sent.append)
+        server, _ = await many_associations(network)
+        began = ports_of(sent, CookieAck.type)
+        assert len(began) == MANY
+        server.close_clients()
+        await asyncio.sleep(1)
+        assert ports_of(sent, Shutdown.type) == began
+
+    run(main())
+
+
+def test_a_stack_aborts_its_associations_in_the_order_in_which_they_began() -> None:
+    async def main() -> None:
+        network = Network()
+        sent: list[Packet] = []
+        network.observers.append(sent.append)
+        server, _ = await many_associations(network)
+        began = ports_of(sent, CookieAck.type)
+        next(iter(server.associations)).stack.close()
+        assert ports_of(sent, Abort.type) == began
+
+    run(main())
+
+
+def test_who_waits_longest_for_the_end_hears_of_it_first() -> None:
+    async def main() -> None:
+        network = Network()
+        server, associations = await many_associations(network)
+        heard: list[tuple[str, int]] = []
+        events = [associations[0].events() for _ in range(MANY)]
+
+        async def wait_for_the_end(number: int) -> None:
+            await associations[0].wait_closed()
+            heard.append(("association", number))
+
+        async def wait_for_the_event(number: int) -> None:
+            async for _ in events[number]:
+                heard.append(("event", number))
+
+        async def wait_for_the_server(number: int) -> None:
+            await server.wait_closed()
+            heard.append(("server", number))
+
+        server.close()
+        async with asyncio.TaskGroup() as group:
+            for number in range(MANY):
+                for wait in (wait_for_the_end, wait_for_the_event, wait_for_the_server):
+                    group.create_task(wait(number))
+            await asyncio.sleep(1)
+            for association in associations:
+                association.close()
+        for kind in ("association", "event", "server"):
+            assert [number for who, number in heard if who == kind] == list(range(MANY))
+
+    run(main())
+
+
+def test_a_set_of_associations_has_the_same_order_in_every_run() -> None:
+    """What programs keep them in, to tell all of them something."""
+
+    async def main() -> tuple[list[int], set[aiosctp.Association]]:
+        server, associations = await many_associations(Network())
+        assert set(server.associations) == server.associations
+        return [associations.index(each) for each in set(associations)], set(associations)
+
+    order, alive = run(main())
+    for _ in range(3):
+        again, others = run(main())
+        assert again == order
+        alive |= others

@@ -49,7 +49,7 @@ class Sender:
         self.t3 = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
-        self._acknowledged_paths: set[Path] = set()
+        self._acknowledged_paths: dict[Path, None] = {}
         self._transmission = Transmission(
             config=config,
             paths=paths,
@@ -214,7 +214,7 @@ class Sender:
         transmitted the acknowledged data"."""
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
-            self._acknowledged_paths.add(path)
+            self._acknowledged_paths[path] = None
             self._burst.acknowledged(acked_bytes)
             path.congestion.acknowledged(
                 acked_bytes,
@@ -235,10 +235,10 @@ class Sender:
         self._transmission.fast_retransmit_is_due = True
         self.loss.enter_fast_recovery(self.outstanding.highest)
 
-    def take_acknowledged_paths(self) -> set[Path]:
-        """The paths on which something was newly acknowledged since the last call (§8.1, §8.2)."""
-        paths, self._acknowledged_paths = self._acknowledged_paths, set()
-        return paths
+    def take_acknowledged_paths(self) -> list[Path]:
+        """The paths on which something was newly acknowledged since the last call, in that order (§8.1, §8.2)."""
+        paths, self._acknowledged_paths = self._acknowledged_paths, {}
+        return list(paths)
 
     # -- timers --
 

@@ -162,9 +162,9 @@ def test_duplicates_reported_change_nothing() -> None:
 def test_the_paths_newly_acknowledged_on_are_told_once() -> None:
     bench = ready(2)
     bench.sack(0)
-    assert bench.sender.take_acknowledged_paths() == {bench.path}
+    assert bench.sender.take_acknowledged_paths() == [bench.path]
     bench.sack(0)
-    assert bench.sender.take_acknowledged_paths() == set()
+    assert bench.sender.take_acknowledged_paths() == []
 
 
 # -- §7.2.4 --
@@ -424,3 +424,13 @@ def test_many_streams_keep_their_numbers_and_no_empty_queue() -> None:
     for stream in range(1000):
         bench.enqueue(100, stream=stream)
     assert [chunk.stream for chunk in all_chunks(bench.flush())] == list(range(1000))
+
+
+def test_paths_are_told_of_in_the_order_of_what_was_acknowledged_on_them() -> None:
+    """Not in that of objects in memory, which no two runs have in common."""
+    bench = Bench(config=Config(rto_min_s=0.05), paths=20)
+    for path in reversed(bench.paths):
+        bench.table.primary = path
+        bench.send(PAYLOAD)
+    bench.sack(len(bench.paths) - 1)
+    assert bench.sender.take_acknowledged_paths() == bench.paths[::-1]
