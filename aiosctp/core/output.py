@@ -105,8 +105,10 @@ class Output:
         §6.7: with a gap open, one SACK for each packet: the peer counts them (§7.2.4).
         """
         receiver = self._association.receiver
+        if self._sacks_waiting >= MAX_SACKS_AT_ONCE and not receiver.has_gap:
+            return
         path = self._sack_path()
-        if not path.is_confirmed or (self._sacks_waiting >= MAX_SACKS_AT_ONCE and not receiver.has_gap):
+        if not path.is_confirmed:
             return
         self._sacks_waiting += 1
         packet = OutgoingPacket(path)

@@ -32,7 +32,7 @@ from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import decode_header
+from aiosctp.wire.packet import HEADER_BYTES, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 LookupKey = tuple[int, int, str]
@@ -80,7 +80,8 @@ class StackEngine:
     def receive(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
         """Take one UDP datagram from `(source, udp_port)` to our `destination`."""
         self.counters.datagrams_received += 1
-        self._forget_ended(now)
+        if self._ended:
+            self._forget_ended(now)
         try:
             header = decode_header(data)
         except DecodeError:
@@ -232,7 +233,7 @@ class StackEngine:
         answer = self._acceptance.answer_init(init, arrival, endpoint, association)
         if association is not None:
             self.touch(association)
-        if answer is not None and answer.data[12] == InitAck.type:
+        if answer is not None and answer.data[HEADER_BYTES] == InitAck.type:
             # Not limited: among many strangers it would keep out those who mean it. It keeps no state (§5.1.3).
             self._answers.append(answer)
         else:
