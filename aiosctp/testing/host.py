@@ -83,6 +83,8 @@ class Host:
     `with host:` lets what runs inside, and the tasks made inside, speak from this host: `aiosctp.connect`, `serve` and
     `Stack` take their sockets, addresses, clock and entropy from it. Elsewhere, `Stack(network=host)` does the same.
 
+    There is no loopback: a host reaches itself by its own addresses, "localhost" and 127.0.0.1 are nobody.
+
     answers_closed_ports: whether a datagram to a closed UDP port is answered with ICMP "port unreachable".
     """
 

@@ -27,7 +27,7 @@ QUOTED_IPV4_BYTES = 576 - 2 * 28
 QUOTED_IPV6_BYTES = 1280 - 2 * 48
 
 Place = Host | str
-"""A host with all its addresses, those that it gets later included, or one address."""
+"""A host, itself or its name, with all its addresses, those that it gets later included; or one address."""
 
 
 class Icmp:
@@ -209,10 +209,14 @@ class Network:
 
     def _checked_place(self, name: str, place: Place) -> Place:
         if isinstance(place, str):
+            if place in self._hosts:
+                return self._hosts[place]
+            if not _is_address(place):
+                raise ValueError(f"{name} must be a Host, its name or an address, and there is no {place!r}")
             (address,) = host_list(name, place)
             return address
         if not isinstance(place, Host):
-            raise TypeError(f"{name} must be a Host or an address, not {type(place).__name__}")
+            raise TypeError(f"{name} must be a Host, its name or an address, not {type(place).__name__}")
         if place.network is not self:
             raise ValueError(f"{name} must be a host of this network, and {place} is of another")
         return place

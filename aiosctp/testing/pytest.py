@@ -7,7 +7,7 @@
     @pytest.mark.network(link=Link(loss=RandomLoss(0.1)))
     async def test_echo_under_loss(network):
         with network.host("server"):
-            server = await aiosctp.serve(echo)
+            server = await aiosctp.serve(echo, port=7777)
         with network.host("client"):
             association = await aiosctp.connect("server", 7777)
         ...

@@ -629,13 +629,28 @@ def test_bad_networks_are_refused(options: dict[str, Any], error: type[Exception
         Network(**options)
 
 
+@virtual_time
+async def test_places_can_be_named_as_hosts_are_where_they_are_connected_to() -> None:
+    network, a, z = two_hosts()
+    network.set_link("a", "z", Link(delay_s=0.5))
+    network.partition("z", "a", one_way=True)
+    a.send(b"slow", "192.0.2.2")
+    z.send(b"lost", "192.0.2.1")
+    await asyncio.sleep(1)
+    assert (z.arrivals, a.arrivals) == ([(0.5, b"slow")], [])
+    network.heal("z", "a")
+    z.send(b"slow too", "192.0.2.1")
+    await asyncio.sleep(1)
+    assert a.arrivals == [(1.5, b"slow too")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "name"),
     [
-        (("nonsense", "192.0.2.2"), ValueError, "a: "),
-        (("192.0.2.1", "z"), ValueError, "z: "),
-        ((1, "192.0.2.2"), TypeError, "a must be a Host or an address"),
-        (("192.0.2.1", b"z"), TypeError, "z must be a Host or an address"),
+        (("nonsense", "192.0.2.2"), ValueError, "a must be a Host, its name or an address"),
+        (("192.0.2.1", "z"), ValueError, "z must be a Host, its name or an address, and there is no 'z'"),
+        ((1, "192.0.2.2"), TypeError, "a must be a Host, its name or an address"),
+        (("192.0.2.1", b"z"), TypeError, "z must be a Host, its name or an address"),
         ((other_host(), "192.0.2.2"), ValueError, "a must be a host of this network"),
         (("192.0.2.1", other_host()), ValueError, "z must be a host of this network"),
     ],
