@@ -32,6 +32,15 @@ def canonical_host(host: str) -> str:
     return str(address)
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an address, in any spelling, and no name."""
+    try:
+        canonical_host(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_ipv6(host: str) -> bool:
     return ":" in host
 

@@ -14,7 +14,7 @@ from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
 from aiosctp.arguments import check_port
-from aiosctp.core.addresses import canonical_host, choose_source, is_ipv6
+from aiosctp.core.addresses import canonical_host, choose_source, is_address, is_ipv6
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.network import DatagramPort, Network, SystemNetwork, current_network
@@ -64,7 +64,7 @@ async def getaddrinfo(
     name = host.decode("idna") if isinstance(host, bytes) else host
     if not name:
         addresses: Iterable[str] = WILDCARDS if flags & socket.AI_PASSIVE else _LOOPBACK
-    elif _is_address(name):
+    elif is_address(name):
         addresses = [name if name in WILDCARDS else canonical_host(name)]
     elif flags & socket.AI_NUMERICHOST:
         raise socket.gaierror(socket.EAI_NONAME, f"host {name}: not an address, and AI_NUMERICHOST is set")
@@ -105,14 +105,6 @@ def _port_number(port: bytes | str | int | None) -> int:
         return int(text)
     except ValueError:
         raise socket.gaierror(socket.EAI_SERVICE, f"port {text!r}: services have no names here") from None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        canonical_host(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _family(address: str) -> socket.AddressFamily:
@@ -241,7 +233,7 @@ class SimulatedDatagramTransport(asyncio.DatagramTransport):
                 raise ValueError("addr must be given: the endpoint has no remote_addr")
             return self._remote
         host, port = _checked_pair("addr", addr)
-        if host is None or not _is_address(host):
+        if host is None or not is_address(host):
             raise ValueError(f"addr must have an IP address, not {host!r}: loop.getaddrinfo resolves names")
         if port == 0:
             raise ValueError("addr must have a port")

@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 
 from aiosctp.arguments import check_int, host_list
-from aiosctp.core.addresses import canonical_host, is_ipv6
+from aiosctp.core.addresses import canonical_host, is_address, is_ipv6
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.testing.host import Host, Port
 from aiosctp.testing.link import MAX_DELAY_S, Link, check_number
@@ -98,7 +98,7 @@ class Network:
             if addresses:
                 raise ValueError(f"name {name!r} is taken by {found}: add_address gives it another address")
             return found
-        if not name or _is_address(name):
+        if not name or is_address(name):
             raise ValueError(f"name must be a name, not {name!r}")
         chosen = host_list("addresses", addresses) if addresses else (self._next_address(),)
         for address in chosen:
@@ -144,7 +144,7 @@ class Network:
 
     def lookup(self, name: str) -> list[str]:
         """The addresses of a name, of a host, or the address itself; none for what nobody knows."""
-        if _is_address(name):
+        if is_address(name):
             return [canonical_host(name)]
         if name in self.names:
             return list(self.names[name])
@@ -211,7 +211,7 @@ class Network:
         if isinstance(place, str):
             if place in self._hosts:
                 return self._hosts[place]
-            if not _is_address(place):
+            if not is_address(place):
                 raise ValueError(f"{name} must be a Host, its name or an address, and there is no {place!r}")
             (address,) = host_list(name, place)
             return address
@@ -370,14 +370,6 @@ class Network:
             assert self._loop is not None
             context = {"message": "aiosctp.testing: a receiver raised", "exception": error}
             self._loop.call_exception_handler(context)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        canonical_host(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _checked_link(link: Link) -> Link:

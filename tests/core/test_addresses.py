@@ -9,6 +9,7 @@ from aiosctp.core.addresses import (
     canonical_host,
     choose_source,
     in_scope_of,
+    is_address,
     is_ipv6,
     is_unicast,
     parse_host,
@@ -164,3 +165,8 @@ def test_the_parameters_carry_both_families_and_no_scope() -> None:
         IPv6AddressParameter("2001:db8::1"),
         IPv6AddressParameter("fe80::1"),
     )
+
+
+def test_an_address_is_told_from_a_name_in_every_spelling() -> None:
+    assert all(is_address(text) for text in (*EVERYTHING, "2001:DB8:0:0:0:0:0:1", "::ffff:192.0.2.1", "0.0.0.0"))
+    assert not any(is_address(text) for text in ("", "server", "192.0.2", "192.0.2.1:7777", "[::1]"))
