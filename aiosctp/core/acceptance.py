@@ -89,7 +89,10 @@ class Acceptance:
             # draft-tuexen-tsvwg-sctp-udp-encaps-cons: the association is untouched.
             cause = RestartWithNewEncapsulationPort(path.udp_port, arrival.udp_port)
             return self._abort(arrival, offer.tag, cause)
-        added = [host for host in offer.addresses if host not in association.paths]
+        # §5.1.2: addresses of a family that we do not have were ignored at the first INIT; they are added by none.
+        sources = association.source_addresses(arrival.destination)
+        usable = [host for host in offer.addresses if choose_source(sources, host) is not None]
+        added = [host for host in usable if host not in association.paths]
         match classify_init(association.state, adds_addresses=bool(added)):
             case InitAction.RESEND_SHUTDOWN_ACK:
                 association.resend_shutdown_ack()

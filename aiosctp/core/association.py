@@ -44,6 +44,7 @@ from aiosctp.wire.chunks import (
     Error,
     Heartbeat,
     HeartbeatAck,
+    Init,
     InitAck,
     Sack,
     Shutdown,
@@ -137,11 +138,16 @@ class AssociationEngine:
         return malformed
 
     def _receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
+        chunks = list(chunks)
+        if not self._may_be_under(tag, chunks):
+            return 0
         malformed = 0
         self._packet_has_data = False
         self._is_first_chunk = True
         for chunk in chunks:
             if isinstance(chunk, DecodeError):
+                if chunk.chunk_type == Init.type:
+                    break
                 malformed += 1
                 self._malformed_received(chunk, tag, path)
             elif not self._chunk_received(chunk, tag, path, now):
@@ -156,6 +162,16 @@ class AssociationEngine:
         # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
         self._begin_shutdown_if_requested(now)
         return malformed
+
+    def _may_be_under(self, tag: int, chunks: Iterable[Chunk | DecodeError]) -> bool:
+        """§8.5.1 B, C: ABORT and SHUTDOWN COMPLETE come under our own tag without the T bit, or under the peer's with
+        it; "Otherwise, the receiver MUST silently discard the packet", whatever else is in it."""
+        for chunk in chunks:
+            if isinstance(chunk, _MAY_REFLECT_TAG):
+                expected = self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag
+                if tag != expected:
+                    return False
+        return True
 
     def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
         """Dropped; but §5.1: an INIT ACK with "invalid parameter values" ends the attempt with an ABORT."""
@@ -181,14 +197,13 @@ class AssociationEngine:
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, _MAY_REFLECT_TAG):
-            # §8.5.1 B, C: our own tag without the T bit, or the peer's with it.
-            if tag != (self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag):
-                return False
-            if isinstance(chunk, Abort):
-                self.termination.abort_received(chunk)
-                return False
-        elif tag != self.tcb.local_tag:
+        if isinstance(chunk, Init):
+            # §12.3: "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is bundled".
+            return False
+        if isinstance(chunk, Abort):
+            self.termination.abort_received(chunk)
+            return False
+        if tag != self.tcb.local_tag and not isinstance(chunk, ShutdownComplete):
             # Bundled with a chunk that reflects the peer's tag: nothing of it counts, and the rest is still looked at.
             return True
         if isinstance(chunk, UnknownChunk):
@@ -414,6 +429,7 @@ class AssociationEngine:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
 
     def _begin_shutdown_if_requested(self, now: float) -> None:
+        """§9.2: once the peer has begun one, the endpoint "MUST ignore ULP shutdown requests"."""
         if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
 
@@ -432,6 +448,9 @@ def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, 
 
 def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path: Path, now: float) -> None:
     association.heartbeats.ack_received(chunk, now)
+    if association.sender.is_drained:
+        # A shutdown may have waited for the first address to be confirmed.
+        association.lifecycle.step(DataDrained(now))
 
 
 def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: float) -> None:

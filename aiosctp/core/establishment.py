@@ -97,7 +97,7 @@ class Establishment:
         association.termination.report_failed(unsent, 0)
         association.lifecycle.start_established()
         association.heartbeats.start(now)
-        self._send_cookie_ack(paths.get(path.address) or path, now)
+        self._send_cookie_ack(paths.get(path.address) or paths.for_data(), now)
 
     def collided(self, tcb: TransmissionControlBlock, paths: Paths, path: Path, now: float) -> None:
         """§5.2.4 B: both sides began at about the same time; the peer's tag is the one in the cookie."""
@@ -116,7 +116,7 @@ class Establishment:
             primary = next(found for found in known if found.is_confirmed)
         association.paths.replace_all(known, primary)
         association.restart_receiver()
-        self.cookie_taken(association.paths.get(path.address) or path, now)
+        self.cookie_taken(association.paths.get(path.address) or association.paths.for_data(), now)
 
     def duplicate_cookie(self, path: Path, now: float) -> None:
         """§5.2.4 D: our COOKIE ACK was lost, or, in COOKIE-ECHOED, the peer's cookie comes with the tags we know."""

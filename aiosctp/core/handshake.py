@@ -169,13 +169,18 @@ class Handshake:
         if self._stale_cookies > MAX_STALE_COOKIES:
             self._association.termination.fail_to_connect(ConnectTimeout("the peer found every cookie stale"))
             return
+        # §5.4: an INIT is not among what may go to an UNCONFIRMED address.
+        path = path if path.is_confirmed else self._association.paths.for_data()
+        if not path.is_confirmed:
+            why = "found its cookie stale, and answers from an address that is not confirmed"
+            self._association.termination.fail_to_connect(self._association.termination.refusal(why))
+            return
         # §5.2.6, 3: the RTT measured by this exchange, and no more than a second beyond it.
         rtt_ms = round((now - self._cookie_sent_at_s) * 1000)
         self._increment_ms = rtt_ms + PRESERVATIVE_MARGIN_MS
         self._retransmissions = 0
         self._association.sender.handshake_timed_out()
-        # §5.4: an INIT is not among what may go to an UNCONFIRMED address.
-        self._send_init(path if path.is_confirmed else self._association.paths.for_data(), now)
+        self._send_init(path, now)
 
     def _t1_expired(self, now: float) -> None:
         """§5.1.6, §4 (2) and (3): the same chunk again, to the next address of the peer, until

@@ -65,11 +65,12 @@ class Output:
     def send_control(self, path: Path, chunk: bytes, *, is_repeat: bool = False) -> None:
         """Send a control chunk, bundled with what else goes that way; counted unless it repeats an earlier one.
 
-        §5.4: "MUST NOT send any chunks to an UNCONFIRMED address": it goes to a path that is confirmed instead.
+        §5.4: "MUST NOT send any chunks to an UNCONFIRMED address": it goes to a path that is confirmed instead. An
+        INIT ACK may have left none (§5.1.2 A): then nobody can be told yet.
         """
         if not path.is_confirmed:
             path = self._association.paths.for_data()
-        if self._take_room(path, chunk):
+        if path.is_confirmed and self._take_room(path, chunk):
             self._association.counters.octrlchunks += not is_repeat
             self.control.push(path, chunk)
 
@@ -85,7 +86,7 @@ class Output:
         """Send a chunk that MUST NOT be bundled (§6.10, §9.1): as an answer it is the only one."""
         if self._is_answering and self._answer_path is not None:
             return
-        packet = OutgoingPacket(path, verification_tag=verification_tag, is_complete=True)
+        packet = OutgoingPacket(path, verification_tag=verification_tag)
         packet.add(chunk)
         self.send_packet(packet, is_repeat=is_repeat)
 
@@ -104,10 +105,11 @@ class Output:
         §6.7: with a gap open, one SACK for each packet: the peer counts them (§7.2.4).
         """
         receiver = self._association.receiver
-        if self._sacks_waiting >= MAX_SACKS_AT_ONCE and not receiver.has_gap:
+        path = self._sack_path()
+        if not path.is_confirmed or (self._sacks_waiting >= MAX_SACKS_AT_ONCE and not receiver.has_gap):
             return
         self._sacks_waiting += 1
-        packet = OutgoingPacket(self._sack_path())
+        packet = OutgoingPacket(path)
         packet.add(receiver.build_sack(packet.room))
         self.control.push_packet(packet)
 
@@ -144,7 +146,11 @@ class Output:
         return datagrams
 
     def _transmit_data(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram], now: float) -> None:
-        """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA."""
+        """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA.
+
+        §6.1 bundles the SACK with any DATA, §6.7 has it go where the peer's DATA last came from: if our DATA goes
+        elsewhere, the SACK waits for its time (§6.2).
+        """
         association = self._association
         receiver = association.receiver
         while (path := association.sender.path_to_send_on(now)) is not None and path.is_confirmed:
@@ -159,6 +165,8 @@ class Output:
 
     def _add_sack(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram]) -> None:
         path = self._sack_path()
+        if not path.is_confirmed:
+            return  # §5.4: it stays due until one is
         packet = open_packets.get(path)
         if packet is not None and packet.room < MIN_SACK_BYTES:
             datagrams.append(self._seal(open_packets.pop(path)))

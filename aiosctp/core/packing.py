@@ -25,7 +25,7 @@ class OutgoingPacket:
     verification_tag: int | None = None
     """None: the peer's tag."""
     is_complete: bool = False
-    """Nothing more may be bundled (§6.10: INIT, INIT ACK, SHUTDOWN COMPLETE; and ABORT, §9.1)."""
+    """The next chunk for its path did not fit: that has a packet of its own."""
     leads: bool = False
     """A COOKIE ACK, which MUST be the first chunk (§5.1 D); what else goes that way follows it."""
     takes_data_early: bool = False
@@ -33,7 +33,11 @@ class OutgoingPacket:
 
     @property
     def room(self) -> int:
-        """How many more bytes of chunks fit the path MTU."""
+        """How many more bytes of chunks fit the path MTU.
+
+        Of the path that the packet takes, as §6.3.3 E3 has it. §6.10 would hold the packets to every address down to
+        the PMTU of the primary path; but the chunks themselves fit all paths already (AMDCS).
+        """
         return self.path.packet_bytes - self.size
 
     def add(self, chunk: bytes) -> None:

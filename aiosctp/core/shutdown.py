@@ -48,7 +48,7 @@ class ShuttingDown:
 
     def _handle(self, event: Input) -> None:
         match event:
-            case ShutdownRequested(now) if self._association.state is AssociationState.ESTABLISHED:
+            case ShutdownRequested(now):
                 self._association.enter(AssociationState.SHUTDOWN_PENDING)
                 self._proceed(now)
             case DataDrained(now):
@@ -64,13 +64,14 @@ class ShuttingDown:
             case TimerExpired(Timer.T2_SHUTDOWN, now):
                 self._t2_expired(now)
             case _:
-                pass  # §9.2: once the shutdown has begun, the user's request "MUST" be ignored
+                pass  # what an ERROR says was told to the user
 
     def _proceed(self, now: float, path: Path | None = None) -> None:
         """Once nothing is outstanding, the next chunk of the three-way exchange is due: on this path, if it is a reply
         (§6.4)."""
         association = self._association
-        if not association.sender.is_drained:
+        # §5.4: a shutdown is told to no address that is not confirmed, and ends the probing that might confirm one.
+        if not association.sender.is_drained or not association.paths.for_data().is_confirmed:
             return
         if association.state is AssociationState.SHUTDOWN_PENDING:
             association.enter(AssociationState.SHUTDOWN_SENT)
@@ -90,7 +91,9 @@ class ShuttingDown:
         if not association.shutdown_acknowledges(chunk, now):
             return
         if state is AssociationState.SHUTDOWN_SENT:
-            # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk".
+            # §9.2: "SHOULD respond immediately with a SHUTDOWN ACK chunk", with all of its retransmissions before it:
+            # "any packet from its peer ... SHOULD clear the endpoint's retransmission count".
+            self._retransmissions = 0
             association.enter(AssociationState.SHUTDOWN_ACK_SENT)
             self._send_shutdown_ack(path, now)
             return
@@ -105,7 +108,8 @@ class ShuttingDown:
         association = self._association
         # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
         association.output.clear()
-        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear.
+        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear; §5.4: to an address that is confirmed.
+        path = path if path.is_confirmed else association.paths.for_data()
         association.output.send_alone(path, ShutdownComplete().encode())
         association.termination.end_gracefully()
 

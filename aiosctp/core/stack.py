@@ -30,7 +30,7 @@ from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownAck, ShutdownComplete, decode_chunks
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
@@ -167,8 +167,9 @@ class StackEngine:
             if header.verification_tag == association.tcb.peer_tag:
                 self._deliver(association, chunks, arrival, path=association.known_path(arrival.source))
                 return
-        elif association.state in HANDSHAKE and any(isinstance(chunk, ShutdownAck) for chunk in chunks):
-            # §8.5.1 E: "it is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is heard.
+        elif association.state in HANDSHAKE and classify(chunks) is Answer.SHUTDOWN_COMPLETE:
+            # §8.5.1 E: a SHUTDOWN ACK "is treated as an OOTB packet"; §9.2: the sender then forgets, and our INIT is
+            # heard.
             self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             return
         self.counters.wrong_verification_tags += 1
@@ -208,7 +209,9 @@ class StackEngine:
     def _init_arrived(self, data: bytes, arrival: Arrival) -> None:
         self.counters.init_received += 1
         if arrival.header.verification_tag != 0:
-            self._packet_arrived(data, arrival)
+            # §12.3: "MUST silently discard the INIT chunk and all further chunks if ... the packet has a non-zero
+            # Verification Tag"; §8.4, 8 is for other packets.
+            self.counters.wrong_verification_tags += 1
             return
         chunks = list(decode_chunks(data))
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
@@ -244,8 +247,12 @@ class StackEngine:
         return None
 
     def _cookie_echo_arrived(self, data: bytes, arrival: Arrival) -> None:
-        chunks = decode_chunks(data)
-        first = next(chunks)
+        chunks = list(decode_chunks(data))
+        if any(isinstance(chunk, Abort) for chunk in chunks):
+            # §8.4, 2 comes before 4; §9.1: "MUST NOT respond to any received packet that contains an ABORT chunk".
+            self._packet_arrived(data, arrival)
+            return
+        first, *others = chunks
         try:
             if not isinstance(first, CookieEcho):
                 raise CookieError("the COOKIE ECHO is malformed")
@@ -271,7 +278,7 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
-        self._deliver(association, chunks, arrival)
+        self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:
         """The association with this peer, if there is one. Not by tag: one given out in an INIT ACK is not reserved, so

@@ -33,9 +33,11 @@ class Termination:
         if association.state is AssociationState.CLOSED:
             return
         association.output.clear()
-        if association.tcb.peer_tag:
+        path = association.paths.for_data()
+        # §5.4: nor is there anybody while no address is confirmed.
+        if association.tcb.peer_tag and path.is_confirmed:
             # No DATA is bundled with it, and it goes under the peer's tag.
-            association.output.send_alone(association.paths.for_data(), Abort(causes).encode())
+            association.output.send_alone(path, Abort(causes).encode())
         why = "the association was aborted here" + _cause_text(causes)
         error = AssociationAborted(why, _reported(causes), local=True)
         self._end(error, AssociationChange(self._lost(), _code(causes)))

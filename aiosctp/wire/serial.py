@@ -1,8 +1,8 @@
 """Serial numbers on plain ints (RFC 1982): TSNs modulo 2^32, SSNs modulo 2^16 (§1.6).
 
-The order is not transitive: never sort or bisect by it without an anchor. Of two numbers exactly half the
-space apart RFC 1982 leaves the order undefined; here neither is after the other, and neither is at or after
-the other, so what a peer places there is never taken for new.
+A number is after another when the distance to it is more than 0 and less than half the space. The order is not
+transitive: never sort or bisect by it without an anchor. Of two numbers exactly half the space apart RFC 1982 leaves
+the order undefined; here such a one is behind, so what a peer places there is never taken for new.
 """
 
 from __future__ import annotations
@@ -15,16 +15,6 @@ SSN_MASK: Final = 0xFFFF
 SSN_HALF: Final = 0x8000
 
 
-def tsn_after(a: int, b: int) -> bool:
-    """Whether TSN a comes after TSN b."""
-    return 0 < (a - b) & TSN_MASK < TSN_HALF
-
-
-def tsn_at_or_after(a: int, b: int) -> bool:
-    """Whether TSN a is TSN b or comes after it."""
-    return (a - b) & TSN_MASK < TSN_HALF
-
-
 def tsn_add(tsn: int, n: int) -> int:
     """The TSN n places after tsn (before it if n is negative)."""
     return (tsn + n) & TSN_MASK
@@ -33,16 +23,6 @@ def tsn_add(tsn: int, n: int) -> int:
 def tsn_distance(start: int, end: int) -> int:
     """How many steps of one lead from start to end: 0 to 2^32 - 1."""
     return (end - start) & TSN_MASK
-
-
-def ssn_after(a: int, b: int) -> bool:
-    """Whether SSN a comes after SSN b."""
-    return 0 < (a - b) & SSN_MASK < SSN_HALF
-
-
-def ssn_at_or_after(a: int, b: int) -> bool:
-    """Whether SSN a is SSN b or comes after it."""
-    return (a - b) & SSN_MASK < SSN_HALF
 
 
 def ssn_add(ssn: int, n: int) -> int:

@@ -1,4 +1,4 @@
-"""Count the feature table's rows, fill it from the tests, keep the README's summary of it."""
+"""Count the rows of the tables: features and requirements; fill and renew them, keep the README's summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from .claims import ClaimError, collect_claims
 from .features import ROOT, TABLE_PATH, Feature, FeatureTable, FeatureTableError, count, dump, load
+from .keywords import LEVELS, Section, load_keywords, renew
 from .readme import REGENERATE, MarkersMissingError, replace_summary, summary
+from .requirements import PROOFS, RFCS, Requirement, RequirementError, count_proofs, load_requirements, section_order
 
 README_PATH = ROOT / "README.md"
 
@@ -23,6 +25,42 @@ def print_counts(table: FeatureTable) -> None:
 
 def print_count(features: Sequence[Feature], label: str) -> None:
     print(f"{count(features, 'done'):>5}{count(features, 'planned'):>9}  {label}")
+
+
+def print_requirements() -> None:
+    """A line for each section of each RFC: how many of its rows are proved, deviate, do not apply, or are missing."""
+    for rfc, sections in load_keywords().items():
+        requirements = load_requirements(rfc)
+        print(f"\n{'proved':>6}{'deviates':>10}{'does not apply':>16}{'missing':>9}")
+        for section in sections:
+            rows = [row for row in requirements if row.section == section.number]
+            print_proofs(rows, len(section.keywords), f"{section.number}  {section.title}")
+        print_proofs(requirements, sum(len(section.keywords) for section in sections), f"{rfc}: all")
+
+
+def print_proofs(requirements: Sequence[Requirement], keywords: int, label: str) -> None:
+    counts = count_proofs(requirements)
+    proved, deviates, does_not_apply = (counts[proof] for proof in PROOFS)
+    print(f"{proved:>6}{deviates:>10}{does_not_apply:>16}{keywords - len(requirements):>9}  {label}")
+
+
+def print_section(number: str) -> None:
+    """Every row of the section and of those inside it, of each RFC that has one, with what proves it."""
+    wanted = section_order(number)
+    for rfc in RFCS:
+        for row in load_requirements(rfc):
+            if section_order(row.section)[: len(wanted)] == wanted:
+                print(f"{rfc} {row.id} {row.level}: {row.says}")
+                if row.reason:
+                    print(f"    {row.proof}: {row.reason}")
+                for test in row.tests:
+                    print(f"    {test}")
+
+
+def print_keywords(sections: Sequence[Section]) -> None:
+    keywords = [keyword for section in sections for keyword in section.keywords]
+    counts = ", ".join(f"{keywords.count(level)} {level}" for level in LEVELS)
+    print(f"{len(keywords)} key words in {len(sections)} sections: {counts}")
 
 
 def print_claims(table: FeatureTable) -> None:
@@ -56,6 +94,12 @@ def check_readme(table: FeatureTable, path: Path) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.count is not None:
+        print_keywords(renew(arguments.count))
+        return 0
+    if arguments.section is not None:
+        print_section(arguments.section)
+        return 0
     table = load()
     if arguments.fill:
         table = fill(table)
@@ -69,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         return check_readme(table, arguments.check_readme)
     if not any((arguments.fill, arguments.write_readme, arguments.claims, arguments.readme)):
         print_counts(table)
+        print_requirements()
     return 0
 
 
@@ -79,9 +124,11 @@ def main() -> int:
     parser.add_argument("--claims", action="store_true", help="print the rows each test claims")
     parser.add_argument("--readme", action="store_true", help="print the summary for the README")
     parser.add_argument("--check-readme", type=Path, metavar="PATH", help="fail when its summary is old")
+    parser.add_argument("--section", metavar="5.1", help="print the requirements of a section and what proves them")
+    parser.add_argument("--count", type=Path, metavar="PATH/rfc9260.txt", help="renew keywords.toml from an RFC's text")
     try:
         return run(parser.parse_args())
-    except (ClaimError, FeatureTableError, MarkersMissingError, FileNotFoundError) as error:
+    except (ClaimError, FeatureTableError, MarkersMissingError, RequirementError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
 

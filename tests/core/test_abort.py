@@ -42,6 +42,7 @@ from aiosctp.wire.chunks import (
 from aiosctp.wire.codepoints import CauseCode
 from aiosctp.wire.packet import encode_chunk, encode_packet
 from aiosctp.wire.parameters import IPv4AddressParameter
+from tests.core.laws import check_stack
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -100,6 +101,7 @@ def assert_aborted(peer: Peer, *causes: Cause, local: bool) -> None:
     assert ending.local is local
     assert ending.causes == tuple(ReportedCause(cause.code, cause.data) for cause in causes)
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def abort_in(packets: list[Packet]) -> Abort:
@@ -127,7 +129,7 @@ def test_the_user_aborts_in_any_state(state: AssociationState) -> None:
     # Z -> ABORT -> A
     packets = peer.user_aborts(b"the user's own words")
     assert abort_in(packets).causes == (UserInitiatedAbort(b"the user's own words"),)
-    assert len(packets) == 1
+    assert [packet.types for packet in packets] == [(Abort,)]
     assert_aborted(peer, UserInitiatedAbort(b"the user's own words"), local=True)
     kind = AssociationChangeKind.CANT_STR_ASSOC if state in HANDSHAKE else AssociationChangeKind.COMM_LOST
     assert peer.events_of(AssociationChange)[-1] == AssociationChange(kind, CauseCode.USER_INITIATED_ABORT)

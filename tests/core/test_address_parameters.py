@@ -9,8 +9,10 @@ from aiosctp.wire.codepoints import ParameterType
 from aiosctp.wire.parameters import (
     IPv4AddressParameter,
     IPv6AddressParameter,
+    Parameter,
     StateCookie,
     SupportedAddressTypes,
+    UnrecognizedParameter,
 )
 from tests.core.transcript import (
     OUR_HOST,
@@ -97,6 +99,22 @@ def test_a_multihomed_endpoint_lists_its_addresses() -> None:
 def test_a_single_address_is_not_told() -> None:
     """S01: "not using any IP Address parameters ... is a way to make an association more likely to work" with NAT."""
     assert addresses_in(next_init(Bench()).parameters) == set()
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    assert addresses_in(peer.expect(InitAck).parameters) == set()
+
+
+def test_behind_a_nat_no_address_is_told() -> None:
+    """S01: addresses "that might require translation MUST NOT be put into any SCTP packet" (RFC 6951 §5.7)."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), advertise_addresses="none")
+    assert addresses_in(next_init(bench).parameters) == set()
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), advertise_addresses="none")
+    bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    assert addresses_in(peer.expect(InitAck).parameters) == set()
 
 
 def test_an_ipv4_endpoint_ignores_ipv6_addresses_without_complaint() -> None:
@@ -109,6 +127,30 @@ def test_an_ipv4_endpoint_ignores_ipv6_addresses_without_complaint() -> None:
     peer = Peer(bench)
     association = peer.answers(IPv6AddressParameter(PEER_IPV6), IPv4AddressParameter(PEER_SECOND_HOST))
     assert hosts_of(association) == {PEER_HOST, PEER_SECOND_HOST}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (IPv6AddressParameter(PEER_IPV6),),
+        (SupportedAddressTypes((ParameterType.IPV6_ADDRESS,)), IPv4AddressParameter(PEER_SECOND_HOST)),
+    ],
+    ids=["a family we lack", "a family not listed as supported"],
+)
+def test_no_address_family_draws_an_error_indication(parameters: tuple[Parameter, ...]) -> None:
+    """§5.1.2: "SHOULD NOT respond with any kind of error indication", in the INIT ACK or behind the COOKIE ECHO."""
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    peer.send(peer.init(*parameters))
+    assert not of_kind(peer.expect(InitAck).parameters, UnrecognizedParameter)
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    # Z -> INIT ACK -> A, A -> COOKIE ECHO [and nothing else] -> Z
+    peer.send(peer.init_ack(StateCookie(PEER_COOKIE), *parameters))
+    peer.expect(CookieEcho)
 
 
 def test_an_association_mixes_ipv4_and_ipv6() -> None:

@@ -10,16 +10,32 @@ from aiosctp.wire.causes import (
     RestartWithNewAddresses,
     StaleCookie,
 )
-from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, Init, InitAck, Sack, Shutdown
-from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie
+from aiosctp.wire.chunks import (
+    Abort,
+    CookieAck,
+    CookieEcho,
+    Data,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    Init,
+    InitAck,
+    Sack,
+    Shutdown,
+)
+from aiosctp.wire.parameters import IPv4AddressParameter, StateCookie, SupportedAddressTypes
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
+    OUR_HOST,
+    OUR_SECOND_HOST,
     PEER_HOST,
     PEER_SECOND_HOST,
     PEER_TSN,
+    STRANGER_HOST,
     Bench,
     Peer,
     cookie_of,
+    opened,
     reborn,
     state_of,
 )
@@ -86,6 +102,69 @@ def test_the_answer_in_cookie_wait_only_goes_where_the_user_wanted_to() -> None:
     assert association.state is AssociationState.COOKIE_WAIT
 
 
+@pytest.mark.parametrize(
+    ("source", "listed"),
+    [
+        (PEER_SECOND_HOST, ()),
+        (PEER_SECOND_HOST, (PEER_HOST, PEER_SECOND_HOST)),
+        (STRANGER_HOST, (PEER_SECOND_HOST,)),
+    ],
+    ids=["the source alone", "the source of several", "a source that the user did not name"],
+)
+def test_the_answer_in_cookie_wait_goes_to_an_address_of_the_init(source: str, listed: tuple[str, ...]) -> None:
+    """§5.2.1, 2 and 3: "MUST only be sent to an address reported in the incoming INIT", its source if it may be."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called(PEER_HOST, PEER_SECOND_HOST)
+    # Z -> INIT -> A
+    peer.send(peer.init(*map(IPv4AddressParameter, listed)), source=source)
+    # A -> INIT ACK -> Z
+    peer.expect(InitAck, host=PEER_SECOND_HOST)
+    bench.expect_nothing()
+
+
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_WAIT, AssociationState.COOKIE_ECHOED])
+def test_the_answer_to_an_init_says_all_that_our_own_init_said(state: AssociationState) -> None:
+    """§5.2.1: "using the same parameters it sent in its original INIT chunk", addresses and all."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), receive_window_bytes=54321, adaptation_layer=7)
+    peer = Peer(bench)
+    bench.connect(peer.host)
+    # A -> INIT -> Z
+    ours = peer.expect(Init, tag=0)
+    peer.our_tag = ours.initiate_tag
+    if state is AssociationState.COOKIE_ECHOED:
+        peer.send(peer.init_ack())
+        peer.expect(CookieEcho)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    peer.send(peer.init())
+    answer = peer.expect(InitAck)
+    assert answer.a_rwnd == ours.a_rwnd == 54321
+    assert (answer.outbound_streams, answer.inbound_streams) == (ours.outbound_streams, ours.inbound_streams)
+    said = [parameter for parameter in ours.parameters if not isinstance(parameter, SupportedAddressTypes)]
+    assert [parameter for parameter in answer.parameters if not isinstance(parameter, StateCookie)] == said
+    assert len(said) == 3
+
+
+def test_the_cookie_of_a_collision_in_cookie_wait_has_no_tie_tags() -> None:
+    """§5.2.2: they are populated "only when a TCB exists and the association is not in a COOKIE-WAIT" state."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    said = opened(bench, peer.get_cookie())
+    assert (said.local_tie_tag, said.peer_tie_tag) == (0, 0)
+
+
+def test_the_cookie_of_a_collision_in_cookie_echoed_has_the_tie_tags_of_the_tcb() -> None:
+    """§5.2.1: "MUST populate its Tie-Tags within both the association TCB and inside the State Cookie"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    said = opened(bench, peer.get_cookie())
+    assert (said.local_tie_tag, said.peer_tie_tag) == (association.tcb.local_tie_tag, association.tcb.peer_tie_tag)
+    assert 0 not in (said.local_tie_tag, said.peer_tie_tag)
+    assert {said.local_tie_tag, said.peer_tie_tag}.isdisjoint({peer.our_tag, peer.tag})
+
+
 def test_an_init_ack_after_a_collision_goes_on_with_the_handshake() -> None:
     """R08: "The normal procedures for handling State Cookies ... will resolve the duplicate INIT chunks"."""
     bench = Bench()
@@ -138,6 +217,21 @@ def test_an_init_in_cookie_echoed_is_answered_with_the_parameters_of_our_own() -
     peer.expect(CookieEcho)
 
 
+def test_the_answer_in_cookie_echoed_goes_to_no_unconfirmed_address() -> None:
+    """§5.2.1, 1: only to an address "passed by the upper layer"; §5.4: an INIT ACK is not among what may go to one that
+    the INIT ACK of the peer named."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_echoed(SECOND_ADDRESS)
+    # Z -> INIT [two addresses] -> A, from the one that our user did not name
+    peer.send(peer.init(IPv4AddressParameter(PEER_HOST), SECOND_ADDRESS), source=PEER_SECOND_HOST)
+    # A -> INIT ACK -> Z
+    peer.expect(InitAck, host=PEER_HOST)
+    # Z -> INIT [that address alone] -> A
+    peer.send(peer.init(), source=PEER_SECOND_HOST)
+    bench.expect_nothing()
+
+
 def test_an_init_in_cookie_echoed_with_a_new_address_is_refused() -> None:
     """R08, Q11, X58: "the entire INIT chunk MUST be discarded ... An ABORT chunk SHOULD be sent" (§5.2.1)."""
     bench = Bench()
@@ -173,12 +267,31 @@ def test_both_sides_call_at_once() -> None:
     # A -> COOKIE ACK -> Z
     peer.expect(CookieAck)
     assert association.state is AssociationState.ESTABLISHED
+    assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     # Z -> COOKIE ACK -> A: too late to matter (§5.2.5)
     peer.send(CookieAck())
     bench.expect_nothing_ever()
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     peer.talk(association)
+
+
+def test_a_cookie_ack_leads_its_packet_whatever_has_been_waiting() -> None:
+    """§5.1 D: it "MUST be the first chunk in the packet"."""
+    bench = Bench()
+    peer = Peer(bench)
+    peer.is_called()
+    our_cookie = peer.get_cookie()
+    # Z -> INIT ACK -> A, A -> COOKIE ECHO -> Z
+    peer.send(peer.init_ack())
+    peer.expect(CookieEcho)
+    # Z -> HEARTBEAT -> A: the answer waits for the end of the handshake
+    peer.send(Heartbeat(b"are you there"))
+    # Z -> COOKIE ECHO -> A, A -> COOKIE ACK, HEARTBEAT ACK -> Z
+    peer.send(CookieEcho(our_cookie))
+    sent = [packet.kinds for packet in bench.unread]
+    assert sent[0][0] is CookieAck
+    assert [kind for kinds in sent for kind in kinds] == [CookieAck, HeartbeatAck]
 
 
 def test_the_peers_cookie_echo_before_its_init_ack() -> None:
@@ -193,6 +306,7 @@ def test_the_peers_cookie_echo_before_its_init_ack() -> None:
     # A -> COOKIE ACK -> Z, under the tag from the cookie
     peer.expect(CookieAck)
     assert association.state is AssociationState.ESTABLISHED
+    assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     # Z -> INIT ACK -> A: late, discarded (§5.2.3); T1-init is stopped
     peer.send(peer.init_ack())
@@ -443,6 +557,20 @@ def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
     # A -> COOKIE ACK, SHUTDOWN -> Z
     peer.expect_packet(CookieAck, Shutdown)
     assert association.state is AssociationState.SHUTDOWN_SENT
+
+
+def test_the_cookie_ack_of_a_collision_goes_to_an_address_of_the_peers_init() -> None:
+    """§5.1.2 C: "SHOULD use only these transport addresses", also where the COOKIE ECHO came from none of them."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called(PEER_HOST, PEER_SECOND_HOST)
+    # Z -> INIT -> A, A -> INIT ACK -> Z: from and to the second address alone
+    peer.host = PEER_SECOND_HOST
+    cookie = peer.get_cookie()
+    # Z -> COOKIE ECHO -> A, from elsewhere; A -> COOKIE ACK -> Z
+    peer.send(CookieEcho(cookie), source=STRANGER_HOST)
+    peer.expect(CookieAck, host=PEER_SECOND_HOST)
+    assert {path.address for path in association.paths} == {PEER_SECOND_HOST}
 
 
 def test_only_the_address_that_the_init_ack_went_to_is_confirmed_by_a_collision() -> None:

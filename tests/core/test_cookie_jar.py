@@ -178,6 +178,19 @@ def _counting(compared: list[bool]) -> Callable[[bytes, bytes], bool]:
 # -- the key --
 
 
+def test_the_key_is_random_and_as_long_as_the_hash_is_strong() -> None:
+    """R02: "a cryptographic quality random number with a sufficient length" (§14.1): 256 bits of entropy."""
+    asked: list[int] = []
+
+    def entropy(size: int) -> bytes:
+        asked.append(size)
+        return KEY[:size]
+
+    sealed = CookieJar(entropy, KEY_LIFE_S).seal(COOKIE, now=0.0)
+    assert asked == [hashlib.sha256().digest_size]
+    assert signed(sealed[:-MAC_BYTES]) == sealed
+
+
 def test_a_cookie_outlives_one_change_of_the_key() -> None:
     """R02: the old key is kept for one period."""
     jar = make_jar()

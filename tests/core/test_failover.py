@@ -10,6 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.states import AssociationState, PathState
 from aiosctp.wire.chunks import (
     Chunk,
+    CookieAck,
     Data,
     Error,
     Heartbeat,
@@ -110,6 +111,23 @@ def test_shutdown_complete_goes_where_the_shutdown_ack_came_from(source: str) ->
     peer = established()
     peer.user_shuts_down()
     assert destinations(peer.send(ShutdownAck(), source=source), ShutdownComplete) == [source]
+
+
+@pytest.mark.parametrize("source", [ONE, TWO, THREE])
+def test_cookie_ack_goes_where_the_cookie_echo_came_from(source: str) -> None:
+    """E06, M08: the reply rule of §6.4 for COOKIE ECHO."""
+    peer = Peer(Config(heartbeat=False), addresses=(ONE, TWO, THREE))
+    assert destinations(peer.accepted(source=source), CookieAck) == [source]
+
+
+def test_a_sack_goes_where_the_last_data_came_from() -> None:
+    """E06: §6.7: "SHOULD always try to send the SACK chunk to the same destination address from which the last DATA
+    chunk was received"."""
+    peer = established()
+    peer.send_data()
+    for last in (TWO, THREE, ONE, THREE):
+        assert peer.send_data(source=TWO) == []
+        assert destinations(peer.send_data(source=last), Sack) == [last]
 
 
 @pytest.mark.parametrize("source", [ONE, TWO])

@@ -15,6 +15,7 @@ from aiosctp.events import (
 )
 from aiosctp.exceptions import AssociationLost
 from aiosctp.wire.chunks import Abort, Data, Heartbeat, HeartbeatAck
+from tests.core.laws import check_stack
 from tests.core.scripted import A_PORT, Packet, Peer, chunks_of, packets_with
 
 ONE, TWO, THREE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -35,6 +36,7 @@ def assert_lost(peer: Peer) -> None:
         AssociationChangeKind.COMM_LOST,
     ]
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def unreachable(peer: Peer, address: str) -> int:
@@ -202,6 +204,22 @@ def test_an_acknowledged_tsn_clears_the_counter_of_the_path_it_was_sent_to() -> 
     assert peer.path(ONE).error_count == 0
 
 
+def test_an_inactive_address_is_active_again_once_data_sent_there_is_acknowledged() -> None:
+    """R23, C08: "SHOULD also report to the upper layer when an inactive destination address is marked as active"."""
+    peer = established(Config(path_max_retrans=0, heartbeat=False))
+    # Z -> DATA -> A, lost; again on T3
+    peer.user_sends(b"x")
+    peer.next_packet(Data)
+    assert (peer.path(ONE).error_count, peer.path(ONE).state) == (1, PathState.INACTIVE)
+    # A -> SACK -> Z
+    peer.acknowledge(peer.z_initial_tsn)
+    assert (peer.path(ONE).error_count, peer.path(ONE).state) == (0, PathState.ACTIVE)
+    assert peer.events_of(PeerAddressChange) == [
+        PeerAddressChange((ONE, A_PORT), PeerAddressChangeKind.UNREACHABLE),
+        PeerAddressChange((ONE, A_PORT), PeerAddressChangeKind.AVAILABLE),
+    ]
+
+
 def test_an_acknowledgement_from_one_path_leaves_the_errors_of_another() -> None:
     """R23: each address has its own counter; an answer to what was sent elsewhere does not touch it."""
     peer = established(Config(heartbeat=False), addresses=(ONE, TWO))
@@ -215,9 +233,11 @@ def test_unanswered_heartbeats_make_an_idle_path_inactive_and_are_told_once() ->
     """R23, R24, C08: after Path.Max.Retrans + 1 of them; then it "SHOULD stop increasing the counter"."""
     peer = established(Config(path_max_retrans=2, hb_interval_s=5), addresses=(ONE, TWO))
     beats = 0
-    while peer.path(TWO).state is PathState.ACTIVE:
-        beats += len([p for p in peer.wait(0.1, peer.answer_heartbeats(TWO)) if p.destination == TWO])
+    for _ in range(500):
+        if peer.path(TWO).state is PathState.ACTIVE:
+            beats += len([p for p in peer.wait(0.1, peer.answer_heartbeats(TWO)) if p.destination == TWO])
     assert beats == 3
+    assert peer.path(TWO).state is PathState.INACTIVE
     assert peer.path(TWO).error_count == 3
     peer.wait(500, peer.answer_heartbeats(TWO))
     assert peer.path(TWO).error_count == 3

@@ -9,7 +9,7 @@ import pytest
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.wire.chunks import Chunk, CookieAck, CookieEcho, Data, Init, InitAck, Sack
+from aiosctp.wire.chunks import Abort, Chunk, CookieAck, CookieEcho, Data, Heartbeat, Init, InitAck, Sack
 from aiosctp.wire.chunks import Shutdown as ShutdownChunk
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
@@ -54,6 +54,16 @@ def test_what_the_user_configured_stands_in_the_init() -> None:
     assert (init.outbound_streams, init.inbound_streams, init.a_rwnd) == (3, 4, 54321)
 
 
+def test_what_the_user_configured_stands_in_the_init_ack() -> None:
+    """§5.1.1: in INIT and INIT ACK alike the sender "MUST indicate the number of outbound streams"."""
+    bench = Bench(outbound_streams=3, max_inbound_streams=4, receive_window_bytes=54321)
+    bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    init_ack = peer.expect(InitAck)
+    assert (init_ack.outbound_streams, init_ack.inbound_streams, init_ack.a_rwnd) == (3, 4, 54321)
+
+
 def test_an_unanswered_init_is_sent_again_unchanged_with_a_doubled_timeout() -> None:
     """E09: "the endpoint MUST retransmit the INIT chunk and restart the T1-init timer" (§4 note 2, §6.3.3)."""
     bench = Bench(max_init_retransmits=4, rto_initial_s=1.0, rto_max_s=6.0)
@@ -93,6 +103,22 @@ def test_retransmitted_inits_go_to_all_addresses_the_user_gave() -> None:
     assert len(destinations) == 4
     assert destinations[0] == PEER_HOST
     assert destinations.count(PEER_SECOND_HOST) == 2
+
+
+@pytest.mark.parametrize("kind", [Init, CookieEcho])
+def test_each_address_has_a_t1_timeout_of_its_own(kind: type[Chunk]) -> None:
+    """§5.1: "there SHOULD be a T1-init and T1-cookie timer for each address": it backs off for its own losses alone."""
+    bench = Bench(max_init_retransmits=5, rto_initial_s=1.0, rto_max_s=60.0)
+    peer = Peer(bench)
+    bench.connect(PEER_HOST, PEER_SECOND_HOST)
+    if kind is CookieEcho:
+        peer.our_tag = peer.expect(Init, tag=0).initiate_tag
+        addresses = IPv4AddressParameter(PEER_HOST), IPv4AddressParameter(PEER_SECOND_HOST)
+        peer.send(peer.init_ack(StateCookie(PEER_COOKIE), *addresses))
+    bench.advance(60.0)
+    sent = [sent for sent in bench.unread if sent.kinds == (kind,)]
+    assert [packet.datagram.destination for packet in sent] == [PEER_HOST, PEER_SECOND_HOST] * 3
+    assert [later.at - earlier.at for earlier, later in pairwise(sent)] == pytest.approx([1.0, 1.0, 2.0, 2.0, 4.0])
 
 
 # -- the initiator: INIT ACK, COOKIE ECHO and T1-cookie (§5.1 C, §5.1.4) --
@@ -224,6 +250,9 @@ def test_no_other_packet_is_sent_before_the_cookie_ack() -> None:
     bench.expect_nothing()
     bench.say(association, b"later")
     bench.expect_nothing()
+    # Z -> HEARTBEAT -> A: what it draws waits too
+    peer.send(Heartbeat(b"are you there"))
+    bench.expect_nothing()
     bench.advance(20.0)
     # A -> COOKIE ECHO [, DATA] -> Z, nothing else
     assert bench.unread
@@ -234,13 +263,14 @@ def test_no_other_packet_is_sent_before_the_cookie_ack() -> None:
     assert any(isinstance(chunk, Data) for chunk in peer.drain())
 
 
-def test_data_is_not_received_before_the_peer_has_acknowledged_the_cookie() -> None:
+@pytest.mark.parametrize("tsn", [PEER_TSN, 0, 1])
+def test_data_is_not_received_before_the_peer_has_acknowledged_the_cookie(tsn: int) -> None:
     """X44: DATA in COOKIE-WAIT belongs to no association that is up: nothing is delivered, nothing acknowledged."""
     bench = Bench()
     peer = Peer(bench)
     association = peer.is_called()
-    # Z -> DATA -> A
-    peer.send(peer.data())
+    # Z -> DATA -> A: its TSN may be whatever we count from before we know the peer's first
+    peer.send(Data(tsn, 0, 0, 0, b"too early"))
     assert association.receiver.read() is None
     assert not [chunk for chunk in peer.drain() if isinstance(chunk, Sack)]
     assert association.state is AssociationState.COOKIE_WAIT
@@ -269,6 +299,21 @@ def test_both_ends_count_from_their_initial_tsns() -> None:
     bench.shut_down(association)
     # A -> SHUTDOWN [Cumulative TSN Ack = the peer's Initial TSN - 1] -> Z
     assert peer.expect(ShutdownChunk).cumulative_tsn_ack == PEER_TSN - 1
+
+
+@pytest.mark.parametrize("initiates", [True, False])
+def test_the_cumulative_tsn_ack_point_begins_before_our_initial_tsn(initiates: bool) -> None:
+    """§5.1: "the value of its transmitted Initial TSN minus one": that much is acknowledged, the next TSN is not."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.answers() if initiates else peer.associate()
+    assert association.sender.cumulative_tsn_ack_point == peer.our_tsn - 1 & 0xFFFF_FFFF
+    # Z -> SACK [the TSN before our first] -> A
+    peer.send(Sack(peer.our_tsn - 1 & 0xFFFF_FFFF, 100_000))
+    bench.expect_nothing()
+    # Z -> SACK [our first TSN, which was never sent] -> A, A -> ABORT -> Z
+    peer.send(Sack(peer.our_tsn, 100_000))
+    peer.expect(Abort)
 
 
 # -- the responder (§5.1 B, D) --
@@ -338,6 +383,27 @@ def test_data_behind_the_cookie_echo_is_delivered_and_acknowledged_at_once() -> 
     (association,) = endpoint.accepted
     read = [association.receiver.read(), association.receiver.read()]
     assert [message.data for message in read if message] == [b"one", b"two"]
+
+
+def test_data_after_that_behind_the_cookie_is_acknowledged_as_any_other() -> None:
+    """§5.1.5, 7: "subsequent DATA chunk acknowledgement SHOULD follow the rules defined in Section 6.2"."""
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    # Z -> COOKIE ECHO, DATA -> A, A -> COOKIE ACK, SACK -> Z
+    peer.send(CookieEcho(peer.get_cookie()), peer.data())
+    peer.drain()
+    # Z -> DATA -> A
+    peer.send(peer.data())
+    bench.expect_nothing()
+    # Z -> DATA -> A, A -> SACK -> Z: for every second packet
+    peer.send(peer.data())
+    assert peer.expect(Sack).cumulative_tsn_ack == PEER_TSN + 2 & 0xFFFF_FFFF
+    # Z -> DATA -> A, A -> SACK -> Z: within 200 ms
+    peer.send(peer.data())
+    bench.expect_nothing()
+    bench.advance(0.2)
+    assert peer.expect(Sack).cumulative_tsn_ack == PEER_TSN + 3 & 0xFFFF_FFFF
 
 
 def test_the_init_ack_asks_for_no_more_streams_than_the_init_allows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 
 import pytest
@@ -177,6 +178,16 @@ def test_each_heartbeat_has_information_of_its_own() -> None:
     peer = established(Config(hb_interval_s=1), addresses=(ONE, TWO))
     infos = [chunk.info for chunk in chunks_of(peer.wait(100, peer.answer_heartbeats()), Heartbeat)]
     assert len(set(infos)) == len(infos) > 50
+
+
+def test_a_heartbeat_says_when_and_whereto_it_was_sent() -> None:
+    """M04, P01: "SHOULD include information about the sender's current time ... and the destination" (§3.3.5)."""
+    peer = established(Config(hb_interval_s=1), addresses=(ONE, TWO))
+    heartbeats = packets_with(peer.wait(20, peer.answer_heartbeats()), Heartbeat)
+    assert {packet.destination for packet in heartbeats} == {ONE, TWO}
+    for packet in heartbeats:
+        (chunk,) = chunks_of([packet], Heartbeat)
+        assert chunk.info.endswith(struct.pack("!d", packet.at) + packet.destination.encode())
 
 
 def test_the_answer_clears_the_error_counter_of_its_path() -> None:

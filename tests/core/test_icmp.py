@@ -294,6 +294,14 @@ def test_an_ipv6_path_never_falls_below_1280(before: int, told: int, expected: i
     assert only_path(ours).mtu == expected
 
 
+def test_the_mtu_of_one_path_says_nothing_of_another() -> None:
+    """§7.3: "MUST maintain separate PMTU estimates for each destination address of its peer"."""
+    bench = Bench(Pair(addresses_z=("192.0.2.2", "192.0.2.3")))
+    ours = bench.established()
+    assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours), "192.0.2.3", 1000)
+    assert {path.address: path.mtu for path in ours.paths} == {"192.0.2.2": 1500, "192.0.2.3": 1000}
+
+
 def test_a_router_that_names_no_mtu_makes_us_go_down_the_plateaus() -> None:
     """R26: ICMP7, RFC 1191 §5."""
     bench = Bench()

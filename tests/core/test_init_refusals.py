@@ -24,6 +24,7 @@ from aiosctp.wire.parameters import (
 from tests.core.transcript import (
     PEER_COOKIE,
     PEER_HOST,
+    PEER_SECOND_HOST,
     PEER_TSN,
     Bench,
     Peer,
@@ -104,6 +105,24 @@ def test_an_init_ack_with_a_host_name_is_answered_with_abort() -> None:
     # A -> ABORT [Unresolvable Address] -> Z
     assert peer.expect(Abort) == Abort((UnresolvableAddress(HOST_NAME.encode()),))
     assert association.state is AssociationState.CLOSED
+
+
+@pytest.mark.parametrize("initiates", [True, False])
+def test_the_abort_for_a_host_name_goes_where_its_packet_came_from(initiates: bool) -> None:
+    """§5.1.2 B: "SHOULD be sent to the source IP address from which the last peer packet was received"."""
+    bench = Bench()
+    peer = Peer(bench)
+    listed = IPv4AddressParameter(PEER_HOST), HOST_NAME
+    if initiates:
+        peer.is_called(PEER_HOST, PEER_SECOND_HOST)
+        # Z -> INIT ACK [another address, Host Name Address] -> A
+        peer.send(peer.init_ack(StateCookie(PEER_COOKIE), *listed), source=PEER_SECOND_HOST)
+    else:
+        bench.listen()
+        # Z -> INIT [another address, Host Name Address] -> A
+        peer.send(peer.init(*listed), source=PEER_SECOND_HOST)
+    # A -> ABORT -> Z
+    peer.expect(Abort, host=PEER_SECOND_HOST)
 
 
 def test_an_abort_in_cookie_wait_is_reported_and_not_answered() -> None:

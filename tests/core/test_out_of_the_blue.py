@@ -111,6 +111,24 @@ def test_a_packet_with_an_abort_is_silently_discarded(chunks: tuple[Chunk, ...])
     bench.expect_nothing_ever()
 
 
+@pytest.mark.parametrize("life_s", [60.0, 0.5], ids=["fresh", "stale"])
+@pytest.mark.parametrize("is_listening", [True, False])
+def test_an_abort_takes_a_good_cookie_along(life_s: float, is_listening: bool) -> None:
+    """R14, M05: rule 2 comes before rule 4: no association, no COOKIE ACK, no ERROR, no ABORT; told to nobody."""
+    bench = Bench(valid_cookie_life_s=life_s)
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    cookie = peer.get_cookie()
+    bench.advance(1.0)
+    if not is_listening:
+        endpoint.stop_listening()
+    # Z -> COOKIE ECHO, ABORT -> A
+    peer.send(CookieEcho(cookie), Abort())
+    bench.expect_nothing_ever()
+    assert not endpoint.accepted
+    assert_no_state(bench)
+
+
 # -- 3: INIT --
 
 
@@ -136,12 +154,13 @@ def test_an_init_that_nobody_wants_is_refused_under_its_own_tag(has_endpoint: bo
 
 
 def test_an_init_under_another_tag_is_no_setup() -> None:
-    """R14, R13: rule 3 is for tag 0 alone: any other falls to rule 8 and gets its tag back."""
+    """R14, R13: rule 3 is for tag 0 alone: under another "the INIT chunk and all further chunks" go (§12.3)."""
     bench, peer = blue()
     # Z -> INIT [Verification Tag not 0] -> A
     peer.send(peer.init(), tag=BLUE_TAG)
-    # A -> ABORT T -> Z
-    assert peer.expect(Abort, tag=BLUE_TAG).tag_reflected
+    # Z -> INIT, SHUTDOWN ACK [Verification Tag not 0] -> A
+    peer.send(peer.init(), ShutdownAck(), tag=BLUE_TAG)
+    bench.expect_nothing_ever()
     assert_no_state(bench)
 
 

@@ -73,7 +73,7 @@ def test_each_path_has_packets_of_its_own() -> None:
 
 def test_whole_packets_keep_their_order_and_stay_whole() -> None:
     queue, path = ControlQueue(), make_path()
-    first, second = OutgoingPacket(path, verification_tag=0, is_complete=True), OutgoingPacket(path)
+    first, second = OutgoingPacket(path, verification_tag=0), OutgoingPacket(path)
     queue.push(path, bytes(4))
     queue.push_packet(first)
     queue.push_packet(second)

@@ -12,6 +12,7 @@ from aiosctp.events import AssociationChange, AssociationChangeKind, PeerAddress
 from aiosctp.exceptions import AssociationRefused
 from aiosctp.wire.causes import StaleCookie
 from aiosctp.wire.chunks import (
+    Abort,
     CookieAck,
     CookieEcho,
     Data,
@@ -22,6 +23,7 @@ from aiosctp.wire.chunks import (
     Sack,
     Shutdown,
     ShutdownAck,
+    ShutdownComplete,
     UnknownChunk,
 )
 from tests.core.scripted import A_PORT, A_RWND, Packet, Peer, chunks_of, packets_with
@@ -103,6 +105,20 @@ def test_the_nonce_is_not_predicted_by_the_seed_of_another_stack() -> None:
     for peer in (first, second):
         peer.established(ONE)
     assert probe_of(first, TWO) != probe_of(second, TWO)
+
+
+def test_the_nonce_of_a_probe_has_64_random_bits() -> None:
+    """R12, M04: "it MUST include a random nonce of length 64 bits or longer" (§3.3.5): it alone differs by seed."""
+    infos = []
+    for seed in range(40):
+        peer = Peer(addresses=(ONE, TWO), seed=seed)
+        peer.established(ONE)
+        infos.append(int.from_bytes(probe_of(peer, TWO).info))
+    ever_set, always_set = 0, -1
+    for info in infos:
+        ever_set |= info
+        always_set &= info
+    assert (ever_set & ~always_set).bit_count() == 8 * NONCE_BYTES
 
 
 def test_the_echoed_nonce_confirms_the_address() -> None:
@@ -320,7 +336,7 @@ def test_a_cookie_ack_to_an_unconfirmed_address_is_bundled_with_a_heartbeat() ->
     peer = Peer(addresses=(ONE, TWO))
     # TWO -> COOKIE ECHO -> Z, of a cookie that went to ONE
     packets = peer.accepted(source=TWO)
-    assert len(packets_with(packets, CookieAck)) == 1
+    assert [packet.types for packet in packets_with(packets, CookieAck)] == [(CookieAck, Heartbeat)]
     assert_nothing_forbidden_went_to(TWO, packets)
 
 
@@ -330,7 +346,7 @@ def test_a_cookie_echo_to_an_unconfirmed_address_is_bundled_with_a_heartbeat() -
     peer.cookie_echoed(ONE)
     packets = peer.wait(100)
     assert len(packets_with(packets, CookieEcho)) >= 3
-    assert_nothing_forbidden_went_to(TWO, packets)
+    assert {packet.types for packet in packets if packet.destination == TWO} == {(CookieEcho, Heartbeat)}
 
 
 def test_a_cookie_echo_too_large_for_a_heartbeat_beside_it_stays_on_confirmed_addresses() -> None:
@@ -361,6 +377,70 @@ def test_a_cookie_echo_too_large_for_the_only_address_left_ends_the_attempt() ->
     # A -> INIT ACK -> Z
     assert peer.send(peer.init_ack(bytes(2000))) == []
     assert peer.engine.poll_faults() == []
+    (change,) = peer.events_of(AssociationChange)
+    assert change.change is AssociationChangeKind.CANT_STR_ASSOC
+    assert isinstance(peer.association.ending, AssociationRefused)
+
+
+def established_with_nothing_confirmed() -> Peer:
+    """A answered from an address that Z's user had not named, and lists no other."""
+    peer = Peer(addresses=(TWO,))
+    # Z -> INIT -> ONE, TWO -> INIT ACK -> Z, Z -> COOKIE ECHO, HEARTBEAT -> TWO, TWO -> COOKIE ACK -> Z
+    peer.established(ONE)
+    assert [path.state for path in peer.association.paths] == [PathState.UNCONFIRMED]
+    return peer
+
+
+def test_with_no_address_confirmed_a_sack_waits_for_the_first_that_is() -> None:
+    """R12: "MUST NOT send any chunks to an UNCONFIRMED address": not even where there is no other to send them to."""
+    peer = established_with_nothing_confirmed()
+    # TWO -> DATA -> Z, and again
+    assert [*peer.send_data(b"one"), *peer.send_data(b"two"), *peer.send_data(b"three")] == []
+    assert [message.data for message in peer.user_reads()] == [b"one", b"two", b"three"]
+    assert_nothing_forbidden_went_to(TWO, peer.wait(5))
+    # TWO -> HEARTBEAT ACK -> Z, Z -> SACK -> TWO
+    packets = peer.send(HeartbeatAck(probe_of(peer, TWO).info))
+    assert [chunk.cumulative_tsn_ack for chunk in chunks_of(packets, Sack)] == [peer.cumulative_tsn]
+
+
+@pytest.mark.parametrize("ending", ["data", "error", "abort", "shutdown", "shutdown of the peer"])
+def test_with_no_address_confirmed_nothing_but_probes_is_sent(ending: str) -> None:
+    """R12: ERROR and ABORT are not sent; SACK, DATA and a shutdown wait until an address is confirmed."""
+    peer = established_with_nothing_confirmed()
+    match ending:
+        case "data":
+            packets = peer.send_data() + peer.user_sends(b"not yet")
+        case "error":
+            packets = peer.send(UnknownChunk(0x7E, 0, b""))
+        case "abort":
+            packets = peer.user_aborts()
+        case "shutdown":
+            packets = peer.user_shuts_down()
+        case _:
+            packets = peer.send(Shutdown(peer.z_initial_tsn - 1 & 0xFFFF_FFFF))
+    packets += peer.wait(20)
+    assert_nothing_forbidden_went_to(TWO, packets)
+    answer = peer.send(HeartbeatAck(chunks_of(peer.heard, Heartbeat)[-1].info))
+    expected = {"data": [(Sack, Data)], "shutdown": [(Shutdown,)], "shutdown of the peer": [(ShutdownAck,)]}
+    assert [packet.types for packet in answer if not packet.has(Abort)] == expected.get(ending, [])
+
+
+def test_shutdown_complete_goes_to_a_confirmed_address() -> None:
+    """R12: also where the SHUTDOWN ACK came from one that is not."""
+    peer = Peer(addresses=(ONE, TWO))
+    peer.established(ONE)
+    # Z -> SHUTDOWN -> ONE
+    peer.user_shuts_down()
+    # TWO -> SHUTDOWN ACK -> Z, Z -> SHUTDOWN COMPLETE -> ONE
+    (packet,) = peer.send(ShutdownAck(), source=TWO)
+    assert (packet.destination, packet.types) == (ONE, (ShutdownComplete,))
+
+
+def test_a_stale_cookie_at_an_unconfirmed_address_ends_the_attempt_where_there_is_no_other() -> None:
+    """R12, R11: no INIT may go there, and the INIT ACK took away the addresses that the user had named."""
+    peer = Peer(addresses=(TWO,))
+    peer.cookie_echoed(ONE)
+    assert peer.send(Error((StaleCookie(1),))) == []
     (change,) = peer.events_of(AssociationChange)
     assert change.change is AssociationChangeKind.CANT_STR_ASSOC
     assert isinstance(peer.association.ending, AssociationRefused)

@@ -63,6 +63,21 @@ def test_another_mtu_changes_the_sizes() -> None:
     assert (path.mtu, path.packet_bytes, path.pmdcs) == (1280, 1252, 1240)
 
 
+@pytest.mark.parametrize(
+    ("address", "path_mtu", "cwnd"),
+    [
+        ("192.0.2.1", 1500, 4404),
+        ("2001:db8::1", 1500, 4344),
+        ("192.0.2.1", 576, 4 * 536),
+        ("2001:db8::1", 9000, 2 * 8940),
+    ],
+)
+def test_the_first_cwnd_is_that_of_the_address_family_and_the_path_mtu(address: str, path_mtu: int, cwnd: int) -> None:
+    """§7.2.1: 4404 bytes "if the peer address is an IPv4 address", 4344 "if ... an IPv6 address"; at most 4 PMDCS, at
+    least 2."""
+    assert make_path(address, config=Config(path_mtu=path_mtu)).congestion.cwnd == cwnd
+
+
 def test_the_association_is_as_wide_as_its_narrowest_path() -> None:
     """§7.3: AMDCS is "the smallest PMDCS discovered for all of the peer's destination addresses"."""
     wide, narrow = make_path("192.0.2.1"), make_path("192.0.2.2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationAborted
@@ -25,11 +26,13 @@ from aiosctp.wire.chunks import (
     Shutdown,
     ShutdownAck,
 )
-from aiosctp.wire.parameters import IPv4AddressParameter
+from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter, StateCookie
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
     NEW_TAG,
     NEW_TSN,
+    OUR_HOST,
+    OUR_SECOND_HOST,
     PEER_HOST,
     PEER_SECOND_HOST,
     STRANGER_HOST,
@@ -38,6 +41,7 @@ from tests.core.transcript import (
     Peer,
     cookie_of,
     hosts_of,
+    opened,
     reborn,
 )
 
@@ -81,6 +85,49 @@ def test_each_unexpected_init_gets_a_new_random_tag() -> None:
     assert len(tags) == 10
 
 
+def test_the_answer_to_an_unexpected_init_copies_the_parameters_of_the_association() -> None:
+    """§5.2.2: "SHOULD be copied from the existing parameters of the association ... into the INIT ACK chunk and
+    cookie": not from an endpoint that has been given others since."""
+    bench = Bench(addresses=(OUR_HOST, OUR_SECOND_HOST), outbound_streams=5, max_inbound_streams=6, adaptation_layer=7)
+    endpoint = bench.listen()
+    peer = Peer(bench)
+    peer.send(peer.init())
+    first = peer.expect(InitAck)
+    peer.our_tag = first.initiate_tag
+    peer.send(CookieEcho(cookie_of(first)))
+    peer.expect(CookieAck)
+    other = Config(outbound_streams=7, receive_window_bytes=54321, advertise_addresses="none")
+    endpoint.listen(config=other, backlog=8, max_associations=None, admit=None)
+    again = reborn(peer)
+    # Z -> INIT -> A, A -> INIT ACK -> Z
+    again.send(again.init())
+    answer = again.expect(InitAck)
+    assert (answer.a_rwnd, answer.outbound_streams, answer.inbound_streams) == (first.a_rwnd, 5, 6)
+    kept, before = (
+        [parameter for parameter in chunk.parameters if not isinstance(parameter, StateCookie)]
+        for chunk in (answer, first)
+    )
+    assert kept == before
+    said = opened(bench, cookie_of(answer))
+    assert (said.outbound_streams, said.inbound_streams) == (5, 6)
+    assert said.offered_addresses == (OUR_HOST, OUR_SECOND_HOST)
+
+
+def test_the_cookie_for_an_unexpected_init_has_the_tie_tags_of_the_tcb() -> None:
+    """§5.2.2: "MUST copy its current Tie-Tags to a reserved place within the State Cookie and the association's TCB";
+    they are "populated with a random value other than 0"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    again = reborn(peer)
+    # The dice show 0 for both.
+    bench.forced_entropy.extend([bytes(4)] * 2)
+    for _ in range(2):
+        said = opened(bench, again.get_cookie())
+        assert (said.local_tie_tag, said.peer_tie_tag) == (1, 1)
+        assert (association.tcb.local_tie_tag, association.tcb.peer_tie_tag) == (1, 1)
+
+
 @pytest.mark.parametrize("state", ESTABLISHED_OR_CLOSING)
 def test_an_unexpected_init_with_a_new_address_is_refused(state: AssociationState) -> None:
     """R09, R03, Q11, X58: ABORT under the INIT's tag, which "SHOULD list the addresses that were added" (§5.2.2)."""
@@ -109,6 +156,21 @@ def test_an_unexpected_init_from_a_new_address_is_refused() -> None:
     abort = again.expect(Abort, host=STRANGER_HOST)
     assert abort == Abort((RestartWithNewAddresses((IPv4AddressParameter(STRANGER_HOST),)),))
     peer.talk(association)
+
+
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, AssociationState.ESTABLISHED])
+def test_an_address_of_a_family_we_lack_is_no_new_one(state: AssociationState) -> None:
+    """R09, E14: §5.1.2: such addresses were ignored at the first INIT, and are not added by the next: the peer that
+    lists the same as before is no other."""
+    bench = Bench()
+    peer = Peer(bench)
+    listed = IPv6AddressParameter("2001:db8:f::2"), SECOND_ADDRESS
+    association = peer.is_echoed(*listed) if state is AssociationState.COOKIE_ECHOED else peer.associate(*listed)
+    assert association.state is state
+    again = reborn(peer)
+    # Z -> INIT [an IPv6 address, an IPv4 address] -> A, A -> INIT ACK -> Z
+    again.send(again.init(*listed))
+    again.expect(InitAck)
 
 
 def test_an_unexpected_init_from_the_second_address_is_answered_there() -> None:
@@ -149,18 +211,21 @@ def test_an_init_from_another_sctp_port_is_another_association() -> None:
     peer.talk(association)
 
 
-def test_an_init_from_another_udp_port_is_refused() -> None:
+@pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, *ESTABLISHED_OR_CLOSING])
+def test_an_init_from_another_udp_port_is_refused(state: AssociationState) -> None:
     """R09, S01: ABORT with the current and the new port; the association is untouched (udp-encaps-cons)."""
     bench = Bench()
     peer = Peer(bench)
-    association = peer.associate()
+    association = peer.reach(state)
     again = reborn(peer, udp_port=UDP_PORT + 1)
     # Z -> INIT -> A, from another UDP port
     again.send(again.init())
     # A -> ABORT [Restart of an Association with New Encapsulation Port] -> Z, where the INIT came from
     assert again.expect(Abort) == Abort((RestartWithNewEncapsulationPort(UDP_PORT, UDP_PORT + 1),))
-    assert association.state is AssociationState.ESTABLISHED
-    peer.talk(association)
+    assert association.state is state
+    bench.expect_nothing()
+    if state is AssociationState.ESTABLISHED:
+        peer.talk(association)
 
 
 # -- restart (§5.2.4 A) --
@@ -391,6 +456,21 @@ def test_a_path_that_was_verified_in_the_old_life_is_not_in_the_new_one() -> Non
     assert new is not None
     assert new is not old
     assert not new.is_confirmed
+
+
+def test_the_cookie_ack_of_a_restart_goes_to_an_address_of_the_new_life() -> None:
+    """§5.1.2 C: "SHOULD use only these transport addresses", also where the COOKIE ECHO came from none of them."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate(SECOND_ADDRESS)
+    again = reborn(peer)
+    again.host = PEER_SECOND_HOST
+    # Z -> INIT -> A, A -> INIT ACK -> Z: from and to the second address alone
+    cookie = again.get_cookie()
+    # Z -> COOKIE ECHO -> A, from elsewhere; A -> COOKIE ACK -> Z
+    again.send(CookieEcho(cookie), source=STRANGER_HOST)
+    again.expect(CookieAck, host=PEER_SECOND_HOST)
+    assert hosts_of(association) == {PEER_SECOND_HOST}
 
 
 def test_no_restart_in_shutdown_ack_sent() -> None:

@@ -10,6 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed, ShutdownEvent
 from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
+from aiosctp.wire.causes import RestartWithNewEncapsulationPort
 from aiosctp.wire.chunks import (
     Abort,
     CookieAck,
@@ -24,6 +25,8 @@ from aiosctp.wire.chunks import (
     ShutdownAck,
     ShutdownComplete,
 )
+from aiosctp.wire.parameters import IPv4AddressParameter
+from tests.core.laws import check_stack
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -69,7 +72,9 @@ def assert_graceful_end(peer: Peer) -> None:
     assert peer.state is CLOSED
     assert isinstance(peer.association.ending, AssociationShutdown)
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.SHUTDOWN_COMP
-    assert peer.engine.next_deadline() is None
+    # the association's own timers too: T2-shutdown, T5-shutdown-guard
+    assert peer.engine.next_deadline() is peer.association.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 def assert_lost(peer: Peer) -> None:
@@ -77,6 +82,7 @@ def assert_lost(peer: Peer) -> None:
     assert isinstance(peer.association.ending, AssociationLost)
     assert peer.events_of(AssociationChange)[-1].change is AssociationChangeKind.COMM_LOST
     assert peer.engine.next_deadline() is None
+    check_stack(peer.engine, [peer.association])
 
 
 # -- the side whose user closes --
@@ -456,6 +462,34 @@ def test_an_init_in_shutdown_ack_sent_gets_the_shutdown_ack_again() -> None:
     assert peer.state is ACK_SENT
 
 
+def test_an_init_that_lists_an_address_of_the_association_gets_the_shutdown_ack_again() -> None:
+    """R10, M06: it belongs to the association by the address it came from, or by one "in the INIT chunk" (§9.2)."""
+    peer = in_state(ACK_SENT)
+    peer.listen()
+    elsewhere, listed = "203.0.113.9", IPv4AddressParameter(peer.addresses[0])
+    # A, from an address that Z does not know -> INIT -> Z, Z -> SHUTDOWN ACK -> A, where it was
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1, (listed,)), tag=0, source=elsewhere)
+    assert (packet.chunks, packet.verification_tag) == ((ShutdownAck(),), A_TAG)
+    assert packet.destination == peer.addresses[0]
+    # without it, a stranger from another address begins an association of its own
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0, source=elsewhere)
+    assert (packet.types, packet.destination) == ((InitAck,), elsewhere)
+    assert peer.state is ACK_SENT
+
+
+def test_an_init_from_another_udp_port_in_shutdown_ack_sent_is_refused() -> None:
+    """R10, S01: as in any other state (udp-encaps-cons): a NAT may put another host there."""
+    peer = in_state(ACK_SENT)
+    before = peer.path(peer.addresses[0]).udp_port
+    # A, from another UDP port -> INIT -> Z, Z -> ABORT -> A, where it is now
+    (packet,) = peer.send(Init(0xA1A1_A1A1, A_RWND, 10, 10, 1), tag=0, udp_port=before + 1)
+    assert packet.chunks == (Abort((RestartWithNewEncapsulationPort(before, before + 1),)),)
+    assert (packet.verification_tag, packet.datagram.udp_port) == (0xA1A1_A1A1, before + 1)
+    assert peer.state is ACK_SENT
+    # Z -> SHUTDOWN ACK -> A, where it was
+    assert peer.next_packet(ShutdownAck).datagram.udp_port == before
+
+
 def test_an_init_from_another_sctp_port_is_another_association() -> None:
     """R10: "with a different port number indicates the initialization of a separate association"."""
     peer = in_state(ACK_SENT)
@@ -513,6 +547,19 @@ def test_shutdowns_that_cross() -> None:
     # A -> SHUTDOWN ACK -> Z, Z -> SHUTDOWN COMPLETE -> A
     assert chunks_of(peer.send(ShutdownAck()), ShutdownComplete) == [ShutdownComplete()]
     assert_graceful_end(peer)
+
+
+def test_the_shutdown_of_the_peer_clears_the_count_of_ours() -> None:
+    """M06: "The reception of any packet from its peer ... SHOULD clear the endpoint's retransmission count": the
+    SHUTDOWN ACK has all of Association.Max.Retrans before it."""
+    peer = in_state(SENT, QUIET.replace(association_max_retrans=2, rto_max_s=1))
+    # Z -> SHUTDOWN -> A, twice more
+    peer.next_packet(Shutdown)
+    peer.next_packet(Shutdown)
+    # A -> SHUTDOWN -> Z, Z -> SHUTDOWN ACK -> A, and twice more
+    assert types_of(peer.send(Shutdown(before_first(peer)))) == [(ShutdownAck,)]
+    assert len(packets_with(peer.wait(LONG_S), ShutdownAck)) == 2
+    assert_lost(peer)
 
 
 def test_a_shutdown_in_shutdown_pending_with_data_outstanding() -> None:
@@ -584,6 +631,18 @@ def test_the_guard_runs_from_the_call_through_every_state() -> None:
     assert packets_with(peer.wait(7), Abort) == []
     assert [packet.at for packet in packets_with(peer.wait(5), Abort)] == [pytest.approx(begin + 20)]
     assert peer.state is CLOSED
+
+
+def test_the_shutdown_of_the_peer_does_not_start_the_guard_anew() -> None:
+    """M06: both sides shut down: the overall time is counted from whoever was first."""
+    config = QUIET.replace(shutdown_timeout_s=20, association_max_retrans=1000, path_max_retrans=1000)
+    peer = in_state(PENDING, config)
+    begin = peer.now
+    peer.wait(6)
+    # A -> SHUTDOWN -> Z, with data of ours outstanding
+    peer.send(Shutdown(before_first(peer)))
+    assert peer.state is RECEIVED
+    assert [packet.at for packet in packets_with(peer.wait(30), Abort)] == [pytest.approx(begin + 20)]
 
 
 def test_the_guard_reports_what_was_not_delivered() -> None:

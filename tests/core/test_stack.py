@@ -22,6 +22,7 @@ def test_a_port_is_opened_once() -> None:
 
 def test_ephemeral_ports_are_of_the_dynamic_range_and_differ() -> None:
     """S01: "random ephemeral SCTP ports"; when none is left, that is said."""
+    assert (FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT) == (49152, 65535)
     peer = Peer()
     every = LAST_EPHEMERAL_PORT - FIRST_EPHEMERAL_PORT + 1
     ports = {peer.engine.open_endpoint(0, peer.z_addresses, Config()).port for _ in range(3)}

@@ -33,7 +33,8 @@ def test_a_stale_cookie_is_asked_for_anew_with_a_longer_life() -> None:
     (preservative,) = [p for p in init.parameters if isinstance(p, CookiePreservative)]
     assert 300 <= preservative.increment_ms <= 1300
     assert association.state is AssociationState.COOKIE_WAIT
-    peer.our_tag = init.initiate_tag
+    # §5.3.1: the Verification Tag "MUST NOT change during the life time of an association".
+    assert init.initiate_tag == peer.our_tag
     peer.send(peer.init_ack(StateCookie(b"a fresh cookie")))
     assert peer.expect(CookieEcho).cookie == b"a fresh cookie"
     peer.send(CookieAck())

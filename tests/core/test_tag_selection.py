@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aiosctp.core.states import AssociationState
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, ShutdownAck
 from aiosctp.wire.chunks import Shutdown as ShutdownChunk
@@ -30,6 +32,20 @@ def test_zero_is_never_chosen_as_a_tag() -> None:
     bench.forced_entropy.extend([bytes(4)] * 2)
     peer.get_cookie()
     assert peer.our_tag != 0
+
+
+@pytest.mark.parametrize("tag", [1, 0x8000_0000, 0xFFFF_FFFF])
+def test_a_tag_is_what_the_dice_show_in_all_its_bits(tag: int) -> None:
+    """§5.1 A: "a random number in the range of 1 to 4294967295", in our INIT and in our INIT ACK."""
+    bench = Bench()
+    bench.forced_entropy.append(tag.to_bytes(4))
+    assert next_init(bench).initiate_tag == tag
+    bench = Bench()
+    bench.listen()
+    peer = Peer(bench)
+    bench.forced_entropy.append(tag.to_bytes(4))
+    peer.get_cookie()
+    assert peer.our_tag == tag
 
 
 def finish(bench: Bench, peer: Peer) -> None:

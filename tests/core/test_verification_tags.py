@@ -149,6 +149,29 @@ def test_an_init_under_our_own_tag_sets_nothing_up(state: AssociationState) -> N
     assert association.tcb.peer_tag == peer_tag
 
 
+@pytest.mark.parametrize("bad", [False, True], ids=["INIT", "INIT cut short"])
+def test_an_init_takes_what_follows_it_along(bad: bool) -> None:
+    """R13, M02: "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is bundled" (§12.3)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    init: Chunk | bytes = encode_chunk(ChunkType.INIT, 0, b"short") if bad else peer.init()
+    before, after = peer.data(b"before"), peer.data(b"after")
+    # Z -> INIT, DATA -> A, under A's tag
+    peer.send(init, before, tag=peer.our_tag)
+    bench.expect_nothing()
+    assert association.receiver.read() is None
+    # Z -> DATA, INIT, DATA, ABORT -> A
+    peer.send(before, init, after, Abort())
+    # A -> SACK -> Z: what came before the INIT counts
+    assert peer.expect(Sack).cumulative_tsn_ack == before.tsn
+    message = association.receiver.read()
+    assert message is not None
+    assert message.data == b"before"
+    assert association.receiver.read() is None
+    assert association.state is AssociationState.ESTABLISHED
+
+
 # -- B: ABORT --
 
 
@@ -225,6 +248,21 @@ def test_an_abort_behind_other_chunks_counts(reflected: bool) -> None:
     bench.expect_nothing_ever()
 
 
+@pytest.mark.parametrize("chunk", [Abort, ShutdownComplete])
+@pytest.mark.parametrize("reflected", [False, True], ids=["under our tag", "under the peer's tag"])
+def test_a_wrong_t_bit_costs_the_whole_packet(chunk: type[Abort] | type[ShutdownComplete], reflected: bool) -> None:
+    """M05, M06, R13: "MUST silently discard the packet", so also what stands before the chunk (§8.5.1 B, C)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    wrong = chunk(tag_reflected=not reflected)
+    # Z -> DATA, HEARTBEAT, ABORT or SHUTDOWN COMPLETE -> A
+    peer.send(Data(peer.tsn, 0, 0, 0, b"x"), Heartbeat(b"?"), wrong, tag=peer.tag if reflected else peer.our_tag)
+    bench.expect_nothing_ever()
+    assert association.receiver.read() is None
+    peer.talk(association)
+
+
 @pytest.mark.parametrize("state", [AssociationState.COOKIE_ECHOED, *ESTABLISHED_OR_CLOSING])
 def test_our_abort_carries_the_peers_tag_without_the_t_bit(state: AssociationState) -> None:
     """M05, R13: "MUST always fill in ... the destination endpoint's tag value if it is known" (§8.5.1 B)."""
@@ -250,6 +288,7 @@ def test_a_shutdown_complete_in_shutdown_ack_sent_ends_the_association(reflected
     peer.send(ShutdownComplete(reflected), tag=peer.tag if reflected else peer.our_tag)
     assert association.state is AssociationState.CLOSED
     assert bench.changes(association)[-1] is AssociationChangeKind.SHUTDOWN_COMP
+    assert association.next_deadline() is None
     bench.expect_nothing_ever()
 
 
@@ -325,6 +364,18 @@ def test_a_shutdown_ack_during_the_handshake_is_out_of_the_blue(
     # "lets T1-init continue running" (§9.2)
     bench.advance(1.0)
     assert peer.next_packet().kinds[0] is (Init if state is AssociationState.COOKIE_WAIT else CookieEcho)
+
+
+@pytest.mark.parametrize("state", HANDSHAKE)
+@pytest.mark.parametrize("chunks", [(ShutdownAck(), Abort()), (Abort(), ShutdownAck())], ids=["before", "behind"])
+def test_a_shutdown_ack_beside_an_abort_is_not_answered(state: AssociationState, chunks: tuple[Chunk, ...]) -> None:
+    """R13, R14, M05: exception E leads to §8.4, whose rule 2 comes before rule 5."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.reach(state)
+    peer.send(*chunks, tag=0x01D_7A6)
+    bench.expect_nothing()
+    assert association.state is state
 
 
 @pytest.mark.parametrize("state", ESTABLISHED_OR_CLOSING)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.cookie import KEY_BYTES, Cookie, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.messages import OutgoingMessage
@@ -368,6 +369,12 @@ class Peer:
 
 def cookie_of(init_ack: InitAck) -> bytes:
     return next(parameter.cookie for parameter in init_ack.parameters if isinstance(parameter, StateCookie))
+
+
+def opened(bench: Bench, sealed: bytes) -> Cookie:
+    """What a cookie of the engine says, read with the key that the dice gave it last."""
+    key = next(secret for secret in reversed(bench.dice) if len(secret) == KEY_BYTES)
+    return CookieJar(lambda _: key, key_life_s=1e9).open(sealed, bench.now)
 
 
 def hosts_of(association: AssociationEngine) -> set[str]:

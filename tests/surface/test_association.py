@@ -181,6 +181,20 @@ def test_wrong_arguments_of_send_queue_nothing(
 
 
 @virtual_time
+async def test_streams_are_those_below_what_both_sides_agreed_on() -> None:
+    """§5.1.1: "the valid outbound stream identifier range ... MUST be 0 to min(local OS, remote MIS) - 1"."""
+    few, many = aiosctp.Config(outbound_streams=7, max_inbound_streams=3), aiosctp.Config(outbound_streams=5)
+    async with associated(config=many, server_config=few) as (_, ours, theirs):
+        for association, streams in ((ours, 3), (theirs, 7)):
+            assert association.outbound_streams == streams
+            await association.send(b"the last there is", stream=streams - 1)
+            with pytest.raises(aiosctp.InvalidStream, match="stream"):
+                await association.send(b"x", stream=streams)
+        assert (await theirs.receive()).stream == 2
+        assert (await ours.receive()).stream == 6
+
+
+@virtual_time
 async def test_an_invalid_stream_is_an_oserror_and_a_valueerror() -> None:
     async with associated() as (_, ours, _):
         with pytest.raises(aiosctp.InvalidStream) as caught:
@@ -619,6 +633,8 @@ async def test_configure_takes_what_can_change_in_life() -> None:
             await ours.send(b"123456")
         for changes, error in (
             ({"outbound_streams": 3}, ValueError),
+            # §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced"
+            ({"receive_window_bytes": 2000}, ValueError),
             ({"no_such": 3}, ValueError),
             ({"rto_min_s": -1}, ValueError),
             ({"sack_delay_s": None}, TypeError),

@@ -266,6 +266,18 @@ async def test_a_second_association_with_the_same_peer_and_ports_is_eisconn() ->
 
 
 @virtual_time
+async def test_another_address_of_the_same_peer_makes_no_second_association() -> None:
+    """E06: "MUST NOT have more than one SCTP association between them at any given time" (§1.3)."""
+    hosts = TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3"))
+    async with hosts, await hosts.serve():
+        first = await hosts.connect(local_port=5000)
+        with pytest.raises(OSError, match="from this port") as caught:
+            await aiosctp.connect("192.0.2.3", PORT, stack=hosts.client, local_port=5000)
+        assert caught.value.errno == errno.EISCONN
+        await first.shutdown()
+
+
+@virtual_time
 async def test_local_addresses_restrict_what_is_offered_not_what_is_bound() -> None:
     """A05: an association may use one of the bound addresses only."""
     async with TwoHosts(client_addresses=("192.0.2.1", "192.0.2.9")) as hosts, await hosts.serve():

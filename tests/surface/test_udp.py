@@ -34,6 +34,8 @@ from aiosctp.udp import (
     set_dont_fragment,
     socket_address,
 )
+from aiosctp.wire.chunks import Init, decode_chunks
+from aiosctp.wire.packet import HEADER_BYTES, decode_header
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 LOOPS = [
@@ -128,6 +130,53 @@ def test_messages_go_both_ways(loop_factory: LoopFactory, carrier: Carrier, host
                 assert (message.data, message.ppid) == (b"%d" % number, number)
 
     run(loop_factory, main())
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_an_sctp_packet_is_the_whole_payload_of_a_datagram_between_the_two_udp_ports(
+    carrier: Carrier, host: str
+) -> None:
+    """S01: RFC 6951 §5.3: both ports, the length, and both checksums, over IPv4 and IPv6."""
+
+    async def main() -> None:
+        peer = Host(carrier, host)
+        async with aiosctp.Stack(udp_port=0, local_addresses=[host], network=SystemNetwork(carrier)) as stack:
+
+            async def call() -> None:
+                await aiosctp.connect(host, 7777, remote_udp_port=peer.protocol.udp_port, stack=stack)
+
+            calling = asyncio.create_task(call())
+            # To another UDP port nothing would come.
+            async with asyncio.timeout(3):
+                await peer.recorder.until(lambda: peer.recorder.received != [])
+            calling.cancel()
+            (payload, *source), *_ = peer.recorder.batches[0]
+            assert source == [host, stack.udp_port]
+        await peer.close()
+        # Raises when the CRC32c is wrong.
+        assert decode_header(payload)[1:] == (7777, 0)
+        (init,) = decode_chunks(payload)
+        assert isinstance(init, Init)
+        assert len(payload) == HEADER_BYTES + len(init.encode())
+
+    run(asyncio.SelectorEventLoop, main())
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's socket options")
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_udp_checksum_is_computed(carrier: Carrier, host: str) -> None:
+    """S01: RFC 6951 §5.3: "the UDP checksum SHOULD be computed for IPv4 and IPv6": nothing asks the kernel not to."""
+    so_no_check, udp_no_check6_tx = 11, 101
+
+    async def main() -> None:
+        one = Host(carrier, host)
+        assert one.socket.getsockopt(socket.SOL_SOCKET, so_no_check) == 0
+        assert one.socket.getsockopt(socket.IPPROTO_UDP, udp_no_check6_tx) == 0
+        await one.close()
+
+    run(asyncio.SelectorEventLoop, main())
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS)
@@ -532,6 +581,12 @@ async def test_the_system_network_knows_its_addresses_and_resolves_names() -> No
     assert network.now() <= network.now()
     with pytest.raises(socket.gaierror, match=r"host name\.invalid: "):
         await network.resolve("name.invalid")
+
+
+def test_the_entropy_of_a_stack_is_the_operating_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R02, R27: "cryptographic quality" (RFC 9260 §14.1): tags, nonces and the cookie's key come from os.urandom."""
+    monkeypatch.setattr("os.urandom", lambda count: b"\x5a" * count)
+    assert SystemNetwork().entropy(5) == b"\x5a" * 5
 
 
 @pytest.mark.parametrize("host", [64 * "x", "a..b"], ids=["long", "empty label"])

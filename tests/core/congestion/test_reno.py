@@ -80,8 +80,11 @@ def test_a_loss_halves_cwnd_and_never_raises_it() -> None:
 def test_a_timeout_leaves_one_pmdcs() -> None:
     """§7.2.3."""
     reno = in_avoidance(20 * PMDCS)
+    reno.partial_bytes_acked = 7
     reno.timed_out()
-    assert (reno.cwnd, reno.ssthresh) == (PMDCS, 10 * PMDCS)
+    assert (reno.cwnd, reno.ssthresh, reno.partial_bytes_acked) == (PMDCS, 10 * PMDCS, 0)
+    reno.timed_out()
+    assert (reno.cwnd, reno.ssthresh) == (PMDCS, 4 * PMDCS)
 
 
 def test_idleness_decays_cwnd_to_four_pmdcs_and_keeps_it_as_ssthresh() -> None:

@@ -98,6 +98,25 @@ def test_a_reneged_tsn_is_out_of_the_gap_blocks_until_it_comes_again() -> None:
     assert bench.sack().gap_ack_blocks == ((2, 2), (4, 12)), "no room yet"
 
 
+def test_nothing_is_reneged_while_the_window_is_open() -> None:
+    """X38: §6.2: "SHOULD NOT revoke a SACK chunk and discard data": a chunk that overdraws an open window is taken."""
+    bench = bench_of()
+    bench.packets(*(data(n, "", payload=1000) for n in range(2, 11)))
+    assert bench.sack().a_rwnd == 1000
+    bench.packets(data(1, "B", payload=2500))
+    assert bench.sack().cumulative_tsn_ack == tsn_of(10)
+    assert sum(len(each) for each in bench.read_payloads(partial=True)) == 2500 + 9 * 1000
+
+
+def test_nothing_below_a_new_chunk_is_reneged_for_it() -> None:
+    """X38: §6.2: the largest TSN held is dropped for a lower one, not a lower one for a larger."""
+    bench = bench_of()
+    bench.packets(*(data(n, "", payload=1000) for n in range(2, 8)), data(20, "UBE", payload=4000))
+    assert bench.sack().a_rwnd == 0
+    bench.packets(data(10, "UBE", payload=500))
+    assert bench.sack().gap_ack_blocks == ((2, 7), (10, 10), (20, 20))
+
+
 def test_as_many_as_needed_are_reneged_for_a_large_chunk() -> None:
     bench = closed()
     bench.packets(data(1, "B", payload=2500))

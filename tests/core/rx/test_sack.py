@@ -82,10 +82,12 @@ def test_a_gap_is_reported_at_once_and_for_every_packet_until_it_is_filled() -> 
     for n, blocks in ((3, ((3, 3),)), (4, ((3, 4),)), (6, ((3, 4), (6, 6)))):
         bench.packets(data(n, "UBE"))
         assert bench.sack_is_due()
-        assert bench.sack().gap_ack_blocks == blocks
+        sack = bench.sack()
+        assert (sack.cumulative_tsn_ack, sack.gap_ack_blocks) == (tsn_of(0), blocks)
     bench.packets(data(1, "UBE"))
     assert bench.sack_is_due(), "a part of the gap was filled"
-    assert bench.sack().gap_ack_blocks == ((2, 3), (5, 5))
+    sack = bench.sack()
+    assert (sack.cumulative_tsn_ack, sack.gap_ack_blocks) == (tsn_of(1), ((2, 3), (5, 5)))
     bench.packets(data(2, "UBE"), data(5, "UBE"))
     assert bench.sack_is_due(), "the last gap was filled"
     sack = bench.sack()
@@ -117,7 +119,9 @@ def test_what_half_the_number_space_away_says_is_never_new() -> None:
     bench = Bench().settled()
     bench.packets(data(0x8000_0000, "UBE"), data(0xFFFF_0000, "UBE"))
     assert bench.read_all() == []
-    assert bench.sack().cumulative_tsn_ack == tsn_of(0)
+    sack = bench.sack()
+    assert sack.cumulative_tsn_ack == tsn_of(0)
+    assert sack.duplicate_tsns == (tsn_of(0x8000_0000), tsn_of(0xFFFF_0000))
 
 
 def test_a_flood_of_duplicates_is_counted_and_reported_up_to_a_bound() -> None:

@@ -39,6 +39,9 @@ def test_the_ssn_of_an_unordered_message_is_ignored() -> None:
     bench = Bench()
     bench.packets(data(0, "UBE", ssn=40_000), data(1, "BE", ssn=0), data(2, "UBE", ssn=40_000))
     assert bench.read_payloads() == [b"<0>", b"<1>", b"<2>"]
+    # also one that an ordered message has had, behind a gap
+    bench.packets(data(4, "UBE", ssn=0))
+    assert bench.read_payloads() == [b"<4>"]
 
 
 def test_fragments_of_an_unordered_message_are_reassembled_whatever_their_ssns() -> None:

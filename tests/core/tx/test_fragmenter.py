@@ -152,6 +152,17 @@ def test_at_most_65535_ordered_messages_of_a_stream_are_in_the_window(monkeypatc
     assert numbers(bench.flush()) == [[4, 5]]
 
 
+def test_the_limit_of_ordered_messages_holds_up_neither_fragments_nor_unordered_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """§6.1: it is about *ordered* messages, and about messages."""
+    monkeypatch.setattr(fragmenter, "MAX_ORDERED_IN_WINDOW", 1)
+    bench = Bench()
+    bench.enqueue(2 * PAYLOAD)
+    bench.enqueue(10, unordered=True)
+    assert numbers(bench.flush()) == [[0], [1], [2]]
+
+
 def test_a_message_of_many_megabytes_is_cut_without_copying_the_rest() -> None:
     bench = Bench()
     message = OutgoingMessage(bytes(8 << 20), 0)

@@ -6,7 +6,7 @@ import pytest
 
 from aiosctp.config import Config
 from aiosctp.core.charge import MIN_CHARGE_BYTES
-from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, Bench, all_chunks, numbers
+from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, Bench, all_chunks, numbers
 
 
 def closed(bench: Bench) -> None:
@@ -115,6 +115,31 @@ def test_no_probe_while_anything_is_outstanding() -> None:
     bench.enqueue(10)
     assert bench.flush() == []
     assert bench.probe_deadline() is None
+    bench.sender.zero_window_probe_due()
+    assert bench.flush() == [], "nor if one were due"
+
+
+def test_a_probe_waits_for_cwnd() -> None:
+    """R19: §6.1 A: "MUST only be sent when the cwnd allows"."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.checks = False  # that cwnd is never below a packet, for one
+    bench.cwnd = 0
+    assert bench.flush() == []
+    bench.cwnd = INITIAL_CWND
+    assert numbers(bench.flush()) == [[2]]
+
+
+def test_cwnd_decays_while_the_window_is_closed() -> None:
+    """R19: §6.1 A: "the cwnd SHOULD be adjusted according to Section 7.2.1": a closed window makes an idle path."""
+    bench = Bench(config=Config(rto_min_s=1.0), rwnd=1500)
+    bench.cwnd = 40 * PMDCS
+    closed(bench)
+    bench.probe_due()
+    bench.now += bench.path.rto.rto_s
+    assert numbers(bench.flush()) == [[2]]
+    assert bench.cwnd == 10 * PMDCS
 
 
 def test_probes_that_are_taken_one_by_one_come_ever_more_slowly() -> None:
@@ -148,6 +173,37 @@ def test_a_refused_probe_is_repeated_by_t3_without_an_error_and_without_touching
         assert bench.cwnd == cwnd == INITIAL_CWND
         assert bench.path.rto.rto_s == min(2 * rto_s, 60)
         assert bench.sender.peer_rwnd_bytes == 0
+
+
+def test_a_probe_larger_than_the_window_that_is_left_is_refused_without_an_error() -> None:
+    """R19: §6.1 A: "no buffer space (i.e., rwnd is smaller than the size of the next DATA chunk"."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.flush()
+    bench.sack(1, rwnd=100)
+    assert bench.expire() is False
+
+
+def test_a_loss_after_a_probe_was_taken_is_an_error() -> None:
+    """R23: although the window is smaller than that probe was."""
+    bench = Bench(rwnd=1500)
+    closed(bench)
+    bench.probe_due()
+    bench.flush()
+    bench.sack(2, rwnd=300)
+    assert numbers(bench.send(200)) == [[3]]
+    bench.sack(2, rwnd=300)
+    assert bench.expire() is True
+
+
+def test_nothing_is_probed_for_while_no_data_waits() -> None:
+    bench = Bench(rwnd=1500)
+    bench.send(1000)
+    assert bench.sack(0, rwnd=0) is None
+    assert bench.sender.is_drained
+    assert bench.flush() == []
+    assert bench.probe_deadline() is None
 
 
 def test_a_probe_that_no_sack_answers_is_an_error() -> None:

@@ -37,6 +37,14 @@ def test_the_timer_restarts_when_the_earliest_chunk_is_acknowledged() -> None:
     assert bench.deadline() == bench.now + bench.path.rto.rto_s
 
 
+def test_the_timer_restarts_for_the_earliest_chunk_although_a_later_one_is_missing() -> None:
+    """R18: §6.3.2 R3."""
+    bench = Bench(config=SLOW)
+    bench.send(*[PAYLOAD] * 3)
+    bench.sack(0, (2, 2), after=0.1)
+    assert bench.deadline() == bench.now + bench.path.rto.rto_s
+
+
 def test_the_timer_goes_on_when_a_later_chunk_is_acknowledged() -> None:
     """R18: §6.3.2 R3 says the earliest."""
     bench = Bench()
@@ -210,6 +218,23 @@ def test_a_chunk_above_one_that_was_retransmitted_since_measures_nothing() -> No
     bench.sack(5, after=0.4)
     assert srtt_s == pytest.approx(0.1)
     assert bench.path.rto.srtt_s == pytest.approx(0.875 * 0.1 + 0.125 * 0.4)
+
+
+def test_a_retransmission_below_the_chunk_that_is_timed_ends_its_measurement() -> None:
+    """R18: §6.3.1 C5: the chunk itself was sent once, but its SACK may have waited for the retransmission."""
+    bench = Bench(config=SLOW)
+    bench.cwnd = 40 * PMDCS
+    for _ in range(3):
+        bench.send(*[PAYLOAD] * 4)
+    for last in (1, 2, 3):
+        bench.sack(-1, (1, last))
+    assert numbers(bench.flush()) == [[0]]
+    assert numbers(bench.send(PAYLOAD)) == [[12]]
+    for last in (5, 6, 7):
+        bench.sack(-1, (1, 3), (5, last))
+    assert numbers(bench.flush()) == [[4]]
+    bench.sack(12, after=0.4)
+    assert bench.path.rto.srtt_s is None
 
 
 def test_what_was_sent_above_a_later_retransmission_is_not_timed() -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.congestion.reno import INITIAL_SSTHRESH
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx.outstanding import IN_FLIGHT, MARKED
 from aiosctp.wire.causes import ProtocolViolation
@@ -250,6 +251,25 @@ def test_cwnd_is_cut_once_in_a_fast_recovery_and_again_in_the_next() -> None:
     assert bench.cwnd == max(cwnd // 2, 4 * PMDCS)
 
 
+def test_in_fast_recovery_a_loss_on_another_path_cuts_no_cwnd() -> None:
+    """§7.2.4, 6: "the ssthresh and cwnd SHOULD NOT change for any destinations due to a subsequent Fast Recovery"."""
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000), paths=2)
+    first, second = bench.paths
+    for path in bench.paths:
+        path.congestion.cwnd = 20 * PMDCS
+        bench.table.primary = path
+        bench.send(*[PAYLOAD] * 10)
+    for last in (1, 2, 3):
+        bench.sack(-1, (1, last))
+    assert [path.congestion.cwnd for path in bench.paths] == [10 * PMDCS, 20 * PMDCS]
+    bench.flush()
+    for last in (11, 12, 13):
+        bench.sack(-1, (1, 9), (11, last))
+    assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(second, [10])]
+    assert [path.congestion.cwnd for path in bench.paths] == [10 * PMDCS, 20 * PMDCS]
+    assert (first.congestion.ssthresh, second.congestion.ssthresh) == (10 * PMDCS, INITIAL_SSTHRESH)
+
+
 def test_cwnd_does_not_grow_in_fast_recovery() -> None:
     """§7.2.1: "the data sender is not in Fast Recovery"."""
     bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000))
@@ -309,6 +329,19 @@ def test_a_fast_retransmit_goes_where_the_original_went() -> None:
     for last in (1, 2, 3):
         bench.sack(-1, (1, last))
     assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(bench.paths[0], [0])]
+
+
+def test_what_was_lost_on_two_paths_is_retransmitted_on_each() -> None:
+    """§6.4: the same, when one SACK tells of both: they share no packet."""
+    bench = Bench(paths=2)
+    bench.send(100)
+    bench.send(100)
+    bench.table.primary = bench.paths[1]
+    for _ in range(4):
+        bench.send(100)
+    for last in (3, 4, 5):
+        bench.sack(-1, (1, 1), (3, last))
+    assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(bench.paths[0], [0]), (bench.paths[1], [2])]
 
 
 def test_a_fast_retransmit_that_is_acknowledged_before_it_went_leaves_no_licence() -> None:

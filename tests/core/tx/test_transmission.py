@@ -13,7 +13,7 @@ from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, Bench, all_chunks,
 
 def test_cwnd_is_exceeded_by_one_packet_only() -> None:
     """§6.1 B: chunks count with header and padding."""
-    bench = Bench()
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=100))
     bench.send(*[PAYLOAD] * 10)
     assert bench.path.flight_bytes == 4 * PMDCS
     assert INITIAL_CWND <= bench.path.flight_bytes < INITIAL_CWND + PMDCS
@@ -63,12 +63,60 @@ def test_congestion_avoidance_grows_one_packet_a_round_trip() -> None:
         assert bench.cwnd == (11 + round_trip) * PMDCS
 
 
+def test_cwnd_and_flight_count_whole_chunks_with_their_padding() -> None:
+    """§7.2: "the length of the DATA chunk, including the padding, SHOULD be used": 16 + 1 + 3 bytes for one of data."""
+    bench = Bench()
+    bench.cwnd = PMDCS
+    assert PMDCS == 73 * 20
+    bench.send(*[1] * 100)
+    assert bench.path.flight_bytes == PMDCS
+    bench.sack(0, after=0.1)
+    assert (bench.cwnd, bench.path.flight_bytes) == (PMDCS + 20, PMDCS - 20)
+
+
+def test_each_path_has_congestion_variables_of_its_own() -> None:
+    """§7.2: "a set of the control variables cwnd, ssthresh, and partial_bytes_acked for EACH destination address"."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    second.congestion.partial_bytes_acked = 7
+    bench.send(PAYLOAD)
+    bench.expire(first)
+    for path, expected in ((first, (PMDCS, 4 * PMDCS, 0)), (second, (INITIAL_CWND, INITIAL_SSTHRESH, 7))):
+        congestion = path.congestion
+        assert (congestion.cwnd, congestion.ssthresh, congestion.partial_bytes_acked) == expected
+
+
+def test_each_cwnd_grows_by_what_was_acknowledged_of_its_own_path() -> None:
+    """§7.2.1: "apportioned to the destination addresses to which it transmitted the acknowledged data"."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    bench.send(*[PAYLOAD] * 4)
+    bench.table.primary = second
+    bench.send(*[PAYLOAD] * 4)
+    bench.sack(5, after=0.1)
+    assert first.congestion.cwnd == INITIAL_CWND + 4 * PMDCS
+    assert second.congestion.cwnd == INITIAL_CWND + 2 * PMDCS
+
+
+def test_no_new_data_rides_with_a_retransmission_that_cwnd_did_not_allow() -> None:
+    """§6.1 B, §7.2.4, 3: cwnd is ignored for what was lost alone, whatever room its packet has left."""
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=100))
+    bench.cwnd = 20 * PMDCS
+    bench.send(300, *[PAYLOAD] * 10)
+    for last in (1, 2, 3):
+        bench.sack(-1, (1, last))
+    bench.cwnd = 4 * PMDCS
+    bench.enqueue(100)
+    assert numbers(bench.flush()) == [[0]]
+
+
 def test_max_burst_limits_the_packets_of_one_opportunity() -> None:
     """S25: §6.1 D."""
     bench = Bench()
     bench.cwnd = 100 * PMDCS
     bench.enqueue(*[PAYLOAD] * 100)
     assert len(bench.flush()) == 4
+    assert bench.cwnd == 100 * PMDCS, "not changed for good"
 
 
 def test_what_was_acknowledged_may_be_sent_again_beyond_max_burst() -> None:
@@ -100,6 +148,30 @@ def test_the_first_transmission_is_not_idleness() -> None:
     bench.now += 1e6
     bench.send(PAYLOAD)
     assert (bench.cwnd, bench.path.congestion.ssthresh) == (INITIAL_CWND, INITIAL_SSTHRESH)
+
+
+def test_waiting_for_a_sack_is_not_idleness() -> None:
+    """§7.2.1: cwnd is kept although nothing was sent for an RTO: something is in flight."""
+    bench = Bench(config=Config(rto_min_s=1.0, rto_max_s=1.0))
+    bench.cwnd = 20 * PMDCS
+    bench.send(*[PAYLOAD] * 4)
+    bench.sack(0, after=0.9)
+    bench.now += 0.5
+    bench.send(PAYLOAD)
+    assert bench.cwnd == 20 * PMDCS
+
+
+def test_waiting_for_what_timed_out_is_not_idleness() -> None:
+    """§7.2.1: ssthresh stays what §7.2.3 made it, though what was retransmitted went another way."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    first.congestion.cwnd = 20 * PMDCS
+    bench.send(PAYLOAD)
+    bench.expire(first)
+    assert [packet.path for packet in bench.flush()] == [second]
+    bench.now += 2 * first.rto.rto_s
+    assert [packet.path for packet in bench.send(PAYLOAD)] == [first]
+    assert first.congestion.ssthresh == 10 * PMDCS
 
 
 def test_years_of_idleness_cost_a_bounded_loop() -> None:
@@ -154,6 +226,38 @@ def test_what_is_marked_goes_before_new_data_and_shares_its_packet_when_none_is_
     bench.enqueue(100)
     bench.expire()
     assert numbers(bench.flush()) == [[0, 1, 2]]
+
+
+def test_no_new_data_rides_with_a_retransmission_to_an_alternate() -> None:
+    """§6.4: "an endpoint SHOULD always transmit to the primary path", however much room is left elsewhere."""
+    bench = Bench(paths=2)
+    primary, alternate = bench.paths
+    bench.send(100)
+    bench.enqueue(100)
+    bench.expire(primary)
+    assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(alternate, [0]), (primary, [1])]
+
+
+def test_a_packet_is_as_large_as_the_path_it_takes() -> None:
+    """Deviation from §6.10, which would hold every path to the PMTU of the primary: §6.3.3 E3 has it this way."""
+    bench = Bench(paths=2)
+    primary, alternate = bench.paths
+    primary.set_mtu(1000)
+    bench.send(*[300] * 4)
+    bench.expire(primary)
+    (packet,) = bench.flush()
+    assert (packet.path, packet.numbers) == (alternate, [0, 1, 2, 3])
+    assert primary.packet_bytes < packet.size <= alternate.packet_bytes
+    assert all(packet.size <= primary.packet_bytes for packet in bench.send(*[300] * 8))
+
+
+def test_no_new_data_fills_the_room_that_the_next_retransmission_does_not_fit() -> None:
+    """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked"."""
+    bench = Bench()
+    bench.send(800, 1000)
+    bench.enqueue(100)
+    bench.expire()
+    assert numbers(bench.flush()) == [[0]]
 
 
 def test_a_chunk_larger_than_its_path_by_now_goes_alone() -> None:
@@ -224,11 +328,12 @@ def test_what_does_not_fit_behind_the_next_cookie_echo_waits_for_its_turn() -> N
     bench.enqueue(1000, 10)
     assert bench.sender.fill(OutgoingPacket(bench.path), bench.now)
     bench.sender.handshake_timed_out()
+    bench.enqueue(10)
     packet = OutgoingPacket(bench.path)
     packet.add(bytes(800))
-    assert not bench.sender.fill(packet, bench.now)
+    assert not bench.sender.fill(packet, bench.now), "nor does what is new go before it"
     bench.sender.handshake_done(peer_rwnd_bytes=bench.rwnd, now=bench.now)
-    assert numbers(bench.flush()) == [[0, 1]]
+    assert numbers(bench.flush()) == [[0, 1, 2]]
 
 
 def test_no_data_rides_behind_a_cookie_echo_to_an_unconfirmed_address() -> None:
