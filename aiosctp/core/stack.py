@@ -58,6 +58,9 @@ class StackEngine:
         self._entropy = entropy
         self._by_tag: dict[int, AssociationEngine] = {}
         self._by_peer: dict[LookupKey, AssociationEngine] = {}
+        self._heirs: dict[LookupKey, list[AssociationEngine]] = {}
+        """Associations that claim a key which another still holds: two attempts at one peer from one port, of which the
+        first to be answered learns the address that the other was begun with."""
         self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
         self._quarantine: OrderedDict[int, float] = OrderedDict()
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
@@ -448,7 +451,8 @@ class StackEngine:
         self._keys[association] = (tag, keys)
         self._by_tag[tag] = association
         for key in keys:
-            self._by_peer.setdefault(key, association)
+            if self._by_peer.setdefault(key, association) is not association:
+                self._heirs.setdefault(key, []).append(association)
 
     def _unindex(self, association: AssociationEngine) -> int | None:
         known = self._keys.pop(association, None)
@@ -457,9 +461,19 @@ class StackEngine:
         tag, keys = known
         self._by_tag.pop(tag, None)
         for key in keys:
-            if self._by_peer.get(key) is association:
-                del self._by_peer[key]
+            self._release(key, association)
         return tag
+
+    def _release(self, key: LookupKey, association: AssociationEngine) -> None:
+        heirs = self._heirs.get(key, [])
+        if self._by_peer[key] is not association:
+            heirs.remove(association)
+        elif heirs:
+            self._by_peer[key] = heirs.pop(0)
+        else:
+            del self._by_peer[key]
+        if not heirs:
+            self._heirs.pop(key, None)
 
     def _forget_ended(self, now: float) -> None:
         """Before the next packet, though nothing was polled since: it "MUST" find them removed (§9.1, §9.2)."""
