@@ -232,7 +232,7 @@ class _Race:
         next_attempt_at = self._stack.now()
         while (winner := self._answered()) is None:
             now = self._stack.now()
-            if self._untried and (now >= next_attempt_at or not self._attempts):
+            if self._untried and (now >= next_attempt_at or not self._attempts) and not self._was_cut_short:
                 self._start(self._untried.popleft())
                 next_attempt_at = now + ATTEMPT_DELAY_S
             elif not self._attempts:
@@ -246,6 +246,11 @@ class _Race:
                 raise winner.engine.ending
             await self._wait(None)
         return winner.engine
+
+    @property
+    def _was_cut_short(self) -> bool:
+        """The stack was closed in the midst of it: how the first attempts ended then is what is raised."""
+        return self._error is not None and self._stack.is_closed
 
     def abort_all_but(self, winner: _Attempt | None) -> None:
         for attempt in self._attempts:

@@ -244,7 +244,8 @@ class Acceptance:
                 # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
                 # chunk with a 'Cookie Received While Shutting Down' error cause".
                 association.resend_shutdown_ack()
-                association.output.send_control(path, Error((CookieReceivedWhileShuttingDown(),)).encode())
+                error = Error((CookieReceivedWhileShuttingDown(),)).encode()
+                association.output.send_control(association.paths.for_data(), error)
                 return CookieAction.DISCARD
             case CookieAction.RESTART:
                 paths = paths_of(cookie, arrival, association)

@@ -132,7 +132,7 @@ class AssociationEngine:
 
         Returns how many of them were malformed.
         """
-        self.output.expect_answers_to_one_packet(path)
+        self.output.expect_answers_to_one_packet()
         malformed = self._receive(chunks, tag, path, now)
         self.output.answers_end()
         return malformed

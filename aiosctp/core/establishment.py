@@ -75,7 +75,7 @@ class Establishment:
 
     def _send_cookie_ack(self, path: Path, now: float, *, is_repeat: bool = False) -> None:
         """First in its packet; §5.4: bundled with a HEARTBEAT to an address that is not confirmed."""
-        packet = OutgoingPacket(path)
+        packet = OutgoingPacket(path, leads=True)
         packet.add(CookieAck().encode())
         if not path.is_confirmed:
             packet.add(self._association.heartbeats.make_chunk(path, now))

@@ -25,38 +25,41 @@ MAX_SACKS_AT_ONCE = 8
 class Output:
     """The control chunks that wait, and the order in which packets are made of everything."""
 
-    __slots__ = ("_answer_room", "_association", "_has_answered", "_sacks_waiting", "control")
+    __slots__ = ("_answer_path", "_answer_room", "_association", "_is_answering", "_sacks_waiting", "control")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
         self.control = ControlQueue()
-        self._answer_room: int | None = None
-        """What is left of the one packet of answers to the packet being received; None outside of that."""
-        self._has_answered = False
-        """Whether any of it is taken."""
+        self._is_answering = False
+        """A packet is being received."""
+        self._answer_path: Path | None = None
+        """Where the one packet of answers to it goes, once there is an answer."""
+        self._answer_room = 0
+        """What is left of that packet."""
         self._sacks_waiting = 0
 
-    def expect_answers_to_one_packet(self, path: Path) -> None:
+    def expect_answers_to_one_packet(self) -> None:
         """A packet is about to be received. §12.4: "MUST NOT send more than one packet containing chunks other
         than DATA chunks" in response: answers beyond one packet are not given, and the peer asks again."""
-        self._answer_room = path.packet_bytes - HEADER_BYTES
-        self._has_answered = False
+        self._is_answering = True
 
     def answers_end(self) -> None:
-        self._answer_room = None
+        self._is_answering = False
+        self._answer_path = None
 
     def clear(self) -> None:
         """Forget what waits: what comes next takes its place."""
         self.control.clear()
-        self._has_answered = False
+        self._answer_path = None
 
-    def _take_room(self, chunk: bytes) -> bool:
-        if self._answer_room is None:
+    def _take_room(self, path: Path, chunk: bytes) -> bool:
+        """Whether it is no answer, or one that goes into the one packet."""
+        if not self._is_answering:
             return True
-        if len(chunk) > self._answer_room:
+        room = path.packet_bytes - HEADER_BYTES if self._answer_path is None else self._answer_room
+        if len(chunk) > room or self._answer_path not in (None, path):
             return False
-        self._answer_room -= len(chunk)
-        self._has_answered = True
+        self._answer_path, self._answer_room = path, room - len(chunk)
         return True
 
     def send_control(self, path: Path, chunk: bytes, *, is_repeat: bool = False) -> None:
@@ -67,33 +70,31 @@ class Output:
         """
         if not path.is_confirmed:
             path = self._association.paths.for_data()
-        if not path.is_confirmed or not self._take_room(chunk):
-            return
-        self._association.counters.octrlchunks += not is_repeat
-        self.control.push(path, chunk)
+        if path.is_confirmed and self._take_room(path, chunk):
+            self._association.counters.octrlchunks += not is_repeat
+            self.control.push(path, chunk)
 
     def send_probe(self, path: Path, chunk: bytes) -> None:
         """Send a HEARTBEAT or HEARTBEAT ACK, which alone MAY go to an UNCONFIRMED address (§5.4)."""
-        if not self._take_room(chunk):
-            return
-        self._association.counters.octrlchunks += 1
-        self.control.push(path, chunk)
+        if self._take_room(path, chunk):
+            self._association.counters.octrlchunks += 1
+            self.control.push(path, chunk)
 
     def send_alone(
         self, path: Path, chunk: bytes, *, verification_tag: int | None = None, is_repeat: bool = False
     ) -> None:
         """Send a chunk that MUST NOT be bundled (§6.10, §9.1): as an answer it is the only one."""
-        if self._answer_room is not None:
-            if self._has_answered:
-                return
-            self._answer_room = 0
-            self._has_answered = True
+        if self._is_answering and self._answer_path is not None:
+            return
         packet = OutgoingPacket(path, verification_tag=verification_tag)
         packet.add(chunk)
         self.send_packet(packet, is_repeat=is_repeat)
 
     def send_packet(self, packet: OutgoingPacket, *, is_repeat: bool = False) -> None:
-        """Send a packet whose first chunk has to be the first (§5.1 C, D)."""
+        """Send a packet whose first chunk has to be the first (§5.1 C, D). Behind a COOKIE ACK follow the answers to
+        the chunks that came behind the COOKIE ECHO; behind any other, none."""
+        if packet.leads or self._is_answering:
+            self._answer_path, self._answer_room = packet.path, packet.room if packet.leads else 0
         if not is_repeat:
             self._association.counters.octrlchunks += len(packet.chunks)
         self.control.push_packet(packet)
@@ -117,16 +118,23 @@ class Output:
         association = self._association
         self._sacks_waiting = 0
         datagrams: list[Datagram] = []
+        leading: dict[Path, OutgoingPacket] = {}
         for packet in self.control.take_packets():
+            datagrams.extend(self._seal(leader) for leader in leading.values())
+            leading.clear()
             if packet.takes_data_early:
                 association.sender.fill(packet, now)
-            datagrams.append(self._seal(packet))
+            if packet.leads:
+                leading[packet.path] = packet
+            else:
+                datagrams.append(self._seal(packet))
         if association.state in HANDSHAKE:
             # §5.1 C: until the COOKIE ACK "the sender MUST NOT send any other packets": answers wait.
             return datagrams
         open_packets: dict[Path, OutgoingPacket] = {}
-        for packet in self.control.take_bundled():
-            if packet.is_complete:
+        for packet in self.control.take_bundled(leading):
+            # Whoever awaits a COOKIE ACK takes nothing before it: it does not wait for data that goes another way.
+            if packet.is_complete or (packet.leads and packet.path is not association.paths.for_data()):
                 datagrams.append(self._seal(packet))
             else:
                 open_packets[packet.path] = packet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiosctp.core.paths import Path
@@ -25,6 +26,8 @@ class OutgoingPacket:
     """None: the peer's tag."""
     is_complete: bool = False
     """The next chunk for its path did not fit: that has a packet of its own."""
+    leads: bool = False
+    """A COOKIE ACK, which MUST be the first chunk (§5.1 D); what else goes that way follows it."""
     takes_data_early: bool = False
     """A COOKIE ECHO, behind which DATA may stand already (§5.1 C)."""
 
@@ -72,10 +75,11 @@ class ControlQueue:
         self._packets.clear()
         return packets
 
-    def take_bundled(self) -> list[OutgoingPacket]:
-        """The bundled chunks as packets, in order for each path; the last one of a path has room for more."""
-        packets: list[OutgoingPacket] = []
-        open_packets: dict[Path, OutgoingPacket] = {}
+    def take_bundled(self, leading: Mapping[Path, OutgoingPacket] | None = None) -> list[OutgoingPacket]:
+        """The bundled chunks as packets, in order for each path, behind what leads one; the last one of a path has room
+        for more."""
+        open_packets = dict(leading or {})
+        packets = list(open_packets.values())
         for path, chunk in self._bundled:
             packet = open_packets.get(path)
             if packet is None or len(chunk) > packet.room:

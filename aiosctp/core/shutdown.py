@@ -108,9 +108,9 @@ class ShuttingDown:
         association = self._association
         # Nothing follows it: the peer forgets us, and would take a SHUTDOWN that still waits for out of the blue.
         association.output.clear()
-        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear; §5.4: to an address that is confirmed.
-        path = path if path.is_confirmed else association.paths.for_data()
-        association.output.send_alone(path, ShutdownComplete().encode())
+        # §6.10: alone; §8.5.1 C: under the peer's tag, T bit clear; §5.4: not to an address that is not confirmed.
+        answer_path = path if path.is_confirmed else association.paths.for_data()
+        association.output.send_alone(answer_path, ShutdownComplete().encode())
         association.termination.end_gracefully()
 
     def _send_shutdown(self, path: Path, now: float) -> None:

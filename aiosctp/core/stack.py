@@ -58,6 +58,9 @@ class StackEngine:
         self._entropy = entropy
         self._by_tag: dict[int, AssociationEngine] = {}
         self._by_peer: dict[LookupKey, AssociationEngine] = {}
+        self._heirs: dict[LookupKey, list[AssociationEngine]] = {}
+        """Associations that claim a key which another still holds: two attempts at one peer from one port, of which the
+        first to be answered learns the address that the other was begun with."""
         self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
         self._quarantine: OrderedDict[int, float] = OrderedDict()
         """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
@@ -66,6 +69,8 @@ class StackEngine:
         self._faults: list[Exception] = []
         self._connecting: set[AssociationEngine] = set()
         self._touched: dict[AssociationEngine, None] = {}
+        self._ended: list[AssociationEngine] = []
+        """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
         self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
@@ -75,6 +80,7 @@ class StackEngine:
     def receive(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
         """Take one UDP datagram from `(source, udp_port)` to our `destination`."""
         self.counters.datagrams_received += 1
+        self._forget_ended(now)
         try:
             header = decode_header(data)
         except DecodeError:
@@ -334,6 +340,7 @@ class StackEngine:
         now: float,
     ) -> AssociationEngine:
         """Begin an association with the peer that has these addresses; all are CONFIRMED (§5.4, 1)."""
+        self._forget_ended(now)
         paths: list[Path] = []
         for host in peer_hosts:
             source = choose_source(endpoint.local_addresses, host, turn=len(paths))
@@ -369,6 +376,8 @@ class StackEngine:
     def touch(self, association: AssociationEngine) -> None:
         """Something was done with this association: look at its outputs at the next poll."""
         self._touched[association] = None
+        if association.state is AssociationState.CLOSED:
+            self._ended.append(association)
 
     # -- outputs --
 
@@ -384,6 +393,7 @@ class StackEngine:
             self._settle(association, now)
             self._changed[association] = None
         self._touched.clear()
+        self._ended.clear()
         self.counters.datagrams_sent += len(datagrams)
         return datagrams
 
@@ -441,7 +451,8 @@ class StackEngine:
         self._keys[association] = (tag, keys)
         self._by_tag[tag] = association
         for key in keys:
-            self._by_peer.setdefault(key, association)
+            if self._by_peer.setdefault(key, association) is not association:
+                self._heirs.setdefault(key, []).append(association)
 
     def _unindex(self, association: AssociationEngine) -> int | None:
         known = self._keys.pop(association, None)
@@ -450,14 +461,30 @@ class StackEngine:
         tag, keys = known
         self._by_tag.pop(tag, None)
         for key in keys:
-            if self._by_peer.get(key) is association:
-                del self._by_peer[key]
+            self._release(key, association)
         return tag
+
+    def _release(self, key: LookupKey, association: AssociationEngine) -> None:
+        heirs = self._heirs.get(key, [])
+        if self._by_peer[key] is not association:
+            heirs.remove(association)
+        elif heirs:
+            self._by_peer[key] = heirs.pop(0)
+        else:
+            del self._by_peer[key]
+        if not heirs:
+            self._heirs.pop(key, None)
+
+    def _forget_ended(self, now: float) -> None:
+        """Before the next packet, though nothing was polled since: it "MUST" find them removed (§9.1, §9.2)."""
+        while self._ended:
+            self._forget(self._ended.pop(), now)
 
     def _forget(self, association: AssociationEngine, now: float) -> None:
         tag = self._unindex(association)
-        if tag is not None:
-            self._put_in_quarantine(tag, association, now)
+        if tag is None:
+            return
+        self._put_in_quarantine(tag, association, now)
         self._wake_ups.cancel(association)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1

@@ -14,8 +14,18 @@ _OVERDRAFT_BYTES = 0x2_0000
 
 def check_association(association: AssociationEngine) -> None:
     """Raises AssertionError. To be called when its outputs have been taken."""
+    check_planes(association)
+    check_state(association)
+
+
+def check_planes(association: AssociationEngine) -> None:
+    """The bookkeeping of both data planes: linear in what they hold."""
     association.sender.check_invariants()
     association.receiver.check_invariants()
+
+
+def check_state(association: AssociationEngine) -> None:
+    """All the rest, which costs the same whatever is held."""
     check_timers(association)
     check_bounds(association)
     state = association.state
@@ -75,6 +85,7 @@ def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> No
     assert set(stack._by_tag.values()) == set(living)
     assert set(stack._by_peer.values()) <= set(living)
     assert set(stack._keys) == set(living)
+    assert stack._by_peer.keys() == {key for _, keys in stack._keys.values() for key in keys}, "an address is not found"
     scheduled = stack._wake_ups.scheduled()
     assert set(scheduled) <= set(living)
     for association in living:

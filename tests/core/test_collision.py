@@ -192,9 +192,8 @@ def test_a_shutdown_asked_for_in_the_handshake_begins_when_the_peers_cookie_ends
     assert association.state is state
     # Z -> COOKIE ECHO -> A
     peer.send(CookieEcho(cookie))
-    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
-    peer.expect(CookieAck)
-    peer.expect(Shutdown)
+    # A -> COOKIE ACK, SHUTDOWN -> Z
+    peer.expect_packet(CookieAck, Shutdown)
     assert association.state is AssociationState.SHUTDOWN_SENT
 
 
@@ -555,9 +554,8 @@ def test_a_shutdown_asked_for_before_a_collision_begins_with_it() -> None:
     bench.expect_nothing()
     # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A
     peer.send(CookieEcho(peer.get_cookie()))
-    # A -> COOKIE ACK -> Z, A -> SHUTDOWN -> Z
-    peer.expect(CookieAck)
-    peer.expect(Shutdown)
+    # A -> COOKIE ACK, SHUTDOWN -> Z
+    peer.expect_packet(CookieAck, Shutdown)
     assert association.state is AssociationState.SHUTDOWN_SENT
 
 

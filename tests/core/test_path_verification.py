@@ -455,3 +455,13 @@ def test_no_init_goes_to_an_unconfirmed_address() -> None:
     # Z -> INIT -> A, and again
     again = [first, peer.next_packet(Init), peer.next_packet(Init)]
     assert [packet.destination for packet in again] == [ONE, ONE, ONE]
+
+
+def test_the_last_word_of_a_shutdown_does_not_go_to_an_unconfirmed_address() -> None:
+    """R12: a SHUTDOWN ACK may come from one; SHUTDOWN COMPLETE is not among what may go there."""
+    peer = Peer(addresses=(ONE, TWO))
+    peer.established(ONE)
+    peer.user_shuts_down()
+    # TWO -> SHUTDOWN ACK -> Z, Z -> SHUTDOWN COMPLETE -> ONE
+    packets = peer.send(ShutdownAck(), source=TWO)
+    assert [(packet.destination, packet.types) for packet in packets] == [(ONE, (ShutdownComplete,))]

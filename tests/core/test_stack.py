@@ -9,6 +9,8 @@ from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
 from aiosctp.core.states import AssociationState
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.chunks import Abort, Data, ShutdownAck
+from tests.core.laws import check_stack
+from tests.core.pair import Pair
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Peer, chunks_of
 
 
@@ -88,3 +90,27 @@ def test_an_association_may_end_after_its_endpoint_was_closed() -> None:
     peer.send(ShutdownAck())
     assert peer.state is AssociationState.CLOSED
     assert peer.engine.next_deadline() is None
+
+
+@pytest.mark.parametrize("goes_first", ["the other attempt", "the association"])
+def test_an_address_that_two_attempts_claim_is_found_by_whichever_is_left(goes_first: str) -> None:
+    """A name's addresses are tried one after another from one port; the first to answer names the others as its own."""
+    pair = Pair(addresses_z=("192.0.2.2", "192.0.2.22"))
+    pair.drop = lambda flight: flight.datagram.destination == "192.0.2.22"
+    pair.listen()
+    ours = pair.connect()
+    engine = pair.a.engine
+    endpoint = engine.endpoints[ours.local_port]
+    other = engine.connect(endpoint, ["192.0.2.22"], 7777, udp_port=9899, config=Config(), now=pair.now)
+    pair.run_until(lambda: "192.0.2.22" in ours.paths)
+    first, left = (other, ours) if goes_first == "the other attempt" else (ours, other)
+    first.abort(b"")
+    engine.touch(first)
+    pair.flush()
+    assert engine._by_peer[ours.local_port, 7777, "192.0.2.22"] is left
+    check_stack(engine, [left])
+    left.abort(b"")
+    engine.touch(left)
+    pair.flush()
+    check_stack(engine, [])
+    assert not engine._heirs

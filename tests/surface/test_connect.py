@@ -201,6 +201,18 @@ async def test_when_every_address_refuses_that_is_raised() -> None:
 
 
 @virtual_time
+async def test_a_stack_that_is_closed_meanwhile_ends_the_attempt_and_begins_no_other() -> None:
+    """E14: what is raised is how the attempt ended, not that the next can't be made on a closed stack."""
+    async with TwoHosts() as hosts:
+        hosts.network.names["peer.example"] = ["198.51.100.1", "198.51.100.2"]
+        task = asyncio.create_task(aiosctp.connect("peer.example", PORT, stack=hosts.client))
+        await asyncio.sleep(0.1)
+        hosts.client.close()
+        with pytest.raises(aiosctp.AssociationAborted):
+            await task
+
+
+@virtual_time
 async def test_a_list_of_hosts_is_one_multi_homed_peer() -> None:
     """E06: several addresses of one peer; INIT goes to the next when one does not answer."""
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:

@@ -290,9 +290,12 @@ class Receiver:
         self._queues.inherit(previous._queues)
 
     def configure(self, config: Config) -> None:
-        """Parameters changed while the association lives. A smaller window takes effect as it empties."""
+        """Parameters changed while the association lives. A smaller window takes effect as it empties, and of a larger
+        one the peer is told."""
         self._config = config
         self._window.resize(config.receive_window_bytes)
+        if self._window.wants_update:
+            self.sack_is_due = True
         self._queues.max_message_bytes = config.max_message_bytes
 
     # -- outputs --

@@ -72,11 +72,15 @@ class ReceiveWindow:
     @property
     def wants_update(self) -> bool:
         """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size"; from zero, as
-        soon as the peer can send a packet."""
+        soon as the peer can send a packet. Never where `advertise` would leave the edge: the update would be wanted
+        again after each."""
         if self._advertised_bytes == 0:
             return self.held_bytes <= self.brink_bytes
-        free = self.size_bytes - self.held_bytes
-        return free - self._known_to_peer_bytes >= self.size_bytes // 4
+        known = self._known_to_peer_bytes
+        gain = self.size_bytes - self.held_bytes - known
+        if known < self.least_step_bytes and gain < self.least_step_bytes:
+            return False
+        return gain >= self.size_bytes // 4
 
     def advertise(self) -> int:
         """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left

@@ -271,6 +271,16 @@ def test_a_smaller_window_is_configured_while_data_is_held() -> None:
     assert bench.sack().cumulative_tsn_ack == tsn_of(1)
 
 
+def test_of_a_window_that_is_larger_again_the_peer_is_told() -> None:
+    bench = bench_of()
+    bench.packets(data(1, "UBE", payload=3000))
+    bench.receiver.configure(Config(receive_window_bytes=2000, sack_frequency=1))
+    assert bench.sack().a_rwnd == 0
+    bench.receiver.configure(Config(receive_window_bytes=10_000, sack_frequency=1))
+    assert bench.sack_is_due()
+    assert bench.sack().a_rwnd == 7000
+
+
 @pytest.mark.parametrize("flags", ["B", "BE"])
 def test_a_violation_is_seen_at_zero_window_too(flags: str) -> None:
     bench = closed()

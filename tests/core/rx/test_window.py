@@ -99,6 +99,19 @@ def test_otherwise_an_update_is_wanted_for_a_quarter_of_the_buffer() -> None:
     assert [*wanted, window.wants_update] == [False, True]
 
 
+def test_no_update_is_wanted_that_would_say_what_the_peer_knows() -> None:
+    """A quarter of a small buffer is less than the edge moves by: an update for it would be followed by the next."""
+    window = ReceiveWindow(2000)
+    window.charge(1100)
+    assert window.advertise() == 900
+    window.release(844)
+    wanted = [window.wants_update]
+    window.release(156)
+    wanted.append(window.wants_update)
+    assert window.advertise() == 1900
+    assert [*wanted, window.wants_update] == [False, True, False]
+
+
 @pytest.mark.parametrize("held", [0, 9_999])
 def test_until_a_chunk_overdraws_it_the_window_is_open(held: int) -> None:
     window = ReceiveWindow(10_000)

@@ -1,0 +1,256 @@
+"""Engines broken on purpose: a table of faults, each put in at run time, that the simulation has to catch.
+
+What by its nature only a test of one unit can see (a SACK a little late, a window a little smaller than it might be)
+is not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tests.simulation.scene import Outcome, run_seed
+from tests.simulation.wrapping import Maker, wrapped
+
+MOST_SEEDS = 300
+"""A fault that so many seeds do not show has escaped."""
+
+
+def _every(nth: int, otherwise: Callable[..., Any]) -> Maker:
+    """Each n-th call does something else, which is given the original and the arguments."""
+
+    def make(original: Any) -> Any:
+        calls = 0
+
+        def method(*arguments: Any, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls % nth == 0:
+                return otherwise(original, *arguments, **options)
+            return original(*arguments, **options)
+
+        return method
+
+    return make
+
+
+def _instead(otherwise: Callable[..., Any]) -> Maker:
+    return _every(1, otherwise)
+
+
+def _nothing(original: Any, *arguments: Any, **options: Any) -> None:
+    """Skipped."""
+
+
+def _constant(value: object) -> Callable[..., Any]:
+    return lambda original, *arguments, **options: value
+
+
+def _property(otherwise: Callable[[Any, Any], Any]) -> Maker:
+    """Of the original's value and the instance."""
+    return lambda original: property(lambda self: otherwise(original.fget(self), self))
+
+
+def _mark_and_forget(original: Any, retransmissions: Any, chunk: Any) -> None:
+    retransmissions._outstanding.mark(chunk)
+
+
+def _drop_last_block(original: Any, tsns: Any, limit: int) -> Any:
+    return original(tsns, limit)[:-1]
+
+
+def _put_twice(original: Any, queues: Any, message: Any) -> None:
+    original(queues, message)
+    original(queues, message)
+
+
+def _take_and_leak(original: Any, reassembly: Any, run: Any) -> bytes:
+    kept = {tsn: reassembly._payloads[tsn] for tsn in range(run.start, run.end + 1)}
+    data: bytes = original(reassembly, run)
+    reassembly._payloads |= kept
+    return data
+
+
+def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
+    original(window, charge_bytes - 1)
+
+
+def _begin_with_same_ssn(original: Any, fragmenter: Any, message: Any, stream: Any) -> None:
+    ssn = stream.next_ssn
+    original(fragmenter, message, stream)
+    stream.next_ssn = ssn
+
+
+def _report_all_but_one(original: Any, termination: Any, messages: Any, error: int) -> None:
+    original(termination, list(messages)[1:], error)
+
+
+def _turn_taken(original: Any, streams: Any, stream: int, ssn: int) -> bool:
+    original(streams, stream, ssn)
+    return True
+
+
+def _not_urgent(original: Any, receiver: Any, tsn: int) -> None:
+    was = receiver._packet_is_urgent
+    original(receiver, tsn)
+    receiver._packet_is_urgent = was
+
+
+def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None:
+    if not timers.is_running(path):
+        original(timers, path, now)
+
+
+def _without_u(original: Any, fragmenter: Any, payload_bytes: int, number: int, path: Any, now: float) -> Any:
+    chunk = original(fragmenter, payload_bytes, number, path, now)
+    chunk.header = bytes((chunk.header[0], chunk.header[1] & ~4)) + chunk.header[2:]
+    return chunk
+
+
+def _dont_fragment(original: Any, output: Any, packet: Any) -> Any:
+    return original(output, packet)._replace(dont_fragment=True)
+
+
+def _unbounded_back_off(original: Any, rto: Any) -> None:
+    rto.rto_s *= 2
+
+
+def _keep_tag(original: Any, stack: Any, association: Any) -> Any:
+    tag = original(stack, association)
+    if tag is not None:
+        stack._by_tag[tag] = association
+    return tag
+
+
+def _any_tag(original: Any, stack: Any, data: bytes, arrival: Any) -> None:
+    header = arrival.header
+    ports = (header.destination_port, header.source_port)
+    association = stack._by_peer.get((*ports, arrival.source))
+    if association is not None and header.verification_tag not in stack._by_tag:
+        arrival = replace(arrival, header=header._replace(verification_tag=association.tcb.local_tag))
+    original(stack, data, arrival)
+
+
+def _confirmed(original: Any, path: Any, *arguments: Any, **options: Any) -> None:
+    original(path, *arguments, **options | {"is_confirmed": True})
+
+
+def _sack_taken_late(original: Any, window: Any, a_rwnd: int) -> None:
+    original(window, max(a_rwnd, window.a_rwnd))
+
+
+def _same_nonce(original: Any, heartbeats: Any, chunk: Any, now: float) -> None:
+    """No HEARTBEAT ACK is taken for an address that is not confirmed."""
+    path = heartbeats._association.paths.get(chunk.info[16:].decode(errors="replace"))
+    if path is None or path.is_confirmed:
+        original(heartbeats, chunk, now)
+
+
+def _leak_buffer(original: Any, outstanding: Any, acked: Any) -> None:
+    stream = next(iter(outstanding)).stream
+    before = stream.buffered_bytes
+    original(outstanding, acked)
+    stream.buffered_bytes = before
+
+
+def _queue_twice(original: Any, association: Any, message: Any) -> None:
+    original(association, message)
+    original(association, replace(message))
+
+
+FAULTS: dict[str, tuple[str, Maker]] = {
+    # Sending.
+    "a retransmission is skipped": ("core.tx.retransmissions:Retransmissions.mark", _every(5, _mark_and_forget)),
+    "rwnd is ignored": ("core.tx.peer_window:PeerWindow.room", _instead(_constant(1 << 20))),
+    "a smaller a_rwnd is not believed": ("core.tx.peer_window:PeerWindow.advertised", _instead(_sack_taken_late)),
+    "cwnd is not reduced when T3 expires": ("core.congestion.reno:Reno.timed_out", _instead(_nothing)),
+    "cwnd is not reduced for a loss": ("core.congestion.reno:Reno.loss_detected", _instead(_nothing)),
+    "a round trip is measured on a retransmission": ("core.tx.rtt:RoundTrips.retransmitted", _instead(_nothing)),
+    "T3 is not started again": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _every(7, _nothing)),
+    "T3 is not restarted": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _instead(_start_if_stopped)),
+    "T3 is not stopped": ("core.tx.retransmission_timer:RetransmissionTimers.stop", _every(9, _nothing)),
+    "the RTO has no bound": ("core.rto:RetransmissionTimeout.back_off", _instead(_unbounded_back_off)),
+    "the RTO is not doubled": ("core.rto:RetransmissionTimeout.back_off", _instead(_nothing)),
+    "an SSN is not incremented": ("core.tx.fragmenter:Fragmenter._begin", _every(40, _begin_with_same_ssn)),
+    "the U bit is forgotten": ("core.tx.fragmenter:Fragmenter.cut", _every(40, _without_u)),
+    "a zero window is not probed": ("core.tx.peer_window:PeerWindow.closed", _instead(_nothing)),
+    "reneging is not noticed": (
+        "core.tx.outstanding:Outstanding._enter_flight",
+        _every(50, _nothing),
+    ),
+    "buffered bytes are leaked": (
+        "core.tx.outstanding:Outstanding._acknowledge_first",
+        _every(40, _leak_buffer),
+    ),
+    "SendFailed is forgotten": ("core.termination:Termination.report_failed", _instead(_report_all_but_one)),
+    # Receiving.
+    "a gap block is dropped": ("core.rx.tsns:TsnTracker.gap_ack_blocks", _every(5, _drop_last_block)),
+    "a wrong Cumulative TSN Ack": (
+        "core.rx.receiver:Receiver.cumulative_tsn",
+        _property(lambda value, receiver: value + receiver.has_gap & 0xFFFF_FFFF),
+    ),
+    "a message is delivered twice": ("core.rx.queues:ReadQueues.put", _every(50, _put_twice)),
+    "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
+    "the window leaks": ("core.rx.window:ReceiveWindow.release", _every(50, _release_less)),
+    "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
+    "the window is not re-opened": (
+        "core.rx.window:ReceiveWindow.wants_update",
+        _property(lambda value, window: False),
+    ),
+    "more is advertised than there is": (
+        "core.rx.window:ReceiveWindow.advertise",
+        _instead(lambda original, window: original(window) + 2000),
+    ),
+    "the delayed SACK is forgotten": ("core.rx.receiver:Receiver.handle_delay_expired", _every(3, _nothing)),
+    "messages are delivered out of order": ("core.rx.streams:InboundStreams.take_turn", _instead(_turn_taken)),
+    "reassembly ignores a missing beginning": (
+        "core.rx.reassembly:Run.is_complete",
+        _property(lambda value, run: run.ended),
+    ),
+    "what fills a gap is dropped in a closed window": (
+        "core.rx.receiver:Receiver._make_room",
+        _instead(_constant(False)),
+    ),
+    "a partial delivery that breaks off is not told": (
+        "core.rx.receiver:Receiver.abort_partial_delivery",
+        _instead(lambda original, receiver: original(receiver)[1:]),
+    ),
+    # Paths.
+    "ICMP does not lower the path MTU": ("core.icmp:_shrink", _instead(_nothing)),
+    "what no longer fits keeps DF": ("core.output:Output._seal", _instead(_dont_fragment)),
+    "addresses are believed unverified": ("core.paths:Path.__init__", _instead(_confirmed)),
+    "addresses are never verified": ("core.heartbeat:Heartbeats.ack_received", _instead(_same_nonce)),
+    "the HEARTBEAT timer is forgotten": ("core.heartbeat:Heartbeats.schedule", _every(5, _nothing)),
+    # The association and the stack.
+    "T2 is not started": ("core.shutdown:ShuttingDown._arm_t2", _every(3, _nothing)),
+    "T5 is not started": ("core.association:AssociationEngine.start_shutdown_guard", _instead(_nothing)),
+    "a shutdown does not wait for what is outstanding": (
+        "core.tx.sender:Sender.is_drained",
+        _property(lambda value, sender: not sender.queue),
+    ),
+    "the retransmitted INIT is forgotten": ("core.handshake:Handshake._t1_expired", _every(2, _nothing)),
+    "COOKIE ACK is sent only once": ("core.establishment:Establishment.duplicate_cookie", _instead(_nothing)),
+    "a tag outlives its association": ("core.stack:StackEngine._unindex", _instead(_keep_tag)),
+    "another tag is taken": ("core.stack:StackEngine._packet_arrived", _instead(_any_tag)),
+    "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
+    "a timer of the loop is forgotten": ("stack:Stack._arm", _every(30, _nothing)),
+    # The surface.
+    "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
+    "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
+    "a message is queued twice": (
+        "association:Association._queue",
+        _every(50, _queue_twice),
+    ),
+}
+"""Fault -> where it is put in, and what is put there."""
+
+
+def hunt(name: str) -> Outcome | None:
+    """Run seeds on an engine with this fault until a law catches it; None when none does."""
+    where, maker = FAULTS[name]
+    for seed in range(1, MOST_SEEDS + 1):
+        outcome = run_seed(seed, broken=wrapped([(where, maker)]))
+        if outcome.broken is not None:
+            return outcome
+    return None

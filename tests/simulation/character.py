@@ -1,0 +1,107 @@
+"""What kind of life a seed is: rare things are no accident, but chosen for enough of the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from aiosctp import Config
+
+TRAITS: dict[str, float] = {
+    "serials wrap": 0.5,
+    "ssns wrap": 0.3,
+    "several addresses": 0.5,
+    "ipv6": 0.3,
+    "many hosts": 0.25,
+    "nat": 0.15,
+    "stale cookies": 0.1,
+    "simultaneous connects": 0.15,
+    "crashes": 0.35,
+    "restarts with new addresses": 0.12,
+    "hasty reconnects": 0.15,
+    "dead network": 0.1,
+    "mortal": 0.15,
+    "narrow links": 0.25,
+    "black holes": 0.12,
+    "tiny windows": 0.3,
+    "large messages": 0.3,
+    "slow readers": 0.3,
+    "late answers": 0.15,
+    "taken over streams": 0.25,
+    "cancellations": 0.4,
+    "reneging": 0.25,
+}
+"""How likely a seed has each."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """The traits of one seed."""
+
+    traits: frozenset[str]
+
+    def __contains__(self, trait: str) -> bool:
+        if trait not in TRAITS:
+            raise KeyError(trait)
+        return trait in self.traits
+
+    def __str__(self) -> str:
+        return ", ".join(trait for trait in TRAITS if trait in self.traits) or "plain"
+
+
+def draw_character(random: Random) -> Character:
+    traits = {trait for trait, chance in TRAITS.items() if random.random() < chance}
+    if "nat" in traits:
+        # One public address stands for all of a host's, so it has but one.
+        traits -= {"several addresses", "restarts with new addresses", "ipv6"}
+    if "dead network" in traits:
+        traits -= {"crashes", "restarts with new addresses"}
+    if "reneging" in traits:
+        traits -= {"tiny windows"}
+    return Character(frozenset(traits))
+
+
+def draw_config(random: Random, character: Character) -> Config:
+    choose = random.choice
+    rto_min_s = choose([0.1, 0.3, 1.0])
+    window = choose([20_000, 65_536, 1 << 18])
+    if "tiny windows" in character:
+        window = choose([1500, 2000, 3000, 5000])
+    elif "reneging" in character:
+        window = choose([6000, 10_000, 16_000])
+    changes: dict[str, Any] = {}
+    if "stale cookies" in character:
+        changes |= {"valid_cookie_life_s": choose([0.1, 0.2]), "max_cookie_life_s": 60.0}
+    if "mortal" in character:
+        changes |= {"association_max_retrans": choose([1, 3]), "max_init_retransmits": 3}
+    elif "dead network" in character:
+        changes |= {"association_max_retrans": choose([4, 10]), "max_init_retransmits": 4}
+    else:
+        changes |= {"association_max_retrans": 100, "max_init_retransmits": 100}
+    if "dead network" in character:
+        changes["shutdown_timeout_s"] = choose([1.0, 3.0, 8.0])
+    elif random.random() < 0.7:
+        changes["shutdown_timeout_s"] = 3000.0
+    if "narrow links" not in character and "black holes" not in character and random.random() < 0.4:
+        changes["path_mtu"] = choose([576, 1280, 1500])
+    return Config(
+        rto_min_s=rto_min_s,
+        rto_initial_s=max(rto_min_s, choose([0.3, 1.0])),
+        rto_max_s=choose([2.0, 5.0, 20.0]),
+        path_max_retrans=choose([0, 1, 2, 5]),
+        receive_window_bytes=window,
+        partial_delivery_point_bytes=choose([None, 1000, window]),
+        send_buffer_bytes=choose([2000, 20_000, 200_000]),
+        stream_send_buffer_bytes=choose([1000, 10_000, 100_000]),
+        sack_frequency=choose([1, 2, 2, 4]),
+        sack_delay_s=choose([0.0, 0.2, 0.5]),
+        max_burst=choose([1, 4, 4, 100]),
+        hb_interval_s=choose([1.0, 5.0, 15.0]),
+        hb_max_burst=choose([1, 4]),
+        outbound_streams=choose([3, 5, 20]),
+        max_inbound_streams=choose([2, 5, 100]),
+        vtag_quarantine_s=choose([1.0, 60.0]),
+        event_queue_limit=100_000,
+        **changes,
+    )

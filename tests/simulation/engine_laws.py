@@ -1,0 +1,142 @@
+"""What holds of every association and stack after each flush, whatever befell them.
+
+What is cheap is checked of each association that a flush changed. What is linear in what it holds is checked once it
+has changed about as often as it holds things, so that all of it stays proportional to the work done.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.rx.receiver import Receiver
+from aiosctp.core.stack import StackEngine
+from aiosctp.core.states import AssociationState
+from aiosctp.stack import Stack
+from tests.core.laws import check_planes, check_stack, check_state
+from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.wrapping import Maker
+
+MAY_RECEIVE_DATA = frozenset(
+    {AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_SENT}
+)
+CHUNKS_PER_CHECK = 4
+"""What may be held for each change, at the price of one look at all of it."""
+FLUSHES_PER_STACK_CHECK = 50
+LARGEST_CWND_BYTES = 1 << 30
+
+
+class EngineLaws:
+    """Looks at what each flush changed."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.flushes = 0
+        self.demands: dict[Receiver, str] = {}
+        """Receivers that owe a SACK by the end of this flush, and why."""
+        self._judge = judge
+        self._changed: list[AssociationEngine] = []
+        self._changes_since_check: dict[AssociationEngine, int] = {}
+
+    def wrappers(self) -> list[tuple[str, Maker]]:
+        return [
+            ("core.stack:StackEngine.poll_changed", self._noting_changes),
+            ("stack:Stack.flush", self._checking),
+            ("core.rx.receiver:Receiver.build_sack", self._noting_sacks),
+            ("core.rx.receiver:Receiver._duplicate", partial(self._demanding_sack, "a duplicate came (§6.2)")),
+        ]
+
+    def _noting_changes(self, original: Any) -> Any:
+        def poll_changed(engine: StackEngine) -> list[AssociationEngine]:
+            changed: list[AssociationEngine] = original(engine)
+            self._changed = changed
+            return changed
+
+        return poll_changed
+
+    def _demanding_sack(self, why: str, original: Any) -> Any:
+        def method(receiver: Receiver, *arguments: Any) -> Any:
+            self.demands[receiver] = why
+            return original(receiver, *arguments)
+
+        return method
+
+    def _noting_sacks(self, original: Any) -> Any:
+        def build_sack(receiver: Receiver, room_bytes: int) -> bytes:
+            self.demands.pop(receiver, None)
+            encoded: bytes = original(receiver, room_bytes)
+            return encoded
+
+        return build_sack
+
+    def _checking(self, original: Any) -> Any:
+        def flush(stack: Stack, now: float) -> None:
+            original(stack, now)
+            changed, self._changed = self._changed, []
+            try:
+                assert stack._engine is not None
+                self._check(stack, stack._engine, changed)
+            except AssertionError as error:
+                self._judge.accuse(error)
+
+        return flush
+
+    def _check(self, stack: Stack, engine: StackEngine, changed: list[AssociationEngine]) -> None:
+        self.flushes += 1
+        if self.flushes % FLUSHES_PER_STACK_CHECK == 0:
+            everyone = [each for endpoint in engine.endpoints.values() for each in endpoint.associations]
+            check_stack(engine, everyone)
+        for association in changed:
+            if association.state is AssociationState.CLOSED:
+                self._changes_since_check.pop(association, None)
+                self._check_ended(engine, association)
+            elif association not in engine._touched:  # else it has more to say, in a flush that is due
+                self._check_living(engine, association)
+        self.demands.clear()
+        deadline = engine.next_deadline()
+        if deadline is not None and not stack.is_closed:
+            assert stack._timer is not None, "deadlines, and no timer in the loop"
+            assert stack._timer_at <= deadline, "the loop's timer would miss a deadline"
+
+    def _check_ended(self, engine: StackEngine, association: AssociationEngine) -> None:
+        check_state(association)
+        assert association not in engine._keys, "an association that has ended can still be found"
+        assert association not in engine._wake_ups._by_association, "an association that has ended would be woken"
+        assert association.sender.is_drained
+        assert not association.sender.buffered_bytes
+
+    def _check_living(self, engine: StackEngine, association: AssociationEngine) -> None:
+        check_state(association)
+        self._check_paths(association)
+        self._check_window(association)
+        tag = association.tcb.local_tag
+        assert engine._by_tag[tag] is association, "a living association can't be found by its tag"
+        due = association.next_deadline()
+        if due is not None:
+            assert engine._wake_ups._by_association[association][0] <= due, "its next deadline would be missed"
+        held = len(association.sender.outstanding) + len(association.receiver._reassembly)
+        changes = self._changes_since_check.get(association, 0) + 1
+        if changes * CHUNKS_PER_CHECK > held:
+            check_planes(association)
+            changes = 0
+        self._changes_since_check[association] = changes
+
+    def _check_paths(self, association: AssociationEngine) -> None:
+        config = association.config
+        for path in association.paths:
+            rto_s = path.rto.rto_s
+            assert config.rto_min_s <= rto_s <= config.rto_max_s, f"{path}: RTO {rto_s}"
+            assert path.pmdcs <= path.congestion.cwnd <= LARGEST_CWND_BYTES, f"{path}: cwnd {path.congestion.cwnd}"
+            assert path.congestion.ssthresh >= 4 * path.pmdcs or path.mtu > 1500 or path.congestion.ssthresh > 0
+        assert association.failure.error_count <= config.association_max_retrans, "§8.1: it should have been given up"
+
+    def _check_window(self, association: AssociationEngine) -> None:
+        if association.state not in MAY_RECEIVE_DATA:
+            return
+        receiver = association.receiver
+        window = receiver._window
+        if window._advertised_bytes == 0 and window.held_bytes <= window.brink_bytes:
+            raise LawBroken("the window was closed, has room again, and nobody told the peer (§6.2)")
+        why = self.demands.get(receiver)
+        if why is not None:
+            raise LawBroken(f"no SACK was sent at once although {why}")

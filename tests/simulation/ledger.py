@@ -1,0 +1,264 @@
+"""Every message of a seed and what became of it: delivered exactly once and in order, or reported as failed."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from aiosctp import Association, Message
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.rx import Receiver
+from aiosctp.core.rx.queues import ReadQueues
+from aiosctp.core.tx import Sender
+from aiosctp.events import PartialDelivery, SendFailed
+from aiosctp.exceptions import AssociationShutdown
+from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.wrapping import Maker
+
+_POOL = Random("messages").randbytes(1 << 20)
+"""Messages are cut out of it: cheaper than made anew, and no two of a seed are likely to be alike."""
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """One life of a sending association: SSNs begin anew with each, and a restart of the peer begins another."""
+
+    serial: int
+    engine: AssociationEngine
+    sender: Sender
+    has_lost_power: bool = False
+    """Its host crashed: nobody was left to report anything."""
+    turns: dict[int, deque[int]] = field(default_factory=dict)
+    """By stream: PPIDs of the ordered messages not delivered yet, as they were sent."""
+
+
+@dataclass(slots=True, eq=False)
+class Post:
+    """A message, by its PPID."""
+
+    ppid: int
+    data: bytes
+    stream: int
+    unordered: bool
+    context: int
+    life: Life | None = None
+    """In which it was queued; None when `send` refused it or was cancelled."""
+    taken_by: ReadQueues | None = None
+    """Where it waits, or waited, to be read at the other end."""
+    is_delivered: bool = False
+    has_failed: bool = False
+
+
+@dataclass(slots=True)
+class Part:
+    """What was read of a message that comes in parts."""
+
+    ppid: int
+    tsn: int
+    ssn: int
+    data: bytes
+
+
+class Ledger:
+    """The messages of all associations of one seed."""
+
+    def __init__(self, random: Random, judge: Judge) -> None:
+        self._random = random
+        self._judge = judge
+        self.posts: dict[int, Post] = {}
+        self.read_messages = 0
+        self.read_bytes = 0
+        self.readers: dict[ReadQueues, AssociationEngine] = {}
+        self._lives: dict[AssociationEngine, Life] = {}
+        self._all_lives: list[Life] = []
+        self._latest: dict[tuple[AssociationEngine, int], int] = {}
+        """The serial of the life whose message was read last, by receiving association and stream."""
+        self._parts: dict[tuple[AssociationEngine, int], Part] = {}
+        self._broken_off: Counter[tuple[AssociationEngine, int, int]] = Counter()
+        """Messages of which the reader has seen a part and will see no more, by association, stream and SSN."""
+        self._calls: dict[tuple[AssociationEngine, int], deque[int]] = {}
+        self._discarding: set[AssociationEngine] = set()
+        self._powerless: set[AssociationEngine] = set()
+
+    def wrappers(self) -> list[tuple[str, Maker]]:
+        """Who the messages arrive at is seen from here."""
+        return [
+            ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
+            ("core.rx.queues:ReadQueues.put", self._noting_arrivals),
+        ]
+
+    def _noting_receivers(self, original: Any) -> Any:
+        def make_receiver(engine: AssociationEngine) -> Receiver:
+            receiver: Receiver = original(engine)
+            self.readers[receiver._queues] = engine
+            return receiver
+
+        return make_receiver
+
+    def _noting_arrivals(self, original: Any) -> Any:
+        def put(queues: ReadQueues, message: Message) -> None:
+            original(queues, message)
+            if message.end_of_record:
+                try:
+                    self.arrived(queues, message)
+                except LawBroken as error:
+                    self._judge.accuse(error)
+
+        return put
+
+    # -- sending --
+
+    def offer(self, engine: AssociationEngine, stream: int, size: int, *, unordered: bool) -> Post:
+        """`send` is about to be called."""
+        start = self._random.randrange(len(_POOL) - size)
+        ppid = len(self.posts) + 1
+        post = Post(ppid, _POOL[start : start + size], stream, unordered, self._random.getrandbits(32))
+        self.posts[ppid] = post
+        self._calls.setdefault((engine, stream), deque()).append(ppid)
+        return post
+
+    def queued(self, post: Post, engine: AssociationEngine) -> None:
+        """`send` has returned."""
+        calls = self._calls[engine, post.stream]
+        if calls.popleft() != post.ppid:
+            raise LawBroken(f"message {post.ppid} was queued before one whose send() was called earlier")
+        post.life = self._life_of(engine)
+        if not post.unordered:
+            post.life.turns.setdefault(post.stream, deque()).append(post.ppid)
+
+    def refused(self, post: Post, engine: AssociationEngine) -> None:
+        """`send` raised, or was cancelled."""
+        self._calls[engine, post.stream].remove(post.ppid)
+
+    def _life_of(self, engine: AssociationEngine) -> Life:
+        life = self._lives.get(engine)
+        if life is None or life.sender is not engine.sender:
+            life = self._lives[engine] = Life(len(self._all_lives), engine, engine.sender)
+            self._all_lives.append(life)
+        return life
+
+    def failed(self, event: SendFailed) -> None:
+        post = self.posts.get(event.ppid)
+        if post is None or post.life is None:
+            raise LawBroken(f"SendFailed for message {event.ppid}, which was never queued")
+        if post.has_failed:
+            raise LawBroken(f"SendFailed twice for message {event.ppid}")
+        told = (event.data, event.stream, event.unordered, event.context)
+        if told != (post.data, post.stream, post.unordered, post.context):
+            raise LawBroken(f"SendFailed gives back another message than {event.ppid}")
+        post.has_failed = True
+
+    # -- receiving --
+
+    def arrived(self, queues: ReadQueues, message: Message) -> None:
+        """The receiving engine has all of it and put it where its user reads."""
+        post = self.posts.get(message.ppid)
+        if post is None:
+            raise LawBroken(f"a message arrived that nobody sent: PPID {message.ppid}")
+        if post.taken_by is not None:
+            raise LawBroken(f"message {message.ppid} arrived twice")
+        post.taken_by = queues
+
+    def read(self, association: Association, message: Message, *, partial: bool) -> None:
+        """A user has read it, or a part of it."""
+        engine = association.engine
+        place = (engine, message.stream)
+        begun = self._parts.pop(place, None)
+        data = message.data
+        if begun is not None and begun.tsn == message.tsn:
+            data = begun.data + data
+        elif begun is not None:
+            self._broken_off[engine, message.stream, begun.ssn] += 1
+        if not message.end_of_record:
+            if not partial:
+                raise LawBroken("a part of a message for a reader of whole ones")
+            self._parts[place] = Part(message.ppid, message.tsn, message.ssn, data)
+            return
+        self._delivered(engine, message, data)
+
+    def _delivered(self, engine: AssociationEngine, message: Message, data: bytes) -> None:
+        post = self.posts.get(message.ppid)
+        if post is None or post.life is None:
+            raise LawBroken(f"a message was delivered that nobody queued: PPID {message.ppid}")
+        if post.is_delivered:
+            raise LawBroken(f"message {message.ppid} was delivered twice")
+        if (message.stream, message.unordered) != (post.stream, post.unordered) or data != post.data:
+            raise LawBroken(f"message {message.ppid} of {len(post.data)} bytes came changed, with {len(data)} bytes")
+        post.is_delivered = True
+        self.read_messages += 1
+        self.read_bytes += len(data)
+        place = (engine, message.stream)
+        if post.life.serial < self._latest.get(place, 0):
+            raise LawBroken(f"message {message.ppid} of an earlier life came after one of a later life")
+        self._latest[place] = post.life.serial
+        if not post.unordered:
+            turns = post.life.turns[post.stream]
+            if turns[0] != message.ppid:
+                raise LawBroken(f"message {message.ppid} came out of order: it is the turn of {turns[0]}")
+            turns.popleft()
+
+    def partial_delivery_ended(self, engine: AssociationEngine, event: PartialDelivery) -> None:
+        if engine in self._discarding:
+            return  # `close` reads and throws away
+        part = self._parts.get((engine, event.stream))
+        if part is not None and part.ssn == event.ssn and not self._broken_off[engine, event.stream, event.ssn]:
+            del self._parts[engine, event.stream]
+            return
+        if not self._broken_off[engine, event.stream, event.ssn]:
+            raise LawBroken(f"PartialDelivery for a message of which nothing was read, on stream {event.stream}")
+        self._broken_off[engine, event.stream, event.ssn] -= 1
+
+    # -- ends --
+
+    def discards(self, engine: AssociationEngine) -> None:
+        """Its user has closed it: what arrives is not read any more."""
+        self._discarding.add(engine)
+
+    def lost_power(self, engine: AssociationEngine) -> None:
+        """Its host has crashed."""
+        self._powerless.add(engine)
+        for life in self._all_lives:
+            if life.engine is engine:
+                life.has_lost_power = True
+
+    def has_power(self, engine: AssociationEngine) -> bool:
+        return engine not in self._powerless
+
+    def events_are_over(self, engine: AssociationEngine) -> None:
+        """The last event of an association was read, and its reader has ended."""
+        if engine in self._powerless or engine in self._discarding:
+            return
+        for (owner, stream), part in self._parts.items():
+            # One that had arrived whole does not break off: it is thrown away with all that was unread (§9.1).
+            if owner is engine and self.posts[part.ppid].taken_by is None:
+                raise LawBroken(f"nothing told that the message with SSN {part.ssn} on stream {stream} broke off")
+        for (owner, stream, ssn), count in self._broken_off.items():
+            if owner is engine and count:
+                raise LawBroken(f"nothing told that the message with SSN {ssn} on stream {stream} broke off")
+
+    def check_the_end(self) -> None:
+        """All associations have ended: something has become of every message."""
+        for post in self.posts.values():
+            if post.life is None:
+                if post.taken_by is not None:
+                    raise LawBroken(f"message {post.ppid} was refused or cancelled, and arrived all the same")
+                continue
+            if not post.life.has_lost_power:
+                self._check_sender(post, post.life)
+            if post.taken_by is not None and not post.is_delivered:
+                self._check_receiver(post, self.readers[post.taken_by])
+
+    def _check_sender(self, post: Post, life: Life) -> None:
+        engine = life.engine
+        if not post.has_failed:
+            if post.taken_by is None:
+                raise LawBroken(f"message {post.ppid} never arrived, and no SendFailed told so")
+        elif engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown):
+            raise LawBroken(f"message {post.ppid} failed although the association ended gracefully")
+
+    def _check_receiver(self, post: Post, engine: AssociationEngine) -> None:
+        is_graceful = isinstance(engine.ending, AssociationShutdown)
+        if is_graceful and engine not in self._discarding and engine not in self._powerless:
+            raise LawBroken(f"message {post.ppid} arrived and was never given to its reader")

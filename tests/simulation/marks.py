@@ -1,0 +1,169 @@
+"""Coverage marks: the rare places of the engine, and how often a run came by them.
+
+Each is counted by wrapping a method of the engine from here, for as long as a seed runs: the engine knows nothing of
+it. A name that no longer exists fails when the marks are put on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from aiosctp.core.collision import CookieAction, InitAction
+from aiosctp.core.states import AssociationState
+from aiosctp.events import PeerAddressChangeKind
+from tests.simulation.wrapping import Maker
+
+HasHappened = Callable[[tuple[Any, ...], Any], bool]
+"""Of the arguments, the instance first, and the result; or the exception raised."""
+
+
+def _always(arguments: tuple[Any, ...], result: Any) -> bool:
+    return True
+
+
+def _returned(arguments: tuple[Any, ...], result: Any) -> bool:
+    return bool(result)
+
+
+def _raised(arguments: tuple[Any, ...], result: Any) -> bool:
+    return isinstance(result, Exception)
+
+
+def _in(state: AssociationState) -> HasHappened:
+    return lambda arguments, result: arguments[0]._association.state is state
+
+
+def _told(change: PeerAddressChangeKind) -> HasHappened:
+    return lambda arguments, result: arguments[2] is change
+
+
+def _returns(value: object) -> HasHappened:
+    return lambda arguments, result: result is value
+
+
+def _has_wrapped(arguments: tuple[Any, ...], result: Any) -> bool:
+    return bool(arguments[0]._tsns.cumulative >> 32)
+
+
+MARKS: dict[str, tuple[str, HasHappened]] = {
+    # The beginning.
+    "T1-init expired": (
+        "handshake:Handshake._t1_expired",
+        lambda arguments, result: arguments[0]._association.state is AssociationState.COOKIE_WAIT,
+    ),
+    "T1-cookie expired": (
+        "handshake:Handshake._t1_expired",
+        lambda arguments, result: arguments[0]._association.state is AssociationState.COOKIE_ECHOED,
+    ),
+    "stale cookie found": ("acceptance:Acceptance.stale_answer", _returned),
+    "told of a stale cookie": ("handshake:Handshake._error_received", _in(AssociationState.COOKIE_WAIT)),
+    "cookie of no use": ("acceptance:Acceptance.open_cookie", _raised),
+    "collision": ("establishment:Establishment.collided", _always),
+    "INIT collides": ("acceptance:Acceptance._answer_collision", _always),
+    "cookie echoed twice": ("establishment:Establishment.duplicate_cookie", _always),
+    "cookie of before": ("acceptance:classify_cookie", _returns(CookieAction.DISCARD)),
+    "connecting failed": ("termination:Termination.fail_to_connect", _always),
+    # Restart.
+    "restart": ("establishment:Establishment.restarted", _always),
+    "restart refused": ("acceptance:classify_init", _returns(InitAction.REFUSE_NEW_ADDRESSES)),
+    "INIT while SHUTDOWN-ACK-SENT": ("association:AssociationEngine.resend_shutdown_ack", _always),
+    # Sending.
+    "T3-rtx expired": ("tx.sender:Sender.t3_expired", _always),
+    "fast retransmit": ("tx.sender:Sender._fast_retransmit", _always),
+    "fast recovery": ("tx.loss:LossDetection.enter_fast_recovery", _always),
+    "reneging by the peer": ("tx.outstanding:Outstanding.acknowledge", lambda arguments, result: bool(result.reneged)),
+    "zero window": ("tx.peer_window:PeerWindow.closed", _always),
+    "zero window probe": ("tx.peer_window:PeerWindow.probe_sent", _always),
+    "window opened": ("tx.peer_window:PeerWindow.opened", lambda arguments, result: arguments[0].a_rwnd > 0),
+    "retransmission elsewhere": (
+        "paths:Paths.for_retransmission",
+        lambda arguments, result: result is not arguments[1],
+    ),
+    "idle cwnd decayed": ("congestion.reno:Reno.idle_for_one_rto", _always),
+    "SSN wrapped": (
+        "tx.fragmenter:Fragmenter._begin",
+        lambda arguments, result: not arguments[1].unordered and arguments[2].next_ssn == 0,
+    ),
+    "send failed": ("termination:Termination.report_failed", lambda arguments, result: bool(list(arguments[1]))),
+    # Receiving.
+    "reneging": ("rx.receiver:Receiver._renege", _always),
+    "duplicate TSN": ("rx.receiver:Receiver._duplicate", _always),
+    "dropped for the window": (
+        "rx.receiver:Receiver._make_room",
+        lambda arguments, result: result is False,
+    ),
+    "taken for a gap in a closed window": ("rx.receiver:Receiver._make_room", _returns(True)),
+    "TSN wrapped": ("rx.receiver:Receiver.build_sack", _has_wrapped),
+    "delayed SACK": ("rx.receiver:Receiver.handle_delay_expired", _always),
+    "partial delivery": ("rx.streams:InboundStreams.parts_begin", _always),
+    "partial delivery aborted": ("rx.receiver:Receiver.abort_partial_delivery", _returned),
+    # Paths.
+    "path failed": ("failure:FailureDetection._tell", _told(PeerAddressChangeKind.UNREACHABLE)),
+    "path back": ("failure:FailureDetection._tell", _told(PeerAddressChangeKind.AVAILABLE)),
+    "path verified": ("failure:FailureDetection._tell", _told(PeerAddressChangeKind.CONFIRMED)),
+    "HEARTBEAT unanswered": ("heartbeat:Heartbeats.unanswered", _always),
+    "source rotated": ("paths:Path.rotate_source", _always),
+    "path MTU dropped": ("paths:Path.set_mtu", _always),
+    # ICMP.
+    "ICMP handled": ("stack:handle_icmp", lambda arguments, result: result is not None),
+    "ICMP ignored": ("stack:handle_icmp", lambda arguments, result: result is None),
+    "ICMP counted as an error": ("icmp:_count_error", _always),
+    # The end.
+    "T2-shutdown expired": ("shutdown:ShuttingDown._t2_expired", _always),
+    "T5-shutdown-guard expired": ("termination:Termination.abort", lambda arguments, result: arguments[1] == ()),
+    "SHUTDOWNs crossed": (
+        "shutdown:ShuttingDown._shutdown_received",
+        lambda arguments, result: arguments[0]._association.state is AssociationState.SHUTDOWN_ACK_SENT,
+    ),
+    "shut down gracefully": ("termination:Termination.end_gracefully", _always),
+    "aborted here": (
+        "association:AssociationEngine.abort",
+        lambda arguments, result: arguments[0].ending is not None,
+    ),
+    "aborted by the peer": ("termination:Termination.abort_received", _always),
+    "association lost": ("termination:Termination.lose", _always),
+    # Packets of nobody.
+    "out of the blue": ("stack:StackEngine._out_of_the_blue", _always),
+    "answered out of the blue": ("stack:StackEngine._answer_with_error", _returned),
+    "another tag": ("stack:StackEngine._tag_exceptions", _always),
+}
+"""Mark -> where it is put, below aiosctp.core, and what of that it counts."""
+
+
+def counting(counter: Counter[str]) -> list[tuple[str, Maker]]:
+    """The wrappers that count every mark."""
+    by_place: dict[str, list[tuple[str, HasHappened]]] = {}
+    for mark, (where, has_happened) in MARKS.items():
+        by_place.setdefault(where, []).append((mark, has_happened))
+    return [(f"core.{where}", partial(_counted, marks, counter)) for where, marks in by_place.items()]
+
+
+def _counted(marks: list[tuple[str, HasHappened]], counter: Counter[str], original: Any) -> Any:
+    if len(marks) == 1:
+        return _counted_once(*marks[0], counter, original)
+
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        result = original(*arguments, **options)
+        for mark, has_happened in marks:
+            if has_happened(arguments, result):
+                counter[mark] += 1
+        return result
+
+    return wrapper
+
+
+def _counted_once(mark: str, has_happened: HasHappened, counter: Counter[str], original: Any) -> Any:
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        try:
+            result = original(*arguments, **options)
+        except Exception as error:
+            counter[mark] += has_happened(arguments, error)
+            raise
+        if has_happened(arguments, result):
+            counter[mark] += 1
+        return result
+
+    return wrapper

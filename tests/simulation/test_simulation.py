@@ -1,0 +1,85 @@
+"""A few seeds in every run of the suite; `python -m tests.simulation` runs as many as there is time for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import marks
+from tests.simulation.broken import FAULTS, hunt
+from tests.simulation.scene import run_seed
+from tests.simulation.wrapping import place_of, wrapped
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("seed", range(1, 17))
+def test_no_law_is_broken(seed: int) -> None:
+    """X09, X14, X38, X54: loss, repeats, reordering, dark addresses, tiny windows, restarts, aborts, shutdowns."""
+    outcome = run_seed(seed)
+    assert outcome.broken is None, f"python -m tests.simulation --seeds {seed}-{seed} --trace"
+    assert outcome.messages
+
+
+def test_a_seed_is_one_run_byte_for_byte_under_any_hash_seed() -> None:
+    code = (
+        "from tests.simulation.scene import run_seed\n"
+        "for seed in (1, 4, 7):\n"
+        "    outcome = run_seed(seed)\n"
+        "    print(outcome.digest, outcome.virtual_s, outcome.messages, sorted(outcome.marks.items()))\n"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=REPOSITORY,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("0", "4711")
+    }
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("mark", marks.MARKS)
+def test_every_mark_has_its_place_in_the_engine(mark: str) -> None:
+    place_of(f"core.{marks.MARKS[mark][0]}")
+
+
+def test_a_mark_whose_place_is_gone_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(marks.MARKS, "gone", ("stack:StackEngine.no_such_method", lambda arguments, result: True))
+    with pytest.raises(AttributeError, match="no_such_method"), wrapped(marks.counting(Counter())):
+        pass
+
+
+def test_the_engine_is_left_as_it_was() -> None:
+    places = [place_of(f"core.{where}") for where, _ in marks.MARKS.values()]
+    before = [vars(owner)[name] for owner, name in places]
+    run_seed(1)
+    assert [vars(owner)[name] for owner, name in places] == before
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_has_its_place_in_the_engine(fault: str) -> None:
+    place_of(FAULTS[fault][0])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "a retransmission is skipped",
+        "a gap block is dropped",
+        "T3 is not started again",
+        "a message is delivered twice",
+        "rwnd is ignored",
+        "SendFailed is forgotten",
+    ],
+)
+def test_a_broken_engine_is_caught(fault: str) -> None:
+    assert hunt(fault) is not None

@@ -1,0 +1,339 @@
+"""What programs do with associations, through the public surface: connect, send, read, meddle, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import aiosctp
+from aiosctp import Association
+from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
+from aiosctp.exceptions import InvalidStream, SCTPError
+from aiosctp.subscriptions import EventSubscription
+from tests.simulation.judge import LawBroken
+from tests.simulation.site import SCTP_PORT, Site
+
+if TYPE_CHECKING:
+    from tests.simulation.scene import Scene
+
+STREAMS = 5
+LARGEST_MESSAGE_BYTES = 40_000
+QUIET_S = 3.0
+CONNECT_S = 100.0
+"""However often INIT was repeated in the storm: the next is answered, and so is COOKIE ECHO."""
+BEAT_S = 5.0
+"""Who ends a calm association does so at a multiple of this: both ends at once, if both do."""
+CALM_ENDINGS = ("shutdown", "shutdown", "shutdown", "close")
+EARLY_ENDINGS = ("early shutdown", "early shutdown", "early close", "abort")
+
+
+@dataclass
+class Plan:
+    """What one end is to do with one association."""
+
+    messages: int
+    span_s: float
+    """Over how long they are sent."""
+    ending: str | None
+    """None: the other end ends it."""
+    end_at_s: float = 0.0
+
+
+class End:
+    """One end of an association, with its user."""
+
+    def __init__(self, scene: Scene, site: Site, association: Association, plan: Plan, random: Random) -> None:
+        self.scene = scene
+        self.site = site
+        self.association = association
+        self.plan = plan
+        self.random = random
+        self.sent = 0
+        self._loop = asyncio.get_running_loop()
+        self._last_read_at_s = self._loop.time()
+        self._large_left = 3 if "large messages" in scene.character else 0
+        slow = "slow readers" in scene.character and random.random() < 0.5
+        self._pause_s = random.choice([0.3, 1.0]) if slow else random.choice([0.0, 0.0, 0.01, 0.2])
+
+    async def live(self) -> None:
+        """From the moment it is established to its end."""
+        association = self.association
+        # Before anything is awaited: a server's handler gets what came before only then.
+        events = association.events()
+        scene = self.scene
+        readers = [scene.task(self._listen(events)), scene.task(self._read(None))]
+        if "taken over streams" in scene.character and association.inbound_streams > 1:
+            readers.append(scene.task(self._read(association.stream(1))))
+        writers = [scene.task(self._send()) for _ in range(self.random.choice([1, 1, 2, 4]))]
+        if self.plan.ending is not None:
+            writers.append(scene.task(self._end(self.plan.ending)))
+        if self.random.random() < 0.3:
+            writers.append(scene.task(self._meddle()))
+        await association.wait_closed()
+        # Time to see the end for themselves; who sleeps through it is woken, for a client may want to connect again.
+        await asyncio.sleep(0)
+        for task in writers:
+            task.cancel()
+        await asyncio.wait([*writers, *readers])
+        scene.ledger.events_are_over(association.engine)
+
+    # -- sending --
+
+    async def _send(self) -> None:
+        begins_at_s = self._loop.time()
+        while self.sent < self.plan.messages:
+            self.sent += 1
+            await asyncio.sleep(self.random.random() ** 2 * 2 * self.plan.span_s / self.plan.messages)
+            try:
+                if not await self._send_one():
+                    self.sent -= 1
+            except InvalidStream:
+                continue  # the peer restarted, and takes fewer
+            except SCTPError:
+                return
+            if self._loop.time() - begins_at_s > 20 * self.plan.span_s + 1000:
+                return  # so tiny a window, so slow a reader
+
+    async def _send_one(self) -> bool:
+        """Whether it was queued."""
+        random, association = self.random, self.association
+        ledger, engine = self.scene.ledger, association.engine
+        stream = random.randrange(min(STREAMS, association.outbound_streams))
+        post = ledger.offer(engine, stream, self._size(), unordered=random.random() < 0.3)
+        options: dict[str, Any] = {
+            "stream": stream,
+            "ppid": post.ppid,
+            "unordered": post.unordered,
+            "context": post.context,
+            "sack_immediately": random.random() < 0.1,
+        }
+        try:
+            if random.random() < 0.2:
+                association.send_nowait(post.data, **options)
+            elif "cancellations" in self.scene.character and random.random() < 0.2:
+                async with asyncio.timeout(random.choice([0.001, 0.1, 1.0])):
+                    await association.send(post.data, **options)
+            else:
+                await association.send(post.data, **options)
+        except (BlockingIOError, TimeoutError):
+            ledger.refused(post, engine)
+            self.scene.faults["send cancelled or refused"] += 1
+            await asyncio.sleep(random.choice([0.05, 0.5, 5.0]))
+            return False
+        except BaseException:
+            ledger.refused(post, engine)
+            raise
+        ledger.queued(post, engine)
+        return True
+
+    def _size(self) -> int:
+        random = self.random
+        if self._large_left and random.random() < 0.1:
+            self._large_left -= 1
+            window = min(site.config.receive_window_bytes for site in self.scene.sites)
+            return random.randint(1, min(LARGEST_MESSAGE_BYTES, 10 * window))
+        return random.choice((random.randint(1, 20), random.randint(1, 700), random.randint(1, 2500)))
+
+    # -- reading --
+
+    async def _read(self, source: aiosctp.Stream | None) -> None:
+        """Messages of one stream, or of all others, until none will come."""
+        random, association = self.random, self.association
+        receive = association.receive if source is None else source.receive
+        cancels = "cancellations" in self.scene.character
+        try:
+            while True:
+                partial = random.random() < 0.5
+                if cancels and random.random() < 0.1:
+                    try:
+                        async with asyncio.timeout(random.choice([0.01, 0.3])):
+                            self._take(await receive(partial=partial), partial=partial)
+                    except TimeoutError:
+                        self.scene.faults["receive cancelled"] += 1
+                else:
+                    self._take(await receive(partial=partial), partial=partial)
+                if self._pause_s and random.random() < 0.3:
+                    await asyncio.sleep(self._pause_s)
+        except SCTPError:
+            return
+
+    def _take(self, message: aiosctp.Message, *, partial: bool) -> None:
+        self._last_read_at_s = self._loop.time()
+        self.scene.ledger.read(self.association, message, partial=partial)
+
+    async def _listen(self, events: EventSubscription) -> None:
+        ledger = self.scene.ledger
+        async for event in events:
+            if isinstance(event, SendFailed):
+                ledger.failed(event)
+            elif isinstance(event, PartialDelivery):
+                ledger.partial_delivery_ended(self.association.engine, event)
+            elif isinstance(event, NotificationsStopped):
+                raise LawBroken("a subscription that is read all the time overflowed")
+
+    # -- ending --
+
+    async def _end(self, ending: str) -> None:
+        if ending in EARLY_ENDINGS or ending == "shutdown on a dead network":
+            await asyncio.sleep(max(0.0, self.plan.end_at_s - self._loop.time()))
+        else:
+            await self._until_done()
+        association = self.association
+        self.scene.faults[ending] += 1
+        if ending == "shutdown on a dead network":
+            self.scene.cut_off(self.site)
+        if ending == "abort":
+            association.abort(b"enough")
+        elif ending.endswith("close"):
+            self.scene.ledger.discards(association.engine)
+            association.close()
+        else:
+            await self._shut_down()
+
+    async def _until_done(self) -> None:
+        """The network has healed, all is sent, acknowledged, and nothing more comes."""
+        association = self.association
+        await self.scene.calm.wait()
+        while association.engine.ending is None:
+            await asyncio.sleep(0.5)
+            if self.sent < self.plan.messages or self._loop.time() - self._last_read_at_s < QUIET_S:
+                continue
+            try:
+                await association.wait_acknowledged()
+            except SCTPError:
+                return
+            await asyncio.sleep(BEAT_S - self._loop.time() % BEAT_S)
+            return
+
+    async def _shut_down(self) -> None:
+        """§9.2: it ends, or T5 ABORTs it."""
+        association = self.association
+        began_at_s = self._loop.time()
+        limit_s = association.engine.config.effective_shutdown_timeout_s
+        with contextlib.suppress(SCTPError):
+            await association.shutdown()
+        took_s = self._loop.time() - began_at_s
+        if took_s > limit_s + 0.01:
+            raise LawBroken(f"a shutdown that was to end within {limit_s} s took {took_s} s (§9.2)")
+
+    # -- meddling --
+
+    async def _meddle(self) -> None:
+        """What else the surface lets a program do in the middle of it all."""
+        association, random = self.association, self.random
+        try:
+            for _ in range(random.randint(1, 4)):
+                await asyncio.sleep(random.uniform(0, 10))
+                if association.engine.ending is not None:
+                    return
+                await self._meddle_once()
+        except SCTPError:
+            return
+
+    async def _meddle_once(self) -> None:
+        association, random = self.association, self.random
+        path = random.choice(association.paths)
+        match random.randrange(5):
+            case 0:
+                association.configure(sack_delay_s=random.choice([0.0, 0.1, 0.5]), sack_frequency=random.choice([1, 3]))
+            case 1:
+                association.configure(hb_interval_s=random.choice([1.0, 10.0]), max_burst=random.choice([1, 8]))
+            case 2 if str(path.state) != "UNCONFIRMED":
+                association.set_primary(path.address)
+            case 3:
+                try:
+                    await path.heartbeat()
+                except (TimeoutError, ValueError):
+                    return
+            case _:
+                config = association.engine.config
+                association.configure(rto_max_s=max(config.rto_initial_s, random.choice([3.0, 10.0])))
+
+
+class Conversation:
+    """A client that wants to have sent so many messages, and connects as often as that takes."""
+
+    def __init__(self, scene: Scene, site: Site, peer: Site, random: Random, *, messages: int, span_s: float) -> None:
+        self.scene = scene
+        self.site = site
+        self.peer = peer
+        self.random = random
+        self.messages = messages
+        self.span_s = span_s
+        self.begins_at_s = random.choice([0.0, 0.0, random.uniform(0, 5)])
+        self.ending = draw_ending(random)
+        self.local_port = random.choice([0, *[random.randint(5000, 5999)] * 4])
+        if "hasty reconnects" in scene.character:
+            self.ending = "early shutdown"
+        self.is_mutual = False
+        """The peer connects to us from the same port at the same time."""
+
+    async def run(self) -> None:
+        await asyncio.sleep(self.begins_at_s)
+        attempts = 0
+        while attempts == 0 or self.messages > 0:
+            attempts += 1
+            if not self.site.is_up.is_set():
+                await self.site.is_up.wait()
+                # At once, often: the peer has not found out yet.
+                await asyncio.sleep(self.random.choice([0.0, 0.0, 1.0]))
+            association = await self._connect() if self.site.is_up.is_set() else None
+            if association is None:
+                if self.is_mutual:
+                    return  # the peer's association is ours too
+                await asyncio.sleep(self.random.uniform(0.2, 2.0))
+                continue
+            end_at_s = asyncio.get_running_loop().time() + self.random.uniform(0, 10)
+            plan = Plan(self.messages, self.span_s, self.ending, end_at_s)
+            end = End(self.scene, self.site, association, plan, self.random)
+            await end.live()
+            self.messages -= max(end.sent, 5)
+            if self.ending == "shutdown on a dead network":
+                return
+            is_hasty = "hasty reconnects" in self.scene.character and attempts < 4
+            self.ending = "early shutdown" if is_hasty else self.random.choice(CALM_ENDINGS)
+            self.span_s /= 2
+
+    async def _connect(self) -> Association | None:
+        assert self.site.stack is not None
+        random = self.random
+        families = {":" in address for address in self.site.host.addresses}
+        hosts = [address for address in self.peer.host.addresses if (":" in address) in families]
+        chosen: str | list[str] = random.sample(hosts, random.randint(1, len(hosts)))
+        if random.random() < 0.2:
+            chosen = self.peer.host.name
+        began_at_s = asyncio.get_running_loop().time()
+        timeout = None if self.scene.calm.is_set() else random.choice([None, 3.0, 10.0])
+        try:
+            return await aiosctp.connect(
+                chosen, SCTP_PORT, local_port=self.local_port, stack=self.site.stack, timeout=timeout
+            )
+        except OSError:
+            self.scene.faults["connect failed"] += 1
+            return None
+        finally:
+            took_s = asyncio.get_running_loop().time() - max(began_at_s, self.scene.storm_s)
+            # An address that was taken away and given back has no port; who crashed does not know its own cookies.
+            is_excused = self.scene.faults["address removed"] or self.scene.faults["power lost"]
+            if took_s > CONNECT_S and not is_excused:
+                self.scene.judge.accuse(LawBroken(f"connecting took {took_s:.0f} s on a network that has healed"))
+
+
+def draw_ending(random: Random) -> str:
+    return random.choice(EARLY_ENDINGS if random.random() < 0.3 else CALM_ENDINGS)
+
+
+def guarded(scene: Scene, coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None]:
+    """What goes wrong in it is told to the judge."""
+
+    async def run() -> None:
+        try:
+            await coroutine
+        except Exception as error:
+            scene.judge.accuse(error)
+
+    return run()
