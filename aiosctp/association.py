@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable
 from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakSet
 
 from aiosctp.arguments import Payload, bytes_of, check_address, check_int, check_range, check_timeout
 from aiosctp.backpressure import Backpressure
@@ -17,7 +15,8 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, OutgoingMessage
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, SCTPError
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
+from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.reception import Reception
 from aiosctp.status import AssociationStatistics, AssociationStatus
@@ -67,16 +66,21 @@ class Association:
     leaving does nothing.
     """
 
-    def __init__(self, stack: Stack, engine: AssociationEngine, *, holds_events: bool = False) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        engine: AssociationEngine,
+        *,
+        holds_events: bool = False,
+        on_end: Callable[[Association], None] | None = None,
+    ) -> None:
         self.stack = stack
         self.engine = engine
-        self.on_end: Callable[[Association], None] | None = None
-        """Who else is to know of the end: the server."""
-        self.reception = Reception(self)
+        self._life = Lifetime(stack, engine)
+        self._on_end = on_end
+        self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
         self._subscriptions = Subscriptions(holds_events=holds_events)
-        self._raised: WeakSet[BaseException] | None = None
-        self._watchers: set[asyncio.Future[None]] = set()
         self._streams: dict[int, Stream] = {}
         self._paths: dict[EnginePath, Path] = {}
         self._undelivered = 0
@@ -109,10 +113,10 @@ class Association:
         either side is shutting down, and the association's ending when it ends.
         """
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        self._check_may_send()
+        self._life.check_may_send()
         if not self._backpressure.is_open(stream):
             await self._backpressure.wait(stream, len(message.data))
-            self._check_may_send()
+            self._life.check_may_send()
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
             self._check_outbound(stream)
         self._queue(message)
@@ -129,7 +133,7 @@ class Association:
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        self._check_may_send()
+        self._life.check_may_send()
         if not self._backpressure.is_open(stream):
             raise BlockingIOError("the stream or the association is above its high-water mark")
         self._queue(message)
@@ -141,9 +145,9 @@ class Association:
         end; raises the association's ending if it is any other.
         """
         while self.engine.ending is None and not self.engine.sender.is_drained:
-            await self.wait_for_change()
+            await self._life.wait_for_change()
         if self.engine.ending is not None and not isinstance(self.engine.ending, AssociationShutdown):
-            raise self.ending_error()
+            raise self._life.ending_error()
 
     def _make_message(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
@@ -162,17 +166,11 @@ class Association:
     def _queue(self, message: OutgoingMessage) -> None:
         self.engine.send(message)
         self._backpressure.added(message.stream)
-        self.stack.touch(self.engine)
+        self._life.touch()
 
     def _check_outbound(self, stream: int) -> None:
         if not 0 <= stream < self.outbound_streams:
             raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
-
-    def _check_may_send(self) -> None:
-        if self.engine.ending is not None:
-            raise self.ending_error()
-        if self.engine.state not in MAY_TAKE_USER_DATA:
-            raise self.of_ours(AssociationShutdown("the association is shutting down"))
 
     # -- receiving --
 
@@ -186,11 +184,11 @@ class Association:
         Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
         then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
         """
-        return await self.reception.receive(None, partial)
+        return await self._reception.receive(None, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
-        return self.reception.receive_nowait(None, partial)
+        return self._reception.receive_nowait(None, partial)
 
     def __aiter__(self) -> Self:
         return self
@@ -212,8 +210,8 @@ class Association:
             raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
         found = self._streams.get(number)
         if found is None:
-            found = self._streams[number] = Stream(self, number)
-            self.reception.take_over(number)
+            found = self._streams[number] = Stream(self, number, self._reception)
+            self._reception.take_over(number)
         return found
 
     # -- events --
@@ -236,8 +234,8 @@ class Association:
         """End gracefully (RFC 9260 §9.2): wait until all that was queued is acknowledged on both sides.
 
         What arrives stays readable, so somebody must read it. timeout: seconds until the association is ABORTed
-        instead, None for `Config.shutdown_timeout_s`. Cancelling leaves the shutdown under way, within that guard.
-        Returns at once after a graceful end. Raises the association's ending if it is any other.
+        instead, where `Config.shutdown_timeout_s` does not end it sooner. Cancelling leaves the shutdown under way,
+        within the latter. Returns at once after a graceful end. Raises the association's ending if it is any other.
         """
         check_timeout(timeout)
         self.begin_shutdown()
@@ -247,7 +245,7 @@ class Association:
         except TimeoutError:
             self.abort(b"the shutdown took too long")
         if not isinstance(self.engine.ending, AssociationShutdown):
-            raise self.ending_error()
+            raise self._life.ending_error()
 
     def close(self) -> None:
         """End gracefully in the background, and discard what arrives from now on. Does not wait.
@@ -256,7 +254,7 @@ class Association:
         """
         if self.engine.ending is None:
             self.begin_shutdown()
-            self.reception.discard_all()
+            self._reception.discard_all()
 
     def abort(self, reason: bytes = b"") -> None:
         """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
@@ -271,13 +269,13 @@ class Association:
             raise ValueError(f"reason must fit one packet, {room} bytes, and has {len(reason)}")
         if self.engine.ending is None:
             self.engine.abort(reason)
-            self.stack.touch(self.engine)
+            self._life.touch()
             self.engine_changed()
 
     async def wait_closed(self) -> None:
         """Wait until the association has ended, however. Cancelling changes nothing; raises nothing of its own."""
         while self.engine.ending is None:
-            await self.wait_for_change()
+            await self._life.wait_for_change()
 
     async def __aenter__(self) -> Self:
         return self
@@ -297,14 +295,14 @@ class Association:
             self.abort(b"the program was cancelled")
             raise
         if self._undelivered:
-            ending = self.ending_error()
+            ending = self._life.ending_error()
             raise AssociationLost(f"not all messages were acknowledged before the end: {ending.strerror}") from ending
 
     def begin_shutdown(self) -> None:
         """`shutdown` without waiting."""
         if self.engine.ending is None:
             self.engine.shutdown(self.stack.now())
-            self.stack.touch(self.engine)
+            self._life.touch()
             self._backpressure.wake_all()
 
     # -- looking and setting --
@@ -353,14 +351,14 @@ class Association:
         has ended.
         """
         if self.engine.ending is not None:
-            raise self.ending_error()
+            raise self._life.ending_error()
         path = self.engine.paths.get(self._host_of(address))
         if path is None:
             raise ValueError(f"address must be one of the peer's, not {address!r}")
         if not path.is_confirmed:
             raise ValueError(f"address {path.address} is not confirmed yet")
         self.engine.set_primary(path)
-        self.stack.touch(self.engine)
+        self._life.touch()
 
     def configure(self, **changes: Any) -> None:
         """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
@@ -373,7 +371,7 @@ class Association:
         check_configurable(changes, CONFIGURABLE)
         self.engine.configure(self.engine.config.replace(**changes), self.stack.now())
         self._backpressure.wake()
-        self.stack.touch(self.engine)
+        self._life.touch()
 
     def status(self) -> AssociationStatus:
         engine = self.engine
@@ -420,7 +418,7 @@ class Association:
         if view is None:
             # A restart makes new paths: views of those that are gone go with the program's references.
             self._paths = {known: v for known, v in self._paths.items() if self.engine.paths.get(known.address)}
-            view = self._paths[path] = Path(self, path)
+            view = self._paths[path] = Path(self._life, path)
         return view
 
     def _host_of(self, address: str | tuple[str, int]) -> str:
@@ -432,7 +430,7 @@ class Association:
         except ValueError as error:
             raise ValueError(f"address: {error}") from None
 
-    # -- what the stack and the views of this association use --
+    # -- what the stack, a server and a client use --
 
     def engine_changed(self) -> None:
         """The stack flushed this association: see what there is for whom. Runs no code of the program."""
@@ -442,63 +440,27 @@ class Association:
             self._subscriptions.deliver(events)
             for event in events:
                 if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
-                    self.reception.restarted()
+                    self._reception.restarted()
                 elif isinstance(event, SendFailed) and engine.ending is not None:
                     self._undelivered += 1
         if engine.ending is not None:
             self._subscriptions.end()
-            self.reception.wake_all()
+            self._reception.wake_all()
             self._backpressure.wake_all()
-            self._wake_watchers()
-            if self.on_end is not None:
-                self.on_end(self)
+            self._life.changed()
+            if self._on_end is not None:
+                self._on_end(self)
             return
-        self.reception.wake_ready()
+        self._reception.wake_ready()
         if engine.state in MAY_TAKE_USER_DATA:
             self._backpressure.wake()
         else:
             self._backpressure.wake_all()
-        self._wake_watchers()
-
-    @property
-    def subscription_count(self) -> int:
-        return len(self._subscriptions)
-
-    def check_established(self) -> None:
-        if self.engine.ending is not None:
-            raise self.ending_error()
-        if self.engine.state is not AssociationState.ESTABLISHED:
-            raise self.of_ours(AssociationShutdown("the association is shutting down"))
-
-    async def wait_for_change(self) -> None:
-        """Until the engine did something, or the end."""
-        waiter = self.stack.loop.create_future()
-        self._watchers.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._watchers.discard(waiter)
-
-    def _wake_watchers(self) -> None:
-        for waiter in self._watchers:
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def ending_error(self) -> SCTPError:
-        """Why it ended: a new exception each time, for one that is raised again and again would gather tracebacks."""
-        assert self.engine.ending is not None
-        return self.of_ours(copy.copy(self.engine.ending))
-
-    def of_ours(self, error: SCTPError) -> SCTPError:
-        """Remember that this association raises this."""
-        if self._raised is None:
-            self._raised = WeakSet()
-        self._raised.add(error)
-        return error
+        self._life.changed()
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""
-        return self._raised is not None and error in self._raised
+        return self._life.raised(error)
 
     def release_held_events(self) -> None:
         self._subscriptions.release_held()

@@ -41,8 +41,8 @@ class connect(Coroutine[Any, Any, Association]):
     config: the association's own; None for the stack's. stack: used instead of a default one: pass a
     `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.
 
-    Raises AssociationRefused, ConnectTimeout, OSError (a name that does not resolve, no local address of the peer's
-    family, EISCONN), and TypeError or ValueError for wrong arguments.
+    Raises AssociationRefused, ConnectTimeout, OSError (a name that does not resolve, an interface that does not exist,
+    no local address of the peer's family, EISCONN), and TypeError or ValueError for wrong arguments.
     """
 
     _is_unused = False
@@ -144,6 +144,9 @@ class connect(Coroutine[Any, Any, Association]):
         config = self._config or stack.config
         if self._outbound_streams is not None:
             config = config.replace(outbound_streams=self._outbound_streams)
+        if self._local_addresses is not None:
+            found = [await _addresses_of(host, stack) for host in self._local_addresses]
+            self._local_addresses = tuple(hosts[0] for hosts in found)
         alternatives = await self._resolve(stack)
         race = _Race(stack, config, self, alternatives)
         try:
@@ -299,7 +302,8 @@ class _Race:
 
 async def _addresses_of(host: str, stack: Stack) -> list[str]:
     literal = _literal(host)
-    if literal is not None:
+    # An interface may be unknown, or be given by number.
+    if literal is not None and "%" not in literal:
         return [literal]
     found = await stack.network.resolve(host)
     usable = [address for address in found if is_unicast(address)]

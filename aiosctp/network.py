@@ -24,6 +24,7 @@ from aiosctp.udp import (
     bind_sockets,
     endpoint_carrier,
     host_of,
+    with_named_scope,
 )
 
 
@@ -58,7 +59,10 @@ class Network(Protocol):
         """The hosts of this machine, as canonical strings, loopback included."""
 
     async def resolve(self, host: str) -> list[str]:
-        """The addresses of a name, best first. Raises OSError, or ValueError for what can be no name."""
+        """The addresses of a name, best first; of an address with a scope, itself with the interface's name.
+
+        Raises OSError, also for an interface that there is not, or ValueError for what can be no name.
+        """
 
     def open_ports(
         self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver
@@ -87,6 +91,11 @@ class SystemNetwork:
         return list(hosts)
 
     async def resolve(self, host: str) -> list[str]:
+        if "%" in host:
+            try:
+                return [with_named_scope(canonical_host(host))]
+            except ValueError as error:
+                raise ValueError(f"host {host!r} is no address: {error}") from None
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
         except socket.gaierror as error:
@@ -97,7 +106,8 @@ class SystemNetwork:
 
     def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
         loop = asyncio.get_running_loop()
-        bound = bind_sockets(self.local_addresses() if hosts is None else hosts, udp_port, skip_unusable=hosts is None)
+        chosen = self.local_addresses() if hosts is None else [with_named_scope(host) for host in hosts]
+        bound = bind_sockets(chosen, udp_port, skip_unusable=hosts is None)
         ports: list[DatagramPort] = []
         try:
             for host, udp_socket in bound:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aiosctp.config import Config
 from aiosctp.core.states import PathState
-from aiosctp.core.timers import Timer
+from aiosctp.lifetime import Lifetime
 
 if TYPE_CHECKING:
-    from aiosctp.association import Association
     from aiosctp.core.paths import Path as EnginePath
 
 PARAMETERS = frozenset(field.name for field in fields(Config))
@@ -20,21 +20,21 @@ CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "pat
 class Path:
     """One address of the peer and what the association knows of it (RFC 9260 §6.4, §8.2). Its attributes are live."""
 
-    __slots__ = ("_association", "_path")
+    __slots__ = ("_life", "_path")
 
-    def __init__(self, association: Association, path: EnginePath) -> None:
-        self._association = association
+    def __init__(self, life: Lifetime, path: EnginePath) -> None:
+        self._life = life
         self._path = path
 
     @property
     def address(self) -> tuple[str, int]:
-        return self._path.address, self._association.engine.peer_port
+        return self._path.address, self._life.engine.peer_port
 
     @property
     def local_address(self) -> tuple[str, int] | None:
         """Where its packets leave from."""
         host = self._path.local_address
-        return None if host is None else (host, self._association.engine.local_port)
+        return None if host is None else (host, self._life.engine.local_port)
 
     @property
     def udp_port(self) -> int:
@@ -76,44 +76,42 @@ class Path:
         if changes.get("path_mtu", 0) is None:
             raise ValueError("path_mtu must be a number of bytes")
         path = self._path
-        association = self._association
         self._check_is_current()
         if "path_mtu" in changes:
             path.set_mtu(changes["path_mtu"])
         path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
-        association.engine.configure_heartbeat(
+        self._life.engine.configure_heartbeat(
             path,
             changes.get("heartbeat", path.heartbeat),
             changes.get("hb_interval_s", path.hb_interval_s),
-            association.stack.now(),
+            self._life.stack.now(),
         )
-        association.stack.touch(association.engine)
+        self._life.touch()
 
     async def heartbeat(self) -> float:
         """Send a HEARTBEAT now (§8.3, §11.1.7) and wait for its answer; the round-trip time in seconds.
 
-        Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO,
-        AssociationShutdown when the association is shutting down, its ending when it ends, and ValueError for a path
-        that is gone since the peer restarted.
+        Cancelling leaves the HEARTBEAT on its way. Raises TimeoutError when no answer comes within the path's RTO, or
+        eight more were asked for meanwhile; AssociationShutdown when the association is shutting down, its ending when
+        it ends, and ValueError for a path that is gone since the peer restarted.
         """
-        association = self._association
-        association.check_established()
+        life = self._life
+        life.check_established()
         self._check_is_current()
-        engine = association.engine
-        sent_at_s = association.stack.now()
-        engine.heartbeats.request(self._path, sent_at_s)
-        nonce = next(reversed(self._path.pending_heartbeats))
-        association.stack.touch(engine)
-        while nonce in self._path.pending_heartbeats:
-            if not engine.timers.is_running((Timer.HEARTBEAT_ACK, self._path)):
-                raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}")
-            await association.wait_for_change()
-            association.check_established()
-        return association.stack.now() - sent_at_s
+        probe = life.engine.heartbeats.request(self._path, life.stack.now())
+        life.touch()
+        try:
+            async with asyncio.timeout(self._path.rto.rto_s):
+                while probe.rtt_s is None:
+                    await life.wait_for_change()
+                    life.check_established()
+        except TimeoutError:
+            raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}") from None
+        return probe.rtt_s
 
     def _check_is_current(self) -> None:
         """§5.2.4 A: a restart makes new paths; timers of an old one would count against an address it no longer has."""
-        if self._association.engine.paths.get(self._path.address) is not self._path:
+        if self._life.engine.paths.get(self._path.address) is not self._path:
             raise ValueError(f"the path to {self._path.address} is gone since the peer restarted")
 
     def __eq__(self, other: object) -> bool:

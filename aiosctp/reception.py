@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from aiosctp.core.messages import Message
 from aiosctp.exceptions import AssociationShutdown
-
-if TYPE_CHECKING:
-    from aiosctp.association import Association
+from aiosctp.lifetime import Lifetime
 
 
 class Reception:
@@ -19,8 +16,8 @@ class Reception:
     has taken none.
     """
 
-    def __init__(self, association: Association) -> None:
-        self._association = association
+    def __init__(self, life: Lifetime) -> None:
+        self._life = life
         self._waiting: dict[int | None, asyncio.Future[None]] = {}
         self._partial: set[int | None] = set()
         """Of those that wait, who takes parts of messages."""
@@ -31,7 +28,7 @@ class Reception:
         """Cancelling loses nothing. Raises RuntimeError for a second reader, and the association's ending."""
         self._check_sole_reader(stream)
         while (message := self._take(stream, partial)) is None:
-            waiter = self._waiting[stream] = self._association.stack.loop.create_future()
+            waiter = self._waiting[stream] = self._life.stack.loop.create_future()
             if partial:
                 self._partial.add(stream)
             try:
@@ -52,12 +49,12 @@ class Reception:
         """From now on this stream has a reader of its own."""
         if stream not in self._taken_over:
             self._taken_over.add(stream)
-            self._association.engine.receiver.take_over(stream)
+            self._life.engine.receiver.take_over(stream)
 
     def restarted(self) -> None:
         """§5.2.4 A: the receiver is new."""
         for stream in self._taken_over:
-            self._association.engine.receiver.take_over(stream)
+            self._life.engine.receiver.take_over(stream)
 
     def discard_all(self) -> None:
         """Nobody reads any more: what is there and what comes is thrown away, so that the peer can finish."""
@@ -70,7 +67,7 @@ class Reception:
         if self._discards:
             self._discard()
             return
-        receiver = self._association.engine.receiver
+        receiver = self._life.engine.receiver
         for stream, waiter in self._waiting.items():
             if not waiter.done() and (stream in self._partial or receiver.has_message(stream)):
                 waiter.set_result(None)
@@ -86,21 +83,21 @@ class Reception:
 
     def _take(self, stream: int | None, partial: bool) -> Message | None:
         """The next message; None when there is none yet. Raises when none will come."""
-        association = self._association
-        ending = association.engine.ending
+        life = self._life
+        ending = life.engine.ending
         if ending is not None and not isinstance(ending, AssociationShutdown):
             # §9.1: with an ABORT "any data pending on either end ... is discarded".
-            raise association.ending_error()
+            raise life.ending_error()
         if self._discards:
-            raise association.of_ours(AssociationShutdown("the association was closed here"))
-        message = association.engine.receiver.read(stream, partial=partial)
+            raise life.of_ours(AssociationShutdown("the association was closed here"))
+        message = life.engine.receiver.read(stream, partial=partial)
         self._tell_window()
         if message is None and ending is not None:
-            raise association.ending_error()
+            raise life.ending_error()
         return message
 
     def _discard(self) -> None:
-        receiver = self._association.engine.receiver
+        receiver = self._life.engine.receiver
         for stream in (None, *self._taken_over):
             while receiver.read(stream, partial=True) is not None:
                 pass
@@ -108,6 +105,6 @@ class Reception:
 
     def _tell_window(self) -> None:
         """Reading may have re-opened the window (§6.2): then the peer must hear of it."""
-        engine = self._association.engine
+        engine = self._life.engine
         if engine.receiver.sack_is_due and engine.ending is None:
-            self._association.stack.touch(engine)
+            self._life.touch()

@@ -230,10 +230,9 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._association_ended)
         self._associations.add(association)
         self._stack.add(association)
-        association.on_end = self._association_ended
         task = self._stack.loop.create_task(self._run_handler(association))
         # After the handler's first step, in which it may have subscribed.
         self._stack.loop.call_soon(association.release_held_events)
@@ -349,9 +348,11 @@ async def _hosts_of(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...
 
 async def _addresses_of(name: str, stack: Stack) -> list[str]:
     try:
-        found = [canonical_host(name)]
+        literal = canonical_host(name)
     except ValueError:
-        found = await stack.network.resolve(name)
+        literal = None
+    # An interface may be unknown, or be given by number.
+    found = [literal] if literal is not None and "%" not in literal else await stack.network.resolve(name)
     if parse_host(found[0]).is_unspecified:
         return [host for host in stack.local_addresses if is_ipv6(host) == is_ipv6(found[0])]
     usable = [host for host in found if host in stack.local_addresses]

@@ -255,9 +255,9 @@ class Stack:
         self._check_process()
         if self._engine is not None:
             self._engine.touch(engine)
-            self.schedule_flush()
+            self._schedule_flush()
 
-    def schedule_flush(self) -> None:
+    def _schedule_flush(self) -> None:
         """Many calls in one turn of the loop make one flush."""
         if not self._flush_is_due and not self._is_closed:
             self._flush_is_due = True
@@ -298,13 +298,13 @@ class Stack:
     def icmp_received(self, message: IcmpMessage) -> None:
         if self._engine is not None and not self._is_closed:
             self._engine.icmp_received(message, self._network.now())
-            self.schedule_flush()
+            self._schedule_flush()
 
     def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
         # Called from within flush(), whose datagrams the engine has handed over: it can take this in.
         if self._engine is not None and not self._is_closed:
             self._engine.send_failed(datagram, too_big=too_big, now=self._network.now())
-            self.schedule_flush()
+            self._schedule_flush()
 
     # -- driving --
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from aiosctp.arguments import Payload
 from aiosctp.core.messages import Message
 from aiosctp.exceptions import AssociationShutdown
+from aiosctp.reception import Reception
 
 if TYPE_CHECKING:
     from aiosctp.association import Association
@@ -19,11 +20,12 @@ class Stream:
     nobody reads holds the window of all streams.
     """
 
-    __slots__ = ("_association", "_number")
+    __slots__ = ("_association", "_number", "_reception")
 
-    def __init__(self, association: Association, number: int) -> None:
+    def __init__(self, association: Association, number: int, reception: Reception) -> None:
         self._association = association
         self._number = number
+        self._reception = reception
 
     @property
     def number(self) -> int:
@@ -54,11 +56,11 @@ class Stream:
 
     async def receive(self, *, partial: bool = False) -> Message:
         """`Association.receive` of this stream alone: the same waiting, cancellation and exceptions."""
-        return await self._association.reception.receive(self._number, partial)
+        return await self._reception.receive(self._number, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
-        return self._association.reception.receive_nowait(self._number, partial)
+        return self._reception.receive_nowait(self._number, partial)
 
     def __aiter__(self) -> Self:
         return self

@@ -101,9 +101,6 @@ class Subscriptions:
         self._subscribed.add(subscription)
         return subscription
 
-    def __len__(self) -> int:
-        return len(self._subscribed or ())
-
     def release_held(self) -> None:
         """From now on nobody gets what came before they subscribed."""
         self._held = None

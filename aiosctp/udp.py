@@ -160,6 +160,22 @@ def _host(text: str, scope_id: int) -> str:
         return f"{host}%{scope_id}"
 
 
+def with_named_scope(host: str) -> str:
+    """The host with its interface by name, as `host_of` spells it, though it was given by number.
+
+    Raises OSError (ENODEV) for an interface that does not exist.
+    """
+    text, _, scope = host.partition("%")
+    if not scope:
+        return host
+    try:
+        name = socket.if_indextoname(int(scope)) if scope.isdigit() else scope
+        socket.if_nametoindex(name)
+    except (OSError, OverflowError):
+        raise OSError(errno.ENODEV, f"host {host}: there is no interface {scope}") from None
+    return f"{text}%{name}"
+
+
 @lru_cache(maxsize=4096)
 def socket_address(host: str, port: int) -> SockAddr:
     """Host and port as the socket module wants them. Raises OSError for an interface that does not exist."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import deque
 from typing import TYPE_CHECKING
@@ -26,6 +27,19 @@ _BEATS = frozenset(
 )
 
 
+class Probe:
+    """One HEARTBEAT and what became of it."""
+
+    __slots__ = ("due_at_s", "rtt_s", "sent_at_s")
+
+    def __init__(self, sent_at_s: float) -> None:
+        self.sent_at_s = sent_at_s
+        self.due_at_s = -math.inf
+        """When it counts as unanswered; never, if the path was judged by another meanwhile."""
+        self.rtt_s: float | None = None
+        """How long its own answer took."""
+
+
 class Heartbeats:
     """Sends, answers and checks the HEARTBEATs of one association."""
 
@@ -47,10 +61,9 @@ class Heartbeats:
             self._association.timers.stop((Timer.HEARTBEAT, path))
             self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
 
-    def request(self, path: Path, now: float) -> None:
-        """§11.1.10: a HEARTBEAT on demand."""
-        if self._association.state in _BEATS:
-            self._send(path, now)
+    def request(self, path: Path, now: float) -> Probe:
+        """§11.1.10: a HEARTBEAT on demand. Outside of the states that send any, one that is never answered."""
+        return self._send(path, now) if self._association.state in _BEATS else Probe(now)
 
     def reschedule(self, path: Path, now: float) -> None:
         """A HEARTBEAT was answered, the interval changed, or HEARTBEATs were switched on or off (§8.3 A-C)."""
@@ -72,15 +85,31 @@ class Heartbeats:
 
     def make_chunk(self, path: Path, now: float) -> bytes:
         """A HEARTBEAT for this path, remembered by its nonce."""
+        return self._make(path, Probe(now))
+
+    def _make(self, path: Path, probe: Probe) -> bytes:
         nonce = self._association.entropy(NONCE_BYTES)
         if len(path.pending_heartbeats) >= MAX_PENDING:
             del path.pending_heartbeats[next(iter(path.pending_heartbeats))]
-        path.pending_heartbeats[nonce] = now
-        return Heartbeat(_INFO.pack(nonce, now) + path.address.encode()).encode()
+        path.pending_heartbeats[nonce] = probe
+        return Heartbeat(_INFO.pack(nonce, probe.sent_at_s) + path.address.encode()).encode()
 
-    def _send(self, path: Path, now: float) -> None:
-        self._association.output.send_probe(path, self.make_chunk(path, now))
-        self._association.timers.start((Timer.HEARTBEAT_ACK, path), now + path.rto.rto_s)
+    def _send(self, path: Path, now: float) -> Probe:
+        probe = Probe(now)
+        probe.due_at_s = now + path.rto.rto_s
+        self._association.output.send_probe(path, self._make(path, probe))
+        # One sent meanwhile must not put off the verdict on this one.
+        if not self._association.timers.is_running((Timer.HEARTBEAT_ACK, path)):
+            self._await_answer(path, now)
+        return probe
+
+    def _await_answer(self, path: Path, now: float) -> None:
+        """The timer is that of the oldest HEARTBEAT that can still be answered in time."""
+        for probe in path.pending_heartbeats.values():
+            if probe.due_at_s > now:
+                self._association.timers.start((Timer.HEARTBEAT_ACK, path), probe.due_at_s)
+                return
+        self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
 
     def due(self, path: Path, now: float) -> None:
         """The HEARTBEAT timer of a path: beat if it is idle, and set the timer again."""
@@ -119,6 +148,9 @@ class Heartbeats:
     def unanswered(self, path: Path, now: float) -> None:
         """§8.3: "not acknowledged within one RTO"."""
         association = self._association
+        # One verdict for all that were sent meanwhile: a burst of them in a short outage is no long outage.
+        for probe in path.pending_heartbeats.values():
+            probe.due_at_s = -math.inf
         path.rto.back_off()
         if not path.is_active:
             path.rotate_source(association.source_addresses(path.local_address))
@@ -136,11 +168,15 @@ class Heartbeats:
             return
         nonce, _ = _INFO.unpack_from(chunk.info)
         path = self._association.paths.get(chunk.info[_INFO.size :].decode(errors="replace"))
-        sent_at_s = None if path is None else path.pending_heartbeats.pop(nonce, None)
-        if path is None or sent_at_s is None:
+        probe = None if path is None else path.pending_heartbeats.pop(nonce, None)
+        if path is None or probe is None:
             return
-        path.pending_heartbeats.clear()
-        path.rto.measured(now - sent_at_s)
-        self._association.timers.stop((Timer.HEARTBEAT_ACK, path))
+        probe.rtt_s = now - probe.sent_at_s
+        path.rto.measured(probe.rtt_s)
+        # Those sent before it may still be answered; that the path works is known without them.
+        for other in path.pending_heartbeats.values():
+            if other.sent_at_s <= probe.sent_at_s:
+                other.due_at_s = -math.inf
+        self._await_answer(path, now)
         self._association.failure.path_answered(path)
         self.reschedule(path, now)

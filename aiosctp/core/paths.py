@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import is_ipv6, sources_for
@@ -10,6 +11,9 @@ from aiosctp.core.congestion import CongestionControl, make_congestion_control
 from aiosctp.core.rto import RetransmissionTimeout
 from aiosctp.core.states import PathState
 from aiosctp.wire.packet import HEADER_BYTES
+
+if TYPE_CHECKING:
+    from aiosctp.core.heartbeat import Probe
 
 UDP_HEADER_BYTES = 8
 IPV4_HEADER_BYTES = 20
@@ -83,8 +87,8 @@ class Path:
         self.awaits_ack_after_timeout = False
         """§7.2.3: until something sent here is acknowledged, only one packet may be in flight."""
         self.last_data_sent_at_s = float("-inf")
-        self.pending_heartbeats: dict[bytes, float] = {}
-        """Nonce of each HEARTBEAT that awaits its answer, and when it was sent."""
+        self.pending_heartbeats: dict[bytes, Probe] = {}
+        """The HEARTBEATs that await their answers, in the order of sending, by their nonces."""
         self.probed_at_s = float("-inf")
         """When the last HEARTBEAT to verify this address was sent (§5.4)."""
         self.unreachable_at_s = float("-inf")

@@ -167,8 +167,11 @@ class Host:
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name in `network.names` or of a host of the network, those of our families first.
 
-        Raises socket.gaierror for an unknown name.
+        Raises socket.gaierror for an unknown name, OSError for an address with a scope that no address of ours has.
         """
+        scope = host.partition("%")[2]
+        if scope and scope not in {address.partition("%")[2] for address in self._addresses}:
+            raise OSError(errno.ENODEV, f"host {host}: there is no interface {scope}")
         found = self.network.lookup(host)
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, f"host {host}: not known in the simulated network")

@@ -109,6 +109,35 @@ def test_a_heartbeat_on_demand_goes_to_the_address_asked_for() -> None:
     assert (packet.types, packet.destination, packet.verification_tag) == ((Heartbeat,), TWO, A_TAG)
 
 
+def test_heartbeats_on_demand_do_not_put_off_the_verdict_on_those_before() -> None:
+    """R23: an error is counted after one RTO, however often another is asked for; one for all of that time."""
+    peer = established(Config(heartbeat=False))
+    for _ in range(6):
+        peer.heartbeat_now(ONE)
+        peer.wait(0.4 * RTO_S)
+    assert peer.path(ONE).error_count == 1
+    peer.wait(60)
+    assert peer.path(ONE).error_count == 2
+
+
+def test_the_answer_to_one_heartbeat_is_no_answer_to_a_later_one() -> None:
+    """R23, P01: the later one still counts as unanswered after its own RTO; the earlier no more, answered or not."""
+    peer = established(Config(heartbeat=False))
+    first, second, third = (chunks_of([*peer.heartbeat_now(ONE), *peer.wait(0.1)], Heartbeat)[0].info for _ in range(3))
+    pending = list(peer.path(ONE).pending_heartbeats.values())
+    # Z -> HEARTBEAT ACK -> A, of the second
+    peer.send(HeartbeatAck(second))
+    assert [probe.rtt_s for probe in pending] == [None, pytest.approx(0.2), None]
+    peer.send(HeartbeatAck(first))
+    assert [probe.rtt_s for probe in pending] == [pytest.approx(0.3), pytest.approx(0.2), None]
+    peer.wait(0.89 * RTO_S)
+    assert peer.path(ONE).error_count == 0
+    peer.wait(0.02 * RTO_S)
+    assert peer.path(ONE).error_count == 1
+    peer.send(HeartbeatAck(third))
+    assert peer.path(ONE).error_count == 0
+
+
 def test_a_path_in_use_is_not_idle() -> None:
     """R24: no HEARTBEAT where "first transmission DATA" was sent "within the current heartbeat period"."""
     peer = established(Config(hb_interval_s=30))

@@ -610,6 +610,19 @@ async def test_heartbeat_returns_the_round_trip_time() -> None:
 
 
 @virtual_time
+async def test_each_heartbeat_waits_for_its_own_answer() -> None:
+    """B13: the answer to one that was sent before is no answer to it."""
+    async with associated() as (_, ours, _):
+        path = ours.primary_path
+        first = asyncio.create_task(path.heartbeat())
+        await asyncio.sleep(0.015)
+        assert await path.heartbeat() == pytest.approx(0.02)
+        assert await first == pytest.approx(0.02)
+        many = [asyncio.create_task(path.heartbeat()) for _ in range(8)]
+        assert await asyncio.gather(*many) == pytest.approx([0.02] * 8)
+
+
+@virtual_time
 async def test_path_configure_changes_that_path_alone() -> None:
     async with associated(server_addresses=("192.0.2.2", "192.0.2.3")) as (_, ours, _):
         first, second = ours.paths

@@ -102,7 +102,7 @@ async def test_nobody_overtakes_who_waits() -> None:
         while not waiting.done():
             with pytest.raises(BlockingIOError):
                 ours.send_nowait(b"overtaking", stream=1)
-            await ours.wait_for_change()
+            await asyncio.sleep(0.001)
         await waiting
         await theirs.receive()
         assert (await theirs.receive()).data == b"first"

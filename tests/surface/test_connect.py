@@ -9,6 +9,7 @@ import warnings
 import pytest
 
 import aiosctp
+from aiosctp.testing import Host
 from aiosctp.wire.chunks import Abort, CookieAck, InitAck
 from tests.surface.two_hosts import PORT, TwoHosts, chunk_type
 from tests.surface.virtual_time import virtual_time
@@ -300,6 +301,30 @@ async def test_local_addresses_restrict_what_is_offered_not_what_is_bound() -> N
             await hosts.connect(local_addresses=["192.0.2.77"])
         assert caught.value.errno == errno.EADDRNOTAVAIL
         await ours.shutdown()
+
+
+@virtual_time
+async def test_link_local_hosts_are_reached_by_an_interface_that_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number in place of the interface's name is what the network makes of it, for peers and for our own hosts."""
+    hosts = TwoHosts(client_addresses=("fe80::1%eth0",), server_addresses=("fe80::2%eth0", "192.0.2.2"))
+    resolve = Host.resolve
+
+    async def by_number(host: Host, name: str) -> list[str]:
+        return await resolve(host, name.replace("%2", "%eth0"))
+
+    monkeypatch.setattr(Host, "resolve", by_number)
+    async with hosts:
+        await aiosctp.serve(hosts.keep, "fe80::2%2", PORT, stack=hosts.server)
+        association = await aiosctp.connect("fe80::2%2", PORT, local_addresses="fe80::1%2", stack=hosts.client)
+        assert association.peer_addresses == (("fe80::2%eth0", PORT),)
+        assert association.local_addresses[0][0] == "fe80::1%eth0"
+        with pytest.raises(OSError, match="no interface nope") as caught:
+            await aiosctp.connect("fe80::2%nope", PORT, stack=hosts.client)
+        assert caught.value.errno == errno.ENODEV
+        with pytest.raises(OSError, match="no interface nope"):
+            await aiosctp.connect("fe80::2%eth0", PORT, local_addresses="fe80::1%nope", stack=hosts.client)
+        assert len(hosts.client.owners) == 1
+        association.abort()
 
 
 @virtual_time

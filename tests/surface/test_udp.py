@@ -33,6 +33,7 @@ from aiosctp.udp import (
     host_of,
     set_dont_fragment,
     socket_address,
+    with_named_scope,
 )
 from aiosctp.wire.chunks import Init, decode_chunks
 from aiosctp.wire.packet import HEADER_BYTES, decode_header
@@ -571,6 +572,47 @@ def test_link_local_hosts_carry_their_scope() -> None:
     assert host_of((f"fe80::1%{name}", 5, 0, index)) == f"fe80::1%{name}"
     assert host_of(("2001:db8:0::1", 5, 0, 0)) == "2001:db8::1"
     assert host_of(("192.0.2.1", 5)) == "192.0.2.1"
+
+
+async def test_an_interface_is_known_by_its_name_though_given_by_number() -> None:
+    """Hosts are equal wherever they appear, and what comes from the wire has the interface's name."""
+    index, name = socket.if_nameindex()[0]
+    for scope in (name, str(index)):
+        assert with_named_scope(f"fe80::1%{scope}") == f"fe80::1%{name}"
+        assert await SystemNetwork().resolve(f"fe80:0::1%{scope}") == [f"fe80::1%{name}"]
+    assert with_named_scope("fe80::1") == "fe80::1"
+    for scope in ("nope", "2147483647", 30 * "9"):
+        with pytest.raises(OSError, match=rf"host fe80::1%{scope}: there is no interface") as caught:
+            with_named_scope(f"fe80::1%{scope}")
+        assert caught.value.errno == errno.ENODEV
+    with pytest.raises(ValueError, match="host 'nobody%lo' is no address"):
+        await SystemNetwork().resolve("nobody%lo")
+
+
+async def test_ports_are_bound_to_interfaces_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, name = socket.if_nameindex()[0]
+    chosen: list[str] = []
+
+    def bind(hosts: list[str], udp_port: int, *, skip_unusable: bool) -> list[tuple[str, socket.socket]]:
+        chosen.extend(hosts)
+        raise OSError(errno.EADDRNOTAVAIL, "nothing is bound here")
+
+    monkeypatch.setattr("aiosctp.network.bind_sockets", bind)
+    with pytest.raises(OSError, match="nothing is bound here"):
+        aiosctp.Stack(udp_port=0, local_addresses=[f"fe80::1%{index}", "127.0.0.1"]).open()
+    assert chosen == [f"fe80::1%{name}", "127.0.0.1"]
+    with pytest.raises(OSError, match="no interface nope"):
+        aiosctp.Stack(udp_port=0, local_addresses=["fe80::1%nope"]).open()
+
+
+async def test_an_interface_that_there_is_not_is_told_at_once() -> None:
+    async with aiosctp.Stack(udp_port=0, local_addresses=["127.0.0.1"]) as stack:
+        for host in ("fe80::1%nope", ["127.0.0.1", "fe80::1%nope"]):
+            with pytest.raises(OSError, match="no interface nope"):
+                await asyncio.wait_for(aiosctp.connect(host, 7777, stack=stack), 5)
+        with pytest.raises(OSError, match="no interface nope"):
+            await aiosctp.serve(lambda association: association.wait_closed(), "fe80::1%nope", 7777, stack=stack)
+        assert not stack.owners
 
 
 async def test_the_system_network_knows_its_addresses_and_resolves_names() -> None:
