@@ -36,7 +36,7 @@ class Stage:
 
 
 def pytest_stage(name: str, targets: Iterable[str]) -> Stage:
-    options = ("-q", "-x", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--no-header", "--timeout", "60")
+    options = ("-q", "-x", "--tb=no", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--timeout", "60")
     return Stage(name, (sys.executable, "-m", "pytest", *options, *targets))
 
 
