@@ -72,6 +72,11 @@ def _take_and_leak(original: Any, reassembly: Any, run: Any) -> bytes:
     return data
 
 
+def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None:
+    original(reno, acked_bytes, **how)
+    original(reno, acked_bytes, **how)
+
+
 def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
     original(window, charge_bytes - 1)
 
@@ -166,6 +171,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a smaller a_rwnd is not believed": ("core.tx.peer_window:PeerWindow.advertised", _instead(_sack_taken_late)),
     "cwnd is not reduced when T3 expires": ("core.congestion.reno:Reno.timed_out", _instead(_nothing)),
     "cwnd is not reduced for a loss": ("core.congestion.reno:Reno.loss_detected", _instead(_nothing)),
+    "cwnd grows by twice what was acknowledged": ("core.congestion.reno:Reno.acknowledged", _instead(_grow_twice)),
     "a round trip is measured on a retransmission": ("core.tx.rtt:RoundTrips.retransmitted", _instead(_nothing)),
     "T3 is not started again": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _every(7, _nothing)),
     "T3 is not restarted": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _instead(_start_if_stopped)),
@@ -238,6 +244,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # The surface.
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
+    "a send waits for no room": ("backpressure:Backpressure._has_room", _instead(_constant(True))),
     "a message is queued twice": (
         "association:Association._queue",
         _every(50, _queue_twice),
