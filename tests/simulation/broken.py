@@ -253,10 +253,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
 """Fault -> where it is put in, and what is put there."""
 
 
-def hunt(name: str) -> Outcome | None:
+def hunt(name: str, most_seeds: int = MOST_SEEDS) -> Outcome | None:
     """Run seeds on an engine with this fault until a law catches it; None when none does."""
     where, maker = FAULTS[name]
-    for seed in range(1, MOST_SEEDS + 1):
+    for seed in range(1, most_seeds + 1):
         outcome = run_seed(seed, broken=wrapped([(where, maker)]))
         if outcome.broken is not None:
             return outcome
