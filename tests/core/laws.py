@@ -34,7 +34,8 @@ def check_state(association: AssociationEngine) -> None:
     if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT, AssociationState.CLOSED):
         assert association.sender.is_drained, f"{state} with data to send"
     if state in (AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED):
-        assert not association.sender.is_drained, f"{state} with nothing left to wait for"
+        waits = not association.sender.is_drained or not association.paths.for_data().is_confirmed
+        assert waits, f"{state} with nothing left to wait for"
     assert (association.ending is not None) == (state is AssociationState.CLOSED)
 
 
@@ -62,7 +63,12 @@ def _check_that_data_moves(association: AssociationEngine) -> None:
     sender, receiver, timers = association.sender, association.receiver, association.timers
     if sender.outstanding:
         assert any(sender.t3.is_running(path) for path in association.paths), "outstanding data and no T3"
-    elif sender.queue:
+    if not association.paths.for_data().is_confirmed:
+        # §5.4: new data and SACKs wait until a HEARTBEAT has confirmed an address.
+        probed = [path for path in association.paths if timers.is_running((Timer.HEARTBEAT, path))]
+        assert probed, "no address is confirmed, and none is probed"
+        return
+    if sender.queue and not sender.outstanding:
         assert timers.is_running(Timer.ZERO_WINDOW_PROBE), "data waits, and nothing will send it"
     assert not receiver.sack_is_due, "a SACK that is due was not sent"
     if receiver.has_unacknowledged:

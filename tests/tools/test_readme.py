@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.tools.command import REPOSITORY, Outcome, python
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+FIRST_EXAMPLE, SIMULATED_EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 # Both programs use UDP port 9899, as a reader's would; a neighbour that has it for a moment is waited for.
 ATTEMPTS = 20
 ECHO = REPOSITORY / "examples" / "echo.py"
@@ -24,13 +25,23 @@ async def _run_when_the_port_is_free(*arguments: str | Path) -> Outcome:
 
 
 async def test_the_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(code.splitlines()) == 12
+    assert len(FIRST_EXAMPLE.splitlines()) == 12
     script = tmp_path / "example.py"
-    script.write_text(code, encoding="utf-8")
+    script.write_text(FIRST_EXAMPLE, encoding="utf-8")
     outcome = await _run_when_the_port_is_free(script)
     assert outcome.status == 0, outcome.errors
     assert outcome.output.startswith("Message(data=b'hello', stream=3, ppid=46,")
+
+
+async def test_the_simulated_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(SIMULATED_EXAMPLE, encoding="utf-8")
+    async with python(script) as command:
+        outcome = await command.outcome()
+    assert outcome.status == 0, outcome.errors
+    message, *trace = outcome.output.splitlines()
+    assert message.startswith("Message(data=b'hello', stream=0,")
+    assert any("INIT_ACK" in line for line in trace)
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
