@@ -145,6 +145,11 @@ def _sack_taken_late(original: Any, window: Any, a_rwnd: int) -> None:
     original(window, max(a_rwnd, window.a_rwnd))
 
 
+def _answer_twice(original: Any, stack: Any, now: float) -> Any:
+    stack._answers *= 2
+    return original(stack, now)
+
+
 def _same_nonce(original: Any, heartbeats: Any, chunk: Any, now: float) -> None:
     """No HEARTBEAT ACK is taken for an address that is not confirmed."""
     path = heartbeats._association.paths.get(chunk.info[16:].decode(errors="replace"))
@@ -237,6 +242,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "the retransmitted INIT is forgotten": ("core.handshake:Handshake._t1_expired", _every(2, _nothing)),
     "COOKIE ACK is sent only once": ("core.establishment:Establishment.duplicate_cookie", _instead(_nothing)),
+    "strangers are answered twice": ("core.stack:StackEngine.poll_datagrams", _instead(_answer_twice)),
     "a tag outlives its association": ("core.stack:StackEngine._unindex", _instead(_keep_tag)),
     "another tag is taken": ("core.stack:StackEngine._packet_arrived", _instead(_any_tag)),
     "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
