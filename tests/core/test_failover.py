@@ -133,11 +133,14 @@ def test_a_sack_goes_where_the_last_data_came_from() -> None:
 @pytest.mark.parametrize("source", [ONE, TWO])
 def test_sacks_for_data_from_one_address_do_not_change_their_destination(source: str) -> None:
     """E06: "SHOULD NOT vary the destination transport address of a SACK chunk when it receives DATA chunks coming
-    from the same source address"."""
+    from the same source address"; not for DATA of ours either, which it could ride with to the primary address."""
     peer = established()
     packets = []
-    for _ in range(12):
+    for turn in range(12):
         packets += peer.send_data(source=source)
+        if turn % 3 == 0:
+            packets += peer.user_sends(b"ours")
+            acknowledge_all(peer, packets)
         packets += peer.wait(0.3)
     assert len(packets_with(packets, Sack)) >= 6
     assert len(set(destinations(packets, Sack))) == 1

@@ -131,6 +131,21 @@ def test_shutdown_waits_until_all_outstanding_data_is_acknowledged() -> None:
     assert peer.state is SENT
 
 
+def test_what_is_marked_for_retransmission_is_waited_for_too() -> None:
+    """M06: *all* outstanding data: also what T3 has marked and cwnd holds back, so that nothing is in flight."""
+    peer = established()
+    messages = [bytes([n]) * 1000 for n in range(3)]
+    peer.user_sends(*messages)
+    peer.user_shuts_down()
+    # Z -> DATA (the first again) -> A
+    assert [chunk.payload for chunk in chunks_of(peer.wait(1.5), Data)] == messages[:1]
+    # A -> SACK -> Z, Z -> DATA (again) -> A
+    packets = peer.acknowledge(peer.z_initial_tsn)
+    assert chunks_of(packets, Data)[0].payload == messages[1]
+    assert packets_with(packets, Shutdown) == []
+    assert peer.state is PENDING
+
+
 def test_a_partial_acknowledgement_does_not_begin_the_shutdown() -> None:
     """M06: *all* outstanding data."""
     peer = established()
@@ -420,6 +435,14 @@ def test_data_bundled_before_a_shutdown_is_delivered() -> None:
     packets = peer.send(Data(A_INITIAL_TSN, 0, 0, 0, b"last"), Shutdown(before_first(peer)))
     assert len(chunks_of(packets, ShutdownAck)) == 1
     assert [message.data for message in peer.user_reads()] == [b"last"]
+
+
+def test_data_bundled_behind_a_shutdown_comes_too_late() -> None:
+    """M06, R21: chunks are processed in their order: the DATA was received in SHUTDOWN-ACK-SENT (§6)."""
+    peer = established()
+    packets = peer.send(Shutdown(before_first(peer)), Data(A_INITIAL_TSN, 0, 0, 0, b"too late"))
+    assert len(chunks_of(packets, ShutdownAck)) == 1
+    assert peer.user_reads() == []
 
 
 def test_a_duplicate_shutdown_gets_the_shutdown_ack_again() -> None:

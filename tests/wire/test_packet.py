@@ -83,6 +83,13 @@ def test_a_packet_with_one_bit_wrong_is_rejected_wherever_the_bit_is() -> None:
             decode_header(bytes(damaged))
 
 
+def test_a_checksum_of_zero_is_no_exception() -> None:
+    """E10: §6.8: leaving it out (RFC 9653) would have to be agreed on first."""
+    packet = packet_of(COOKIE_ACK)
+    with pytest.raises(DecodeError, match="checksum"):
+        decode_header(packet[:8] + bytes(4) + packet[12:])
+
+
 @pytest.mark.parametrize(("source", "destination"), [(0, 7777), (5000, 0), (0, 0)])
 def test_port_zero_is_rejected(source: int, destination: int) -> None:
     with pytest.raises(DecodeError, match="port 0"):

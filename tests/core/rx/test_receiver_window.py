@@ -46,6 +46,17 @@ def test_data_complete_but_unread_takes_exactly_its_size() -> None:
         assert bench.sack().a_rwnd == WINDOW - n * 1500
 
 
+def test_a_message_made_whole_or_come_to_its_turn_is_held_until_it_is_read() -> None:
+    """R19: §6.2 C: "SHOULD NOT increment a_rwnd unless it has released bytes from its receive buffer"."""
+    bench = bench_of()
+    bench.packets(data(2, ssn=1, payload=1000), data(1, ssn=0, payload=1000))
+    assert bench.sack().a_rwnd == WINDOW - 2000
+    bench.packets(data(3, "B", ssn=2, payload=1000), data(4, "E", ssn=2, payload=1000))
+    assert bench.sack().a_rwnd == WINDOW - 4000
+    assert [len(payload) for payload in bench.read_payloads()] == [1000, 1000, 2000]
+    assert bench.sack().a_rwnd == WINDOW
+
+
 def test_fragments_joined_give_back_their_overhead() -> None:
     """X29: many tiny fragments are charged as many chunks, the message as one."""
     bench = bench_of()

@@ -74,6 +74,9 @@ def test_the_i_bit_is_answered_at_once() -> None:
     bench.sack()
     bench.packets(data(2, "UBE"))
     assert not bench.sack_is_due(), "the next packet is none of its business"
+    bench.sack()
+    bench.packets(data(3, "IUB"))
+    assert bench.sack_is_due(), "why the sender has set it is irrelevant (§6.1), so also where no message ends"
 
 
 def test_a_gap_is_reported_at_once_and_for_every_packet_until_it_is_filled() -> None:

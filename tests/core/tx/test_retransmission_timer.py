@@ -21,6 +21,18 @@ def test_sending_starts_the_timer_and_sending_more_leaves_it() -> None:
     assert bench.deadline() == deadline
 
 
+def test_sending_to_another_address_starts_that_ones_timer() -> None:
+    """R18: §6.3.2 R1: "Every time a DATA chunk is sent to any address", the timer "of that address"."""
+    bench = Bench(paths=2)
+    first, second = bench.paths
+    bench.send(10)
+    deadline = bench.deadline(first)
+    bench.now += 0.5
+    first.is_inactive = True
+    bench.send(10)
+    assert (bench.deadline(first), bench.deadline(second)) == (deadline, bench.now + 1.0)
+
+
 def test_the_timer_stops_when_all_is_acknowledged() -> None:
     """R18: §6.3.2 R2."""
     bench = Bench()
@@ -99,12 +111,13 @@ def test_what_timed_out_goes_to_another_active_path_and_back() -> None:
     bench = Bench(paths=2)
     first, second = bench.paths
     second.rto.measured(0.5)
+    rto_s = second.rto.rto_s
     bench.send(PAYLOAD, PAYLOAD)
     bench.expire(first)
     assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(second, [0]), (second, [1])]
     assert (first.flight_bytes, second.flight_bytes) == (0, 2 * PMDCS)
     assert bench.deadline(first) is None
-    assert bench.deadline(second) == bench.now + second.rto.rto_s
+    assert bench.deadline(second) == bench.now + rto_s != bench.now + first.rto.rto_s
     bench.expire(second)
     assert [(packet.path, packet.numbers) for packet in bench.flush()] == [(first, [0])]
 
