@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -104,7 +105,9 @@ class Attack:
         return pair.now - begin, len(pair.log) - packets, windows
 
 
-EXPECTED = Attack().transfer(lambda: None)
+@cache
+def undisturbed() -> tuple[float, int, list[tuple[int, int]]]:
+    return Attack().transfer(lambda: None)
 
 
 @pytest.mark.parametrize("name", GUESSES)
@@ -117,7 +120,7 @@ def test_a_storm_of_guesses_disturbs_nothing_of_a_transfer(name: str) -> None:
             for tag in (0, attack.dice.getrandbits(32) | 1, *attack.tags_next_to(association)):
                 attack.inject(GUESSES[name](attack.dice), tag, to_a=to_a)
 
-    assert attack.transfer(interfere) == EXPECTED
+    assert attack.transfer(interfere) == undisturbed()
     assert attack.read == MESSAGES
     for host, association in ((attack.pair.a, attack.ours), (attack.pair.z, attack.theirs)):
         assert association.state is ESTABLISHED
@@ -134,7 +137,7 @@ def test_a_reflected_tag_counts_with_the_t_bit_alone() -> None:
             if name != "ABORT, T":
                 attack.inject(guess(attack.dice), attack.ours.tcb.peer_tag, to_a=True)
 
-    assert attack.transfer(interfere) == EXPECTED
+    assert attack.transfer(interfere) == undisturbed()
 
 
 def test_inits_under_the_peers_address_change_nothing_and_bounce_off_the_peer() -> None:
@@ -190,7 +193,7 @@ def test_icmp_messages_about_packets_never_sent_change_nothing() -> None:
         for kind in IcmpKind:
             attack.pair.z.engine.icmp_received(IcmpMessage(kind, quoted, "192.0.2.1", 576), attack.pair.now)
 
-    assert attack.transfer(interfere) == EXPECTED
+    assert attack.transfer(interfere) == undisturbed()
 
 
 # -- a recording, played again --

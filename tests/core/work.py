@@ -4,32 +4,64 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from aiosctp.wire.packet import encode_packet
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Encodable, Peer
 
+# Debuggers, coverage and profilers have the numbers that are named; this one is free.
+_TOOL = 4
+
 
 def instructions(work: Callable[[], object]) -> int:
     """How many bytecode instructions this executes, our own and those of what is called. What C does in one of them,
     such as copying a list or sorting one, counts as one."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
-        nonlocal count
-        frame.f_trace_lines = False
-        frame.f_trace_opcodes = True
-        count += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
+    count = _count(work)
+    assert count, "nothing was counted"
     return count
+
+
+if sys.version_info >= (3, 12):
+
+    def _count(work: Callable[[], object]) -> int:
+        count = 0
+
+        def executed(code: CodeType, offset: int) -> None:
+            nonlocal count
+            count += 1
+
+        monitoring, event = sys.monitoring, sys.monitoring.events.INSTRUCTION
+        monitoring.use_tool_id(_TOOL, __name__)
+        monitoring.register_callback(_TOOL, event, executed)
+        monitoring.set_events(_TOOL, event)
+        try:
+            work()
+        finally:
+            monitoring.set_events(_TOOL, 0)
+            monitoring.register_callback(_TOOL, event, None)
+            monitoring.free_tool_id(_TOOL)
+        return count
+
+else:
+
+    def _count(work: Callable[[], object]) -> int:
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+            nonlocal count
+            frame.f_trace_lines = False
+            frame.f_trace_opcodes = True
+            count += event == "opcode"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            work()
+        finally:
+            sys.settrace(before)
+        return count
 
 
 def take(peer: Peer, *chunks: Encodable, tag: int | None = None) -> Callable[[], None]:

@@ -13,7 +13,7 @@ from itertools import count, islice
 from multiprocessing import get_context
 
 from tests.simulation.broken import FAULTS, hunt
-from tests.simulation.report import Report, verdict
+from tests.simulation.report import LEAST_MESSAGES, LEAST_VIRTUAL_S, Report, verdict
 from tests.simulation.scene import Outcome, run_seed
 
 MOST_BROKEN = 10
@@ -38,7 +38,9 @@ def main() -> int:
     missing = report.missing(options.least_marks)
     if missing:
         print(f"hit less than {options.least_marks} times: {', '.join(missing)}")
-    return 1 if report.broken or missing else 0
+    if report.is_slight():
+        print(f"a seed did less than {LEAST_VIRTUAL_S:g} virtual seconds and {LEAST_MESSAGES} messages (medians)")
+    return 1 if report.broken or missing or report.is_slight() else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -72,6 +72,11 @@ def _take_and_leak(original: Any, reassembly: Any, run: Any) -> bytes:
     return data
 
 
+def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None:
+    original(reno, acked_bytes, **how)
+    original(reno, acked_bytes, **how)
+
+
 def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
     original(window, charge_bytes - 1)
 
@@ -140,6 +145,11 @@ def _sack_taken_late(original: Any, window: Any, a_rwnd: int) -> None:
     original(window, max(a_rwnd, window.a_rwnd))
 
 
+def _answer_twice(original: Any, stack: Any, now: float) -> Any:
+    stack._answers *= 2
+    return original(stack, now)
+
+
 def _same_nonce(original: Any, heartbeats: Any, chunk: Any, now: float) -> None:
     """No HEARTBEAT ACK is taken for an address that is not confirmed."""
     path = heartbeats._association.paths.get(chunk.info[16:].decode(errors="replace"))
@@ -166,6 +176,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a smaller a_rwnd is not believed": ("core.tx.peer_window:PeerWindow.advertised", _instead(_sack_taken_late)),
     "cwnd is not reduced when T3 expires": ("core.congestion.reno:Reno.timed_out", _instead(_nothing)),
     "cwnd is not reduced for a loss": ("core.congestion.reno:Reno.loss_detected", _instead(_nothing)),
+    "cwnd grows by twice what was acknowledged": ("core.congestion.reno:Reno.acknowledged", _instead(_grow_twice)),
     "a round trip is measured on a retransmission": ("core.tx.rtt:RoundTrips.retransmitted", _instead(_nothing)),
     "T3 is not started again": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _every(7, _nothing)),
     "T3 is not restarted": ("core.tx.retransmission_timer:RetransmissionTimers.restart", _instead(_start_if_stopped)),
@@ -231,6 +242,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "the retransmitted INIT is forgotten": ("core.handshake:Handshake._t1_expired", _every(2, _nothing)),
     "COOKIE ACK is sent only once": ("core.establishment:Establishment.duplicate_cookie", _instead(_nothing)),
+    "strangers are answered twice": ("core.stack:StackEngine.poll_datagrams", _instead(_answer_twice)),
     "a tag outlives its association": ("core.stack:StackEngine._unindex", _instead(_keep_tag)),
     "another tag is taken": ("core.stack:StackEngine._packet_arrived", _instead(_any_tag)),
     "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
@@ -238,6 +250,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # The surface.
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
+    "a send waits for no room": ("backpressure:Backpressure._has_room", _instead(_constant(True))),
     "a message is queued twice": (
         "association:Association._queue",
         _every(50, _queue_twice),
@@ -246,10 +259,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
 """Fault -> where it is put in, and what is put there."""
 
 
-def hunt(name: str) -> Outcome | None:
+def hunt(name: str, most_seeds: int = MOST_SEEDS) -> Outcome | None:
     """Run seeds on an engine with this fault until a law catches it; None when none does."""
     where, maker = FAULTS[name]
-    for seed in range(1, MOST_SEEDS + 1):
+    for seed in range(1, most_seeds + 1):
         outcome = run_seed(seed, broken=wrapped([(where, maker)]))
         if outcome.broken is not None:
             return outcome

@@ -16,6 +16,7 @@ from aiosctp.core.states import AssociationState
 from aiosctp.stack import Stack
 from tests.core.laws import check_planes, check_stack, check_state
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.users import LARGEST_MESSAGE_BYTES
 from tests.simulation.wrapping import Maker
 
 MAY_RECEIVE_DATA = frozenset(
@@ -109,6 +110,7 @@ class EngineLaws:
         check_state(association)
         self._check_paths(association)
         self._check_window(association)
+        self._check_send_buffers(association)
         tag = association.tcb.local_tag
         assert engine._by_tag[tag] is association, "a living association can't be found by its tag"
         due = association.next_deadline()
@@ -127,8 +129,17 @@ class EngineLaws:
             rto_s = path.rto.rto_s
             assert config.rto_min_s <= rto_s <= config.rto_max_s, f"{path}: RTO {rto_s}"
             assert path.pmdcs <= path.congestion.cwnd <= LARGEST_CWND_BYTES, f"{path}: cwnd {path.congestion.cwnd}"
-            assert path.congestion.ssthresh >= 4 * path.pmdcs or path.mtu > 1500 or path.congestion.ssthresh > 0
+            assert path.congestion.ssthresh >= path.pmdcs, f"{path}: ssthresh {path.congestion.ssthresh}"
         assert association.failure.error_count <= config.association_max_retrans, "§8.1: it should have been given up"
+
+    def _check_send_buffers(self, association: AssociationEngine) -> None:
+        """A message is taken when its stream, and the association, hold less than their marks."""
+        config = association.config
+        mark_bytes, counted_bytes = config.stream_send_buffer_bytes, 0
+        for stream in association.sender.queue.streams():
+            assert stream.buffered_bytes < mark_bytes + LARGEST_MESSAGE_BYTES, f"stream {stream.number} takes all"
+            counted_bytes += min(stream.buffered_bytes, mark_bytes)
+        assert counted_bytes < config.send_buffer_bytes + mark_bytes, f"{counted_bytes} bytes wait to be sent"
 
     def _check_window(self, association: AssociationEngine) -> None:
         if association.state not in MAY_RECEIVE_DATA:

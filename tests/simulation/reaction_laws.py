@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aiosctp.core.congestion.reno import Reno
+from aiosctp.core.heartbeat import NONCE_BYTES, Heartbeats
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.tx import Sender
 from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Outstanding, OutstandingChunk
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import Sack
+from aiosctp.wire.chunks import HeartbeatAck, Sack
 from aiosctp.wire.codepoints import CauseCode
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.wrapping import Maker
@@ -43,8 +45,10 @@ class ReactionLaws:
             ("core.tx.sender:Sender._acknowledged", self._around_acknowledged),
             ("core.tx.sender:Sender.t3_expired", self._around_t3),
             ("core.tx.sender:Sender._fast_retransmit", self._around_fast_retransmit),
+            ("core.congestion.reno:Reno.acknowledged", self._around_growth),
             ("core.rx.receiver:Receiver.build_sack", self._after_sack_built),
             ("core.rx.receiver:Receiver._make_room", self._after_room_made),
+            ("core.heartbeat:Heartbeats.ack_received", self._around_heartbeat_ack),
             ("core.acceptance:paths_of", self._after_paths_named),
             ("core.termination:Termination.abort", self._before_abort),
         ]
@@ -122,6 +126,19 @@ class ReactionLaws:
             most = min(cwnd, max(cwnd // 2, 4 * path.pmdcs))
             assert path.congestion.cwnd <= most, f"§7.2.3: a loss left cwnd at {path.congestion.cwnd} of {cwnd}"
 
+    def _around_growth(self, original: Any) -> Any:
+        def acknowledged(reno: Reno, acked_bytes: int, **how: bool) -> None:
+            cwnd, is_in_slow_start = reno.cwnd, reno.cwnd <= reno.ssthresh
+            original(reno, acked_bytes, **how)
+            if not is_in_slow_start:
+                most = reno._pmdcs
+            else:
+                most = 0 if how["in_fast_recovery"] else acked_bytes
+            if reno.cwnd - cwnd > (most if how["is_cwnd_limited"] else 0):
+                self._judge.accuse(LawBroken(f"cwnd grew from {cwnd} to {reno.cwnd} for {acked_bytes} bytes (§7.2)"))
+
+        return acknowledged
+
     # -- acknowledgement --
 
     def _after_sack_built(self, original: Any) -> Any:
@@ -168,6 +185,16 @@ class ReactionLaws:
             return paths
 
         return paths_of
+
+    def _around_heartbeat_ack(self, original: Any) -> Any:
+        def ack_received(heartbeats: Heartbeats, chunk: HeartbeatAck, now: float) -> None:
+            nonce = chunk.info[:NONCE_BYTES]
+            answered = [path for path in heartbeats._association.paths if nonce in path.pending_heartbeats]
+            original(heartbeats, chunk, now)
+            if not all(path.is_confirmed for path in answered):
+                self._judge.accuse(LawBroken("§5.4: an address that returned its nonce is not confirmed"))
+
+        return ack_received
 
     # -- blame --
 

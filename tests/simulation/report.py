@@ -8,6 +8,10 @@ from statistics import fmean, median
 from tests.simulation.marks import MARKS
 from tests.simulation.scene import Outcome
 
+LEAST_VIRTUAL_S = 20.0
+LEAST_MESSAGES = 200
+SEEDS_FOR_A_MEDIAN = 100
+"""Of fewer a median says little."""
 WIRE_MARKS = ("sent with DF off",)
 """Marks that are seen on the wire, not in the engine."""
 
@@ -45,6 +49,12 @@ class Report:
     def missing(self, least: int) -> list[str]:
         """Marks that were hit less often."""
         return [mark for mark in (*MARKS, *WIRE_MARKS) if self.marks[mark] < least]
+
+    def is_slight(self) -> bool:
+        """Whether its seeds, by their medians, did too little to prove anything."""
+        if self.seeds < SEEDS_FOR_A_MEDIAN:
+            return False
+        return median(self._virtual_s) < LEAST_VIRTUAL_S or median(self._messages) < LEAST_MESSAGES
 
     def lines(self) -> list[str]:
         if not self.seeds:
