@@ -1,6 +1,6 @@
 """The engine of a stack: finds the association a packet belongs to, or answers what belongs to none.
 
-A packet is looked up by our verification tag, and both SCTP ports must match. On a miss a second index, by ports and
+A packet is looked up by our verification tag, and both SCTP ports must match. On a miss a second look, by ports and
 the peer's address, serves the chunks that carry another tag: INIT, COOKIE ECHO of a restart, what reflects the peer's
 tag, SHUTDOWN ACK during a handshake. Only a miss in both is out of the blue (§8.4); a known association with a wrong
 tag is a silent discard (§8.5).
@@ -8,7 +8,6 @@ tag is a silent discard (§8.5).
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
 from aiosctp.config import Config
@@ -21,10 +20,12 @@ from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
+from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
+from aiosctp.core.tags import Tags
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
@@ -34,9 +35,6 @@ from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, Shutdow
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import HEADER_BYTES, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
-
-LookupKey = tuple[int, int, str]
-"""Local SCTP port, peer's SCTP port, peer's host."""
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
@@ -56,14 +54,8 @@ class StackEngine:
         self.counters = StackCounters()
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy
-        self._by_tag: dict[int, AssociationEngine] = {}
-        self._by_peer: dict[LookupKey, AssociationEngine] = {}
-        self._heirs: dict[LookupKey, list[AssociationEngine]] = {}
-        """Associations that claim a key which another still holds: two attempts at one peer from one port, of which the
-        first to be answered learns the address that the other was begun with."""
-        self._keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
-        self._quarantine: OrderedDict[int, float] = OrderedDict()
-        """Tags of associations that ended, oldest first, and until when each stays unused (§5.3.1)."""
+        self._lookup = Lookup()
+        self._tags = Tags(entropy, self._lookup.by_tag)
         self._answers: list[Datagram] = []
         self._error_answers = TokenBucket(config.error_answers_per_s)
         self._faults: list[Exception] = []
@@ -73,7 +65,7 @@ class StackEngine:
         """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
-        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._new_unused_tag)
+        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._tags.draw_unused)
 
     # -- inputs --
 
@@ -111,7 +103,7 @@ class StackEngine:
     def icmp_received(self, message: IcmpMessage, now: float) -> None:
         """Take an ICMP message about a datagram of ours (§10)."""
         self.counters.icmp_received += 1
-        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        association = handle_icmp(message, self._lookup.of_peer, now)
         if association is None:
             self.counters.icmp_ignored += 1
         else:
@@ -123,7 +115,7 @@ class StackEngine:
         self.counters.send_errors += 1
         kind = IcmpKind.PACKET_TOO_BIG if too_big else IcmpKind.DESTINATION_UNREACHABLE
         message = IcmpMessage(kind, datagram.data, datagram.destination)
-        association = handle_icmp(message, lambda *key: self._by_peer.get(key), now)
+        association = handle_icmp(message, self._lookup.of_peer, now)
         if association is not None:
             self.touch(association)
 
@@ -133,12 +125,12 @@ class StackEngine:
             # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... discard".
             self.counters.wrong_verification_tags += 1
             return
-        association = self._by_tag.get(header.verification_tag)
+        association = self._lookup.by_tag.get(header.verification_tag)
         ports = (header.destination_port, header.source_port)
         if association is not None and (association.local_port, association.peer_port) == ports:
             self._deliver(association, decode_chunks(data), arrival)
             return
-        association = self._by_peer.get((*ports, arrival.source))
+        association = self._lookup.of_peer(*ports, arrival.source)
         if association is None:
             self._out_of_the_blue(data, arrival)
             return
@@ -245,7 +237,7 @@ class StackEngine:
         listed = (p.host for p in init.parameters if isinstance(p, IPv4AddressParameter | IPv6AddressParameter))
         hosts = [arrival.source, *listed]
         for host in hosts:
-            association = self._by_peer.get((*ports, host))
+            association = self._lookup.of_peer(*ports, host)
             if association is not None:
                 return association
         return None
@@ -276,7 +268,7 @@ class StackEngine:
             association = self._associate(cookie, arrival)
             if association is None:
                 return
-        elif cookie.local_tag != association.tcb.local_tag and not self._is_free(cookie.local_tag, arrival.now):
+        elif cookie.local_tag != association.tcb.local_tag and not self._tags.is_free(cookie.local_tag, arrival.now):
             # A restart, under a tag that was not reserved either.
             return
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
@@ -289,7 +281,7 @@ class StackEngine:
         that of another peer may have it by now."""
         ports = (arrival.header.destination_port, arrival.header.source_port)
         for host in (arrival.source, *peer_addresses):
-            association = self._by_peer.get((*ports, host))
+            association = self._lookup.of_peer(*ports, host)
             if association is not None:
                 return association
         return None
@@ -297,7 +289,7 @@ class StackEngine:
     def _associate(self, cookie: Cookie, arrival: Arrival) -> AssociationEngine | None:
         endpoint = self.endpoints.get(cookie.local_port)
         # A tag in a stateless INIT ACK is not reserved: by now another association may have it, or have had it.
-        if not self._is_free(cookie.local_tag, arrival.now):
+        if not self._tags.is_free(cookie.local_tag, arrival.now):
             return None
         # §5.1: decided not to establish, it "SHOULD respond with an ABORT chunk".
         if endpoint is None or not endpoint.is_listening:
@@ -350,7 +342,7 @@ class StackEngine:
         if not paths:
             raise ValueError("no local address of the peer's address family")
         tcb = TransmissionControlBlock(
-            local_tag=self._new_tag(now),
+            local_tag=self._tags.draw(now),
             local_initial_tsn=int.from_bytes(self._entropy(4)),
             outbound_streams=config.outbound_streams,
             inbound_streams=config.max_inbound_streams,
@@ -436,45 +428,12 @@ class StackEngine:
         if deadline is not None:
             self._wake_ups.schedule(association, deadline)
 
-    # -- indexes --
+    # -- what can be found --
 
     def _index(self, association: AssociationEngine, now: float) -> None:
-        """Keep the association findable by its tag and by its peer's addresses."""
-        keys = frozenset((association.local_port, association.peer_port, path.address) for path in association.paths)
-        tag = association.tcb.local_tag
-        known = self._keys.get(association)
-        if known == (tag, keys):
-            return
-        if known is not None:
-            self._unindex(association)
-            if known[0] != tag:
-                self._put_in_quarantine(known[0], association, now)
-        self._keys[association] = (tag, keys)
-        self._by_tag[tag] = association
-        for key in keys:
-            if self._by_peer.setdefault(key, association) is not association:
-                self._heirs.setdefault(key, []).append(association)
-
-    def _unindex(self, association: AssociationEngine) -> int | None:
-        known = self._keys.pop(association, None)
-        if known is None:
-            return None
-        tag, keys = known
-        self._by_tag.pop(tag, None)
-        for key in keys:
-            self._release(key, association)
-        return tag
-
-    def _release(self, key: LookupKey, association: AssociationEngine) -> None:
-        heirs = self._heirs.get(key, [])
-        if self._by_peer[key] is not association:
-            heirs.remove(association)
-        elif heirs:
-            self._by_peer[key] = heirs.pop(0)
-        else:
-            del self._by_peer[key]
-        if not heirs:
-            self._heirs.pop(key, None)
+        old_tag = self._lookup.put(association)
+        if old_tag is not None:
+            self._put_to_rest(old_tag, association, now)
 
     def _forget_ended(self, now: float) -> None:
         """Before the next packet, though nothing was polled since: it "MUST" find them removed (§9.1, §9.2)."""
@@ -482,10 +441,10 @@ class StackEngine:
             self._forget(self._ended.pop(), now)
 
     def _forget(self, association: AssociationEngine, now: float) -> None:
-        tag = self._unindex(association)
+        tag = self._lookup.remove(association)
         if tag is None:
             return
-        self._put_in_quarantine(tag, association, now)
+        self._put_to_rest(tag, association, now)
         self._wake_ups.cancel(association)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
@@ -495,29 +454,10 @@ class StackEngine:
         if endpoint is not None:
             endpoint.discard(association)
 
-    def _put_in_quarantine(self, tag: int, association: AssociationEngine, now: float) -> None:
-        """§5.3.1: old packets must not be taken for those of a later association, nor an old cookie for a new one."""
-        while self._quarantine:
-            # One that rests longer keeps those behind it a little longer too.
-            old = next(iter(self._quarantine))
-            if self._quarantine[old] > now:
-                break
-            self._quarantine.popitem(last=False)
+    def _put_to_rest(self, tag: int, association: AssociationEngine, now: float) -> None:
+        """For Config.vtag_quarantine_s, and for as long as a cookie with this tag may still be echoed."""
         rested_at_s = now + association.config.vtag_quarantine_s
-        self._quarantine[tag] = max(rested_at_s, association.tcb.cookie_expires_at_s)
-
-    def _is_free(self, tag: int, now: float) -> bool:
-        return tag != 0 and tag not in self._by_tag and self._quarantine.get(tag, now) <= now
-
-    def _new_tag(self, now: float) -> int:
-        """§5.3.1: random, 1 to 2^32 - 1, of no association living or quarantined."""
-        while True:
-            tag = int.from_bytes(self._entropy(4))
-            if self._is_free(tag, now):
-                return tag
-
-    def _new_unused_tag(self) -> int:
-        return self._new_tag(float("-inf"))
+        self._tags.rest(tag, max(rested_at_s, association.tcb.cookie_expires_at_s), now)
 
     def _free_port(self) -> int:
         """RFC 6335 §6: the dynamic ports, starting at a random one."""

@@ -88,10 +88,12 @@ def check_bounds(association: AssociationEngine) -> None:
 def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> None:
     """Living associations can be found and have their turn; others have left nothing."""
     living = [each for each in associations if each.state is not AssociationState.CLOSED]
-    assert set(stack._by_tag.values()) == set(living)
-    assert set(stack._by_peer.values()) <= set(living)
-    assert set(stack._keys) == set(living)
-    assert stack._by_peer.keys() == {key for _, keys in stack._keys.values() for key in keys}, "an address is not found"
+    assert set(stack._lookup.by_tag.values()) == set(living)
+    assert set(stack._lookup.by_peer.values()) <= set(living)
+    assert set(stack._lookup.keys) == set(living)
+    assert stack._lookup.by_peer.keys() == {key for _, keys in stack._lookup.keys.values() for key in keys}, (
+        "an address is not found"
+    )
     scheduled = stack._wake_ups.scheduled()
     assert set(scheduled) <= set(living)
     for association in living:

@@ -217,7 +217,7 @@ def test_everything_said_again_while_the_association_lives_is_heard_once(seed: i
         assert attack.theirs.receiver.read() is None
         pair.run_for(5.0)
     assert (attack.ours.state, attack.theirs.state) == (ESTABLISHED, ESTABLISHED)
-    assert all(len(host.engine._by_tag) == 1 for host in (pair.a, pair.z))
+    assert all(len(host.engine._lookup.by_tag) == 1 for host in (pair.a, pair.z))
     attack.read.clear()
     attack.transfer(lambda: None)
     assert attack.read == MESSAGES

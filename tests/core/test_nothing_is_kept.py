@@ -182,5 +182,5 @@ def test_associations_that_come_and_go_leave_the_memory_as_it_was() -> None:
     for number in range(200, 500):
         live_and_die(number)
     assert objects() - before < 50
-    assert len(peer.engine._quarantine) <= 62
+    assert len(peer.engine._tags.resting) <= 62
     assert not peer.endpoint.associations

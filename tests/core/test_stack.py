@@ -107,10 +107,10 @@ def test_an_address_that_two_attempts_claim_is_found_by_whichever_is_left(goes_f
     first.abort(b"")
     engine.touch(first)
     pair.flush()
-    assert engine._by_peer[ours.local_port, 7777, "192.0.2.22"] is left
+    assert engine._lookup.by_peer[ours.local_port, 7777, "192.0.2.22"] is left
     check_stack(engine, [left])
     left.abort(b"")
     engine.touch(left)
     pair.flush()
     check_stack(engine, [])
-    assert not engine._heirs
+    assert not engine._lookup.heirs

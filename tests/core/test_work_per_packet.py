@@ -394,7 +394,7 @@ def test_the_end_of_an_association_costs_the_same_however_many_ended_before() ->
     def peak_bytes(ended: int) -> int:
         peer = open_peer()
         until = peer.now + 60.0
-        peer.engine._quarantine.update((0x1000_0000 + n, until) for n in range(ended))
+        peer.engine._tags.resting.update((0x1000_0000 + n, until) for n in range(ended))
         abort = take(peer, Abort())
         tracemalloc.start()
         abort()
@@ -411,9 +411,9 @@ def test_tags_that_have_rested_are_forgotten_at_a_price_paid_once() -> None:
 
     def cost(ended: int) -> int:
         peer = open_peer()
-        peer.engine._quarantine.update((0x1000_0000 + n, peer.now - 1) for n in range(ended))
+        peer.engine._tags.resting.update((0x1000_0000 + n, peer.now - 1) for n in range(ended))
         total = instructions(take(peer, Abort()))
-        assert len(peer.engine._quarantine) == 1
+        assert len(peer.engine._tags.resting) == 1
         return total
 
     assert_linear(cost, 1000)

@@ -168,7 +168,7 @@ class Operations:
         if self.wraps:
             generator = Random(len(side.associations))
             engine = side.host.engine
-            engine._entropy = engine._acceptance._entropy = lambda size: (
+            engine._entropy = engine._tags.entropy = engine._acceptance._entropy = lambda size: (
                 b"\xff\xff\xff" + generator.randbytes(1) if size == 4 else generator.randbytes(size)
             )
 

@@ -121,18 +121,18 @@ def _unbounded_back_off(original: Any, rto: Any) -> None:
     rto.rto_s *= 2
 
 
-def _keep_tag(original: Any, stack: Any, association: Any) -> Any:
-    tag = original(stack, association)
+def _keep_tag(original: Any, lookup: Any, association: Any) -> Any:
+    tag = original(lookup, association)
     if tag is not None:
-        stack._by_tag[tag] = association
+        lookup.by_tag[tag] = association
     return tag
 
 
 def _any_tag(original: Any, stack: Any, data: bytes, arrival: Any) -> None:
     header = arrival.header
     ports = (header.destination_port, header.source_port)
-    association = stack._by_peer.get((*ports, arrival.source))
-    if association is not None and header.verification_tag not in stack._by_tag:
+    association = stack._lookup.by_peer.get((*ports, arrival.source))
+    if association is not None and header.verification_tag not in stack._lookup.by_tag:
         arrival = replace(arrival, header=header._replace(verification_tag=association.tcb.local_tag))
     original(stack, data, arrival)
 
@@ -243,7 +243,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "the retransmitted INIT is forgotten": ("core.handshake:Handshake._t1_expired", _every(2, _nothing)),
     "COOKIE ACK is sent only once": ("core.establishment:Establishment.duplicate_cookie", _instead(_nothing)),
     "strangers are answered twice": ("core.stack:StackEngine.poll_datagrams", _instead(_answer_twice)),
-    "a tag outlives its association": ("core.stack:StackEngine._unindex", _instead(_keep_tag)),
+    "a tag outlives its association": ("core.lookup:Lookup.remove", _instead(_keep_tag)),
     "another tag is taken": ("core.stack:StackEngine._packet_arrived", _instead(_any_tag)),
     "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
     "a timer of the loop is forgotten": ("stack:Stack._arm", _every(30, _nothing)),

@@ -101,7 +101,7 @@ class EngineLaws:
 
     def _check_ended(self, engine: StackEngine, association: AssociationEngine) -> None:
         check_state(association)
-        assert association not in engine._keys, "an association that has ended can still be found"
+        assert association not in engine._lookup.keys, "an association that has ended can still be found"
         assert association not in engine._wake_ups._by_association, "an association that has ended would be woken"
         assert association.sender.is_drained
         assert not association.sender.buffered_bytes
@@ -112,7 +112,7 @@ class EngineLaws:
         self._check_window(association)
         self._check_send_buffers(association)
         tag = association.tcb.local_tag
-        assert engine._by_tag[tag] is association, "a living association can't be found by its tag"
+        assert engine._lookup.by_tag[tag] is association, "a living association can't be found by its tag"
         due = association.next_deadline()
         if due is not None:
             assert engine._wake_ups._by_association[association][0] <= due, "its next deadline would be missed"

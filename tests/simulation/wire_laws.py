@@ -104,7 +104,7 @@ class WireLaws:
         data = datagram.data
         local_port, peer_port, tag = _HEADER.unpack_from(data)
         assert stack._engine is not None
-        association = stack._engine._by_peer.get((local_port, peer_port, datagram.destination))
+        association = stack._engine._lookup.by_peer.get((local_port, peer_port, datagram.destination))
         if association is None:
             association = _just_ended(stack, local_port, peer_port, datagram.destination)
         path = None if association is None else association.paths.get(datagram.destination)
