@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.testing import Network
 from aiosctp.testing.loop import MAX_CANCELLATIONS, REFUSED, Deadlock, VirtualTimeLoop, run
 from tests.tools.command import python
 
@@ -34,7 +35,7 @@ def test_virtual_time_begins_at_zero_and_a_day_passes_at_once() -> None:
         return began, loop.time()
 
     began_s = time.process_time()
-    assert run(sleep_a_day()) == (0.0, DAY_S)
+    assert run(sleep_a_day(), limit_s=None) == (0.0, DAY_S)
     assert time.process_time() - began_s < 1
 
 
@@ -51,7 +52,7 @@ def test_what_is_due_runs_in_the_order_of_its_time_and_then_of_its_making() -> N
         await asyncio.sleep(4 * DAY_S)
         return ran
 
-    assert run(main()) == [("a", 0.5), ("b", 2.0), ("c", 2.0), ("d", 3 * DAY_S)]
+    assert run(main(), limit_s=None) == [("a", 0.5), ("b", 2.0), ("c", 2.0), ("d", 3 * DAY_S)]
 
 
 def test_timeouts_are_virtual_too() -> None:
@@ -235,8 +236,43 @@ def test_a_program_whose_timers_never_end_meets_the_limit() -> None:
         for _ in itertools.count():
             await asyncio.sleep(30)
 
-    with pytest.raises(Deadlock, match=r"^virtual time has passed its limit of 3600 s. Waiting:(?s:.*)\.tick\n"):
+    with pytest.raises(
+        Deadlock, match=r"^virtual time has passed its limit of 3600 s \(limit_s\)\. Waiting:(?s:.*)\.tick\n"
+    ):
         run(tick(), limit_s=3600)
+
+
+async def tick_until(end_s: float) -> float:
+    loop = asyncio.get_running_loop()
+    while loop.time() < end_s:
+        await asyncio.sleep(30)
+    return loop.time()
+
+
+def test_a_run_has_a_limit_of_an_hour_unless_told_otherwise() -> None:
+    with pytest.raises(Deadlock, match=r"passed its limit of 3600 s(?s:.*) in tick_until"):
+        run(tick_until(DAY_S))
+    assert run(tick_until(3600.0)) == 3600.0
+
+
+@pytest.mark.parametrize("limit_s", [None, math.inf, DAY_S])
+def test_the_limit_of_a_run_can_be_lifted(limit_s: float | None) -> None:
+    assert run(tick_until(DAY_S), limit_s=limit_s) == DAY_S
+
+
+def test_an_open_association_does_not_keep_a_forgotten_receive_running_for_ever() -> None:
+    async def nothing(association: aiosctp.Association) -> None:
+        await association.wait_closed()
+
+    async def main() -> None:
+        network = Network(seed=1)
+        with network.host("server"):
+            await aiosctp.serve(nothing, None, 7777)
+        with network.host("client"):
+            await (await aiosctp.connect("server", 7777)).receive()
+
+    with pytest.raises(Deadlock, match=r"passed its limit of 3600 s(?s:.*) in Association\.receive"):
+        run(main())
 
 
 def test_cleaning_up_after_the_limit_may_take_time() -> None:
