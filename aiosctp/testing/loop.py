@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 # How often a task that waits on while it is cleaned up is cancelled again: for each `finally` that awaits once.
 MAX_CANCELLATIONS: Final = 100
-# An open association lives, and its heartbeats go on, for ever: only a limit ends a program that waits for what its peer
-# never sends.
+# The heartbeats of an open association go on for ever: only a limit ends a program that waits for what its peer never
+# sends.
 DEFAULT_LIMIT_S: Final = 3600.0
 # What a report of a deadlock shows; a program may have thousands of tasks.
 MAX_TASKS_NAMED: Final = 20

@@ -313,6 +313,8 @@ def test_what_cleaning_up_sends_is_not_reported(pytester: pytest.Pytester, way: 
         way,
         SEND
         + """
+TASKS = []
+
 async def until_cancelled(network):
     try:
         await asyncio.Event().wait()
@@ -321,7 +323,7 @@ async def until_cancelled(network):
 
 async def test_it(network):
     send(network, b"before")
-    asyncio.create_task(until_cancelled(network)).add_done_callback(print)
+    TASKS.append(asyncio.create_task(until_cancelled(network)))
     await asyncio.sleep(1)
     assert network is None
 """,
