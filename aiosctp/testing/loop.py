@@ -14,7 +14,7 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from aiosctp.testing import endpoints
 from aiosctp.testing.endpoints import Protocol
@@ -117,6 +117,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     ) -> tuple[asyncio.DatagramTransport, Protocol]:
         """Open a UDP port of the current simulated host (`endpoints.create_datagram_endpoint`)."""
         return await endpoints.create_datagram_endpoint(protocol_factory, *addresses, **options)
+
+    def refuse_sockets(self) -> NoReturn:
+        """Raises RuntimeError: what aiosctp asks when it runs on no simulated host."""
+        raise RuntimeError(endpoints.NO_HOST)
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until the future is done. Raises Deadlock when that can never be."""

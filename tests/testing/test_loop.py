@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -423,11 +423,23 @@ def test_what_uses_the_real_world_is_refused(call: Any) -> None:
 
 
 def test_aiosctp_outside_of_every_simulated_host_says_what_is_missing() -> None:
-    async def main() -> None:
-        with pytest.raises(NotImplementedError, match=r"with network\.host"):
-            await aiosctp.connect("127.0.0.1", 7777)
+    async def nothing(association: aiosctp.Association) -> None:
+        await association.wait_closed()
 
-    run(main())
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: aiosctp.serve(nothing, None, 7777),
+        lambda: aiosctp.connect("192.0.2.1", 7777),
+        lambda: aiosctp.Stack().__aenter__(),
+    ]
+
+    async def main(call: Callable[[], Awaitable[object]]) -> None:
+        await call()
+
+    for call in calls:
+        with pytest.raises(
+            RuntimeError, match=r"^no simulated host in this context: call it inside `with network\.host"
+        ):
+            run(main(call))
 
 
 def test_nothing_is_left_to_remove() -> None:
