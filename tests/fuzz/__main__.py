@@ -91,7 +91,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _minutes(text: str) -> float:
     """libFuzzer counts in whole seconds, and takes none for no end."""
-    minutes = float(text)
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
     if not LEAST_MINUTES <= minutes < math.inf:
         raise argparse.ArgumentTypeError(f"at least a second, which is {LEAST_MINUTES:.3f}, and not {text}")
     return minutes

@@ -91,4 +91,4 @@ def test_without_atheris_the_command_says_how_to_get_it() -> None:
 def test_a_time_below_a_second_is_refused(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["decode", "--minutes", minutes])
-    assert "argument --minutes: " in capsys.readouterr().err
+    assert "argument --minutes: at least a second" in capsys.readouterr().err
