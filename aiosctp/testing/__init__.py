@@ -26,8 +26,8 @@ With this seed the DATA chunk is lost, and arrives when T3-rtx has expired.
 A `Network` has hosts, and between any two of their addresses a `Link`: delay, bandwidth, a queue, an MTU, loss and
 other faults. `partition` and `heal`, `Host.add_address`, `remove_address` and `crash`, and `nat` change it at any
 time. A `Host` is a context: what runs in it, aiosctp and any other datagram protocol of asyncio, speaks from that
-host. Time is the loop's: `run` and `VirtualTimeLoop` let it pass at once. The same program with the same seed sends
-the same packets at the same instants, byte for byte.
+host. Time is the loop's: `run` and `VirtualTimeLoop` let it pass at once, `run` no more than an hour of it unless
+told otherwise. The same program with the same seed sends the same packets at the same instants, byte for byte.
 """
 
 from aiosctp.testing.host import Host, Port
