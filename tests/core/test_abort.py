@@ -243,6 +243,7 @@ def test_an_abort_in_the_handshake_is_a_refusal(state: AssociationState) -> None
         ((UserInitiatedAbort(b""),), "association: user initiated abort"),
         ((UserInitiatedAbort(b"\n\xff"),), r"user initiated abort: '\n\\xff'"),
         ((UnknownCause(4711, b"x"),), "association: cause 4711"),
+        ((ProtocolViolation(b"of what"),), "association: protocol violation"),
     ],
 )
 def test_an_ending_says_why(causes: tuple[Cause, ...], text: str) -> None:

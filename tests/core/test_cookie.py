@@ -288,6 +288,19 @@ def test_a_stale_cookie_is_answered_with_an_error_and_its_measure() -> None:
     assert_nothing_happened(bench)
 
 
+def test_a_staleness_beyond_what_the_field_holds_is_told_as_the_most_it_holds() -> None:
+    """Q03: the measure is in microseconds, 32 bits of them (§3.3.10.3): 71 minutes."""
+    bench = Bench(valid_cookie_life_s=60.0, cookie_key_life_s=86_400.0)
+    bench.listen()
+    peer = Peer(bench)
+    cookie = peer.get_cookie()
+    bench.advance(60.0 + 4300.0)
+    peer.send(CookieEcho(cookie))
+    (cause,) = peer.expect(Error).causes
+    assert isinstance(cause, StaleCookie)
+    assert cause.measure_of_staleness_us == 0xFFFF_FFFF
+
+
 def test_a_stale_cookie_that_is_forged_is_silently_discarded() -> None:
     """Q03, X32: it is authenticated before its time is looked at (§5.1.5, 2 before 4)."""
     bench = Bench(valid_cookie_life_s=60.0)

@@ -205,6 +205,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
     "the window leaks": ("core.rx.window:ReceiveWindow.release", _every(50, _release_less)),
     "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
+    "no SACK is sent for a reneged chunk": ("core.rx.receiver:Receiver._renege", _instead(_not_urgent)),
     "the window is not re-opened": (
         "core.rx.window:ReceiveWindow.wants_update",
         _property(lambda value, window: False),

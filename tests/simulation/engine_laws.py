@@ -45,6 +45,7 @@ class EngineLaws:
             ("stack:Stack.flush", self._checking),
             ("core.rx.receiver:Receiver.build_sack", self._noting_sacks),
             ("core.rx.receiver:Receiver._duplicate", partial(self._demanding_sack, "a duplicate came (§6.2)")),
+            ("core.rx.receiver:Receiver._renege", partial(self._demanding_sack, "a chunk held was dropped (§6.2)")),
         ]
 
     def _noting_changes(self, original: Any) -> Any:

@@ -51,9 +51,12 @@ def address_dark(scene: Scene) -> bool:
 
 def address_removed(scene: Scene) -> bool:
     site = scene.random.choice(scene.sites)
-    if len(site.host.addresses) < 2:
+    # Given back, it has no port. The one on the network that all hosts share stays, else two may never meet again.
+    stays = next(address for address in site.host.addresses if address.startswith("192.0.2."))
+    others = [address for address in site.host.addresses if address != stays]
+    if not others:
         return False
-    address = scene.random.choice(site.host.addresses[1:])
+    address = scene.random.choice(others)
     site.host.remove_address(address)
 
     def put_back() -> None:

@@ -22,6 +22,7 @@ RARE = {
     "COOKIE ACK is sent only once",
     "another tag is taken",
     "a partial delivery that breaks off is not told",
+    "no SACK is sent for a reneged chunk",
     "a reader is not woken",
     "a sender is not woken",
 }

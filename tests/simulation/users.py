@@ -269,6 +269,8 @@ class Conversation:
         self.local_port = random.choice([0, *[random.randint(5000, 5999)] * 4])
         if "hasty reconnects" in scene.character:
             self.ending = "early shutdown"
+        self._has_failed = False
+        """To connect: from then on all of the peer's addresses are tried, for a port may have gone from the chosen."""
         self.is_mutual = False
         """The peer connects to us from the same port at the same time."""
 
@@ -304,7 +306,7 @@ class Conversation:
         families = {":" in address for address in self.site.host.addresses}
         hosts = [address for address in self.peer.host.addresses if (":" in address) in families]
         chosen: str | list[str] = random.sample(hosts, random.randint(1, len(hosts)))
-        if random.random() < 0.2:
+        if random.random() < 0.2 or self._has_failed:
             chosen = self.peer.host.name
         began_at_s = asyncio.get_running_loop().time()
         timeout = None if self.scene.calm.is_set() else random.choice([None, 3.0, 10.0])
@@ -313,6 +315,7 @@ class Conversation:
                 chosen, SCTP_PORT, local_port=self.local_port, stack=self.site.stack, timeout=timeout
             )
         except OSError:
+            self._has_failed = True
             self.scene.faults["connect failed"] += 1
             return None
         finally:

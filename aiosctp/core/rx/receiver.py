@@ -242,6 +242,9 @@ class Receiver:
         return not window.is_overdrawn
 
     def _renege(self, tsn: int) -> None:
+        """§6.2: "In either case, if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK":
+        the gap that would have called for it may be gone with what was dropped."""
+        self._packet_is_urgent = True
         run = self._reassembly.run_ending_at(tsn)
         if run.is_complete and not run.is_partial:
             self._streams.withdraw(run)

@@ -135,6 +135,18 @@ def test_as_many_as_needed_are_reneged_for_a_large_chunk() -> None:
     assert bench.receiver.held_bytes <= WINDOW
 
 
+def test_a_sack_is_sent_at_once_when_all_that_was_ahead_is_reneged() -> None:
+    """R19, X38: §6.2: "In either case, if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK
+    chunk": also where no gap is left to call for one, and though the window is open again."""
+    bench = bench_of()
+    bench.packets(data(2, "BE", ssn=1, payload=5000), data(3, "BE", ssn=2, payload=5000))
+    assert bench.sack().a_rwnd == 0
+    bench.packets(data(1, "BE", ssn=0, payload=6000))
+    assert bench.sack_is_due()
+    sack = bench.sack()
+    assert (sack.cumulative_tsn_ack, sack.a_rwnd, sack.gap_ack_blocks) == (tsn_of(1), 4000, ())
+
+
 def test_a_complete_message_that_waits_loses_its_last_chunk_and_gets_it_again() -> None:
     """X38: the message is delivered once and whole, although a part of it was reneged."""
     bench = bench_of()
