@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast, runtime_checkable
 
 import ifaddr
 
@@ -70,6 +70,14 @@ class Network(Protocol):
         """Bind the UDP port (0: a free one) on every host (None: every local address), at once. Raises OSError."""
 
 
+@runtime_checkable
+class WithoutSockets(Protocol):
+    """An event loop that the machine's sockets can't be used on, as that of `aiosctp.testing`."""
+
+    def refuse_sockets(self) -> NoReturn:
+        """Raises an error that says what to do instead."""
+
+
 class SystemNetwork:
     """This machine."""
 
@@ -106,6 +114,9 @@ class SystemNetwork:
 
     def open_ports(self, hosts: Sequence[str] | None, udp_port: int, receiver: DatagramReceiver) -> list[DatagramPort]:
         loop = asyncio.get_running_loop()
+        # Before anything is bound: what is bound may be taken, and that would be told instead.
+        if isinstance(loop, WithoutSockets):
+            loop.refuse_sockets()
         chosen = self.local_addresses() if hosts is None else [with_named_scope(host) for host in hosts]
         bound = bind_sockets(chosen, udp_port, skip_unusable=hosts is None)
         ports: list[DatagramPort] = []

@@ -8,7 +8,7 @@ conftest.py at the top of the project:
 
     pytest_plugins = ["aiosctp.testing.pytest"]
 
-When a test fails, the report shows the seed and the last packets. `--network-seed=N` chooses another network.
+When a test fails, the report shows the seed and its packets. `--network-seed=N` chooses another network.
 """
 
 from __future__ import annotations

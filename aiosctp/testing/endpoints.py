@@ -24,6 +24,7 @@ SockAddr = tuple[str, int] | tuple[str, int, int, int]
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, SockAddr]
 Protocol = TypeVar("Protocol", bound=asyncio.BaseProtocol)
 
+NO_HOST: Final = "no simulated host in this context: call it inside `with network.host(...):`"
 WILDCARDS: Final = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}
 _SOCKET_TYPES: Final = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
 _LOOPBACK: Final = ("127.0.0.1", "::1")
@@ -39,7 +40,7 @@ def current_host(wanted: str) -> Network:
     """The host of this context. Raises RuntimeError, naming what is wanted of it, when there is none."""
     network = current_network.get()
     if isinstance(network, SystemNetwork):
-        raise RuntimeError(f"{wanted} needs a simulated host in its context: `with network.host(...):`")
+        raise RuntimeError(f"{wanted}: {NO_HOST}")
     return network
 
 

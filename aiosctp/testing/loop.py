@@ -14,7 +14,7 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from aiosctp.testing import endpoints
 from aiosctp.testing.endpoints import Protocol
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 # How often a task that waits on while it is cleaned up is cancelled again: for each `finally` that awaits once.
 MAX_CANCELLATIONS: Final = 100
+# The heartbeats of an open association go on for ever: only a limit ends a program that waits for what its peer never
+# sends.
+DEFAULT_LIMIT_S: Final = 3600.0
 # What a report of a deadlock shows; a program may have thousands of tasks.
 MAX_TASKS_NAMED: Final = 20
 
@@ -115,6 +118,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Open a UDP port of the current simulated host (`endpoints.create_datagram_endpoint`)."""
         return await endpoints.create_datagram_endpoint(protocol_factory, *addresses, **options)
 
+    def refuse_sockets(self) -> NoReturn:
+        """Raises RuntimeError: what aiosctp asks when it runs on no simulated host."""
+        raise RuntimeError(endpoints.NO_HOST)
+
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until the future is done. Raises Deadlock when that can never be."""
         awaited = cast("Awaitable[T]", future)
@@ -149,10 +156,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             task.cancel()
 
 
-def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, limit_s: float = math.inf) -> T:
-    """`asyncio.run` on virtual time: the result of the coroutine. Raises Deadlock; `limit_s` is VirtualTimeLoop's."""
-    with asyncio.Runner(debug=debug, loop_factory=lambda: VirtualTimeLoop(limit_s=limit_s)) as runner:
+def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None, limit_s: float | None = DEFAULT_LIMIT_S) -> T:
+    """`asyncio.run` on virtual time: the result of the coroutine.
+
+    limit_s: how far virtual time may go, an hour unless told otherwise; None lifts it. The heartbeats of an association
+    that is left open never end, so that a program that waits for what never comes would run for ever without a limit.
+
+    Raises Deadlock, which names the tasks that wait, when nothing can happen any more or the limit is passed.
+    """
+    span_s = math.inf if limit_s is None else limit_s
+    with asyncio.Runner(debug=debug, loop_factory=lambda: VirtualTimeLoop(limit_s=span_s)) as runner:
         return runner.run(main)
+
+
+def check_limit_s(limit_s: object) -> None:
+    """Raises TypeError or ValueError for what is no span of time."""
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float):
+        raise TypeError(f"limit_s must be a number of seconds, not {type(limit_s).__name__}")
+    # The negated form refuses a NaN too.
+    if not limit_s > 0:
+        raise ValueError(f"limit_s must be positive, and is {limit_s!r}")
 
 
 class _Clock(selectors.BaseSelector):
@@ -167,11 +190,7 @@ class _Clock(selectors.BaseSelector):
         self._keys: dict[FileDescriptorLike, selectors.SelectorKey] = {}
 
     def set_limit(self, limit_s: float) -> None:
-        if isinstance(limit_s, bool) or not isinstance(limit_s, int | float):
-            raise TypeError(f"limit_s must be a number of seconds, not {type(limit_s).__name__}")
-        # The negated form refuses a NaN too.
-        if not limit_s > 0:
-            raise ValueError(f"limit_s must be positive, and is {limit_s!r}")
+        check_limit_s(limit_s)
         self._limit_s = limit_s
         self._end_s = self.now + limit_s
 
@@ -186,7 +205,7 @@ class _Clock(selectors.BaseSelector):
             self.now += timeout
             if self.now > self._end_s:
                 self._end_s = self.now + self._limit_s  # cleaning up may take as long again
-                self._cannot_go_on(f"virtual time has passed its limit of {self._limit_s:g} s")
+                self._cannot_go_on(f"virtual time has passed its limit of {self._limit_s:g} s (limit_s)")
         return []
 
     def register(self, fileobj: FileDescriptorLike, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -10,14 +10,23 @@ from typing import Protocol
 from aiosctp.testing.packet import Packet
 
 IsLost = Callable[[Packet], bool]
-"""Asked once about each packet that enters one direction of a link, in their order."""
+"""Whether this packet is lost: asked once about each that enters one direction of a link, in their order."""
 
 
 class Loss(Protocol):
-    """A model of loss. Write your own: it only has to begin."""
+    """A model of loss. Write your own: it only has to begin.
+
+    class EveryThird:
+        def begin(self, random: Random) -> IsLost:
+            number = itertools.count(1)
+            return lambda packet: next(number) % 3 == 0
+    """
 
     def begin(self, random: Random) -> IsLost:
-        """A fresh state for one direction between two addresses. All its chance MUST come from `random`."""
+        """A fresh state for one direction between two addresses: a function that tells of each packet, in their order,
+        whether it is lost.
+
+        All its chance MUST come from `random`."""
 
 
 def check_probability(name: str, value: object) -> None:

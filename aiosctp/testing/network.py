@@ -52,6 +52,7 @@ class Network:
     counters: how many packets were "sent", how many met each `Fate` and each `Fault`, and how many ICMP messages,
       "icmp", hosts got. A copy that was duplicated meets a fate of its own.
 
+    A packet to an address that nobody has is lost without an answer, with the fate "no host".
     ICMP messages take the time of the way back and are lost into partitions only. At most 100 000 packets are under way
     at once; one more is dropped with the fate "queue full".
     """
@@ -222,6 +223,9 @@ class Network:
         return place
 
     # -- packets --
+
+    def __repr__(self) -> str:
+        return f"<Network seed {self.seed}, {len(self._hosts)} hosts, {self.counters['sent']} packets>"
 
     def now(self) -> float:
         """The running loop's time."""

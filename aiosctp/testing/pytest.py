@@ -15,7 +15,8 @@
 The fixture is a `Network` of the seed that `--network-seed` gives (1 without). The marker takes another `seed`, and
 whatever else Network takes; `parametrize("network", range(100), indirect=True)` runs a test on a hundred seeds. Async
 tests that use the fixture run on virtual time, with pytest-asyncio (1.4 or later, in either mode) or without it; time
-is up after a week, or after the marker's `limit_s`. The report of a test that fails has the seed and the last packets.
+is up after an hour of it, or after the marker's `limit_s` (None: never). The report of a test that fails has the seed
+and the first and last packets, as they were before what still ran was cancelled.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ import asyncio
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from aiosctp.testing.loop import VirtualTimeLoop
+from aiosctp.testing.loop import DEFAULT_LIMIT_S, VirtualTimeLoop, check_limit_s
 from aiosctp.testing.network import Network
+from aiosctp.testing.trace import line
 
 DEFAULT_SEED: Final = 1
-LIMIT_S: Final = 7 * 24 * 3600.0
-"""A test whose association lives on would else never end: its heartbeats go on for ever."""
-REPORTED_PACKETS: Final = 50
+# How an association came about explains a failure as often as its last packets do.
+FIRST_PACKETS: Final = 10
+LAST_PACKETS: Final = 40
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -47,7 +50,8 @@ class _Simulation(NamedTuple):
 
 
 _SIMULATION: Final = pytest.StashKey[_Simulation]()
-_DEFAULT_LOOP: Final = partial(VirtualTimeLoop, limit_s=LIMIT_S)
+_REPORT: Final = pytest.StashKey[str]()
+_OPTIONS: Final = ("limit_s", *inspect.signature(Network).parameters)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,7 +82,10 @@ def network(request: pytest.FixtureRequest) -> Network:
         seed, origin = options.pop("seed"), "the test's marker"
     if hasattr(request, "param"):
         seed, origin = request.param, "the test's parameter"
-    made = Network(seed=seed, **options)
+    try:
+        made = Network(seed=seed, **options)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"{request.node.nodeid}: mark.network: {error}") from None
     request.node.stash[_SIMULATION] = _Simulation(made, origin)
     return made
 
@@ -89,6 +96,8 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     for marker in item.iter_markers("network"):
         if marker.args:
             raise pytest.UsageError(f"{item.nodeid}: mark.network takes keyword arguments only")
+        for name in marker.kwargs.keys() - set(_OPTIONS):
+            raise pytest.UsageError(f"{item.nodeid}: mark.network takes {', '.join(_OPTIONS)}, and no {name}")
         found = {**marker.kwargs, **found}
     return found
 
@@ -98,8 +107,14 @@ def _is_simulated(item: pytest.Item) -> bool:
 
 
 def _loop_factory(item: pytest.Item) -> LoopFactory:
-    limit_s = _marked(item).get("limit_s")
-    return _DEFAULT_LOOP if limit_s is None else partial(VirtualTimeLoop, limit_s=limit_s)
+    limit_s = _marked(item).get("limit_s", DEFAULT_LIMIT_S)
+    if limit_s is None:
+        return VirtualTimeLoop
+    try:
+        check_limit_s(limit_s)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(f"{item.nodeid}: mark.network: {error}") from None
+    return partial(VirtualTimeLoop, limit_s=limit_s)
 
 
 # -- with pytest-asyncio --
@@ -154,7 +169,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(test).parameters}
     with asyncio.Runner(loop_factory=_loop_factory(pyfuncitem)) as runner:
-        runner.run(test(**arguments))
+        try:
+            runner.run(test(**arguments))
+        except BaseException:
+            # Before the runner cancels what is left: how that ends explains nothing.
+            if (simulation := pyfuncitem.stash.get(_SIMULATION, None)) is not None:
+                pyfuncitem.stash[_REPORT] = _describe(simulation)
+            raise
     return True
 
 
@@ -170,7 +191,8 @@ def pytest_runtest_makereport(
     if simulation is None:
         return report
     if report.failed:
-        report.sections.append(("simulated network", _describe(simulation)))
+        described = item.stash[_REPORT] if call.when == "call" and _REPORT in item.stash else _describe(simulation)
+        report.sections.append(("simulated network", described))
     if call.when == "teardown":
         del item.stash[_SIMULATION]
     return report
@@ -179,8 +201,14 @@ def pytest_runtest_makereport(
 def _describe(simulation: _Simulation) -> str:
     network, origin = simulation
     counted = ", ".join(f"{number} {what}" for what, number in sorted(network.counters.items()))
-    lines = [
-        f"seed {network.seed}, of {origin}; packets: {counted or 'none'}",
-        *network.trace.lines(newest=REPORTED_PACKETS),
-    ]
-    return "\n".join(lines)
+    return "\n".join([f"seed {network.seed}, of {origin}; packets: {counted or 'none'}", *_ends(network)])
+
+
+def _ends(network: Network) -> list[str]:
+    """The first and the last packets that are kept."""
+    trace = network.trace
+    left_out = len(trace) - FIRST_PACKETS - LAST_PACKETS
+    if left_out <= 0:
+        return trace.lines()
+    first = [line(passage) for passage in islice(trace, FIRST_PACKETS)]
+    return [*first, f"... {left_out} packets not shown ...", *trace.lines(newest=LAST_PACKETS)]

@@ -29,7 +29,8 @@ class Trace:
         1.230000 192.0.2.1:9899 > 192.0.2.2:9899 SCTP 49152 > 7777 tag=0x5afe0001: SACK cum=9 a_rwnd=131072 gaps=2-4
         duplicates=- [lost]
 
-    Letters after DATA are its flags: I immediate, U unordered, B beginning and E ending of a message.
+    Letters after DATA are its flags: I immediate, U unordered, B beginning and E ending of a message. T after ABORT or
+    SHUTDOWN_COMPLETE: the tag is reflected.
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
@@ -40,6 +41,9 @@ class Trace:
 
     def __iter__(self) -> Iterator[Passage]:
         return iter(self._passages)
+
+    def __repr__(self) -> str:
+        return f"<Trace, {len(self)} packets>"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -54,8 +58,9 @@ class Trace:
         return [line(passage) for passage in islice(self._passages, left_out, None)]
 
     def write_pcapng(self, path: str | PathLike[str]) -> None:
-        """Write the packets as they were sent to a file that Wireshark, tshark and tcpdump read.
+        """Write the packets to a file that Wireshark, tshark and tcpdump read, as they are seen at their sender.
 
+        That is before any fault, and before a NAT: addresses inside it are not translated, which the comment tells.
         Time 0.0 is the beginning of the year 2000. What befell a packet is its comment. Wireshark knows SCTP in UDP by
         port 9899; on any other, it has to be told: `-d udp.port==PORT,sctp`. Raises OSError.
         """

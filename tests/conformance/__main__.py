@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from .keywords import LEVELS, Section, load_keywords, renew
 from .readme import REGENERATE, MarkersMissingError, replace_summary, summary
 from .requirements import PROOFS, RFCS, Requirement, RequirementError, count_proofs, load_requirements, section_order
 
+SECTION = re.compile(r"[A-Z]|\d+(\.\d+)*")
 README_PATH = ROOT / "README.md"
 
 
@@ -46,15 +48,35 @@ def print_proofs(requirements: Sequence[Requirement], keywords: int, label: str)
 
 def print_section(number: str) -> None:
     """Every row of the section and of those inside it, of each RFC that has one, with what proves it."""
+    if not SECTION.fullmatch(number):
+        raise RequirementError(f"{number!r} is no section: give a number as 5.1, or the letter of an appendix")
     wanted = section_order(number)
+    found = [
+        (rfc, row)
+        for rfc in RFCS
+        for row in load_requirements(rfc)
+        if section_order(row.section)[: len(wanted)] == wanted
+    ]
+    if not found:
+        raise RequirementError(f"no section {number} with requirements")
+    for rfc, row in found:
+        print_requirement(rfc, row)
+        for test in row.tests:
+            print(f"    {test}")
+
+
+def print_deviations() -> None:
+    """Every row that we do not follow to the letter, with why."""
     for rfc in RFCS:
         for row in load_requirements(rfc):
-            if section_order(row.section)[: len(wanted)] == wanted:
-                print(f"{rfc} {row.id} {row.level}: {row.says}")
-                if row.reason:
-                    print(f"    {row.proof}: {row.reason}")
-                for test in row.tests:
-                    print(f"    {test}")
+            if row.proof == "deviates":
+                print_requirement(rfc, row)
+
+
+def print_requirement(rfc: str, row: Requirement) -> None:
+    print(f"{rfc} {row.id} {row.level}: {row.says}")
+    if row.reason:
+        print(f"    {row.proof}: {row.reason}")
 
 
 def print_keywords(sections: Sequence[Section]) -> None:
@@ -100,6 +122,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.section is not None:
         print_section(arguments.section)
         return 0
+    if arguments.deviations:
+        print_deviations()
+        return 0
     table = load()
     if arguments.fill:
         table = fill(table)
@@ -125,6 +150,7 @@ def main() -> int:
     parser.add_argument("--readme", action="store_true", help="print the summary for the README")
     parser.add_argument("--check-readme", type=Path, metavar="PATH", help="fail when its summary is old")
     parser.add_argument("--section", metavar="5.1", help="print the requirements of a section and what proves them")
+    parser.add_argument("--deviations", action="store_true", help="print the requirements we deviate from, and why")
     parser.add_argument("--count", type=Path, metavar="PATH/rfc9260.txt", help="renew keywords.toml from an RFC's text")
     try:
         return run(parser.parse_args())

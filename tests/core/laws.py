@@ -36,7 +36,8 @@ def check_state(association: AssociationEngine) -> None:
     if state in (AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED):
         waits = not association.sender.is_drained or not association.paths.for_data().is_confirmed
         assert waits, f"{state} with nothing left to wait for"
-    assert (association.ending is not None) == (state is AssociationState.CLOSED)
+    has_ended = association.ending is not None
+    assert has_ended == (state is AssociationState.CLOSED), f"{state}, and how it ended: {association.ending}"
 
 
 def check_timers(association: AssociationEngine) -> None:
@@ -45,14 +46,14 @@ def check_timers(association: AssociationEngine) -> None:
     if state is AssociationState.CLOSED:
         assert timers.next_deadline() is None, "a timer runs although the association is closed"
         return
-    assert timers.is_running(Timer.T1_INIT) == (state is AssociationState.COOKIE_WAIT)
-    assert timers.is_running(Timer.T1_COOKIE) == (state is AssociationState.COOKIE_ECHOED)
+    assert timers.is_running(Timer.T1_INIT) == (state is AssociationState.COOKIE_WAIT), f"T1-init in {state}"
+    assert timers.is_running(Timer.T1_COOKIE) == (state is AssociationState.COOKIE_ECHOED), f"T1-cookie in {state}"
     is_asking = state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT)
     assert timers.is_running(Timer.T2_SHUTDOWN) == is_asking, f"T2 in {state}"
     if state in SHUTTING_DOWN:
         assert timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"no guard in {state}"
     elif state is AssociationState.ESTABLISHED:
-        assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD)
+        assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"a guard in {state}"
         for path in association.paths:
             beats = timers.is_running((Timer.HEARTBEAT, path))
             assert beats == (path.heartbeat or not path.is_confirmed), f"HEARTBEAT timer of {path}: {beats}"
@@ -76,13 +77,15 @@ def _check_that_data_moves(association: AssociationEngine) -> None:
 
 
 def check_bounds(association: AssociationEngine) -> None:
-    assert len(association.output.control) <= MAX_QUEUED_CONTROL_CHUNKS
+    waiting = len(association.output.control)
+    assert waiting <= MAX_QUEUED_CONTROL_CHUNKS, f"{waiting} control chunks wait, beyond the bound"
     if association.state not in HANDSHAKE:
-        assert not len(association.output.control), "control chunks were left behind"
-    assert association.receiver.held_bytes <= association.config.receive_window_bytes + _OVERDRAFT_BYTES
+        assert not waiting, "control chunks were left behind"
+    held, window = association.receiver.held_bytes, association.config.receive_window_bytes
+    assert held <= window + _OVERDRAFT_BYTES, f"{held} bytes are held, and the window is {window}"
     for path in association.paths:
-        assert len(path.pending_heartbeats) <= MAX_PENDING
-        assert path.rto.rto_s <= association.config.rto_max_s
+        assert len(path.pending_heartbeats) <= MAX_PENDING, f"too many HEARTBEATs of {path} are pending"
+        assert path.rto.rto_s <= association.config.rto_max_s, f"the RTO of {path} is above RTO.Max"
 
 
 def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> None:

@@ -33,7 +33,9 @@ def associate(*, z_first: int = 1, a_first: int = 1, config: Config = QUIET) -> 
     peer = Peer(config)
     given = iter([0x5A5A_5A5A, z_first])
     dice = random.Random(1)
-    peer.engine._entropy = lambda size: next(given, dice.getrandbits(8 * size)).to_bytes(size)
+    peer.engine._entropy = peer.engine._tags.entropy = lambda size: next(given, dice.getrandbits(8 * size)).to_bytes(
+        size
+    )
     (init,) = chunks_of(peer.cookie_wait(), Init)
     assert init.initial_tsn == z_first
     peer.send(InitAck(A_TAG, A_RWND, 10, 10, a_first, (StateCookie(COOKIE),)))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz import corpus
+from tests.fuzz.__main__ import parser
 from tests.fuzz.decode import decode
 from tests.fuzz.distil import branches_of
 from tests.fuzz.engine import engine
@@ -83,4 +84,11 @@ def test_without_atheris_the_command_says_how_to_get_it() -> None:
     program = "import runpy, sys; sys.modules['atheris'] = None; runpy.run_module('tests.fuzz', run_name='__main__')"
     finished = subprocess.run([sys.executable, "-c", program, "decode"], capture_output=True, text=True, check=False)
     assert finished.returncode == 1
-    assert finished.stderr == "atheris is not installed: pip install 'aiosctp[fuzz]'\n"
+    assert finished.stderr == "atheris is not installed: pip install -e '.[fuzz]'\n"
+
+
+@pytest.mark.parametrize("minutes", ["0", "0.001", "-1", "nan", "inf", "x"])
+def test_a_time_below_a_second_is_refused(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["decode", "--minutes", minutes])
+    assert "argument --minutes: at least a second" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections import Counter
@@ -10,20 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from tests.mutation.breaks import draw_requirements, proved, read_breaks
-from tests.mutation.mutants import Mutant, draw
 from tests.mutation.survivors import reason_for
 from tests.mutation.trial import Laboratory, Verdict, laboratory, pytest_stage, stages_for
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from tests.mutation.mutants import Mutant
 
+ROOT = Path(__file__).resolve().parents[2]
 
 Free = SimpleQueue[Laboratory]
 
 
 def main() -> int:
     arguments = _parse()
+    if not arguments.requirements and importlib.util.find_spec("cosmic_ray") is None:
+        print("cosmic-ray is not installed: pip install -e '.[mutation]'", file=sys.stderr)
+        return 1
     run = _run_requirements if arguments.requirements else _run_mutants
     with ExitStack() as stack:
         free: Free = SimpleQueue()
@@ -47,6 +53,7 @@ def _parse() -> argparse.Namespace:
 
 def _run_mutants(pool: ThreadPoolExecutor, free: Free, seed: int, count: int) -> int:
     """Draw mutants, try them, print each with what caught it. 0 when at least 85 % were caught."""
+    from tests.mutation.mutants import draw  # needs Cosmic Ray, which is not everywhere
 
     def try_mutant(mutant: Mutant) -> Verdict:
         laboratory = free.get()
@@ -56,6 +63,7 @@ def _run_mutants(pool: ThreadPoolExecutor, free: Free, seed: int, count: int) ->
         finally:
             free.put(laboratory)
 
+    print("first the unbroken engine: some minutes", flush=True)
     laboratory = free.get()
     failure = laboratory.unbroken()
     free.put(laboratory)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 # A change that makes something run for ever is caught by the clock.
 LIMIT_S = 600.0
-_COPIED = ("aiosctp", "tests", "examples", "pyproject.toml", "README.md", "LICENSE", ".ci")
+_COPIED = ("aiosctp", "tests", "examples", "conftest.py", "pyproject.toml", "README.md", "LICENSE", ".ci")
 
 Command = Sequence[str]
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count, islice
 from multiprocessing import get_context
@@ -22,7 +22,7 @@ LARGEST_FRESH_SEED = 10**9
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = read_options(sys.argv[1:])
     if options.broken is not None:
         return _hunt_all(options.broken or list(FAULTS), options.jobs)
     report = Report()
@@ -43,27 +43,50 @@ def main() -> int:
     return 1 if report.broken or missing or report.is_slight() else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Exits with a line of what is wrong with them."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", metavar="A-B", help="from A to B, both inside; without it, fresh ones")
+    parser.add_argument(
+        "--seeds", type=_seed_range, metavar="A-B", help="from A to B, both inside; without it, fresh ones"
+    )
     parser.add_argument("--minutes", type=float, help="begin no seed after so long")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--trace", action="store_true", help="keep the packets, and print the last of each seed")
     parser.add_argument("--quiet", action="store_true", help="print the sums only")
     parser.add_argument("--least-marks", type=int, default=0, help="fail when a mark was hit less often")
-    parser.add_argument("--broken", nargs="*", metavar="NAME", help="hunt faults of the engine: these, or all")
-    return parser
+    parser.add_argument(
+        "--broken", nargs="*", choices=FAULTS, metavar="NAME", help="hunt faults of the engine: these, or all"
+    )
+    options = parser.parse_args(arguments)
+    if options.seeds is None and options.minutes is None and options.broken is None:
+        parser.error("--seeds or --minutes must be given")
+    return options
+
+
+def _seed_range(text: str) -> range:
+    """ "1-20" or "7"."""
+    first, dash, last = text.partition("-")
+    if not (first.isdecimal() and (last.isdecimal() if dash else True)):
+        raise argparse.ArgumentTypeError(f"seeds are given as A-B, two numbers, and not as {text!r}")
+    seeds = range(int(first), int(last or first) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"seeds are given as A-B, and {first} is larger than {last}")
+    return seeds
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"at least one process, and not {text!r}")
+    return int(text)
 
 
 def _seeds(options: argparse.Namespace) -> Iterable[int]:
     if options.seeds is None:
-        if options.minutes is None:
-            sys.exit("--seeds or --minutes must be given")
         first = secrets.randbelow(LARGEST_FRESH_SEED)
         print(f"fresh seeds from {first}")
         return count(first)
-    first, _, last = options.seeds.partition("-")
-    return range(int(first), int(last or first) + 1)
+    seeds: range = options.seeds
+    return seeds
 
 
 def _run(seeds: Iterable[int], options: argparse.Namespace) -> Iterator[Outcome]:

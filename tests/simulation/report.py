@@ -60,7 +60,7 @@ class Report:
         if not self.seeds:
             return ["no seeds"]
         return [
-            *_table("fault", self.faults, self.struck_seeds, sorted(self.faults)),
+            *_table("what happened", self.faults, self.struck_seeds, sorted(self.faults)),
             "",
             *_table("mark", self.marks, self.marked_seeds, [*MARKS, *WIRE_MARKS]),
             "",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation import marks
+from tests.simulation.__main__ import read_options
 from tests.simulation.broken import FAULTS, hunt
 from tests.simulation.scene import run_seed
 from tests.simulation.wrapping import place_of, wrapped
@@ -88,3 +89,27 @@ def test_a_broken_engine_is_caught(fault: str) -> None:
 def test_an_engine_that_is_not_broken_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAULTS, "none", ("core.rto:RetransmissionTimeout.back_off", lambda original: original))
     assert hunt("none", most_seeds=1) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("--seeds x", "--seeds: seeds are given as A-B, two numbers, and not as 'x'"),
+        ("--seeds 3-", "--seeds: seeds are given as A-B, two numbers, and not as '3-'"),
+        ("--seeds 20-1", "--seeds: seeds are given as A-B, and 20 is larger than 1"),
+        ("--seeds 1 --jobs 0", "--jobs: at least one process, and not '0'"),
+        ("--broken nosuch", "--broken: invalid choice: 'nosuch' (choose from"),
+        ("--quiet", "--seeds or --minutes must be given"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_a_line(
+    arguments: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        read_options(arguments.split())
+    assert told in capsys.readouterr().err
+
+
+def test_seeds_are_both_ends_and_all_between() -> None:
+    assert [*read_options(["--seeds", "7"]).seeds, *read_options(["--seeds", "1-3"]).seeds] == [7, 1, 2, 3]
+    assert read_options(["--broken"]).broken == []

@@ -10,12 +10,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
 
 import aiosctp
+from aiosctp.testing import Network
 from aiosctp.testing.loop import MAX_CANCELLATIONS, REFUSED, Deadlock, VirtualTimeLoop, run
 from tests.tools.command import python
 
@@ -34,7 +35,7 @@ def test_virtual_time_begins_at_zero_and_a_day_passes_at_once() -> None:
         return began, loop.time()
 
     began_s = time.process_time()
-    assert run(sleep_a_day()) == (0.0, DAY_S)
+    assert run(sleep_a_day(), limit_s=None) == (0.0, DAY_S)
     assert time.process_time() - began_s < 1
 
 
@@ -51,7 +52,7 @@ def test_what_is_due_runs_in_the_order_of_its_time_and_then_of_its_making() -> N
         await asyncio.sleep(4 * DAY_S)
         return ran
 
-    assert run(main()) == [("a", 0.5), ("b", 2.0), ("c", 2.0), ("d", 3 * DAY_S)]
+    assert run(main(), limit_s=None) == [("a", 0.5), ("b", 2.0), ("c", 2.0), ("d", 3 * DAY_S)]
 
 
 def test_timeouts_are_virtual_too() -> None:
@@ -235,8 +236,43 @@ def test_a_program_whose_timers_never_end_meets_the_limit() -> None:
         for _ in itertools.count():
             await asyncio.sleep(30)
 
-    with pytest.raises(Deadlock, match=r"^virtual time has passed its limit of 3600 s. Waiting:(?s:.*)\.tick\n"):
+    with pytest.raises(
+        Deadlock, match=r"^virtual time has passed its limit of 3600 s \(limit_s\)\. Waiting:(?s:.*)\.tick\n"
+    ):
         run(tick(), limit_s=3600)
+
+
+async def tick_until(end_s: float) -> float:
+    loop = asyncio.get_running_loop()
+    for _ in range(round(end_s / 30)):
+        await asyncio.sleep(30)
+    return loop.time()
+
+
+def test_a_run_has_a_limit_of_an_hour_unless_told_otherwise() -> None:
+    with pytest.raises(Deadlock, match=r"passed its limit of 3600 s(?s:.*) in tick_until"):
+        run(tick_until(DAY_S))
+    assert run(tick_until(3600.0)) == 3600.0
+
+
+@pytest.mark.parametrize("limit_s", [None, math.inf, DAY_S])
+def test_the_limit_of_a_run_can_be_lifted(limit_s: float | None) -> None:
+    assert run(tick_until(DAY_S), limit_s=limit_s) == DAY_S
+
+
+def test_an_open_association_does_not_keep_a_forgotten_receive_running_for_ever() -> None:
+    async def nothing(association: aiosctp.Association) -> None:
+        await association.wait_closed()
+
+    async def main() -> None:
+        network = Network(seed=1)
+        with network.host("server"):
+            await aiosctp.serve(nothing, None, 7777)
+        with network.host("client"):
+            await (await aiosctp.connect("server", 7777)).receive()
+
+    with pytest.raises(Deadlock, match=r"passed its limit of 3600 s(?s:.*) in Association\.receive"):
+        run(main())
 
 
 def test_cleaning_up_after_the_limit_may_take_time() -> None:
@@ -387,11 +423,23 @@ def test_what_uses_the_real_world_is_refused(call: Any) -> None:
 
 
 def test_aiosctp_outside_of_every_simulated_host_says_what_is_missing() -> None:
-    async def main() -> None:
-        with pytest.raises(NotImplementedError, match=r"with network\.host"):
-            await aiosctp.connect("127.0.0.1", 7777)
+    async def nothing(association: aiosctp.Association) -> None:
+        await association.wait_closed()
 
-    run(main())
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: aiosctp.serve(nothing, None, 7777),
+        lambda: aiosctp.connect("192.0.2.1", 7777),
+        lambda: aiosctp.Stack().__aenter__(),
+    ]
+
+    async def main(call: Callable[[], Awaitable[object]]) -> None:
+        await call()
+
+    for call in calls:
+        with pytest.raises(
+            RuntimeError, match=r"^no simulated host in this context: call it inside `with network\.host"
+        ):
+            run(main(call))
 
 
 def test_nothing_is_left_to_remove() -> None:

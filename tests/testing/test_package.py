@@ -16,7 +16,8 @@ def test_the_example_of_the_package_runs(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "b'hello'"
     assert "INIT" in said[1]
-    assert "[lost]" in "\n".join(said)
+    sent = [line.partition(": DATA")[2] for line in said if ": DATA" in line]
+    assert sent[0] == f"{sent[1]} [lost]", "the example shows how a loss is recovered"
 
 
 def test_public_classes_are_documented() -> None:

@@ -46,9 +46,9 @@ def test_async_tests_of_the_network_run_on_virtual_time(pytester: pytest.Pyteste
         pytester,
         way,
         """
-        async def test_a_day_passes(network):
-            await asyncio.sleep(24 * 3600)
-            assert asyncio.get_running_loop().time() == 24 * 3600
+        async def test_an_hour_passes(network):
+            await asyncio.sleep(3600)
+            assert asyncio.get_running_loop().time() == 3600
 
         class TestMethods:
             async def test_a_method(self, network):
@@ -102,9 +102,9 @@ def test_a_test_that_goes_on_for_ever_meets_its_limit(pytester: pytest.Pytester,
         """
         async def tick():
             while True:
-                await asyncio.sleep(3600)
+                await asyncio.sleep(60)
 
-        async def test_a_week(network):
+        async def test_an_hour(network):
             await tick()
 
         @pytest.mark.network(limit_s=5000)
@@ -113,7 +113,7 @@ def test_a_test_that_goes_on_for_ever_meets_its_limit(pytester: pytest.Pytester,
         """,
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E *passed its limit of 604800 s*", "E *passed its limit of 5000 s*"])
+    result.stdout.fnmatch_lines(["E *passed its limit of 3600 s*", "E *passed its limit of 5000 s*"])
 
 
 def test_async_fixtures_share_the_loop_of_the_test(pytester: pytest.Pytester) -> None:
@@ -125,13 +125,13 @@ def test_async_fixtures_share_the_loop_of_the_test(pytester: pytest.Pytester) ->
 
         @pytest_asyncio.fixture
         async def loop(network):
-            await asyncio.sleep(3600)
+            await asyncio.sleep(1800)
             yield asyncio.get_running_loop()
-            await asyncio.sleep(3600)
+            await asyncio.sleep(1800)
 
         async def test_the_same(loop):
             assert asyncio.get_running_loop() is loop
-            assert loop.time() == 3600
+            assert loop.time() == 1800
 
         @pytest.mark.asyncio
         async def test_with_the_marker(loop):
@@ -225,11 +225,11 @@ def test_seeds_come_from_parameters_then_from_markers_then_from_the_command(pyte
 def test_the_marker_takes_what_a_network_takes(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
-        AUTO,
+        ALONE,
         """
         from aiosctp.network import current_network
 
-        @pytest.mark.network(link=Link(delay_s=86400), answers_closed_ports=True)
+        @pytest.mark.network(link=Link(delay_s=86400), answers_closed_ports=True, limit_s=None)
         async def test_a_day_away(network):
             network.host("a", "192.0.2.1")
             network.host("z", "192.0.2.2")
@@ -240,10 +240,24 @@ def test_the_marker_takes_what_a_network_takes(pytester: pytest.Pytester) -> Non
         @pytest.mark.network(colour="blue")
         def test_nonsense(network):
             pass
+
+        @pytest.mark.network(link=7)
+        def test_no_link(network):
+            pass
+
+        @pytest.mark.network(limit_s="1")
+        async def test_no_span(network):
+            pass
         """,
     )
-    result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["E *colour*"])
+    result.assert_outcomes(passed=1, failed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E *test_nonsense: mark.network takes limit_s, seed, link, trace_packets, *, and no colour",
+            "E *test_no_link: mark.network: link must be a Link, not int",
+            "E *test_no_span: mark.network: limit_s must be a number of seconds, not str",
+        ]
+    )
 
 
 def test_the_marker_takes_keywords_only(pytester: pytest.Pytester) -> None:
@@ -275,7 +289,7 @@ async def test_it(network):
 
 
 @EVERY_WAY
-def test_a_failing_test_is_reported_with_its_seed_and_the_last_packets(
+def test_a_failing_test_is_reported_with_its_seed_and_the_first_and_last_packets(
     pytester: pytest.Pytester, way: tuple[str, ...]
 ) -> None:
     result = run(pytester, way, FAILING)
@@ -284,9 +298,39 @@ def test_a_failing_test_is_reported_with_its_seed_and_the_last_packets(
     (at,) = (number for number, line in enumerate(lines) if "- simulated network -" in line)
     assert lines[at + 1].startswith("seed 1, of the default; packets: ")
     assert " 101 sent" in lines[at + 1]
-    assert lines[at + 2] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 51B [under way]"
-    assert lines[at + 51] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 3B [lost]"
-    assert not lines[at + 52].startswith("0.")
+    assert lines[at + 2] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 0B [under way]"
+    assert lines[at + 11] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 9B [under way]"
+    assert lines[at + 12] == "... 51 packets not shown ..."
+    assert lines[at + 13] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 61B [under way]"
+    assert lines[at + 52] == "0.000000 10.0.0.1:5 > 10.0.0.2:6 UDP 3B [lost]"
+    assert not lines[at + 53].startswith("0.")
+
+
+@EVERY_WAY
+def test_what_cleaning_up_sends_is_not_reported(pytester: pytest.Pytester, way: tuple[str, ...]) -> None:
+    result = run(
+        pytester,
+        way,
+        SEND
+        + """
+TASKS = []
+
+async def until_cancelled(network):
+    try:
+        await asyncio.Event().wait()
+    finally:
+        send(network, b"last words")
+
+async def test_it(network):
+    send(network, b"before")
+    TASKS.append(asyncio.create_task(until_cancelled(network)))
+    await asyncio.sleep(1)
+    assert network is None
+""",
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed 1, of the default; packets: * 1 sent*", "0.000000 * UDP 6B*"])
+    result.stdout.no_fnmatch_line("* UDP 10B*")
 
 
 def test_a_failing_fixture_is_reported_too(pytester: pytest.Pytester) -> None:

@@ -126,3 +126,12 @@ def test_how_many_lines_must_be_a_count() -> None:
         Trace([]).lines(newest=-1)
     with pytest.raises(TypeError, match="newest"):
         Trace([]).lines(newest="1")  # type: ignore[arg-type]  # the mistake under test
+
+
+@virtual_time
+async def test_a_trace_and_its_network_tell_how_much_they_hold() -> None:
+    network = Network(seed=7, trace_packets=1)
+    packet = Packet(network.host("a").addresses[0], 1, network.host("z").addresses[0], 2, b"")
+    network.send(packet)
+    network.send(packet)
+    assert (repr(network), repr(network.trace)) == ("<Network seed 7, 2 hosts, 2 packets>", "<Trace, 1 packets>")

@@ -42,6 +42,7 @@ async def test_the_simulated_example_of_the_readme_runs_as_written(tmp_path: Pat
     message, *trace = outcome.output.splitlines()
     assert message.startswith("Message(data=b'hello', stream=0,")
     assert any("INIT_ACK" in line for line in trace)
+    assert any(": DATA " in line and line.endswith("[lost]") for line in trace), "a loss that is recovered from"
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:

@@ -48,7 +48,7 @@ class Abort(ChunkBase):
         return cls(decode_causes(value), bool(flags & TAG_REFLECTED))
 
     def __str__(self) -> str:
-        return f"ABORT {'T' if self.tag_reflected else '-'} causes={_names(self.causes)}"
+        return f"ABORT {'T ' if self.tag_reflected else ''}causes={_names(self.causes)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class ShutdownComplete(ChunkBase):
         return cls(bool(flags & TAG_REFLECTED))
 
     def __str__(self) -> str:
-        return f"SHUTDOWN_COMPLETE {'T' if self.tag_reflected else '-'}"
+        return "SHUTDOWN_COMPLETE T" if self.tag_reflected else "SHUTDOWN_COMPLETE"
 
 
 @dataclass(frozen=True, slots=True)

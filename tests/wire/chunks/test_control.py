@@ -21,12 +21,12 @@ from aiosctp.wire.tlv import encode_tlv
 
 # Written by hand after the pictures of the RFC.
 PICTURES: list[tuple[Chunk, str, str]] = [
-    (Abort(), "06000004", "ABORT - causes=-"),
+    (Abort(), "06000004", "ABORT causes=-"),
     (Abort(tag_reflected=True), "06010004", "ABORT T causes=-"),
     (
         Abort((UserInitiatedAbort(b"bye"),)),
         "0600000b 000c0007 62796500",
-        "ABORT - causes=USER_INITIATED_ABORT",
+        "ABORT causes=USER_INITIATED_ABORT",
     ),
     (Shutdown(0xFFFF_FFFE), "07000008 fffffffe", "SHUTDOWN cum=4294967294"),
     (ShutdownAck(), "08000004", "SHUTDOWN_ACK"),
@@ -38,7 +38,7 @@ PICTURES: list[tuple[Chunk, str, str]] = [
     (CookieEcho(b"abcde"), "0a000009 6162636465 000000", "COOKIE_ECHO cookie=5B"),
     (CookieEcho(b""), "0a000004", "COOKIE_ECHO cookie=0B"),
     (CookieAck(), "0b000004", "COOKIE_ACK"),
-    (ShutdownComplete(), "0e000004", "SHUTDOWN_COMPLETE -"),
+    (ShutdownComplete(), "0e000004", "SHUTDOWN_COMPLETE"),
     (ShutdownComplete(tag_reflected=True), "0e010004", "SHUTDOWN_COMPLETE T"),
     (UnknownChunk(0xC1, 0x55, b"abc"), "c1550007 61626300", "UNKNOWN type=193 flags=0x55 value=3B"),
 ]
