@@ -371,3 +371,16 @@ def test_a_cookie_that_is_replayed_makes_one_association() -> None:
     (answer,) = peer.send(cookie_echo)
     assert answer.types == (Error,)
     assert not peer.endpoint.associations
+
+
+@pytest.mark.parametrize("chunk", [b"\x0a\x00\x00\x03", b"\x0a\x00\x00\x00", b"\x0a\x00\x01\x00abcd"])
+def test_a_cookie_echo_that_is_no_chunk_is_silently_discarded(chunk: bytes) -> None:
+    """X37, X45: a length below 4, or beyond the packet; with an association and without."""
+    peer = Peer()
+    peer.listen()
+    assert peer.send(Raw(chunk)) == []
+    assert peer.engine.counters.cookies_invalid == 1
+    peer.in_state(AssociationState.ESTABLISHED)
+    assert peer.send(Raw(chunk)) == []
+    assert peer.engine.counters.cookies_invalid == 2
+    assert peer.state is AssociationState.ESTABLISHED
