@@ -277,9 +277,7 @@ class Scene:
         for site in self.sites:
             if site.server is not None:
                 site.server.close()
-                # Not abort_clients(): a set of associations has another order in each run.
-                for association in sorted(site.server.associations, key=repr):
-                    association.abort(b"left behind")
+                site.server.abort_clients()
         for site in self.sites:
             await site.close()
         await asyncio.sleep(UNDER_WAY_S)
