@@ -146,7 +146,7 @@ class Association:
         end; raises the association's ending if it is any other.
         """
         while self.engine.ending is None and not self.engine.sender.is_drained:
-            await self._life.wait_for_change()
+            await self._life.changes.wait()
         if self.engine.ending is not None and not isinstance(self.engine.ending, AssociationShutdown):
             raise self._life.ending_error()
 
@@ -276,7 +276,7 @@ class Association:
     async def wait_closed(self) -> None:
         """Wait until the association has ended, however. Cancelling changes nothing; raises nothing of its own."""
         while self.engine.ending is None:
-            await self._life.wait_for_change()
+            await self._life.changes.wait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -453,7 +453,7 @@ class Association:
             self._subscriptions.end()
             self._reception.wake_all()
             self._backpressure.wake_all()
-            self._life.changed()
+            self._life.changes.tell()
             if self._on_end is not None:
                 self._on_end(self)
             return
@@ -462,7 +462,7 @@ class Association:
             self._backpressure.wake()
         else:
             self._backpressure.wake_all()
-        self._life.changed()
+        self._life.changes.tell()
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.exceptions import AssociationShutdown, SCTPError
@@ -18,33 +18,18 @@ if TYPE_CHECKING:
 class Lifetime:
     """Its changes, its end, and what was raised to tell of that."""
 
-    __slots__ = ("_raised", "_watchers", "engine", "stack")
+    __slots__ = ("_raised", "changes", "engine", "stack")
 
     def __init__(self, stack: Stack, engine: AssociationEngine) -> None:
         self.stack = stack
         self.engine = engine
         self._raised: WeakSet[BaseException] | None = None
-        self._watchers: dict[asyncio.Future[None], None] = {}
-
-    # -- changes --
+        self.changes = Changes()
+        """The engine did something, or it is the end."""
 
     def touch(self) -> None:
         """Something was asked of the engine: what comes of it is sent before the loop's turn is over."""
         self.stack.touch(self.engine)
-
-    async def wait_for_change(self) -> None:
-        """Until the engine did something, or the end. Cancelling changes nothing."""
-        waiter = self.stack.loop.create_future()
-        self._watchers[waiter] = None
-        try:
-            await waiter
-        finally:
-            del self._watchers[waiter]
-
-    def changed(self) -> None:
-        for waiter in self._watchers:
-            if not waiter.done():
-                waiter.set_result(None)
 
     # -- the end --
 

@@ -103,7 +103,7 @@ class Path:
         try:
             async with asyncio.timeout(self._path.rto.rto_s):
                 while probe.rtt_s is None:
-                    await life.wait_for_change()
+                    await life.changes.wait()
                     life.check_established()
         except TimeoutError:
             raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}") from None

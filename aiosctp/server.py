@@ -12,6 +12,7 @@ from typing import Self
 
 from aiosctp.arguments import check_config, check_port, check_range, strings
 from aiosctp.association import Association
+from aiosctp.changes import Changes
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
 from aiosctp.core.association import AssociationEngine
@@ -104,7 +105,7 @@ class Server(asyncio.AbstractServer):
         self._handlers: dict[asyncio.Task[None], Association] = {}
         self._associations: dict[Association, None] = {}
         self._is_serving = False
-        self._changed: dict[asyncio.Future[None], None] = {}
+        self._changes = Changes()
 
     def listen(
         self,
@@ -170,7 +171,7 @@ class Server(asyncio.AbstractServer):
         await self.start_serving()
         try:
             while self._is_serving:
-                await self._wait_for_change()
+                await self._changes.wait()
         except asyncio.CancelledError:
             self.close()
             raise
@@ -180,7 +181,7 @@ class Server(asyncio.AbstractServer):
         if self._is_serving:
             self._is_serving = False
             self._stack.stop_listening(self._endpoint)
-            self._tell_change()
+            self._changes.tell()
 
     def close_clients(self) -> None:
         """Begin the graceful shutdown of every association; a handler that waits in `receive()` gets
@@ -199,7 +200,7 @@ class Server(asyncio.AbstractServer):
         Cancelling changes nothing.
         """
         while self._is_serving or self._handlers or self._associations:
-            await self._wait_for_change()
+            await self._changes.wait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -211,7 +212,7 @@ class Server(asyncio.AbstractServer):
                 self.close_clients()
                 async with asyncio.timeout(self._config.effective_shutdown_timeout_s):
                     while self._associations:
-                        await self._wait_for_change()
+                        await self._changes.wait()
                     await self._wait_for_handlers()
         except TimeoutError:
             pass
@@ -244,7 +245,7 @@ class Server(asyncio.AbstractServer):
 
     def _association_ended(self, association: Association) -> None:
         self._associations.pop(association, None)
-        self._tell_change()
+        self._changes.tell()
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
         association = self._handlers.pop(task)
@@ -252,7 +253,7 @@ class Server(asyncio.AbstractServer):
             association.abort(b"the handler was cancelled")
         elif (error := task.exception()) is not None:
             self.get_loop().call_exception_handler({"message": "a handler failed", "exception": error, "task": task})
-        self._tell_change()
+        self._changes.tell()
 
     async def _run_handler(self, association: Association) -> None:
         try:
@@ -271,21 +272,6 @@ class Server(asyncio.AbstractServer):
             raise
         else:
             association.close()
-
-    # -- waiting --
-
-    async def _wait_for_change(self) -> None:
-        waiter = self._stack.loop.create_future()
-        self._changed[waiter] = None
-        try:
-            await waiter
-        finally:
-            del self._changed[waiter]
-
-    def _tell_change(self) -> None:
-        for waiter in self._changed:
-            if not waiter.done():
-                waiter.set_result(None)
 
     def __repr__(self) -> str:
         return f"<Server on SCTP port {self.port}, UDP port {self.udp_port}, {len(self._associations)} associations>"

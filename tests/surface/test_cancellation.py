@@ -348,7 +348,7 @@ def test_a_shutdown_that_is_cancelled_stays_under_its_guard() -> None:
     cancel_everywhere(scenario)
 
 
-@cancels("Association.wait_closed", "Lifetime.wait_for_change")
+@cancels("Association.wait_closed", "Changes.wait")
 def test_waiting_for_the_end_changes_nothing() -> None:
     async def scenario(trial: Trial) -> None:
         async with trial.associated() as (ours, theirs):

@@ -96,7 +96,7 @@ def test_nobody_waits_after_the_end_and_nothing_is_left_running(ending: Ending) 
             for task in done:
                 assert isinstance(task.exception(), allowed), task
             assert not ours._reception._waiting
-            assert not ours._life._watchers
+            assert not ours._life.changes
             assert not ours._backpressure._waiting
             reader.cancel()
             await asyncio.wait([reader])
@@ -175,7 +175,7 @@ async def test_cancelling_each_wait_leaves_no_trace() -> None:
             hosts.client.own(ours.engine, ours)
             assert all(task.cancelled() for task in waiting)
             assert not ours._reception._waiting
-            assert not ours._life._watchers
+            assert not ours._life.changes
             assert not ours._backpressure._waiting
             await ours.wait_acknowledged()
         await asyncio.sleep(1)
