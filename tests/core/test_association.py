@@ -45,6 +45,17 @@ def test_new_parameters_reach_the_paths_but_those_set_for_themselves() -> None:
     assert one.rto.rto_s == 2.0
 
 
+def test_heartbeats_that_stay_as_they_are_keep_their_time() -> None:
+    """§11.1.9: saying the same again puts no HEARTBEAT off."""
+    peer = two_paths()
+    key = (Timer.HEARTBEAT, peer.path(TWO))
+    due_at_s = peer.association.timers.deadline(key)
+    assert due_at_s is not None
+    peer.wait(1.0)
+    peer.association.configure_heartbeat(peer.path(TWO), True, peer.path(TWO).hb_interval_s, peer.now)
+    assert peer.association.timers.deadline(key) == due_at_s
+
+
 def test_heartbeats_switched_off_for_all_paths_are_sent_no_more() -> None:
     """§11.1.9: the timer of each path stops, and starts again with the switch."""
     peer = two_paths()

@@ -296,6 +296,21 @@ def test_an_init_ack_with_a_broken_address_is_answered_with_abort() -> None:
     assert association.state is AssociationState.CLOSED
 
 
+@pytest.mark.parametrize("is_tag_wrong", [True, False], ids=["another tag", "Initiate Tag 0"])
+def test_a_broken_init_ack_that_names_no_tag_of_ours_or_its_own_is_dropped(is_tag_wrong: bool) -> None:
+    """X18, X25: only who knows our tag ends the setup, and no ABORT goes out under tag 0 (§8.5)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    value = peer.init_ack(StateCookie(b"cookie!!")).value + b"\0\5\0\6\xc0\0"
+    if is_tag_wrong:
+        peer.send(encode_chunk(ChunkType.INIT_ACK, 0, value), tag=peer.our_tag ^ 1)
+    else:
+        peer.send(encode_chunk(ChunkType.INIT_ACK, 0, bytes(4) + value[4:]))
+    bench.expect_nothing()
+    assert association.state is AssociationState.COOKIE_WAIT
+
+
 @pytest.mark.parametrize("size", range(16))
 def test_an_init_cut_short_opens_nothing(size: int) -> None:
     """X25: an INIT without all its fixed fields has nothing that could be answered."""

@@ -66,6 +66,15 @@ def test_fragments_joined_give_back_their_overhead() -> None:
     assert bench.receiver.held_bytes == MIN_CHARGE_BYTES
 
 
+def test_messages_that_wait_to_be_read_are_counted() -> None:
+    """RFC 6458 §8.2.1, sstat_penddata: whole messages of any stream, and none of which a part is missing."""
+    bench = bench_of()
+    bench.packets(data(1), data(2, stream=1), data(3, "UBE"), data(4, "B", stream=2))
+    assert bench.receiver.pending_messages == 3
+    assert bench.receiver.read() is not None
+    assert bench.receiver.pending_messages == 2
+
+
 def closed(**options: int) -> Bench:
     """Chunk 1 is missing, 2 to 11 fill the window: fragments of an unfinished message, which has no beginning."""
     bench = bench_of(**options)

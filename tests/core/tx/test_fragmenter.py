@@ -129,6 +129,13 @@ def test_the_user_asks_for_the_i_bit_on_the_last_chunk_of_a_message() -> None:
     assert [chunk.immediate for chunk in all_chunks(bench.send(10))] == [False]
 
 
+def test_a_message_asks_for_no_i_bit_unless_told_to() -> None:
+    """R16: each I bit costs the peer a SACK at once (§6.2)."""
+    bench = Bench()
+    bench.sender.enqueue(OutgoingMessage(b"whenever", 0))
+    assert [chunk.immediate for chunk in all_chunks(bench.flush())] == [False]
+
+
 def test_messages_go_first_come_first_served_and_are_never_interleaved() -> None:
     bench = Bench()
     bench.enqueue(3 * PAYLOAD, stream=1)

@@ -131,16 +131,17 @@ def test_what_was_acknowledged_may_be_sent_again_beyond_max_burst() -> None:
     assert len(bench.flush()) == 4
 
 
-def test_after_idle_time_only_max_burst_counts_and_cwnd_has_decayed() -> None:
+@pytest.mark.parametrize(("idle_rtos", "cwnd_left"), [(1, 50), (2, 25)])
+def test_after_idle_time_only_max_burst_counts_and_cwnd_has_decayed(idle_rtos: int, cwnd_left: int) -> None:
     """S25: §7.2.1, "max(cwnd / 2, 4 * PMDCS) once per RTO"."""
     bench = Bench(config=Config(rto_min_s=1.0))
     bench.cwnd = 100 * PMDCS
     bench.send(PAYLOAD)
     bench.sack(0, after=0.1)
-    bench.now += 2 * bench.path.rto.rto_s
+    bench.now += idle_rtos * bench.path.rto.rto_s
     bench.enqueue(*[PAYLOAD] * 100)
     assert len(bench.flush()) == 4
-    assert (bench.cwnd, bench.path.congestion.ssthresh) == (25 * PMDCS, 100 * PMDCS)
+    assert (bench.cwnd, bench.path.congestion.ssthresh) == (cwnd_left * PMDCS, 100 * PMDCS)
 
 
 def test_the_first_transmission_is_not_idleness() -> None:
