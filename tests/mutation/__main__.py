@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tests.mutation.breaks import draw_requirements, proved, read_breaks
 from tests.mutation.survivors import reason_for
-from tests.mutation.trial import Laboratory, Verdict, laboratory, pytest_stage, stages_for
+from tests.mutation.trial import Laboratory, Verdict, all_stages, laboratory, pytest_stage, stages_for
 
 if TYPE_CHECKING:
     from tests.mutation.mutants import Mutant
@@ -65,7 +65,7 @@ def _run_mutants(pool: ThreadPoolExecutor, free: Free, seed: int, count: int) ->
 
     print("first the unbroken engine: some minutes", flush=True)
     laboratory = free.get()
-    failure = laboratory.unbroken()
+    failure = laboratory.unbroken(all_stages())
     free.put(laboratory)
     if failure is not None:
         print(f"the unbroken engine fails: {failure}")
@@ -104,7 +104,11 @@ def _run_requirements(pool: ThreadPoolExecutor, free: Free, seed: int, count: in
         laboratory = free.get()
         try:
             code = each.applied_to((ROOT / each.path).read_text())
-            return laboratory.try_out(each.path, code, [pytest_stage("named tests", rows[requirement].tests)])
+            named = [pytest_stage("named tests", rows[requirement].tests)]
+            failure = laboratory.unbroken(named)
+            if failure is not None:
+                return Verdict(None, f"fails unbroken too: {failure}", 0.0)
+            return laboratory.try_out(each.path, code, named)
         finally:
             free.put(laboratory)
 
