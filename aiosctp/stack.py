@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from aiosctp.arguments import check_config, check_port, host_list
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
@@ -281,16 +281,16 @@ class Stack:
 
     # -- DatagramReceiver --
 
-    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
+    def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
         engine = self._engine
         if engine is None:
             return
         now = self._network.now()
-        for data, host, udp_port in datagrams:
+        for data, host, udp_port, segment_bytes in datagrams:
             if self._is_closed:
                 return  # perhaps by the program, from within the admission of a peer just now
             try:
-                engine.receive(data, host, udp_port, local_host, now)
+                engine.receive(data, host, udp_port, local_host, now, segment_bytes)
             except Exception as error:
                 self._report_bug(error)
         self.flush(now)

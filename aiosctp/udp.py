@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from aiosctp.core.addresses import canonical_host, is_ipv6
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received, split
 from aiosctp.core.icmp import IcmpMessage
 
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
@@ -39,8 +39,8 @@ IS_LINUX = sys.platform == "linux"
 class DatagramReceiver(Protocol):
     """Who takes what arrives: the stack."""
 
-    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
-        """A batch of `(payload, host, UDP port)` that came to `local_host`."""
+    def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
+        """Everything that one wake-up found, in order, which came to `local_host`."""
 
     def icmp_received(self, message: IcmpMessage) -> None:
         """An ICMP message about a datagram of ours, or the kernel's own word on one that it could not send."""
@@ -67,6 +67,10 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def send(self, datagram: Datagram) -> None:
         """Send, or drop: a datagram has no other fate that its sender could act on."""
+        for each in split((datagram,)):
+            self._send_one(each)
+
+    def _send_one(self, datagram: Datagram) -> None:
         transport = self._transport
         if transport is None:
             self._early.append(datagram)
@@ -136,7 +140,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
     def batch_received(self, batch: Iterable[tuple[bytes, SockAddr]]) -> None:
         """Everything that one wake-up found."""
         if not self._is_closed:
-            received = [(data, host_of(address), address[1]) for data, address in batch]
+            received = [Received(data, host_of(address), address[1]) for data, address in batch]
             self._receiver.datagrams_received(received, self.local_host)
 
     def icmp_received(self, message: IcmpMessage) -> None:

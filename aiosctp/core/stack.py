@@ -17,7 +17,7 @@ from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, segments, split
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -69,8 +69,14 @@ class StackEngine:
 
     # -- inputs --
 
-    def receive(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
-        """Take one UDP datagram from `(source, udp_port)` to our `destination`."""
+    def receive(
+        self, data: bytes, source: str, udp_port: int, destination: str | None, now: float, segment_bytes: int = 0
+    ) -> None:
+        """Take one UDP datagram, or a run of them (`Received`), from `(source, udp_port)` to our `destination`."""
+        for packet in segments(data, segment_bytes):
+            self._receive_one(packet, source, udp_port, destination, now)
+
+    def _receive_one(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
         self.counters.datagrams_received += 1
         if self._ended:
             self._forget_ended(now)
@@ -387,7 +393,7 @@ class StackEngine:
             self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
-        self.counters.datagrams_sent += len(datagrams)
+        self.counters.datagrams_sent += len(split(datagrams))
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:

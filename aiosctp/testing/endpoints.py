@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from aiosctp.arguments import check_port
 from aiosctp.core.addresses import canonical_host, choose_source, is_address, is_ipv6
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.network import DatagramPort, Network, SystemNetwork, current_network
 from aiosctp.testing.host import Host
@@ -280,8 +280,8 @@ class SimulatedDatagramTransport(asyncio.DatagramTransport):
 
     # -- aiosctp.udp.DatagramReceiver --
 
-    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
-        for data, host, port in datagrams:
+    def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
+        for data, host, port, _ in datagrams:
             if self._remote in (None, (host, port)):
                 self._soon(self._call_protocol, "datagram_received", data, socket_address(host, port))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from aiosctp.arguments import check_port, host_list
 from aiosctp.core.addresses import canonical_host, is_ipv6
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, split
 from aiosctp.network import Network as StackNetwork
 from aiosctp.network import current_network
 from aiosctp.testing.packet import MAX_UDP_PAYLOAD_BYTES, NOT_ECT, Packet
@@ -51,14 +51,17 @@ class Port:
 
     def send(self, datagram: Datagram) -> None:
         """Put it on the wire, or tell the receiver that it can't be sent, as an operating system would."""
-        if self.is_closed:
-            return
+        if not self.is_closed:
+            for each in split((datagram,)):
+                self._send_one(each)
+
+    def _send_one(self, datagram: Datagram) -> None:
         if is_ipv6(datagram.destination) != is_ipv6(self.local_host):
             self.receiver.send_failed(datagram, too_big=False)
         elif len(datagram.data) > MAX_UDP_PAYLOAD_BYTES:
             self.receiver.send_failed(datagram, too_big=True)
         else:
-            data, _, destination, udp_port, dont_fragment = datagram
+            data, _, destination, udp_port, dont_fragment, _ = datagram
             self._host.network.send(
                 Packet(self.local_host, self.udp_port, destination, udp_port, data, dont_fragment, self.ecn)
             )

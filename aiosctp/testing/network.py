@@ -12,6 +12,7 @@ from random import Random
 
 from aiosctp.arguments import check_int, host_list
 from aiosctp.core.addresses import canonical_host, is_address, is_ipv6
+from aiosctp.core.datagram import Received
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.testing.host import Host, Port
 from aiosctp.testing.link import MAX_DELAY_S, Link, check_number
@@ -349,7 +350,8 @@ class Network:
         if port is not None:
             for passage in batch:
                 self._end(passage, "delivered")
-            found = [(packet.data, packet.source, packet.source_port) for packet in (each.arriving for each in batch)]
+            packets = [passage.arriving for passage in batch]
+            found = [Received(packet.data, packet.source, packet.source_port) for packet in packets]
             self._call(port.context.run, port.receiver.datagrams_received, found, port.local_host)
             return
         host = self._topology.owners.get(place[0])

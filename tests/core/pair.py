@@ -9,7 +9,7 @@ from itertools import count
 
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, split
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import AssociationState
@@ -101,7 +101,7 @@ class Pair:
     def flush(self) -> None:
         """Put what both have to say on the wire."""
         for host in (self.a, self.z):
-            for datagram in host.engine.poll_datagrams(self.now):
+            for datagram in split(host.engine.poll_datagrams(self.now)):
                 self._send(host, datagram)
             for fault in host.engine.poll_faults():
                 raise fault

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, split
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.messages import Message, OutgoingMessage
 from aiosctp.core.paths import Path
@@ -203,7 +203,7 @@ class Peer:
 
     def poll(self) -> list[Packet]:
         """Everything Z wants sent now, decoded; its events go to `events`."""
-        packets = [self._decode(datagram) for datagram in self.engine.poll_datagrams(self.now)]
+        packets = [self._decode(datagram) for datagram in split(self.engine.poll_datagrams(self.now))]
         for association in self.engine.poll_changed():
             self.events.extend(association.poll_events())
         self.heard += packets

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.cookie import KEY_BYTES, Cookie, CookieJar
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, split
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.stack import StackEngine
@@ -140,7 +140,7 @@ class Bench:
         self.collect()
 
     def collect(self) -> None:
-        for datagram in self.engine.poll_datagrams(self.now):
+        for datagram in split(self.engine.poll_datagrams(self.now)):
             chunks: list[Chunk] = []
             for chunk in decode_chunks(datagram.data):
                 assert not isinstance(chunk, DecodeError), f"the engine sent a malformed chunk: {chunk}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, split
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.core.messages import OutgoingMessage
@@ -141,7 +141,7 @@ class Attack:
         """So many packets of INIT, INIT ACK, COOKIE ECHO and COOKIE ACK; what follows them is on the wire."""
         self._connect_from(self.a)
         for sender in (self.a, self.z, self.a, self.z)[: self.packets]:
-            for datagram in sender.engine.poll_datagrams(self.now):
+            for datagram in split(sender.engine.poll_datagrams(self.now)):
                 self.loot.see(datagram.data)
                 source = datagram.source or sender.addresses[0]
                 victim = self._other(sender).engine
@@ -164,7 +164,7 @@ class Attack:
     def _settle(self, side: Side, *, received: bytes | None = None) -> list[Datagram]:
         """Take what a side has to say, and look at everything."""
         self.unpolled.discard(side.name)
-        datagrams = side.engine.poll_datagrams(self.now)
+        datagrams = split(side.engine.poll_datagrams(self.now))
         for fault in side.engine.poll_faults():
             raise fault
         for association in side.engine.poll_changed():

@@ -10,7 +10,7 @@ from struct import Struct
 from typing import Any
 
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received, split
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import Sender
 from aiosctp.stack import Stack
@@ -72,9 +72,9 @@ class WireLaws:
         ]
 
     def _noting_arrivals(self, original: Any) -> Any:
-        def datagrams_received(stack: Stack, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
+        def datagrams_received(stack: Stack, datagrams: Iterable[Received], local_host: str) -> None:
             datagrams = list(datagrams)
-            for data, host, _ in datagrams:
+            for data, host, *_ in datagrams:
                 if (stack, host) not in self._verified:
                     self._received[stack, host] += 1
                     self._received_bytes[stack, host] += len(data)
@@ -93,7 +93,8 @@ class WireLaws:
     def _checking(self, original: Any) -> Any:
         def send(stack: Stack, datagram: Datagram) -> None:
             try:
-                self._check(datagram, stack)
+                for each in split((datagram,)):
+                    self._check(each, stack)
             except AssertionError as error:
                 self._judge.accuse(error)
             original(stack, datagram)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.core.datagram import Received
 from aiosctp.testing import Packet
 from aiosctp.wire.chunks import CookieEcho, Init
 from aiosctp.wire.packet import encode_packet
@@ -259,7 +260,7 @@ async def test_closing_the_stack_aborts_what_was_accepted_in_the_same_turn() -> 
         init = next(packet for packet in hosts.log if chunk_type(packet) == Init.type)
         # One batch: a COOKIE ECHO, and an INIT whose admission closes the stack.
         another = encode_packet(5002, PORT, 0, (init.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (cookies[0].data, another)]
+        batch = [Received(data, init.source, init.source_port) for data in (cookies[0].data, another)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         assert hosts.server.is_closed
         with pytest.raises(aiosctp.SCTPError):
@@ -293,7 +294,7 @@ async def test_what_follows_in_the_batch_finds_nobody_once_admit_has_closed_the_
         closes = True
         init, cookie = (next(f for f in hosts.log if chunk_type(f) == kind.type) for kind in (Init, CookieEcho))
         another = encode_packet(5002, PORT, 0, (init.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (another, cookie.data)]
+        batch = [Received(data, init.source, init.source_port) for data in (another, cookie.data)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         with pytest.raises(aiosctp.ConnectTimeout):
             await connecting
@@ -321,7 +322,7 @@ async def test_who_was_let_in_before_admit_closed_the_server_still_gets_a_handle
         closes = True
         init, cookie = (next(f for f in hosts.log if chunk_type(f) == kind.type) for kind in (Init, CookieEcho))
         another = encode_packet(5002, PORT, 0, (init.data[12:],))
-        batch = [(data, init.source, init.source_port) for data in (cookie.data, another)]
+        batch = [Received(data, init.source, init.source_port) for data in (cookie.data, another)]
         hosts.server.datagrams_received(batch, "192.0.2.2")
         ours = await connecting
         theirs = await hosts.accepted.get()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.core.datagram import Received
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.stack import default_stack
 from aiosctp.testing import Network, Packet
@@ -312,7 +313,7 @@ async def test_what_arrives_at_a_closed_stack_is_dropped() -> None:
         await theirs.send(b"under way")
         await asyncio.sleep(0)
         hosts.client.close()
-        hosts.client.datagrams_received([(hosts.log[-1].data, "192.0.2.2", 9899)], "192.0.2.1")
+        hosts.client.datagrams_received([Received(hosts.log[-1].data, "192.0.2.2", 9899)], "192.0.2.1")
         hosts.client.touch(ours.engine)
         await asyncio.sleep(1)
         with pytest.raises(AssociationAborted):

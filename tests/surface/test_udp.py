@@ -15,7 +15,7 @@ import uvloop
 
 import aiosctp
 from aiosctp.batching import MAX_DATAGRAMS_PER_WAKE_UP, BatchingTransport, batching_carrier
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.network import SystemNetwork
 from aiosctp.udp import (
@@ -57,12 +57,12 @@ class Recorder:
     """A stack's place: keeps what arrives, and lets a test await it."""
 
     def __init__(self) -> None:
-        self.batches: list[list[tuple[bytes, str, int]]] = []
+        self.batches: list[list[Received]] = []
         self.icmp: list[IcmpMessage] = []
         self.refused: list[tuple[Datagram, bool]] = []
         self._changed = asyncio.Event()
 
-    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
+    def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
         self.batches.append(list(datagrams))
         self._changed.set()
 
@@ -76,7 +76,7 @@ class Recorder:
 
     @property
     def received(self) -> list[bytes]:
-        return [data for batch in self.batches for data, _, _ in batch]
+        return [data for batch in self.batches for data, *_ in batch]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -152,8 +152,8 @@ def test_an_sctp_packet_is_the_whole_payload_of_a_datagram_between_the_two_udp_p
             async with asyncio.timeout(3):
                 await peer.recorder.until(lambda: peer.recorder.received != [])
             calling.cancel()
-            (payload, *source), *_ = peer.recorder.batches[0]
-            assert source == [host, stack.udp_port]
+            (payload, host_seen, udp_port, _), *_ = peer.recorder.batches[0]
+            assert (host_seen, udp_port) == (host, stack.udp_port)
         await peer.close()
         # Raises when the CRC32c is wrong.
         assert decode_header(payload)[1:] == (7777, 0)
@@ -237,7 +237,7 @@ def test_what_is_sent_before_the_transport_is_there_is_not_lost(loop_factory: Lo
         one, other = Host(carrier), Host(carrier)
         one.protocol.send(one.datagram(b"early", other))
         await other.recorder.until(lambda: other.recorder.received == [b"early"])
-        assert other.recorder.batches[0][0][1:] == ("127.0.0.1", one.protocol.udp_port)
+        assert other.recorder.batches[0][0][1:3] == ("127.0.0.1", one.protocol.udp_port)
         await one.close()
         await other.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from aiosctp.core.datagram import Datagram
+from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.testing import Host, Port
 
@@ -14,7 +14,7 @@ class Recorder:
     """On one UDP port of every address of a host, or of those named."""
 
     def __init__(self, host: Host, udp_port: int = 9899, *addresses: str) -> None:
-        self.batches: list[tuple[float, str, list[tuple[bytes, str, int]]]] = []
+        self.batches: list[tuple[float, str, list[Received]]] = []
         self.icmp: list[tuple[float, IcmpMessage]] = []
         self.refused: list[tuple[Datagram, bool]] = []
         self.on_data: Callable[[], None] = lambda: None
@@ -23,7 +23,7 @@ class Recorder:
 
     # -- DatagramReceiver --
 
-    def datagrams_received(self, datagrams: Iterable[tuple[bytes, str, int]], local_host: str) -> None:
+    def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
         self.batches.append((self.host.now(), local_host, list(datagrams)))
         self.on_data()
 
@@ -40,16 +40,16 @@ class Recorder:
 
     @property
     def data(self) -> list[bytes]:
-        return [data for _, _, batch in self.batches for data, _, _ in batch]
+        return [data for _, _, batch in self.batches for data, *_ in batch]
 
     @property
     def sources(self) -> list[tuple[str, int]]:
-        return [(host, port) for _, _, batch in self.batches for _, host, port in batch]
+        return [(host, port) for _, _, batch in self.batches for _, host, port, _ in batch]
 
     @property
     def arrivals(self) -> list[tuple[float, bytes]]:
         """The loop's time, and what came then."""
-        return [(when, data) for when, _, batch in self.batches for data, _, _ in batch]
+        return [(when, data) for when, _, batch in self.batches for data, *_ in batch]
 
 
 async def settle(seconds: float = 100.0) -> None:

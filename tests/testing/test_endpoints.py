@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aiosctp.core.datagram import Received
 from aiosctp.network import current_network
 from aiosctp.testing import Host, Link, Network
 from aiosctp.testing.endpoints import SimulatedDatagramTransport
@@ -261,7 +262,7 @@ async def test_nothing_is_heard_after_closing() -> None:
     """Not even what had come before: as when a socket is closed with datagrams in its buffer."""
     _, _, z = two_hosts()
     server = await endpoint(z, local_addr=(Z, PORT))
-    server.transport.datagrams_received([(b"hello", A, PORT)], Z)
+    server.transport.datagrams_received([Received(b"hello", A, PORT)], Z)
     server.transport.close()
     await asyncio.sleep(1)
     assert server.heard == ["made", ("lost", None)]

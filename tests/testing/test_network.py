@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.core.datagram import Received
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.network import current_network
 from aiosctp.testing import CE, ECT_0, BurstLoss, Host, Link, LossWhere, Network, Packet, RandomLoss
@@ -81,7 +82,7 @@ async def test_a_packet_arrives_at_its_port_after_the_delay() -> None:
     await settle()
     ((when, local_host, batch),) = z.batches
     assert when == pytest.approx(began + 0.25)
-    assert (local_host, batch) == ("192.0.2.2", [(b"x", "192.0.2.1", 9899)])
+    assert (local_host, batch) == ("192.0.2.2", [Received(b"x", "192.0.2.1", 9899)])
 
 
 @virtual_time
@@ -96,11 +97,11 @@ async def test_what_is_due_at_one_instant_for_one_port_comes_as_one_batch() -> N
     await asyncio.sleep(0.005)
     a.send(b"later", "192.0.2.2")
     await settle()
-    assert [[data for data, _, _ in batch] for _, _, batch in z.batches] == [
+    assert [[data for data, *_ in batch] for _, _, batch in z.batches] == [
         [b"a0", b"b0", b"a1", b"b1", b"a2", b"b2"],
         [b"later"],
     ]
-    assert [[data for data, _, _ in batch] for _, _, batch in other.batches] == [[b"c0", b"c1", b"c2"]]
+    assert [[data for data, *_ in batch] for _, _, batch in other.batches] == [[b"c0", b"c1", b"c2"]]
 
 
 @virtual_time
@@ -214,7 +215,7 @@ async def test_links_are_of_pairs_and_directions() -> None:
     for source, destination in ((a, z), (z, a), (z, b), (b, z), (a, b)):
         source.send(b"x", destination.host.addresses[0])
     await settle()
-    assert sorted((source, round(when - began, 6)) for r in (a, z, b) for when, _, [(_, source, _)] in r.batches) == [
+    assert sorted((source, round(when - began, 6)) for r in (a, z, b) for when, _, [(_, source, *_)] in r.batches) == [
         ("192.0.2.1", 0.25),
         ("192.0.2.1", 0.5),
         ("192.0.2.2", 0.5),
