@@ -1,1 +1,1 @@
-"""How fast aiosctp is, side by side with others, and what its engine costs: `python -m benchmarks`."""
+"""Benchmarks, side by side: `python -m benchmarks`. README.md says what is measured, how, and how to read it."""
