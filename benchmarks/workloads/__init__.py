@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.model import Workload
-from benchmarks.workloads import bulk, handshakes, messages, ping_pong
+from benchmarks.workloads import bulk, handshakes, lossy, messages, ping_pong
 
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
@@ -12,5 +12,6 @@ WORKLOADS: dict[str, Workload] = {
         messages.WORKLOAD,
         ping_pong.WORKLOAD,
         handshakes.WORKLOAD,
+        lossy.WORKLOAD,
     )
 }
