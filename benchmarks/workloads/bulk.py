@@ -12,7 +12,7 @@ SIZES = (64, 1024, 16384, 65536)
 STREAMS = (1, 100)
 SCTP = ("aiosctp", "aiosctp-uvloop", "usrsctp", "aiortc")
 AT_1500 = (*SCTP, "udp", "udp-gso")
-AS_FOUND = ("aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop", "udp-found")
+AS_FOUND = ("aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop", "udp")
 
 
 def case_name(size: int, streams: int = 1, *, unordered: bool = False, path_mtu: int = 1500) -> str:
