@@ -120,6 +120,7 @@ static void meter_look(void)
 	double now = clock_s(CLOCK_MONOTONIC);
 	if (meter.warm_at == 0) {
 		meter.warm_at = now + job.warm_up_s;
+		printf("{\"event\": \"first\"}\n");
 	} else if (meter.begun == 0) {
 		if (now < meter.warm_at)
 			return;
