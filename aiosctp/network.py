@@ -24,6 +24,7 @@ from aiosctp.udp import (
     bind_sockets,
     endpoint_carrier,
     host_of,
+    route_mtu,
     with_named_scope,
 )
 
@@ -57,6 +58,10 @@ class Network(Protocol):
 
     def local_addresses(self) -> list[str]:
         """The hosts of this machine, as canonical strings, loopback included."""
+
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        """The largest IP packet, headers included, that the route from `local_host` (None: from wherever it leads out)
+        to `host` takes as far as this machine knows; None when it does not know."""
 
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name, best first; of an address with a scope, itself with the interface's name.
@@ -97,6 +102,9 @@ class SystemNetwork:
             for ip in adapter.ips:
                 hosts[_host_of(ip.ip, adapter.name)] = None
         return list(hosts)
+
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        return route_mtu(local_host, host)
 
     async def resolve(self, host: str) -> list[str]:
         if "%" in host:

@@ -31,8 +31,12 @@ IP_MTU_DISCOVER = 10
 IPV6_MTU_DISCOVER = 23
 PMTUDISC_DONT = 0
 PMTUDISC_PROBE = 3
+IP_MTU = 14
+IPV6_MTU = 24
 IP_RECVERR = 11
 IPV6_RECVERR = 25
+# RFC 863. Connecting a UDP socket sends nothing.
+DISCARD_PORT = 9
 IS_LINUX = sys.platform == "linux"
 
 
@@ -200,6 +204,24 @@ def set_dont_fragment(udp_socket: socket.socket, dont_fragment: bool) -> None:
         udp_socket.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, mode)
     else:
         udp_socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, mode)
+
+
+def route_mtu(local_host: str | None, host: str) -> int | None:
+    """See `aiosctp.network.Network.route_mtu`.
+
+    What an unverified ICMP message told it may be in there: it is a first guess, and no more.
+    """
+    if not IS_LINUX:
+        return None
+    level, option = (socket.IPPROTO_IPV6, IPV6_MTU) if is_ipv6(host) else (socket.IPPROTO_IP, IP_MTU)
+    try:
+        with socket.socket(socket.AF_INET6 if is_ipv6(host) else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            if local_host is not None:
+                asking.bind(socket_address(local_host, 0))
+            asking.connect(socket_address(host, DISCARD_PORT))
+            return asking.getsockopt(level, option)
+    except OSError:
+        return None
 
 
 def bind_sockets(hosts: Sequence[str], udp_port: int, *, skip_unusable: bool) -> list[tuple[str, socket.socket]]:

@@ -60,6 +60,9 @@ class SlowNetwork:
     def local_addresses(self) -> list[str]:
         return self.host.local_addresses()
 
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        return self.host.route_mtu(local_host, host)
+
     async def resolve(self, host: str) -> list[str]:
         await asyncio.sleep(0.03)
         return await self.host.resolve(host)

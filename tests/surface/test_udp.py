@@ -625,6 +625,30 @@ async def test_the_system_network_knows_its_addresses_and_resolves_names() -> No
         await network.resolve("name.invalid")
 
 
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's socket options")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_mtu_of_a_route_is_the_interfaces(host: str) -> None:
+    # The loopback interface's, or the largest that IPv4 and UDP can have.
+    network = SystemNetwork()
+    assert network.route_mtu(host, host) == network.route_mtu(None, host)
+    mtu = network.route_mtu(host, host)
+    assert mtu is not None
+    assert 1280 <= mtu <= 65536
+
+
+def test_a_route_that_is_not_there_has_no_mtu() -> None:
+    network = SystemNetwork()
+    # From an address of another machine; through no interface.
+    assert network.route_mtu("192.0.2.254", "127.0.0.1") is None
+    assert network.route_mtu("2001:db8::1", "::1") is None
+    assert network.route_mtu(None, "fe80::1%nowhere0") is None
+
+
+def test_the_mtu_of_a_route_is_not_known_off_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiosctp.udp.IS_LINUX", False)
+    assert SystemNetwork().route_mtu("127.0.0.1", "127.0.0.1") is None
+
+
 def test_the_entropy_of_a_stack_is_the_operating_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     """R02, R27: "cryptographic quality" (RFC 9260 §14.1): tags, nonces and the cookie's key come from os.urandom."""
     monkeypatch.setattr("os.urandom", lambda count: b"\x5a" * count)
