@@ -14,8 +14,9 @@ import aiosctp
 from aiosctp.batching import batching_carrier
 from aiosctp.core.datagram import Datagram
 from aiosctp.network import DatagramPort
+from aiosctp.sockets import IS_LINUX
 from aiosctp.testing import Host, VirtualTimeLoop
-from aiosctp.udp import IS_LINUX, Carrier, DatagramReceiver, endpoint_carrier
+from aiosctp.udp import Carrier, DatagramReceiver, endpoint_carrier
 from tests.surface.cancelling import Trial, cancel_everywhere, cancels, echo, talk
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
