@@ -9,10 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from benchmarks import guard, machine, report
-from benchmarks.model import Bar, Case, Workload
+from benchmarks import guard, machine, plots, report
+from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
 from benchmarks.results import Results
@@ -31,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Unavailable as error:
+        print(error, file=sys.stderr)
+        return MISUSED
     return status
 
 
@@ -94,31 +96,42 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    bars = [bar for workload in WORKLOADS.values() for bar in workload.bars]
+    bars = _all_bars()
     read = {(side.workload, side.case, side.peer) for bar in bars for side in _sides(bar)}
 
     def wanted(workload: Workload, case: Case, peer: str) -> bool:
         return (workload.name, case.name, peer) in read
 
-    results = _measure(
-        plan(WORKLOADS.values(), rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted), arguments
-    )
+    steps = plan(WORKLOADS.values(), rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted)
+    results = _measure(steps, arguments)
+    for workload in WORKLOADS.values():
+        print("\n".join(report.workload_table(results, workload)))
     print("\n".join(report.bars_table(results, bars)))
     return 0
 
 
-def _sides(bar: Bar) -> list[Any]:
+def _all_bars() -> list[Bar]:
+    return [bar for workload in WORKLOADS.values() for bar in workload.bars]
+
+
+def _sides(bar: Bar) -> list[Reading]:
     return [side for side in (bar.ours, bar.theirs) if side is not None]
 
 
 def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
+    if arguments.plot:
+        plots.require()
     described = machine.describe()
-    print("\n".join(report.heading(described)) + "\n")
+    print("\n".join(report.heading(described)) + "\n", flush=True)
     with Progress(len(steps)) as progress:
         results = Results(asyncio.run(run(steps, progress.before, progress.after)))
     if arguments.json:
         document = {"machine": described, "command": sys.argv[1:], "samples": [asdict(s) for s in results.samples]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+    if arguments.plot:
+        caption = f"{described['date']}, {described['cpu']}, {described['system']}, {described['interpreter']}"
+        for path in plots.draw(results, _all_bars(), caption, arguments.plot):
+            print(f"drawn: {path}", file=sys.stderr)
     return results
 
 

@@ -57,4 +57,4 @@ def _version(name: str) -> str:
     try:
         return PEERS[name].version()
     except Unavailable as error:
-        return f"not available: {error}"
+        return f"not available: {str(error).splitlines()[0]}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from benchmarks.model import Turn
+from benchmarks import capture
+from benchmarks.model import Figures, Turn
 from benchmarks.peers import peer
 from benchmarks.peers.job import Job
 from benchmarks.processes import RECEIVER_CORE, SENDER_CORE, Event, Process, free_udp_ports, running
@@ -14,6 +16,8 @@ from benchmarks.processes import RECEIVER_CORE, SENDER_CORE, Event, Process, fre
 WARM_UP_S = 0.7
 # A sample is over when its seconds are, after the start of a process and, on a busy machine, some waiting.
 GRACE_S = 20.0
+# Within the warm-up: the congestion window has opened, and nothing is measured yet.
+CAPTURE_AFTER_S, CAPTURE_S = 0.3, 0.2
 
 
 @contextlib.asynccontextmanager
@@ -36,10 +40,22 @@ async def pair(
             yield sender, receiver
 
 
-async def receivers_result(name: str, turn: Turn, **job: Any) -> Event:
-    """Run a job to the result that its receiver tells."""
-    async with pair(name, turn, **job) as (_, receiver):
-        return await receiver.event("result", WARM_UP_S + turn.seconds + GRACE_S)
+async def goodput(name: str, turn: Turn, **job: Any) -> Figures:
+    """Run a bulk job: the figures of the result that its receiver tells, and in the first round of the packets."""
+    ports = free_udp_ports(2)
+    packets: Figures = {}
+    async with pair(name, turn, ports=(ports[0], ports[1]), task="bulk", **job) as (_, receiver):
+        if turn.number == 0:
+            await receiver.event("first")
+            await asyncio.sleep(CAPTURE_AFTER_S)
+            packets = capture.packets_to(ports[1], CAPTURE_S)
+        result = await receiver.event("result", WARM_UP_S + turn.seconds + GRACE_S)
+    return {
+        "goodput_bits_per_s": result["bytes"] * 8 / result["seconds"],
+        "messages_per_s": result["messages"] / result["seconds"],
+        "receiver_cpu": result["receiver_cpu"],
+        **packets,
+    }
 
 
 async def senders_result(name: str, turn: Turn, **job: Any) -> Event:

@@ -19,7 +19,7 @@ def heading(machine: Mapping[str, Any]) -> list[str]:
         f"{machine['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
         f"{machine['interpreter']}; {machine['pinned']}; {buffers}",
     ]
-    return lines + [f"  {name:16} {version}" for name, version in machine["peers"].items()]
+    return lines + [f"  {name:20} {version}" for name, version in machine["peers"].items()]
 
 
 def workload_table(results: Results, workload: Workload) -> list[str]:
@@ -45,7 +45,21 @@ def _rows(results: Results, workload: Workload, case: Case) -> Iterator[Sequence
         for figure in workload.figures:
             spread = results.spread(Reading(workload.name, case.name, peer, figure.name))
             cells.append(f"{_spread(spread, figure.scale)} {figure.unit}" if spread else "-")
-        yield (*cells, _our_ratio(results, workload, case, peer, asked))
+        yield (*cells, _packets(results, workload, case, peer), _our_ratio(results, workload, case, peer, asked))
+
+
+def _packets(results: Results, workload: Workload, case: Case, peer: str) -> str:
+    """The packets that were captured, with their IP headers."""
+
+    def captured(figure: str) -> float:
+        spread = results.spread(Reading(workload.name, case.name, peer, figure))
+        return spread.median if spread else 0.0
+
+    longest = captured("longest_packet_bytes")
+    if not longest:
+        return ""
+    runs = f", {_number(captured('packets_per_frame'))} a frame"
+    return f"packets of {longest:.0f} bytes at most, {captured('mean_packet_bytes'):.0f} on average{runs}"
 
 
 def _our_ratio(results: Results, workload: Workload, case: Case, peer: str, asked: set[str]) -> str:

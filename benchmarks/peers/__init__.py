@@ -53,6 +53,12 @@ def _python() -> str:
     return f"Python {sys.version.split()[0]}"
 
 
+def _linux() -> str:
+    if sys.platform != "linux":
+        raise Unavailable("GSO and GRO are Linux's")
+    return _python()
+
+
 def _module(name: str, *arguments: str) -> Callable[[], Sequence[str | Path]]:
     return lambda: [sys.executable, "-m", f"benchmarks.peers.{name}", *arguments]
 
@@ -62,7 +68,41 @@ PEERS: dict[str, Peer] = {
     for peer in (
         Peer("aiosctp", "ours, on asyncio's own loop", _aiosctp(), _module("ours", "asyncio")),
         Peer("aiosctp-uvloop", "ours, on uvloop", _aiosctp("uvloop"), _module("ours", "uvloop")),
-        Peer("usrsctp", "the C stack, a C program on libusrsctp", usrsctp.version, usrsctp.program),
+        Peer("usrsctp", "the C stack, by a C program of our own", usrsctp.version, usrsctp.program),
+        Peer(
+            "aiortc",
+            "aiortc's SCTP without DTLS, on uvloop",
+            _distributions("aiortc", "google-crc32c", "uvloop"),
+            _module("aiortc", "uvloop"),
+        ),
+        Peer("tcp", "TCP by asyncio's streams, on asyncio's own loop", _python, _module("tcp", "asyncio")),
+        Peer("tcp-uvloop", "the same on uvloop", _distributions("uvloop"), _module("tcp", "uvloop")),
+        Peer("udp", "bare UDP, one datagram a system call", _python, _module("udp", "plain")),
+        Peer("udp-gso", "bare UDP with GSO and GRO", _linux, _module("udp", "gso")),
+        Peer(
+            "udp-echo",
+            "a bare UDP echo that awaits a plain future, on asyncio's own loop",
+            _python,
+            _module("udp_echo", "asyncio", "future"),
+        ),
+        Peer(
+            "udp-echo-uvloop",
+            "the same on uvloop",
+            _distributions("uvloop"),
+            _module("udp_echo", "uvloop", "future"),
+        ),
+        Peer(
+            "udp-callback",
+            "a bare UDP echo from within datagram_received, on asyncio's own loop",
+            _python,
+            _module("udp_echo", "asyncio", "callback"),
+        ),
+        Peer(
+            "udp-callback-uvloop",
+            "the same on uvloop",
+            _distributions("uvloop"),
+            _module("udp_echo", "uvloop", "callback"),
+        ),
     )
 }
 

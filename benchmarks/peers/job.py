@@ -92,6 +92,7 @@ class Meter:
         now = time.monotonic()
         if not self._warm_at:
             self._warm_at = now + self._job.warm_up_s
+            tell("first")
         elif self._begun is None:
             if now >= self._warm_at:
                 self._begun = now

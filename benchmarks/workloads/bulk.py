@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.model import Bar, Case, Figure, Figures, Reading, Turn
-from benchmarks.pairs import receivers_result
+from benchmarks.pairs import goodput
 
 NAME = "bulk"
 SIZES = (64, 1024, 16384, 65536)
 STREAMS = (1, 100)
 SCTP = ("aiosctp", "aiosctp-uvloop", "usrsctp", "aiortc")
 AT_1500 = (*SCTP, "udp", "udp-gso")
-AS_FOUND = ("aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop", "udp-found")
+AS_FOUND = ("aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop", "udp")
 
 
 def case_name(size: int, streams: int = 1, *, unordered: bool = False, path_mtu: int = 1500) -> str:
@@ -71,17 +71,7 @@ class Bulk:
         return tuple(_cases())
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
-        result = await receivers_result(peer, turn, task="bulk", **case.parameters)
-        return goodput(result)
-
-
-def goodput(result: dict[str, float]) -> Figures:
-    """The figures of a receiver's result."""
-    return {
-        "goodput_bits_per_s": result["bytes"] * 8 / result["seconds"],
-        "messages_per_s": result["messages"] / result["seconds"],
-        "receiver_cpu": result["receiver_cpu"],
-    }
+        return await goodput(peer, turn, **case.parameters)
 
 
 WORKLOAD = Bulk()

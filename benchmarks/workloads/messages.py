@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.model import Bar, Case, Figure, Figures, Reading, Turn
-from benchmarks.pairs import receivers_result
-from benchmarks.workloads.bulk import goodput
+from benchmarks.pairs import goodput
 
 NAME = "messages"
 CASE = "64 B, 1 stream, ordered"
@@ -32,7 +31,7 @@ class Messages:
         return (Case(CASE, peers, {"message_bytes": 64, "path_mtu": 1500}),)
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
-        return goodput(await receivers_result(peer, turn, task="bulk", **case.parameters))
+        return await goodput(peer, turn, **case.parameters)
 
 
 WORKLOAD = Messages()

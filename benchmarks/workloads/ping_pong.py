@@ -9,6 +9,11 @@ from benchmarks.pairs import senders_result
 
 NAME = "ping-pong"
 CASE = "64 B"
+PEERS = (
+    *("aiosctp", "udp-echo", "udp-callback", "tcp"),
+    *("aiosctp-uvloop", "udp-echo-uvloop", "udp-callback-uvloop", "tcp-uvloop", "aiortc"),
+    "usrsctp",
+)
 
 
 def _p50(peer: str) -> Reading:
@@ -33,8 +38,7 @@ class PingPong:
     )
 
     def cases(self) -> Sequence[Case]:
-        peers = ("aiosctp", "udp-echo", "aiosctp-uvloop", "udp-echo-uvloop", "usrsctp", "aiortc", "tcp", "tcp-uvloop")
-        return (Case(CASE, peers, {"message_bytes": 64}),)
+        return (Case(CASE, PEERS, {"message_bytes": 64}),)
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
         result = await senders_result(peer, turn, task="ping_pong", **case.parameters)

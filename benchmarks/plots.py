@@ -1,0 +1,108 @@
+"""What a run says, as pictures: PNGs by matplotlib (extra `bench`)."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.model import Bar, Reading, Unavailable
+from benchmarks.results import Results, Spread, Verdict, judge
+from benchmarks.workloads import bulk
+
+DPI = 120
+
+
+def require() -> None:
+    """Raise Unavailable, before anything is measured, when there is nothing to draw with."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise Unavailable("matplotlib is not installed: pip install 'aiosctp[bench]'")
+
+
+def draw(results: Results, bars: Iterable[Bar], caption: str, directory: Path) -> list[Path]:
+    """Draw what the run has figures for; the files, in a directory that is made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    verdicts = [verdict for verdict in (judge(results, bar) for bar in bars) if verdict.measured]
+    drawn = []
+    if any(sample.workload == bulk.NAME and sample.figures for sample in results.samples):
+        drawn.append(_save(_goodput(results), caption, directory / "goodput.png"))
+    if verdicts:
+        drawn.append(_save(_bars(verdicts), caption, directory / "bars.png"))
+    return drawn
+
+
+def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Sequence[Any]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(1, panels, squeeze=False)[0]
+
+
+def _save(figure: Any, caption: str, path: Path) -> Path:
+    figure.supxlabel(caption, fontsize=7)
+    figure.savefig(path, dpi=DPI)
+    return path
+
+
+def _goodput(results: Results) -> Any:
+    """Goodput over the size of messages: at path MTU 1500, and at the one found."""
+    figure, panels = _figure(12, 5, 2)
+    for axes, path_mtu, peers in ((panels[0], 1500, bulk.AT_1500), (panels[1], 0, bulk.AS_FOUND)):
+        for peer in peers:
+            _line(axes, results, peer, path_mtu)
+        axes.set(
+            title=f"path MTU {path_mtu}" if path_mtu else "the path MTU found, loopback",
+            xlabel="bytes of a message",
+            ylabel="Gbit/s of messages received",
+            xscale="log",
+            yscale="log",
+            xticks=bulk.SIZES,
+            xticklabels=bulk.SIZES,
+        )
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=8)
+    return figure
+
+
+def _line(axes: Any, results: Results, peer: str, path_mtu: int) -> None:
+    points: list[tuple[int, Spread]] = []
+    for size in bulk.SIZES:
+        case = bulk.case_name(size, path_mtu=path_mtu)
+        spread = results.spread(Reading(bulk.NAME, case, peer, "goodput_bits_per_s"))
+        if spread is not None:
+            points.append((size, spread))
+    if not points:
+        return
+    middle = [spread.median / 1e9 for _, spread in points]
+    below = [(spread.median - spread.low) / 1e9 for _, spread in points]
+    above = [(spread.high - spread.median) / 1e9 for _, spread in points]
+    axes.errorbar([size for size, _ in points], middle, [below, above], label=peer, marker="o", capsize=3)
+
+
+def _bars(verdicts: Sequence[Verdict]) -> Any:
+    """Every bar's ratio as a part of the bar, so that 1 passes; the upright strokes are where `beyond` begins."""
+    figure, (axes,) = _figure(10, 1 + 0.5 * len(verdicts))
+    for position, verdict in enumerate(reversed(verdicts)):
+        assert verdict.measured is not None
+        part = _part(verdict.bar, verdict.measured.median)
+        axes.barh(position, part, color="tab:green" if part >= 1 else "tab:red", alpha=0.7)
+        axes.plot(_part(verdict.bar, verdict.bar.beyond), position, "k|", markersize=16)
+        axes.text(part, position, f" {verdict.measured.median:.3g}", va="center", fontsize=8)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set(
+        xscale="log",
+        xlabel="measured, as a part of the bar (1 passes; | is beyond)",
+        yticks=range(len(verdicts)),
+        yticklabels=[verdict.bar.text for verdict in reversed(verdicts)],
+    )
+    axes.tick_params(axis="y", labelsize=7)
+    return figure
+
+
+def _part(bar: Bar, value: float) -> float:
+    return bar.bar / value if bar.less_is_better else value / bar.bar
