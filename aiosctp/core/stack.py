@@ -378,6 +378,10 @@ class StackEngine:
         if association.state is AssociationState.CLOSED:
             self._ended.append(association)
 
+    def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
+        """Whether there is an association between these ports with a peer that has one of these addresses."""
+        return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
+
     # -- outputs --
 
     @property
