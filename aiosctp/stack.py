@@ -364,7 +364,9 @@ class Stack:
             port.send(datagram)
 
     def _tell(self, association: AssociationEngine) -> None:
-        owner = self._owners.get(association) or self._new_owner(association)
+        owner = self._owners.get(association)
+        if owner is None:
+            owner = self._new_owner(association)
         if owner is not None:
             owner.engine_changed()
         if association.ending is not None:
