@@ -15,12 +15,14 @@ from benchmarks.model import Unavailable
 FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 
 
-def compiled(source: Path, *libraries: str) -> Path:
-    """The program. Raises Unavailable."""
+def compiled(source: Path, *libraries: str, header: str = "") -> Path:
+    """The program. header: what may be missing of the system, and where it comes from. Raises Unavailable."""
     built = _compile(source, *libraries)
-    if isinstance(built, str):
-        raise Unavailable(built)
-    return built
+    if isinstance(built, Path):
+        return built
+    if header and header.split()[0] in built:
+        raise Unavailable(f"{header} is missing")
+    raise Unavailable(built)
 
 
 @functools.cache

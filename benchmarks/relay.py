@@ -68,7 +68,7 @@ class Relay:
 async def relaying(weather: Weather, *words: str, life_s: float = 120.0) -> AsyncIterator[Relay]:
     """A relay at work, killed on leaving. words: where it stands, as relay.c has them. Raises Unavailable."""
     program = compiled(SOURCE)
-    argv = [program, *words, *weather.words(), f"life_s={life_s:.0f}"]
+    argv: list[str | Path] = [program, *words, *weather.words(), f"life_s={life_s:.0f}"]
     async with running(argv, RECEIVER_CORE) as process:
         await process.event("relaying")
         yield Relay(process)
