@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.model import Workload
-from benchmarks.workloads import bulk, handshakes, lossy, messages, ping_pong
+from benchmarks.workloads import bulk, growth, handshakes, lossy, memory, messages, ping_pong
 
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
@@ -12,6 +12,8 @@ WORKLOADS: dict[str, Workload] = {
         messages.WORKLOAD,
         ping_pong.WORKLOAD,
         handshakes.WORKLOAD,
+        memory.WORKLOAD,
         lossy.WORKLOAD,
+        growth.WORKLOAD,
     )
 }
