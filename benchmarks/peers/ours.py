@@ -155,12 +155,15 @@ async def _shake_hands(job: Job, stack: aiosctp.Stack) -> None:
 
 
 async def _hold(job: Job, stack: aiosctp.Stack) -> None:
-    held = [
-        await aiosctp.connect(
-            HOST, SCTP_PORT, remote_udp_port=job.remote_udp_port, timeout=CONNECT_TIMEOUT_S, stack=stack
-        )
-        for _ in range(job.associations)
-    ]
+    held: list[aiosctp.Association] = []
+    while len(held) < job.associations:
+        connecting = [
+            aiosctp.connect(
+                HOST, SCTP_PORT, remote_udp_port=job.remote_udp_port, timeout=CONNECT_TIMEOUT_S, stack=stack
+            )
+            for _ in range(min(job.at_a_time, job.associations - len(held)))
+        ]
+        held += await asyncio.gather(*connecting)
     tell("held", associations=len(held))
     await asyncio.Event().wait()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.model import Workload
-from benchmarks.workloads import bulk, growth, handshakes, lossy, memory, messages, ping_pong
+from benchmarks.workloads import bulk, growth, handshakes, head_of_line, lossy, memory, messages, ping_pong
 
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
@@ -14,6 +14,7 @@ WORKLOADS: dict[str, Workload] = {
         handshakes.WORKLOAD,
         memory.WORKLOAD,
         lossy.WORKLOAD,
+        head_of_line.WORKLOAD,
         growth.WORKLOAD,
     )
 }

@@ -21,7 +21,7 @@ NAME = "memory"
 COUNTS = (1, 1000, 10_000)
 PEERS = ("aiosctp", "aiosctp-uvloop", "usrsctp")
 ROUNDS = 2
-SET_UP_S = 60.0
+SET_UP_S = 120.0
 SETTLE_S = 1.0
 """After the last handshake: the server's program has been told, and what is put off has been done."""
 IDLE_S = 33.0
@@ -76,7 +76,7 @@ async def _holding(
     stack: AsyncExitStack, peer: str, turn: Turn, count: int, seconds: float = 0.0
 ) -> tuple[Process, Process]:
     """Client and server with so many associations between them, at rest."""
-    held = pair(peer, turn, task="hold", associations=count, warm_up_s=SET_UP_S, seconds=seconds)
+    held = pair(peer, turn, task="hold", associations=count, at_a_time=100, warm_up_s=SET_UP_S, seconds=seconds)
     client, server = await stack.enter_async_context(held)
     await client.event("held", SET_UP_S)
     await asyncio.sleep(SETTLE_S)
