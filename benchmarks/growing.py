@@ -75,7 +75,7 @@ class Stacks:
 
     async def _rounds(self, seconds: float, targets: Iterator[tuple[aiosctp.Association, int]]) -> float:
         begun, cpu_s, before = time.monotonic(), time.process_time(), self._received
-        while time.monotonic() < begun + seconds:
+        while self._received == before or time.monotonic() < begun + seconds:
             await self._round(targets)
         return (time.process_time() - cpu_s) / (self._received - before) * 1e6
 
