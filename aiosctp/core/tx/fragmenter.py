@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.outstanding import OutstandingChunk
+from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import OutgoingStream, SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,

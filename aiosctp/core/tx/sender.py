@@ -11,11 +11,12 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timers
 from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
 from aiosctp.core.tx.gaps import read_gap_ack_blocks
 from aiosctp.core.tx.invariants import check_invariants
 from aiosctp.core.tx.loss import LossDetection
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk
+from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
@@ -199,7 +200,7 @@ class Sender:
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
         self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)
         self.window.acknowledged(cumulative)
-        self._round_trips.measure(now)
+        self._round_trips.measure(self.outstanding, now)
         # §7.2.4, Note: the cwnd is adjusted for what was acknowledged before it is for what was lost.
         self._adjust_cwnd(acked)
         self.loss.advanced(cumulative)
@@ -258,6 +259,7 @@ class Sender:
 
     def _mark_timed_out(self, path: Path | None) -> None:
         """E3: the first packet of it is retransmitted at once, the rest "as soon as cwnd allows"."""
+        self.outstanding.single_out(self.outstanding.highest)
         for chunk in self.outstanding:
             if chunk.state is not ACKNOWLEDGED and (path is None or chunk.path is path):
                 chunk.is_timed_out = True

@@ -9,9 +9,10 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
 from aiosctp.core.tx.loss import LossDetection
-from aiosctp.core.tx.outstanding import Outstanding, OutstandingChunk
+from aiosctp.core.tx.outstanding import Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
@@ -185,7 +186,7 @@ class Transmission:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
             outstanding.append(chunk)
-            self.round_trips.sent(chunk)
+            self.round_trips.sent(number, packet.path, now)
             if chunk.message.unordered:
                 self.counters.ouodchunks += 1
             else:
