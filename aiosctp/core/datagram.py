@@ -47,3 +47,8 @@ def split(datagrams: Iterable[Datagram]) -> list[Datagram]:
         for datagram in datagrams
         for packet in segments(datagram.data, datagram.segment_bytes)
     ]
+
+
+def count_packets(datagrams: Iterable[Datagram]) -> int:
+    """How many datagrams `split` would make of these."""
+    return sum(-(-len(datagram.data) // (datagram.segment_bytes or len(datagram.data))) for datagram in datagrams)

@@ -17,7 +17,7 @@ from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
-from aiosctp.core.datagram import Datagram, segments, split
+from aiosctp.core.datagram import Datagram, count_packets, segments
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -393,7 +393,7 @@ class StackEngine:
             self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
-        self.counters.datagrams_sent += len(split(datagrams))
+        self.counters.datagrams_sent += count_packets(datagrams)
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
@@ -94,7 +94,12 @@ class Outstanding:
 
     def __iter__(self) -> Iterator[OutstandingChunk]:
         """All of them, to look at: what befalls one of a run needs `single_out` first."""
-        return chain(self._chunks, chain.from_iterable(map(_chunks_of, self._records)))
+        yield from self._chunks
+        number = self.cumulative + len(self._chunks) + 1
+        for record in self._records:
+            for chunks in _parts_of(record, number):
+                yield from chunks
+                number += len(chunks)
 
     @property
     def is_in_order(self) -> bool:
@@ -124,10 +129,16 @@ class Outstanding:
         return other is chunk
 
     def single_out(self, number: int) -> None:
-        """Make a chunk of its own of each up to this number, and of those that were sent with it."""
+        """Make a chunk of its own of each up to this number, and of those that are acknowledged together with it."""
         cumulative, chunks, records = self.cumulative, self._chunks, self._records
-        while cumulative + len(chunks) < number:
-            chunks.extend(_chunks_of(records.popleft()))
+        while (following := cumulative + len(chunks) + 1) <= number:
+            record = records[0]
+            if isinstance(record, SentRun):
+                chunks.extend(record.chunks(record.stretches.popleft(), following))
+            else:
+                chunks.append(record)
+            if not (isinstance(record, SentRun) and record.stretches):
+                records.popleft()
 
     # -- a chunk's life --
 
@@ -142,7 +153,7 @@ class Outstanding:
     def append_run(self, run: SentRun, size: int, charge_bytes: int, payload_bytes: int) -> None:
         """Sent for the first time: this many bytes with headers and padding, of the peer's window, of user data."""
         assert run.first == self.highest + 1
-        self.highest += len(run.headers)
+        self.highest += len(run.messages)
         self._records.append(run)
         self.buffered_bytes += payload_bytes
         self.flight_charge_bytes += charge_bytes
@@ -212,17 +223,13 @@ class Outstanding:
         number = self.cumulative
         size = charge_bytes = payload_bytes = 0
         stretches = run.stretches
-        taken, end = run.taken, len(stretches)
-        while taken < end:
-            count, stretch_size, stretch_charge_bytes, stretch_payload_bytes, stream, ordered = stretches[taken]
-            if number + count > cumulative:
-                break
-            taken += 1
+        while stretches and number + stretches[0][0] <= cumulative:
+            count, stretch_size, stretch_charge, stretch_payload, stream, ordered, _, _ = stretches.popleft()
             number += count
             size += stretch_size
-            charge_bytes += stretch_charge_bytes
-            payload_bytes += stretch_payload_bytes
-            stream.buffered_bytes -= stretch_payload_bytes
+            charge_bytes += stretch_charge
+            payload_bytes += stretch_payload
+            stream.buffered_bytes -= stretch_payload
             stream.ordered_in_window -= ordered
         if number > self.cumulative:
             acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
@@ -230,8 +237,7 @@ class Outstanding:
             self.buffered_bytes -= payload_bytes
             self.flight_charge_bytes -= charge_bytes
             run.path.flight_bytes -= size
-            run.taken = taken
-        if taken == end:
+        if not stretches:
             self._records.popleft()
         elif number < cumulative:
             self.single_out(number + 1)
@@ -295,5 +301,11 @@ def clip(ranges: Sequence[Range], first: int) -> list[Range]:
     return kept
 
 
-def _chunks_of(record: SentRun | OutstandingChunk) -> Iterable[OutstandingChunk]:
-    return record.chunks() if isinstance(record, SentRun) else (record,)
+def _parts_of(record: SentRun | OutstandingChunk, number: int) -> Iterator[list[OutstandingChunk]]:
+    """What `single_out` makes of it, part by part, from this number on."""
+    if not isinstance(record, SentRun):
+        yield [record]
+        return
+    for stretch in record.stretches:
+        yield list(record.chunks(stretch, number))
+        number += stretch[0]

@@ -22,6 +22,7 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.core.tx.sent_run import Parts
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
 from aiosctp.wire.chunks import Sack
@@ -169,6 +170,11 @@ class Sender:
         """Add the DATA chunks that fit; whether there were any. The packet is for the path `path_to_send_on` named, or
         is one that leads with a COOKIE ECHO."""
         return self._transmission.fill(packet, now)
+
+    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts] | None:
+        """The chunks of many packets at once: of this one, as with `fill`, and of those that follow it; none when this
+        one takes none. None when `fill` has to do it."""
+        return self._transmission.fill_run(packet, now)
 
     # -- acknowledgement --
 
