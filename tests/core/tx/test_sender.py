@@ -13,6 +13,8 @@ from aiosctp.wire.chunks import Sack
 from tests.core.tx.bench import FIRST_TSN, PAYLOAD, PMDCS, Bench, all_chunks, numbers, tsn
 from tests.core.work import assert_linear, instructions
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def ready(count: int) -> Bench:
     """So many full packets in flight, cwnd twice as large, at a TSN that wraps."""
