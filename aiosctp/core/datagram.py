@@ -40,6 +40,11 @@ def segments(data: bytes, segment_bytes: int) -> Iterator[bytes]:
         yield data[start : start + segment_bytes]
 
 
+def packet_count(data: bytes, segment_bytes: int) -> int:
+    """How many datagrams these are."""
+    return -(-len(data) // segment_bytes) if segment_bytes else 1
+
+
 def split(datagrams: Iterable[Datagram]) -> list[Datagram]:
     """A datagram for each packet, for who can't send a run at once."""
     return [
@@ -47,8 +52,3 @@ def split(datagrams: Iterable[Datagram]) -> list[Datagram]:
         for datagram in datagrams
         for packet in segments(datagram.data, datagram.segment_bytes)
     ]
-
-
-def count_packets(datagrams: Iterable[Datagram]) -> int:
-    """How many datagrams `split` would make of these."""
-    return sum(-(-len(datagram.data) // (datagram.segment_bytes or len(datagram.data))) for datagram in datagrams)
