@@ -129,12 +129,12 @@ class Outstanding:
         return other is chunk
 
     def single_out(self, number: int) -> None:
-        """Make a chunk of its own of each up to this number, and of those that are acknowledged together with it."""
+        """Make a chunk of its own of each up to this number."""
         cumulative, chunks, records = self.cumulative, self._chunks, self._records
         while (following := cumulative + len(chunks) + 1) <= number:
             record = records[0]
             if isinstance(record, SentRun):
-                chunks.extend(record.chunks(record.stretches.popleft(), following))
+                chunks.extend(record.chunks(record.take(number - following + 1), following))
             else:
                 chunks.append(record)
             if not (isinstance(record, SentRun) and record.stretches):
@@ -215,32 +215,29 @@ class Outstanding:
         return acked
 
     def _acknowledge_in_order(self, cumulative: int, acked: Acknowledged) -> None:
-        """The first record is acknowledged, as far as this number. What ends within a stretch is left singled out."""
+        """The first record is acknowledged, as far as this number. A chunk that was sent alone is left singled out."""
         run = self._records[0]
         if not isinstance(run, SentRun):
             self.single_out(self.cumulative + 1)
             return
         number = self.cumulative
         size = charge_bytes = payload_bytes = 0
-        stretches = run.stretches
-        while stretches and number + stretches[0][0] <= cumulative:
-            count, stretch_size, stretch_charge, stretch_payload, stream, ordered, _, _ = stretches.popleft()
+        while run.stretches and number < cumulative:
+            count, (each_size, each_charge, each_payload, stream, ends_ordered) = run.take(cumulative - number)
             number += count
-            size += stretch_size
-            charge_bytes += stretch_charge
-            payload_bytes += stretch_payload
-            stream.buffered_bytes -= stretch_payload
-            stream.ordered_in_window -= ordered
-        if number > self.cumulative:
-            acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
-            self.cumulative = number
-            self.buffered_bytes -= payload_bytes
-            self.flight_charge_bytes -= charge_bytes
-            run.path.flight_bytes -= size
-        if not stretches:
+            size += count * each_size
+            charge_bytes += count * each_charge
+            payload_bytes += count * each_payload
+            stream.buffered_bytes -= count * each_payload
+            if ends_ordered:
+                stream.ordered_in_window -= count
+        acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
+        self.cumulative = number
+        self.buffered_bytes -= payload_bytes
+        self.flight_charge_bytes -= charge_bytes
+        run.path.flight_bytes -= size
+        if not run.stretches:
             self._records.popleft()
-        elif number < cumulative:
-            self.single_out(number + 1)
 
     def _acknowledge_first(self, acked: Acknowledged) -> None:
         """The first chunk is acknowledged for good; with its last chunk, the message is."""

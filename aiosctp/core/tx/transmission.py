@@ -154,7 +154,7 @@ class Transmission:
         for _ in range(min(idle_rtos, MAX_IDLE_RTOS)):
             path.congestion.idle_for_one_rto()
         path.last_data_sent_at_s = now
-        self.burst.packet_sent(path.flight_bytes - flight_before)
+        self.burst.packets_sent(1, path.flight_bytes - flight_before)
         self.t3.sent(path, now)
         return True
 
