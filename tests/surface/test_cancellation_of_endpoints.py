@@ -14,8 +14,9 @@ import aiosctp
 from aiosctp.batching import batching_carrier
 from aiosctp.core.datagram import Datagram
 from aiosctp.network import DatagramPort
+from aiosctp.sockets import IS_LINUX
 from aiosctp.testing import Host, VirtualTimeLoop
-from aiosctp.udp import IS_LINUX, Carrier, DatagramReceiver, endpoint_carrier
+from aiosctp.udp import Carrier, DatagramReceiver, endpoint_carrier
 from tests.surface.cancelling import Trial, cancel_everywhere, cancels, echo, talk
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -59,6 +60,9 @@ class SlowNetwork:
 
     def local_addresses(self) -> list[str]:
         return self.host.local_addresses()
+
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        return self.host.route_mtu(local_host, host)
 
     async def resolve(self, host: str) -> list[str]:
         await asyncio.sleep(0.03)
