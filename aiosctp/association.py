@@ -38,6 +38,7 @@ CONFIGURABLE = frozenset(
         "hb_interval_s",
         "max_burst",
         "max_message_bytes",
+        "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
         "rto_initial_s",

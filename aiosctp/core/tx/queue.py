@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx.schedulers import SCHEDULERS, Scheduler
 
@@ -39,6 +41,10 @@ class SendQueue:
 
     def __bool__(self) -> bool:
         return len(self._scheduler) > 0
+
+    def __iter__(self) -> Iterator[OutgoingMessage]:
+        """Those that wait, the one begun included, in any order."""
+        return iter(self._scheduler)
 
     @property
     def messages(self) -> int:

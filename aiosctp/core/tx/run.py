@@ -36,6 +36,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     return (
         transmission.is_established
         and not transmission.is_shutting_down
+        and transmission.config.nodelay
         and transmission.queue.in_order is not None
         and transmission.retransmissions.first() is None
         and not path.awaits_ack_after_timeout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from aiosctp.core.messages import OutgoingMessage
@@ -20,6 +20,9 @@ class Scheduler(Protocol):
 
     def __len__(self) -> int:
         """How many wait, the one begun included."""
+
+    def __iter__(self) -> Iterator[OutgoingMessage]:
+        """Those that wait, in any order."""
 
     def first(self) -> OutgoingMessage | None:
         """The message that goes next: one that was begun (`was_sent`) until it is taken, for its fragments have
@@ -41,6 +44,9 @@ class FirstComeFirstServed:
 
     def __len__(self) -> int:
         return len(self._messages)
+
+    def __iter__(self) -> Iterator[OutgoingMessage]:
+        return iter(self._messages)
 
     def first(self) -> OutgoingMessage | None:
         return self._messages[0] if self._messages else None
