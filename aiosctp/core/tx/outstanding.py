@@ -140,6 +140,18 @@ class Outstanding:
             if not (isinstance(record, SentRun) and record.stretches):
                 records.popleft()
 
+    def check_invariants(self) -> None:
+        """For tests and simulations: what runs have counted is what their chunks say."""
+        number = self.cumulative + len(self._chunks) + 1
+        for record in self._records:
+            if isinstance(record, SentRun):
+                record.check_invariants(number)
+                number = record.first + len(record.messages)
+            else:
+                assert record.number == number
+                number += 1
+        assert number == self.highest + 1
+
     # -- a chunk's life --
 
     def append(self, chunk: OutstandingChunk) -> None:
@@ -199,6 +211,12 @@ class Outstanding:
                 self._acknowledge_first(acked)
         if self._may_be_taken_back <= 0:
             gaps = []
+        if gaps or self.gaps:
+            self._acknowledge_by_gaps(gaps, acked)
+        return acked
+
+    def _acknowledge_by_gaps(self, gaps: list[Range], acked: Acknowledged) -> None:
+        cumulative = self.cumulative
         if gaps:
             self.single_out(gaps[-1][1])
         before = clip(self.gaps, cumulative + 1)
@@ -212,7 +230,6 @@ class Outstanding:
                 self._enter_flight(chunk)
                 acked.reneged.append(chunk)
         self._may_be_taken_back -= len(acked.reneged)
-        return acked
 
     def _acknowledge_in_order(self, cumulative: int, acked: Acknowledged) -> None:
         """The first record is acknowledged, as far as this number. A chunk that was sent alone is left singled out."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
@@ -73,3 +74,16 @@ class SentRun:
                 self.sent_at_s,
                 is_ending=bool(self.headers[index][1] & DATA_ENDING),
             )
+
+    def check_invariants(self, number: int) -> None:
+        """For tests and simulations: each chunk, of which this is the lowest number, is what its stretch says."""
+        for stretch in self.stretches:
+            count, (size, charge_bytes, payload_bytes, stream, ends_ordered) = stretch
+            for chunk in self.chunks(stretch, number):
+                assert chunk.size == size
+                assert charge_of(len(chunk.payload)) == charge_bytes
+                assert len(chunk.payload) == payload_bytes
+                assert stream.number == chunk.message.stream
+                assert ends_ordered == (chunk.is_ending and not chunk.message.unordered)
+            number += count
+        assert number == self.first + len(self.messages)
