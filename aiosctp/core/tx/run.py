@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from aiosctp.core.tx.queue import OutgoingStream
     from aiosctp.core.tx.transmission import Transmission
 
+# How many pieces as a socket with GSO takes them: the more, the fewer runs there are to acknowledge; but what a run was
+# made of is kept until all of it is.
+_PIECES: Final = 4
+
 _DATA: Final = ChunkType.DATA.value
 _PACK: Final = DATA_HEADER.pack
 
@@ -45,7 +49,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
         and transmission.peer_rwnd_bytes >= MIN_CHARGE_BYTES
         # So that what does not fit the window waits until all of it does (§6.1 A, `PeerWindow.largest_chunk`).
         and 2 * largest_charge <= window.largest_a_rwnd
-        and transmission.has_tsns_for(MAX_BYTES)
+        and transmission.has_tsns_for(_PIECES * MAX_BYTES)
     )
 
 
@@ -80,7 +84,7 @@ class Run:
         """This packet, in which other chunks may lead, and those after it; none when no chunk fits this one."""
         transmission, packet_bytes = self._transmission, self._record.path.packet_bytes
         messages = transmission.queue.in_order
-        most = min(MAX_PACKETS, MAX_BYTES // packet_bytes)
+        most = _PIECES * min(MAX_PACKETS, MAX_BYTES // packet_bytes)
         packets: list[Parts] = []
         parts, room = packet.chunks, packet.room & ~3
         while data_bytes := self._fill_packet(parts, room):
@@ -111,9 +115,12 @@ class Run:
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
-            stream = queue.stream(message.stream)
             start, unordered = message.sent_bytes, message.unordered
             left = len(message.data) - start
+            if start == 0 and room - HEADER_BYTES < left <= largest_payload:
+                # Whole, or not in this packet (`Fragmenter.fits`).
+                break
+            stream = queue.stream(message.stream)
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
@@ -121,10 +128,7 @@ class Run:
                 break
             size = payload_bytes + HEADER_BYTES + 3 & ~3
             if start == 0 and payload_bytes == left:
-                # Whole, or not in this packet (`Fragmenter.fits`).
                 count = min(room // size, self._window_room // charge_bytes)
-                if not count:
-                    break
                 count = self._add_whole(parts, stream, payload_bytes, count if unordered else min(count, may_begin))
                 self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
                 room -= count * size

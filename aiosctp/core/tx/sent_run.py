@@ -41,7 +41,7 @@ class SentRun:
         self.headers: list[bytes] = []
         self.payloads: list[bytes | memoryview] = []
         self.messages: list[OutgoingMessage] = []
-        """These three of each chunk, from `first` on, until all are acknowledged: a run is no more than 64 KiB."""
+        """These three of each chunk, from `first` on, until all are acknowledged: a run is no more than 256 KiB."""
         self.stretches: deque[Stretch] = deque()
         """What is not acknowledged."""
 

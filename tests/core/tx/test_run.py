@@ -109,18 +109,17 @@ def test_many_packets_are_filled_at_once() -> None:
     assert len(filled(bench.sender, path, bench.now)) == 4
 
 
-def test_a_run_is_no_longer_than_a_socket_with_gso_takes() -> None:
-    bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000))
-    bench.cwnd = 1 << 20
-    bench.path.set_mtu(576)
-    bench.enqueue(*[500] * 200)
+@pytest.mark.parametrize("mtu", [576, 1500, 9000, 65535])
+def test_a_run_is_so_many_pieces_as_a_socket_with_gso_takes(mtu: int) -> None:
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000), rwnd=1 << 30)
+    bench.cwnd = 1 << 30
+    bench.path.set_mtu(mtu)
+    bench.enqueue(*[mtu - 60] * 300)
     path = bench.sender.path_to_send_on(bench.now)
     assert path is not None
-    assert len(filled(bench.sender, path, bench.now)) == MAX_PACKETS
-    bench.path.set_mtu(9000)
-    path = bench.sender.path_to_send_on(bench.now)
-    assert path is not None
-    assert len(filled(bench.sender, path, bench.now)) == MAX_BYTES // 8972
+    run = filled(bench.sender, path, bench.now)
+    in_pieces = [len(data) // (size or len(data)) for data, size in encode_packets(1, 2, 3, run)]
+    assert in_pieces == [min(MAX_PACKETS, MAX_BYTES // (mtu - 28))] * 4
 
 
 def test_chunks_of_another_kind_lead_the_first_packet_of_a_run() -> None:
