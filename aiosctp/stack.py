@@ -137,6 +137,8 @@ class Stack:
         self._associations: dict[AssociationEngine, Association] = {}
         self._listeners: dict[Endpoint, Listener] = {}
         self._flush_is_due = False
+        self._given_to: AssociationEngine | None = None
+        """Which association's message the flush that is due was last asked for."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._drops_of_closed = 0
@@ -285,6 +287,12 @@ class Stack:
             self._engine.touch(engine)
             self._schedule_flush()
 
+    def touch_to_send(self, engine: AssociationEngine) -> None:
+        """`touch`, of an association that was given a message: of many in one turn of the loop only the first costs."""
+        if engine is not self._given_to or not self._flush_is_due:
+            self.touch(engine)
+            self._given_to = engine
+
     def _schedule_flush(self) -> None:
         """Many calls in one turn of the loop make one flush."""
         if not self._flush_is_due and not self._is_closed:
@@ -348,6 +356,7 @@ class Stack:
         """Send what there is to send, tell the owners, set the timer."""
         engine = self._engine
         assert engine is not None
+        self._given_to = None
         for datagram in engine.poll_datagrams(now):
             self._send(datagram)
         for association in engine.poll_changed():
