@@ -121,8 +121,11 @@ def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
         plots.require()
     described = machine.describe()
     print("\n".join(report.heading(described)) + "\n", flush=True)
+    neighbours = machine.Neighbours()
     with Progress(len(steps)) as progress:
         results = Results(asyncio.run(run(steps, progress.before, progress.after)))
+    described["cores_used"] = neighbours.cores_used()
+    print("\n".join(report.neighbours(described)) + "\n")
     if arguments.json:
         document = {"machine": described, "command": sys.argv[1:], "samples": [asdict(s) for s in results.samples]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from benchmarks import capture
-from benchmarks.model import Figures, Turn
+from benchmarks.model import Figure, Figures, Turn
 from benchmarks.peers import peer
 from benchmarks.peers.job import Job
 from benchmarks.processes import RECEIVER_CORE, SENDER_CORE, Event, Process, free_udp_ports, running
@@ -18,6 +18,13 @@ WARM_UP_S = 0.7
 GRACE_S = 20.0
 # Within the warm-up: the congestion window has opened, and nothing is measured yet.
 CAPTURE_AFTER_S, CAPTURE_S = 0.3, 0.2
+
+LOAD = (
+    Figure("sender_cpu", "sender's CPU"),
+    Figure("receiver_cpu", "receiver's CPU"),
+    Figure("bits_per_busier_cpu_s", "Gbit/CPU s of the busier", 1e9),
+)
+"""The figures of `goodput` that tell who is the limit."""
 
 
 @contextlib.asynccontextmanager
@@ -42,19 +49,31 @@ async def pair(
 
 async def goodput(name: str, turn: Turn, **job: Any) -> Figures:
     """Run a bulk job: the figures of the result that its receiver tells, and in the first round of the packets."""
-    ports = free_udp_ports(2)
+    sender_port, receiver_port = free_udp_ports(2)
     packets: Figures = {}
-    async with pair(name, turn, ports=(ports[0], ports[1]), task="bulk", **job) as (_, receiver):
+    async with pair(name, turn, ports=(sender_port, receiver_port), task="bulk", **job) as (sender, receiver):
         if turn.number == 0:
             await receiver.event("first")
             await asyncio.sleep(CAPTURE_AFTER_S)
-            packets = capture.packets_to(ports[1], CAPTURE_S)
-        result = await receiver.event("result", WARM_UP_S + turn.seconds + GRACE_S)
+            packets = capture.packets_to(receiver_port, CAPTURE_S)
+        await receiver.event("begun", WARM_UP_S + GRACE_S)
+        senders_cpu_s = sender.cpu_s()
+        result = await receiver.event("result", turn.seconds + GRACE_S)
+        senders_cpu_s = sender.cpu_s() - senders_cpu_s
+    return _goodput(result, senders_cpu_s) | packets
+
+
+def _goodput(result: Event, senders_cpu_s: float) -> Figures:
+    seconds = result["seconds"]
+    sender_cpu, receiver_cpu = senders_cpu_s / seconds, result["receiver_cpu"]
+    goodput_bits_per_s = result["bytes"] * 8 / seconds
     return {
-        "goodput_bits_per_s": result["bytes"] * 8 / result["seconds"],
-        "messages_per_s": result["messages"] / result["seconds"],
-        "receiver_cpu": result["receiver_cpu"],
-        **packets,
+        "goodput_bits_per_s": goodput_bits_per_s,
+        "messages_per_s": result["messages"] / seconds,
+        "sender_cpu": sender_cpu,
+        "receiver_cpu": receiver_cpu,
+        # Per CPU second of the side that used more: what is left of a figure when other programs took the cores.
+        "bits_per_busier_cpu_s": goodput_bits_per_s / max(sender_cpu, receiver_cpu),
     }
 
 

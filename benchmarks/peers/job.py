@@ -96,6 +96,7 @@ class Meter:
                 self._begun = now
                 self._bytes = self._messages = 0
                 self._cpu_s = time.process_time()
+                tell("begun")
         elif now >= self._begun + self._job.seconds and not self._is_told:
             self._tell(now - self._begun)
 

@@ -127,6 +127,7 @@ static void meter_look(void)
 		meter.begun = now;
 		meter.messages = meter.bytes = 0;
 		meter.cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+		printf("{\"event\": \"begun\"}\n");
 	} else if (now >= meter.begun + job.seconds && !meter.told) {
 		double seconds = now - meter.begun;
 		meter.told = true;
