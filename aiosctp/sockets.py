@@ -182,6 +182,6 @@ def receive_buffer_drops(udp_socket: socket.socket) -> int:
         return 0
     try:
         *_, drops = _MEMINFO.unpack(udp_socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size))
-    except (OSError, struct.error):
+    except OSError:
         return 0
     return int(drops)

@@ -98,14 +98,14 @@ class ToldSocket(socket.socket):
 
     errors: list[tuple[int, int, int, int, int]]
     """errno, origin, type, code, info."""
-    is_failing = True
-    """As the kernel makes the next call fail when there is one."""
+    first_failure: OSError | None
+    """How the first call to receive ends."""
 
     def recvmsg(self, *args: Any) -> Any:
         if socket.MSG_ERRQUEUE not in args:
-            if self.is_failing:
-                self.is_failing = False
-                raise ConnectionRefusedError
+            if self.first_failure is not None:
+                failure, self.first_failure = self.first_failure, None
+                raise failure
             return super().recvmsg(*args)
         if not self.errors:
             raise BlockingIOError
@@ -115,13 +115,18 @@ class ToldSocket(socket.socket):
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="Linux's error queue")
-def test_icmp_types_mean_what_the_engine_tells_apart() -> None:
-    """RFC 9260 §10: by origin, type and code of either family; what else the kernel says is passed over."""
+@pytest.mark.parametrize("failure", [ConnectionRefusedError(), BlockingIOError()], ids=["pending", "nothing there"])
+def test_icmp_types_mean_what_the_engine_tells_apart(failure: OSError) -> None:
+    """RFC 9260 §10: by origin, type and code of either family; what else the kernel says is passed over.
+
+    The kernel makes the next call fail with what it queues; but a queue that fills without is emptied too.
+    """
 
     async def main() -> None:
         told = ToldSocket(socket.AF_INET, socket.SOCK_DGRAM)
         told.bind(("127.0.0.1", 0))
         told.setblocking(False)
+        told.first_failure = failure
         local, icmp, icmpv6 = 1, 2, 3
         told.errors = [
             (errno.ECONNREFUSED, icmp, 3, 3, 0),

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import re
 import socket
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,13 @@ from aiosctp.sockets import (
     IS_LINUX,
     PMTUDISC_DONT,
     PMTUDISC_PROBE,
+    SO_RCVBUFFORCE,
+    SO_SNDBUFFORCE,
+    SOCKET_BUFFER_BYTES,
     SockAddr,
     bind_sockets,
     host_of,
+    receive_buffer_drops,
     set_dont_fragment,
     socket_address,
     with_named_scope,
@@ -205,3 +210,50 @@ def test_an_address_of_another_machine_is_named() -> None:
     with pytest.raises(OSError, match=r"192\.0\.2\.1 can't be bound") as caught:
         bind_sockets(["192.0.2.1"], 0, skip_unusable=False)
     assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's socket options")
+@pytest.mark.parametrize("may_force", [True, False])
+def test_socket_buffers_are_as_large_as_they_may_be(may_force: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past net.core.rmem_max with CAP_NET_ADMIN, up to it without."""
+    asked: list[tuple[int, int]] = []
+
+    class Watched(socket.socket):
+        def setsockopt(self, *args: Any) -> None:
+            if args[0] == socket.SOL_SOCKET:
+                asked.append(args[1:])
+                if args[1] in (SO_RCVBUFFORCE, SO_SNDBUFFORCE):
+                    if not may_force:
+                        raise PermissionError
+                    return
+            super().setsockopt(*args)
+
+    monkeypatch.setattr("socket.socket", Watched)
+    ((_, bound),) = bind_sockets(["127.0.0.1"], 0, skip_unusable=False)
+    bound.close()
+    forced = [SO_RCVBUFFORCE, SO_SNDBUFFORCE]
+    plain = [SO_RCVBUFFORCE, socket.SO_RCVBUF, SO_SNDBUFFORCE, socket.SO_SNDBUF]
+    assert asked == [(option, SOCKET_BUFFER_BYTES) for option in (forced if may_force else plain)]
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's socket options")
+async def test_what_a_full_receive_buffer_drops_is_counted() -> None:
+    count = 200
+    async with aiosctp.Stack(udp_port=0, local_addresses=["127.0.0.1"]) as stack:
+        assert stack.statistics().receive_buffer_drops == 0
+        (full,) = stack.sockets
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+            for _ in range(count):
+                flood.sendto(bytes(1000), full.getsockname())
+        drops = stack.statistics().receive_buffer_drops
+        assert 0 < drops < count
+    assert stack.statistics().receive_buffer_drops == drops
+
+
+def test_what_does_not_tell_its_drops_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    one.close()
+    assert receive_buffer_drops(one) == 0
+    monkeypatch.setattr("aiosctp.sockets.IS_LINUX", False)
+    assert receive_buffer_drops(one) == 0
