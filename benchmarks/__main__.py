@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # who read the output has seen enough
+        sys.stderr.close()
+        return INTERRUPTED
     except Unavailable as error:
         print(error, file=sys.stderr)
         return MISUSED
@@ -69,7 +72,9 @@ def _peers(text: str) -> list[str]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    print("\n".join(report.heading(machine.describe())))
+    print("\n".join(report.heading(machine.describe())) + "\n")
+    for peer in PEERS.values():
+        print(f"  {peer.name:20} {peer.summary}")
     for workload in WORKLOADS.values():
         print(f"\n{workload.name}: {workload.summary}")
         for case in workload.cases():
