@@ -136,7 +136,7 @@ def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.plot:
         caption = f"{described['date']}, {described['cpu']}, {described['system']}, {described['interpreter']}"
-        for path in plots.draw(results, _all_bars(), caption, arguments.plot):
+        for path in plots.draw(results, WORKLOADS.values(), caption, arguments.plot):
             print(f"drawn: {path}", file=sys.stderr)
     return results
 

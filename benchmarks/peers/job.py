@@ -136,9 +136,12 @@ class RoundTrips:
         seconds = sum(self._times)
         cpu = (time.process_time() - self._cpu_s) / seconds
         ordered = sorted(self._times)
-        percentiles = {f"p{percent}_us": _percentile(ordered, percent) for percent in (50, 99)}
+        percentiles = {f"p{percent}_us": percentile_us(ordered, percent) for percent in (50, 99)}
         tell("result", seconds=seconds, cpu=cpu, messages=len(ordered), **percentiles)
 
 
-def _percentile(ordered: list[float], percent: int) -> float:
+def percentile_us(ordered: list[float], percent: int) -> float:
+    """Of seconds in their order; 0 when there are none."""
+    if not ordered:
+        return 0.0
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] * 1e6
