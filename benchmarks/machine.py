@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -13,13 +14,14 @@ from typing import Any
 
 from benchmarks.model import Unavailable
 from benchmarks.peers import PEERS
-from benchmarks.processes import cores
+from benchmarks.processes import REPOSITORY, cores
 
 
 def describe() -> dict[str, Any]:
     """Machine, system, interpreter, and the peers with their versions or why they are missing."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "pinned": _pinned(),
@@ -61,6 +63,14 @@ def _own_seconds() -> float:
     """Ours, and those of the processes that we started and that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
+
+
+def _commit() -> str:
+    """What is measured, where it is a git checkout."""
+    with suppress(OSError):
+        described = ["git", "describe", "--always", "--dirty"]
+        return subprocess.run(described, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
 
 
 def _cpu_model() -> str:

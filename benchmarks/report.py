@@ -19,7 +19,8 @@ def heading(machine: Mapping[str, Any]) -> list[str]:
     """The machine, in a few lines."""
     buffers = f"rmem_max {machine['rmem_max']}, wmem_max {machine['wmem_max']}"
     lines = [
-        f"{machine['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        f"{machine['date']}, commit {machine['commit'] or 'unknown'}: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['system']}",
         f"{machine['interpreter']}; {machine['pinned']}; {buffers}",
     ]
     return lines + [f"  {name:20} {version}" for name, version in machine["peers"].items()]
