@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # who read the output has seen enough
+        sys.stderr.close()
+        return INTERRUPTED
     except Unavailable as error:
         print(error, file=sys.stderr)
         return MISUSED
@@ -71,7 +74,9 @@ def _peers(text: str) -> list[str]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    print("\n".join(report.heading(machine.describe())))
+    print("\n".join(report.heading(machine.describe())) + "\n")
+    for peer in PEERS.values():
+        print(f"  {peer.name:20} {peer.summary}")
     for workload in WORKLOADS.values():
         print(f"\n{workload.name}: {workload.summary}")
         for case in workload.cases():
@@ -123,14 +128,17 @@ def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
         plots.require()
     described = machine.describe()
     print("\n".join(report.heading(described)) + "\n", flush=True)
+    neighbours = machine.Neighbours()
     with Progress(len(steps)) as progress:
         results = Results(asyncio.run(run(steps, progress.before, progress.after)))
+    described["cores_used"] = neighbours.cores_used()
+    print("\n".join(report.neighbours(described)) + "\n")
     if arguments.json:
         document = {"machine": described, "command": sys.argv[1:], "samples": [asdict(s) for s in results.samples]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.plot:
         caption = f"{described['date']}, {described['cpu']}, {described['system']}, {described['interpreter']}"
-        for path in plots.draw(results, _all_bars(), caption, arguments.plot):
+        for path in plots.draw(results, WORKLOADS.values(), caption, arguments.plot):
             print(f"drawn: {path}", file=sys.stderr)
     return results
 

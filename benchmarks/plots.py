@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.model import Bar, Reading, Unavailable
+from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.results import Results, Spread, Verdict, judge
 from benchmarks.workloads import bulk
 
@@ -20,15 +20,21 @@ def require() -> None:
         raise Unavailable("matplotlib is not installed: pip install 'aiosctp[bench]'")
 
 
-def draw(results: Results, bars: Iterable[Bar], caption: str, directory: Path) -> list[Path]:
+def draw(results: Results, workloads: Iterable[Workload], caption: str, directory: Path) -> list[Path]:
     """Draw what the run has figures for; the files, in a directory that is made if need be."""
     directory.mkdir(parents=True, exist_ok=True)
-    verdicts = [verdict for verdict in (judge(results, bar) for bar in bars) if verdict.measured]
+    workloads = list(workloads)
     drawn = []
     if any(sample.workload == bulk.NAME and sample.figures for sample in results.samples):
         drawn.append(_save(_goodput(results), caption, directory / "goodput.png"))
-    if verdicts:
-        drawn.append(_save(_bars(verdicts), caption, directory / "bars.png"))
+    for workload in workloads:
+        curves = [case for case in workload.cases() if _is_curve(case) and _points(results, workload, case)]
+        if curves:
+            drawn.append(_save(_growth(results, workload, curves), caption, directory / f"{workload.name}.png"))
+    verdicts = [judge(results, bar) for workload in workloads for bar in workload.bars]
+    measured = [verdict for verdict in verdicts if verdict.measured]
+    if measured:
+        drawn.append(_save(_bars(measured), caption, directory / "bars.png"))
     return drawn
 
 
@@ -82,6 +88,33 @@ def _line(axes: Any, results: Results, peer: str, path_mtu: int) -> None:
     below = [(spread.median - spread.low) / 1e9 for _, spread in points]
     above = [(spread.high - spread.median) / 1e9 for _, spread in points]
     axes.errorbar([size for size, _ in points], middle, [below, above], label=peer, marker="o", capsize=3)
+
+
+def _is_curve(case: Case) -> bool:
+    """Where sizes stand in the place of peers."""
+    return all(peer.isdecimal() for peer in case.peers)
+
+
+def _points(results: Results, workload: Workload, case: Case) -> list[tuple[int, Spread]]:
+    """The first figure of the workload at each size."""
+    figure = workload.figures[0].name
+    sizes = {int(peer): results.spread(Reading(workload.name, case.name, peer, figure)) for peer in case.peers}
+    return [(size, spread) for size, spread in sizes.items() if spread is not None]
+
+
+def _growth(results: Results, workload: Workload, cases: Sequence[Case]) -> Any:
+    """The first figure as something grows, as a multiple of what it is at the smallest size."""
+    figure, (axes,) = _figure(8, 5)
+    for case in cases:
+        points = _points(results, workload, case)
+        smallest = points[0][1].median
+        multiples = [spread.median / smallest for _, spread in points]
+        axes.plot([size for size, _ in points], multiples, label=case.name, marker="o")
+    shown = workload.figures[0]
+    axes.set(xscale="log", yscale="log", xlabel="how many", ylabel=f"{shown.unit}, as a multiple of the first")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return figure
 
 
 def _bars(verdicts: Sequence[Verdict]) -> Any:
