@@ -142,6 +142,9 @@ class WireLaws:
             mtu = path.mtu
         else:
             mtu = LARGEST_FIRST_MTU[6 if is_ipv6 else 4]
+        if ChunkType.PAD in types:
+            self._check_probe(packet, path, types, size)
+            return
         if packet.dont_fragment:
             assert size <= mtu, f"a packet of {size} bytes for a path MTU of {mtu}"
             return
@@ -149,6 +152,15 @@ class WireLaws:
         assert size > mtu, "DF is off although the packet fits"
         if types[-1] == ChunkType.DATA:
             assert types == [ChunkType.DATA], "more than one chunk in a packet too large for its path"
+
+    def _check_probe(self, packet: Datagram, path: Path | None, types: list[int], size: int) -> None:
+        """RFC 8899 §6.2.1.2, §3, 2: a HEARTBEAT and a PAD alone, with DF set, and of the size that is in question."""
+        assert types == [ChunkType.HEARTBEAT, ChunkType.PAD], f"padding among {types}"
+        assert packet.dont_fragment, "a probe of the path MTU may be fragmented"
+        assert path is not None, "a probe of the path MTU to no path"
+        assert path.mtu_search is not None, "a probe of the path MTU that nothing waits for"
+        assert path.mtu_search.probed - 3 <= size <= path.mtu_search.probed, f"a probe of {size} bytes"
+        assert not path.mtu_is_fixed, "a probe of a path MTU that is fixed"
 
     # -- §5.4: addresses that are not verified --
 
