@@ -15,18 +15,8 @@ import ifaddr
 from aiosctp.batching import batching_carrier
 from aiosctp.core.addresses import canonical_host, parse_host
 from aiosctp.core.datagram import Datagram
-from aiosctp.udp import (
-    IS_LINUX,
-    Carrier,
-    DatagramReceiver,
-    SockAddr,
-    UDPEncapsulation,
-    bind_sockets,
-    endpoint_carrier,
-    host_of,
-    route_mtu,
-    with_named_scope,
-)
+from aiosctp.sockets import IS_LINUX, SockAddr, bind_sockets, host_of, route_mtu, with_named_scope
+from aiosctp.udp import Carrier, DatagramReceiver, UDPEncapsulation, endpoint_carrier
 
 
 class DatagramPort(Protocol):

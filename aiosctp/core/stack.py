@@ -17,7 +17,7 @@ from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
-from aiosctp.core.datagram import Datagram, segments, split
+from aiosctp.core.datagram import Datagram, packet_count, segments
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -45,7 +45,7 @@ class StackEngine:
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
     Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
-    Outputs: `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
+    Outputs: `has_output`, `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
     """
 
     def __init__(
@@ -389,7 +389,16 @@ class StackEngine:
         if association.state is AssociationState.CLOSED:
             self._ended.append(association)
 
+    def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
+        """Whether there is an association between these ports with a peer that has one of these addresses."""
+        return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
+
     # -- outputs --
+
+    @property
+    def has_output(self) -> bool:
+        """Whether something happened since the last poll."""
+        return bool(self._touched or self._answers or self._changed or self._faults)
 
     def poll_datagrams(self, now: float) -> list[Datagram]:
         """Everything that may be sent now; each association that was touched gets its turn."""
@@ -404,7 +413,8 @@ class StackEngine:
             self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
-        self.counters.datagrams_sent += len(split(datagrams))
+        for datagram in datagrams:
+            self.counters.datagrams_sent += packet_count(datagram.data, datagram.segment_bytes)
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:
