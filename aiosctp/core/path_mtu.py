@@ -204,7 +204,7 @@ class PathMtuDiscovery:
         match search.phase:
             case Phase.SEARCHING:
                 search.probe_count = 0
-                path.set_mtu(max(size, path.mtu))
+                self._raise(path, size)
                 self._go_on(path, now)
             case Phase.CONFIRMING:
                 self._doubt_was_unfounded(path, now)
@@ -212,11 +212,16 @@ class PathMtuDiscovery:
                 self._smaller_one_arrived(path, size, now)
 
     def _answered_late(self, path: Path, size: int) -> None:
-        if size <= path.mtu or path.mtu_is_fixed:
+        if path.mtu_is_fixed:
             return
-        path.set_mtu(size)
+        self._raise(path, size)
         if path.mtu_search is not None:
             path.mtu_search.ceiling = max(path.mtu_search.ceiling, size + 1)
+
+    def _raise(self, path: Path, size: int) -> None:
+        """§5.3.1: "the PROBED_SIZE value is then assigned to the PLPMTU"; a late answer may have raised it further."""
+        if size > path.mtu:
+            path.set_mtu(size)
 
     def unanswered(self, path: Path, now: float) -> None:
         """PROBE_TIMER expired. §3, 7: "Loss of a probe packet SHOULD NOT be treated as an indication of congestion";

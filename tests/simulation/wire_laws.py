@@ -63,13 +63,27 @@ class WireLaws:
         self._received_bytes: Counter[tuple[Stack, str]] = Counter()
         self._answered: Counter[tuple[Stack, str]] = Counter()
         self._answered_bytes: Counter[tuple[Stack, str]] = Counter()
+        self._probed: dict[Path, set[int]] = {}
+        """The path MTUs that probes were sent for."""
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
             ("stack:Stack._send", self._checking),
             ("stack:Stack.datagrams_received", self._noting_arrivals),
             ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
+            ("core.paths:Path.set_mtu", self._before_another_mtu),
         ]
+
+    def _before_another_mtu(self, original: Any) -> Any:
+        def set_mtu(path: Path, mtu: int) -> None:
+            # RFC 8899 §3, 1, §5.3.1.
+            if mtu > path.mtu and mtu not in self._probed.get(path, ()):
+                self._judge.accuse(
+                    LawBroken(f"{path}: the path MTU rose from {path.mtu} to {mtu}, which nothing probed")
+                )
+            original(path, mtu)
+
+        return set_mtu
 
     def _noting_arrivals(self, original: Any) -> Any:
         def datagrams_received(stack: Stack, datagrams: Iterable[Received], local_host: str) -> None:
@@ -161,6 +175,7 @@ class WireLaws:
         assert path.mtu_search is not None, "a probe of the path MTU that nothing waits for"
         assert path.mtu_search.probed - 3 <= size <= path.mtu_search.probed, f"a probe of {size} bytes"
         assert not path.mtu_is_fixed, "a probe of a path MTU that is fixed"
+        self._probed.setdefault(path, set()).add(path.mtu_search.probed)
 
     # -- §5.4: addresses that are not verified --
 
