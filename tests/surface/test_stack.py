@@ -18,6 +18,7 @@ from aiosctp.stack import default_stack
 from aiosctp.testing import Network, Packet
 from aiosctp.testing.loop import VirtualTimeLoop
 from aiosctp.wire.chunks import Abort, Data
+from tests.core.bugs import replace_method
 from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
@@ -313,7 +314,7 @@ def test_a_bug_in_the_engine_ends_its_association_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("where", ["transmit", "handle_timeout"])
-def test_a_bug_in_output_or_timer_ends_its_association(where: str) -> None:
+def test_a_bug_in_output_or_timer_ends_its_association(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
@@ -324,7 +325,7 @@ def test_a_bug_in_output_or_timer_ends_its_association(where: str) -> None:
             def explode(*args: object) -> None:
                 raise ZeroDivisionError("a bug")
 
-            setattr(broken.engine, where, explode)
+            replace_method(monkeypatch, broken.engine, where, explode)
             hosts.drop = lambda packet: True
             await broken.send(b"x")
             with pytest.raises(AssociationAborted):
