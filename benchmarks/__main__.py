@@ -9,10 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from benchmarks import machine, report
-from benchmarks.model import Bar, Case, Workload
+from benchmarks import machine, plots, report
+from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
 from benchmarks.results import Results
@@ -31,6 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # who read the output has seen enough
+        sys.stderr.close()
+        return INTERRUPTED
+    except Unavailable as error:
+        print(error, file=sys.stderr)
+        return MISUSED
     return status
 
 
@@ -67,7 +72,9 @@ def _peers(text: str) -> list[str]:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    print("\n".join(report.heading(machine.describe())))
+    print("\n".join(report.heading(machine.describe())) + "\n")
+    for peer in PEERS.values():
+        print(f"  {peer.name:20} {peer.summary}")
     for workload in WORKLOADS.values():
         print(f"\n{workload.name}: {workload.summary}")
         for case in workload.cases():
@@ -92,31 +99,45 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    bars = [bar for workload in WORKLOADS.values() for bar in workload.bars]
+    bars = _all_bars()
     read = {(side.workload, side.case, side.peer) for bar in bars for side in _sides(bar)}
 
     def wanted(workload: Workload, case: Case, peer: str) -> bool:
         return (workload.name, case.name, peer) in read
 
-    results = _measure(
-        plan(WORKLOADS.values(), rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted), arguments
-    )
+    steps = plan(WORKLOADS.values(), rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted)
+    results = _measure(steps, arguments)
+    for workload in WORKLOADS.values():
+        print("\n".join(report.workload_table(results, workload)))
     print("\n".join(report.bars_table(results, bars)))
     return 0
 
 
-def _sides(bar: Bar) -> list[Any]:
+def _all_bars() -> list[Bar]:
+    return [bar for workload in WORKLOADS.values() for bar in workload.bars]
+
+
+def _sides(bar: Bar) -> list[Reading]:
     return [side for side in (bar.ours, bar.theirs) if side is not None]
 
 
 def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
+    if arguments.plot:
+        plots.require()
     described = machine.describe()
-    print("\n".join(report.heading(described)) + "\n")
+    print("\n".join(report.heading(described)) + "\n", flush=True)
+    neighbours = machine.Neighbours()
     with Progress(len(steps)) as progress:
         results = Results(asyncio.run(run(steps, progress.before, progress.after)))
+    described["cores_used"] = neighbours.cores_used()
+    print("\n".join(report.neighbours(described)) + "\n")
     if arguments.json:
         document = {"machine": described, "command": sys.argv[1:], "samples": [asdict(s) for s in results.samples]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+    if arguments.plot:
+        caption = f"{described['date']}, {described['cpu']}, {described['system']}, {described['interpreter']}"
+        for path in plots.draw(results, WORKLOADS.values(), caption, arguments.plot):
+            print(f"drawn: {path}", file=sys.stderr)
     return results
 
 

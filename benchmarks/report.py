@@ -2,61 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.model import Bar, Case, Figure, Reading, Workload
+from benchmarks.model import Bar, Case, Reading, Workload
 from benchmarks.results import Results, Spread, Verdict, judge
 
 # What the others are compared with: ours at its best.
 OURS = ("aiosctp-uvloop", "aiosctp")
+
+PACKET_FIGURES = ("longest_packet_bytes", "mean_packet_bytes", "packets_per_frame")
 
 
 def heading(machine: Mapping[str, Any]) -> list[str]:
     """The machine, in a few lines."""
     buffers = f"rmem_max {machine['rmem_max']}, wmem_max {machine['wmem_max']}"
     lines = [
-        f"{machine['date']}: {machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        f"{machine['date']}, commit {machine['commit'] or 'unknown'}: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['system']}",
         f"{machine['interpreter']}; {machine['pinned']}; {buffers}",
     ]
-    return lines + [f"  {name:16} {version}" for name, version in machine["peers"].items()]
+    return lines + [f"  {name:20} {version}" for name, version in machine["peers"].items()]
+
+
+def neighbours(machine: Mapping[str, Any]) -> list[str]:
+    """How far the figures are the machine's own."""
+    used = machine["cores_used"]
+    return [
+        f"while it ran, other programs used {used['others']:.2f} of {machine['cores']} cores, "
+        f"and the hypervisor took {used['stolen']:.2f}"
+    ]
 
 
 def workload_table(results: Results, workload: Workload) -> list[str]:
     """Every case of a workload that was run: medians with the least and greatest, and our ratio to each peer."""
     lines = []
     for case in workload.cases():
-        rows = list(_rows(results, workload, case))
-        if rows:
-            lines += [f"{workload.name}: {case.name}", *_aligned(rows), ""]
+        asked = [peer for peer in case.peers if results.was_asked(workload.name, case.name, peer)]
+        if asked:
+            rows = [_row(results, workload, case, peer, _ours(asked)) for peer in asked]
+            lines += [f"{workload.name}: {case.name}", *_aligned([_header(workload, _ours(asked)), *rows]), ""]
     return lines
 
 
-def _rows(results: Results, workload: Workload, case: Case) -> Iterator[Sequence[str]]:
-    asked = {s.peer for s in results.samples if (s.workload, s.case) == (workload.name, case.name)}
-    for peer in case.peers:
-        if peer not in asked:
-            continue
-        reason = results.reason(workload.name, case.name, peer)
-        if reason:
-            yield ("  " + peer, reason.splitlines()[-1])
-            continue
-        cells = ["  " + peer]
-        for figure in workload.figures:
-            spread = results.spread(Reading(workload.name, case.name, peer, figure.name))
-            cells.append(f"{_spread(spread, figure.scale)} {figure.unit}" if spread else "-")
-        yield (*cells, _our_ratio(results, workload, case, peer, asked))
+def _ours(asked: Sequence[str]) -> str | None:
+    return next((name for name in OURS if name in asked), None)
 
 
-def _our_ratio(results: Results, workload: Workload, case: Case, peer: str, asked: set[str]) -> str:
-    """How ours stands to this peer in the first figure, by rounds."""
-    ours = next((name for name in OURS if name in asked), None)
-    if ours is None or peer == ours:
-        return ""
-    figure: Figure = workload.figures[0]
-    of = [Reading(workload.name, case.name, name, figure.name) for name in (ours, peer)]
-    ratio = results.ratio(*of)
-    return f"{ours} is {_spread(ratio)}x" if ratio else ""
+def _header(workload: Workload, ours: str | None) -> Sequence[str]:
+    ratio = f"{ours} to it" if ours else ""
+    return ("", *(figure.unit for figure in workload.figures), ratio, "IP packets: longest, mean, in a frame")
+
+
+def _row(results: Results, workload: Workload, case: Case, peer: str, ours: str | None) -> Sequence[str]:
+    reason = results.reason(workload.name, case.name, peer)
+    if reason:
+        return (peer, reason.splitlines()[-1])
+    readings = [Reading(workload.name, case.name, peer, figure.name) for figure in workload.figures]
+    cells = [
+        _spread(results.spread(each), figure.scale) for each, figure in zip(readings, workload.figures, strict=True)
+    ]
+    ratio = None
+    if ours is not None and ours != peer:
+        ratio = results.ratio(replace(readings[0], peer=ours), readings[0])
+    return (peer, *cells, f"{_spread(ratio)}x" if ratio else "", _packets(results, workload, case, peer))
+
+
+def _packets(results: Results, workload: Workload, case: Case, peer: str) -> str:
+    """The packets that were captured, with their IP headers."""
+    spreads = [results.spread(Reading(workload.name, case.name, peer, figure)) for figure in PACKET_FIGURES]
+    return ", ".join(f"{spread.median:.0f}" for spread in spreads if spread)
 
 
 def bars_table(results: Results, bars: Iterable[Bar]) -> list[str]:
@@ -96,8 +112,12 @@ def _number(value: float) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths: dict[int, int] = {}
+    """In columns, but for a row of one cell and a reason; columns with nothing in them are left out."""
+    whole = [row for row in rows if len(row) > 2]
+    filled = [i for i in range(len(rows[0])) if any(row[i] for row in whole[1:])]
+    widths = [max(len(row[i]) for row in [*whole, *([row[0]] for row in rows)] if len(row) > i) for i in filled]
+    lines = []
     for row in rows:
-        for column, cell in enumerate(row[:-1]):
-            widths[column] = max(widths.get(column, 0), len(cell))
-    return ["  ".join(cell.ljust(widths.get(column, 0)) for column, cell in enumerate(row)).rstrip() for row in rows]
+        cells = [row[i] for i in filled] if len(row) > 2 else row
+        lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)).rstrip())
+    return lines

@@ -52,6 +52,10 @@ class Results:
         ratios = [above[number] / below[number] for number in above if below.get(number)]
         return Spread.of(ratios) if ratios else None
 
+    def was_asked(self, workload: str, case: str, peer: str) -> bool:
+        """Whether it was this peer's turn at all."""
+        return any((s.workload, s.case, s.peer) == (workload, case, peer) for s in self.samples)
+
     def reason(self, workload: str, case: str, peer: str) -> str:
         """Why a peer has no figures there; empty when it has, or was not asked."""
         of_peer = [s for s in self.samples if (s.workload, s.case, s.peer) == (workload, case, peer)]

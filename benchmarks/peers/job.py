@@ -90,11 +90,13 @@ class Meter:
         now = time.monotonic()
         if not self._warm_at:
             self._warm_at = now + self._job.warm_up_s
+            tell("first")
         elif self._begun is None:
             if now >= self._warm_at:
                 self._begun = now
                 self._bytes = self._messages = 0
                 self._cpu_s = time.process_time()
+                tell("begun")
         elif now >= self._begun + self._job.seconds and not self._is_told:
             self._tell(now - self._begun)
 
@@ -105,7 +107,7 @@ class Meter:
             seconds=seconds,
             messages=self._messages,
             bytes=self._bytes,
-            receiver_cpu=(time.process_time() - self._cpu_s) / seconds,
+            cpu=(time.process_time() - self._cpu_s) / seconds,
         )
 
 
@@ -116,19 +118,30 @@ class RoundTrips:
         self._begins = time.perf_counter() + job.warm_up_s
         self._ends = self._begins + job.seconds
         self._times: list[float] = []
+        self._cpu_s = 0.0
         self.is_over = False
 
     def add(self, begin: float, end: float) -> None:
         """One round trip."""
-        if begin >= self._begins:
-            self._times.append(end - begin)
-            self.is_over = end >= self._ends
+        if begin < self._begins:
+            return
+        if not self._times:
+            self._cpu_s = time.process_time()
+            tell("begun")
+        self._times.append(end - begin)
+        self.is_over = end >= self._ends
 
     def tell(self) -> None:
         """Tell the percentiles."""
+        seconds = sum(self._times)
+        cpu = (time.process_time() - self._cpu_s) / seconds
         ordered = sorted(self._times)
-        tell("result", round_trips=len(ordered), p50_us=_percentile(ordered, 50), p99_us=_percentile(ordered, 99))
+        percentiles = {f"p{percent}_us": percentile_us(ordered, percent) for percent in (50, 99)}
+        tell("result", seconds=seconds, cpu=cpu, messages=len(ordered), **percentiles)
 
 
-def _percentile(ordered: list[float], percent: int) -> float:
+def percentile_us(ordered: list[float], percent: int) -> float:
+    """Of seconds in their order; 0 when there are none."""
+    if not ordered:
+        return 0.0
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] * 1e6

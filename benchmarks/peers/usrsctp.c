@@ -120,16 +120,18 @@ static void meter_look(void)
 	double now = clock_s(CLOCK_MONOTONIC);
 	if (meter.warm_at == 0) {
 		meter.warm_at = now + job.warm_up_s;
+		printf("{\"event\": \"first\"}\n");
 	} else if (meter.begun == 0) {
 		if (now < meter.warm_at)
 			return;
 		meter.begun = now;
 		meter.messages = meter.bytes = 0;
 		meter.cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+		printf("{\"event\": \"begun\"}\n");
 	} else if (now >= meter.begun + job.seconds && !meter.told) {
 		double seconds = now - meter.begun;
 		meter.told = true;
-		printf("{\"event\": \"result\", \"seconds\": %.6f, \"messages\": %llu, \"bytes\": %llu, \"receiver_cpu\": %.4f}\n",
+		printf("{\"event\": \"result\", \"seconds\": %.6f, \"messages\": %llu, \"bytes\": %llu, \"cpu\": %.4f}\n",
 		       seconds, (unsigned long long)meter.messages, (unsigned long long)meter.bytes,
 		       (clock_s(CLOCK_PROCESS_CPUTIME_ID) - meter.cpu_s) / seconds);
 	}
@@ -148,7 +150,7 @@ static void meter_add(size_t bytes, bool is_end_of_message, unsigned messages_pe
 }
 
 static struct {
-	double begins, sent_at;
+	double begins, sent_at, begun, cpu_s;
 	float *times;
 	size_t count;
 } round_trips;
@@ -170,13 +172,20 @@ static void round_trip_over(void)
 	double now = clock_s(CLOCK_MONOTONIC);
 	if (round_trips.sent_at < round_trips.begins || round_trips.times == NULL)
 		return;
+	if (round_trips.count == 0) {
+		round_trips.begun = now;
+		round_trips.cpu_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+		printf("{\"event\": \"begun\"}\n");
+	}
 	if (round_trips.count < MAX_ROUND_TRIPS)
 		round_trips.times[round_trips.count++] = (float)(now - round_trips.sent_at);
 	if (now < round_trips.begins + job.seconds)
 		return;
+	double seconds = now - round_trips.begun;
+	double cpu = (clock_s(CLOCK_PROCESS_CPUTIME_ID) - round_trips.cpu_s) / seconds;
 	qsort(round_trips.times, round_trips.count, sizeof *round_trips.times, compare);
-	printf("{\"event\": \"result\", \"round_trips\": %zu, \"p50_us\": %.3f, \"p99_us\": %.3f}\n", round_trips.count,
-	       percentile_us(50), percentile_us(99));
+	printf("{\"event\": \"result\", \"seconds\": %.6f, \"cpu\": %.4f, \"messages\": %zu, \"p50_us\": %.3f, "
+	       "\"p99_us\": %.3f}\n", seconds, cpu, round_trips.count, percentile_us(50), percentile_us(99));
 	round_trips.times = NULL; /* told; the process is ended by its runner */
 }
 

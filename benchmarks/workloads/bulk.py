@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.model import Bar, Case, Figure, Figures, Reading, Turn
-from benchmarks.pairs import receivers_result
+from benchmarks.pairs import RECEIVER_CPU, SENDER_CPU, goodput
 
 NAME = "bulk"
 SIZES = (64, 1024, 16384, 65536)
@@ -52,7 +52,9 @@ class Bulk:
     figures: Sequence[Figure] = (
         Figure("goodput_bits_per_s", "Gbit/s", 1e9),
         Figure("messages_per_s", "k messages/s", 1e3),
-        Figure("receiver_cpu", "of receiver's core"),
+        SENDER_CPU,
+        RECEIVER_CPU,
+        Figure("bits_per_busier_cpu_s", "Gbit/CPU s of the busier", 1e9),
     )
     bars: Sequence[Bar] = (
         Bar("bulk at path MTU 1500, 16 KiB messages, vs usrsctp", _OURS, _goodput("usrsctp", 16384), 2.0, 4.0),
@@ -71,17 +73,7 @@ class Bulk:
         return tuple(_cases())
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
-        result = await receivers_result(peer, turn, task="bulk", **case.parameters)
-        return goodput(result)
-
-
-def goodput(result: dict[str, float]) -> Figures:
-    """The figures of a receiver's result."""
-    return {
-        "goodput_bits_per_s": result["bytes"] * 8 / result["seconds"],
-        "messages_per_s": result["messages"] / result["seconds"],
-        "receiver_cpu": result["receiver_cpu"],
-    }
+        return await goodput(peer, turn, **case.parameters)
 
 
 WORKLOAD = Bulk()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.model import Bar, Case, Figure, Figures, Reading, Turn
-from benchmarks.pairs import receivers_result
-from benchmarks.workloads.bulk import goodput
+from benchmarks.pairs import RECEIVER_CPU, SENDER_CPU, goodput
 
 NAME = "messages"
 CASE = "64 B, 1 stream, ordered"
@@ -21,7 +20,9 @@ class Messages:
     summary = "64-byte messages per second at path MTU 1500"
     figures: Sequence[Figure] = (
         Figure("messages_per_s", "k messages/s", 1e3),
-        Figure("receiver_cpu", "of receiver's core"),
+        SENDER_CPU,
+        RECEIVER_CPU,
+        Figure("messages_per_busier_cpu_s", "k messages/CPU s of the busier", 1e3),
     )
     bars: Sequence[Bar] = (
         Bar("64-byte messages per second vs usrsctp", _rate("aiosctp-uvloop"), _rate("usrsctp"), 0.8, 1.5),
@@ -32,7 +33,7 @@ class Messages:
         return (Case(CASE, peers, {"message_bytes": 64, "path_mtu": 1500}),)
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
-        return goodput(await receivers_result(peer, turn, task="bulk", **case.parameters))
+        return await goodput(peer, turn, **case.parameters)
 
 
 WORKLOAD = Messages()

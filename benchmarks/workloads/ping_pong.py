@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.model import Bar, Case, Figure, Figures, Reading, Turn
-from benchmarks.pairs import senders_result
+from benchmarks.pairs import told_by_sender
 
 NAME = "ping-pong"
 CASE = "64 B"
@@ -31,6 +31,8 @@ class PingPong:
     figures: Sequence[Figure] = (
         Figure("p50_us", "µs p50", less_is_better=True),
         Figure("p99_us", "µs p99", less_is_better=True),
+        Figure("sender_cpu_us", "µs of sender's CPU", less_is_better=True),
+        Figure("receiver_cpu_us", "µs of receiver's CPU", less_is_better=True),
     )
     bars: Sequence[Bar] = (
         _bar("stock loop", "aiosctp", "udp-echo", 1.5, 1.2),
@@ -41,8 +43,13 @@ class PingPong:
         return (Case(CASE, PEERS, {"message_bytes": 64}),)
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:
-        result = await senders_result(peer, turn, task="ping_pong", **case.parameters)
-        return {name: result[name] for name in ("p50_us", "p99_us", "round_trips")}
+        told = await told_by_sender(peer, turn, task="ping_pong", **case.parameters)
+        each_us = told["seconds"] / told["messages"] * 1e6
+        return {
+            **told,
+            "sender_cpu_us": told["sender_cpu"] * each_us,
+            "receiver_cpu_us": told["receiver_cpu"] * each_us,
+        }
 
 
 WORKLOAD = PingPong()
