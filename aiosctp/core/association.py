@@ -78,7 +78,6 @@ class AssociationEngine:
         "counters",
         "ending",
         "entropy",
-        "establishment",
         "failure",
         "heartbeats",
         "lifecycle",
@@ -92,7 +91,6 @@ class AssociationEngine:
         "sender",
         "state",
         "tcb",
-        "termination",
         "timers",
     )
 
@@ -122,8 +120,6 @@ class AssociationEngine:
         self.counters = AssociationCounters()
         self.timers = Timers()
         self.output = Output(self)
-        self.establishment = Establishment(self)
-        self.termination = Termination(self)
         self.heartbeats = Heartbeats(self)
         self.failure = FailureDetection(self)
         self.lifecycle = Lifecycle(self)
@@ -349,6 +345,16 @@ class AssociationEngine:
         return self.timers.next_deadline()
 
     # -- for the phases, and for what hangs on an association --
+
+    @property
+    def establishment(self) -> Establishment:
+        """The entrances: without a state of their own, they are made when asked for."""
+        return Establishment(self)
+
+    @property
+    def termination(self) -> Termination:
+        """The exits, likewise."""
+        return Termination(self)
 
     def enter(self, state: AssociationState) -> None:
         self.state = state
