@@ -28,6 +28,9 @@ class Timer(Enum):
     ZERO_WINDOW_PROBE = auto()
     """§6.1 A: the peer's window is closed."""
 
+    # Enum's own hashes the name, in Python, and each packet looks a few of these up.
+    __hash__ = object.__hash__
+
 
 TimerKey = Hashable
 
