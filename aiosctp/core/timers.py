@@ -28,7 +28,7 @@ class Timer(Enum):
     ZERO_WINDOW_PROBE = auto()
     """§6.1 A: the peer's window is closed."""
 
-    # Enum's own hashes the name, in Python, and each packet looks a few of these up.
+    # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
     __hash__ = object.__hash__
 
 
