@@ -79,7 +79,6 @@ class AssociationEngine:
         "counters",
         "ending",
         "entropy",
-        "establishment",
         "failure",
         "heartbeats",
         "lifecycle",
@@ -95,7 +94,6 @@ class AssociationEngine:
         "sender",
         "state",
         "tcb",
-        "termination",
         "timers",
     )
 
@@ -127,8 +125,6 @@ class AssociationEngine:
         self.counters = AssociationCounters()
         self.timers = Timers()
         self.output = Output(self)
-        self.establishment = Establishment(self)
-        self.termination = Termination(self)
         self.heartbeats = Heartbeats(self)
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)
@@ -360,6 +356,16 @@ class AssociationEngine:
         return self.timers.next_deadline()
 
     # -- for the phases, and for what hangs on an association --
+
+    @property
+    def establishment(self) -> Establishment:
+        """The entrances: without a state of their own, they are made when asked for."""
+        return Establishment(self)
+
+    @property
+    def termination(self) -> Termination:
+        """The exits, likewise."""
+        return Termination(self)
 
     def enter(self, state: AssociationState) -> None:
         self.state = state
