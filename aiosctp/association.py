@@ -83,8 +83,9 @@ class Association:
         self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
         self._subscriptions = Subscriptions(holds_events=holds_events)
-        self._streams: dict[int, Stream] = {}
-        self._paths: dict[EnginePath, Path] = {}
+        self._streams: dict[int, Stream] | None = None
+        self._paths: dict[EnginePath, Path] | None = None
+        """Both: those asked for."""
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
         self._hash = engine.tcb.local_tag
@@ -223,6 +224,8 @@ class Association:
         count = max(self.inbound_streams, self.outbound_streams)
         if not 0 <= number < count:
             raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
+        if self._streams is None:
+            self._streams = {}
         found = self._streams.get(number)
         if found is None:
             found = self._streams[number] = Stream(self, number, self._reception)
@@ -434,10 +437,11 @@ class Association:
         return f"<Association {self.engine.local_port} -> {host}:{port} {self.state}>"
 
     def _view(self, path: EnginePath) -> Path:
-        view = self._paths.get(path)
+        known = self._paths or {}
+        view = known.get(path)
         if view is None:
             # A restart makes new paths: views of those that are gone go with the program's references.
-            self._paths = {known: v for known, v in self._paths.items() if self.engine.paths.get(known.address)}
+            self._paths = {each: kept for each, kept in known.items() if self.engine.paths.get(each.address)}
             view = self._paths[path] = Path(self._life, path)
         return view
 

@@ -32,7 +32,7 @@ class Backpressure:
         self._engine = engine
         self._loop = loop
         self._waiting: dict[int, deque[Waiter]] = {}
-        self._above_their_mark: set[int] = set()
+        self._above_their_mark: frozenset[int] = frozenset()
         """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
 
     def is_open(self, stream: int) -> bool:
@@ -43,7 +43,7 @@ class Backpressure:
         """A message was queued on this stream."""
         engine = self._engine
         if engine.sender.queue.by_number[stream].buffered_bytes > engine.config.stream_send_buffer_bytes:
-            self._above_their_mark.add(stream)
+            self._above_their_mark |= {stream}
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
@@ -104,10 +104,10 @@ class Backpressure:
         sender = self._engine.sender
         mark = self._engine.config.stream_send_buffer_bytes
         counted = sender.buffered_bytes
-        for stream in tuple(self._above_their_mark):
+        for stream in self._above_their_mark:
             excess = sender.stream_buffered_bytes(stream) - mark
             if excess <= 0:
-                self._above_their_mark.discard(stream)
+                self._above_their_mark -= {stream}
             else:
                 counted -= excess
         return counted

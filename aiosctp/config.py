@@ -61,7 +61,10 @@ class Config:
       adaptation_layer: a number of 32 bits for the peer's application (RFC 5061 §4.2.6); None tells none.
     Paths:
       path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
-        None begins with 1500 over IPv4 and 1280 over IPv6, and heeds ICMP.
+        None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
+      path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
+        ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
+        `path_mtu` switches it off.
     The beginning and the end:
       valid_cookie_life_s: how long a peer may take to return the cookie of our INIT ACK (§5.1.3).
       max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.
@@ -110,6 +113,7 @@ class Config:
     advertise_addresses: str | tuple[str, ...] = "auto"
     adaptation_layer: int | None = None
     path_mtu: int | None = None
+    path_mtu_discovery: bool = True
     congestion_control: str = "reno"
 
     def __post_init__(self) -> None:
@@ -172,7 +176,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _check_kinds(config: Config) -> None:
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name in ("heartbeat", "nodelay"):
+        if field.name in ("heartbeat", "nodelay", "path_mtu_discovery"):
             if not isinstance(value, bool):
                 raise TypeError(f"{field.name} must be a bool, not {type(value).__name__}")
         elif field.name == "congestion_control":

@@ -62,14 +62,14 @@ class Path:
 
     @property
     def mtu(self) -> int:
-        """The IP packet with all its headers, in bytes."""
+        """The largest IP packet, with all its headers, that is sent there: as discovery has it at this moment."""
         return self._path.mtu
 
     def configure(self, **changes: Any) -> None:
         """Change `heartbeat`, `hb_interval_s`, `path_max_retrans` or `path_mtu` of this path (RFC 6458 §8.1.12).
 
-        They are named and bounded as in `Config`. Raises ValueError or TypeError, and then changes nothing: also for a
-        path that is gone since the peer restarted.
+        They are named and bounded as in `Config`; a `path_mtu` stays what it is set to. Raises ValueError or TypeError,
+        and then changes nothing: also for a path that is gone since the peer restarted.
         """
         check_configurable(changes, CONFIGURABLE)
         Config().replace(**changes)
@@ -78,7 +78,7 @@ class Path:
         path = self._path
         self._check_is_current()
         if "path_mtu" in changes:
-            path.set_mtu(changes["path_mtu"])
+            self._life.engine.path_mtu.fix(path, changes["path_mtu"])
         path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
         self._life.engine.configure_heartbeat(
             path,

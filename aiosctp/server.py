@@ -7,8 +7,8 @@ import errno
 import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Self
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Self, cast
 
 from aiosctp.arguments import check_config, check_port, check_range, strings
 from aiosctp.association import Association
@@ -28,6 +28,7 @@ HANDLER_GRACE_S = 10.0
 cancelled."""
 
 Handler = Callable[[Association], Awaitable[None]]
+_CoroutineFunction = Callable[[Association], Coroutine[Any, Any, None]]
 
 
 async def serve(
@@ -100,7 +101,9 @@ class Server(asyncio.AbstractServer):
 
     def __init__(self, stack: Stack, handler: Handler, config: Config) -> None:
         self._stack = stack
-        self._handler = handler
+        # A coroutine function's is the task's own coroutine: a frame less to keep, and to pass at each wake-up.
+        is_coroutine_function = inspect.iscoroutinefunction(handler)
+        self._handle = cast(_CoroutineFunction, handler) if is_coroutine_function else _awaiting(handler)
         self._config = config
         self._handlers: dict[asyncio.Task[None], Association] = {}
         self._associations: dict[Association, None] = {}
@@ -234,7 +237,7 @@ class Server(asyncio.AbstractServer):
         association = Association(self._stack, engine, holds_events=True, on_end=self._association_ended)
         self._associations[association] = None
         self._stack.add(association)
-        task = self._stack.loop.create_task(self._run_handler(association))
+        task = self._stack.loop.create_task(self._handle(association))
         # After the handler's first step, in which it may have subscribed.
         self._stack.loop.call_soon(association.release_held_events)
         self._handlers[task] = association
@@ -251,27 +254,16 @@ class Server(asyncio.AbstractServer):
         association = self._handlers.pop(task)
         if task.cancelled():
             association.abort(b"the handler was cancelled")
-        elif (error := task.exception()) is not None:
-            self.get_loop().call_exception_handler({"message": "a handler failed", "exception": error, "task": task})
-        self._changes.tell()
-
-    async def _run_handler(self, association: Association) -> None:
-        try:
-            waits = self._handler(association)
-            if not inspect.isawaitable(waits):
-                raise TypeError(f"handle_association must return an awaitable, not {type(waits).__name__}")
-            await waits
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            if not _is_ending_of(association, error):
-                logger.exception("the handler of %r failed", association)
-            association.abort(b"the handler failed")
-        except BaseException:
-            association.abort(b"the handler failed")
-            raise
-        else:
+        elif (error := task.exception()) is None:
             association.close()
+        else:
+            if not isinstance(error, Exception):
+                context = {"message": "a handler failed", "exception": error, "task": task}
+                self.get_loop().call_exception_handler(context)
+            elif not _is_ending_of(association, error):
+                logger.error("the handler of %r failed", association, exc_info=error)
+            association.abort(b"the handler failed")
+        self._changes.tell()
 
     def __repr__(self) -> str:
         return f"<Server on SCTP port {self.port}, UDP port {self.udp_port}, {len(self._associations)} associations>"
@@ -298,6 +290,18 @@ class _LastResort(logging.Handler):
 
 
 logger.addHandler(_LastResort(logging.WARNING))
+
+
+def _awaiting(handler: Handler) -> _CoroutineFunction:
+    """A coroutine function of any function that returns an awaitable."""
+
+    async def handle(association: Association) -> None:
+        waits = handler(association)
+        if not inspect.isawaitable(waits):
+            raise TypeError(f"handle_association must return an awaitable, not {type(waits).__name__}")
+        await waits
+
+    return handle
 
 
 def _is_ending_of(association: Association, error: Exception) -> bool:

@@ -157,7 +157,10 @@ class Stack:
             self._ports = {port.local_host: port for port in ports}
             self._udp_port = ports[0].udp_port
             self._engine = StackEngine(
-                config=self.config, local_addresses=tuple(self._ports), entropy=self._network.entropy
+                config=self.config,
+                local_addresses=tuple(self._ports),
+                entropy=self._network.entropy,
+                route_mtu=self._network.route_mtu,
             )
         elif loop is not self._loop:
             raise RuntimeError("the stack belongs to another event loop")

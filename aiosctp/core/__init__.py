@@ -13,7 +13,8 @@ none (§8.4) and INITs (§5.1) without keeping state. An `AssociationEngine` is 
 * The *data plane* is `tx` (messages, chunks in flight, SACKs in) and `rx` (TSNs, reassembly, SACKs out): plain objects,
   called directly.
 * A `Path` per address of the peer owns what belongs to a destination: RTO, congestion window, error count, path MTU,
-  UDP port.
+  UDP port. HEARTBEATs watch it (`heartbeat.py`), and padded ones find out how large its packets may be
+  (`path_mtu.py`).
 
 The methods of the two engine classes are of four kinds, and called in this order:
 

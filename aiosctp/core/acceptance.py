@@ -18,7 +18,7 @@ from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
-from aiosctp.core.paths import Path, Paths, initial_mtu, largest_packet
+from aiosctp.core.paths import Path, Paths, RouteMtu, initial_mtu, largest_packet
 from aiosctp.core.states import AssociationState
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.wire.causes import (
@@ -43,10 +43,13 @@ MIN_INIT_BYTES = 16
 class Acceptance:
     """Answers INITs and takes COOKIE ECHOs for all endpoints of a stack."""
 
-    def __init__(self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int]) -> None:
+    def __init__(
+        self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int], route_mtu: RouteMtu
+    ) -> None:
         self._entropy = entropy
         self._cookies = cookies
         self._new_tag = new_tag
+        self._route_mtu = route_mtu
 
     # -- INIT --
 
@@ -229,9 +232,10 @@ class Acceptance:
             peer_port=cookie.peer_port,
             local_addresses=endpoint.local_addresses,
             tcb=tcb_of(cookie),
-            paths=paths_of(cookie, arrival, endpoint),
+            paths=paths_of(cookie, arrival, endpoint, self._route_mtu),
             config=endpoint.config,
             entropy=self._entropy,
+            route_mtu=self._route_mtu,
         )
 
     def resolve(self, cookie: Cookie, arrival: Arrival, association: AssociationEngine) -> CookieAction:
@@ -248,10 +252,10 @@ class Acceptance:
                 association.output.send_control(association.paths.for_data(), error)
                 return CookieAction.DISCARD
             case CookieAction.RESTART:
-                paths = paths_of(cookie, arrival, association)
+                paths = paths_of(cookie, arrival, association, self._route_mtu)
                 association.establishment.restarted(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.COLLISION:
-                paths = paths_of(cookie, arrival, association)
+                paths = paths_of(cookie, arrival, association, self._route_mtu)
                 association.establishment.collided(tcb_of(cookie), paths, path, arrival.now)
             case CookieAction.DUPLICATE:
                 association.establishment.duplicate_cookie(path, arrival.now)
@@ -274,7 +278,7 @@ def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
     )
 
 
-def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngine) -> Paths:
+def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngine, route_mtu: RouteMtu) -> Paths:
     """§5.4, 2: "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk was sent".
 
     All take the UDP port that the COOKIE ECHO came from until theirs is learnt (RFC 6951 §5.4). The source is one that
@@ -285,7 +289,8 @@ def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngi
 
     def path_to(address: str, turn: int, *, is_confirmed: bool) -> Path:
         source = arrival.destination if address == arrival.source else choose_source(sources, address, turn)
-        return Path(address, source, arrival.udp_port, owner.config, is_confirmed=is_confirmed)
+        known_mtu = route_mtu(source, address)
+        return Path(address, source, arrival.udp_port, owner.config, is_confirmed=is_confirmed, route_mtu=known_mtu)
 
     paths = Paths(path_to(cookie.init_source, 0, is_confirmed=True))
     for address in cookie.peer_addresses:

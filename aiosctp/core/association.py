@@ -18,7 +18,8 @@ from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
-from aiosctp.core.paths import Path, Paths
+from aiosctp.core.path_mtu import PathMtuDiscovery
+from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.rx import Receiver
 from aiosctp.core.states import HANDSHAKE, SHUTTING_DOWN, AssociationState
 from aiosctp.core.statistics import AssociationCounters
@@ -78,7 +79,6 @@ class AssociationEngine:
         "counters",
         "ending",
         "entropy",
-        "establishment",
         "failure",
         "heartbeats",
         "lifecycle",
@@ -86,13 +86,14 @@ class AssociationEngine:
         "local_port",
         "offered_addresses",
         "output",
+        "path_mtu",
         "paths",
         "peer_port",
         "receiver",
+        "route_mtu",
         "sender",
         "state",
         "tcb",
-        "termination",
         "timers",
     )
 
@@ -106,6 +107,7 @@ class AssociationEngine:
         paths: Paths,
         config: Config,
         entropy: Callable[[int], bytes],
+        route_mtu: RouteMtu = no_route_known,
     ) -> None:
         self.local_port = local_port
         self.peer_port = peer_port
@@ -116,16 +118,16 @@ class AssociationEngine:
         self.paths = paths
         self.config = config
         self.entropy = entropy
+        self.route_mtu = route_mtu
         self.state = AssociationState.CLOSED
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
         self.counters = AssociationCounters()
         self.timers = Timers()
         self.output = Output(self)
-        self.establishment = Establishment(self)
-        self.termination = Termination(self)
         self.heartbeats = Heartbeats(self)
         self.failure = FailureDetection(self)
+        self.path_mtu = PathMtuDiscovery(self)
         self.lifecycle = Lifecycle(self)
         self.sender = self._make_sender()
         self.receiver = self._make_receiver()
@@ -261,12 +263,15 @@ class AssociationEngine:
         while (key := self.timers.pop_expired(now)) is not None:
             match key:
                 case (Timer.T3_RTX, Path() as path):
+                    self.path_mtu.t3_expiring(path)
                     if self.sender.t3_expired(path, now):
                         self.failure.retransmission_timed_out(path)
                 case (Timer.HEARTBEAT, Path() as path):
                     self.heartbeats.due(path, now)
                 case (Timer.HEARTBEAT_ACK, Path() as path):
                     self.heartbeats.unanswered(path, now)
+                case (Timer.PATH_MTU_PROBE, Path() as path):
+                    self.path_mtu.unanswered(path, now)
                 case Timer.ZERO_WINDOW_PROBE:
                     self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
@@ -333,7 +338,9 @@ class AssociationEngine:
         """Everything that may be sent now."""
         if self.receiver.failure is not None:
             self.termination.abort((self.receiver.failure,))
-        return self.output.transmit(now)
+        datagrams = self.output.transmit(now)
+        datagrams += self.path_mtu.transmit(now)
+        return datagrams
 
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
@@ -350,12 +357,23 @@ class AssociationEngine:
 
     # -- for the phases, and for what hangs on an association --
 
+    @property
+    def establishment(self) -> Establishment:
+        """The entrances: without a state of their own, they are made when asked for."""
+        return Establishment(self)
+
+    @property
+    def termination(self) -> Termination:
+        """The exits, likewise."""
+        return Termination(self)
+
     def enter(self, state: AssociationState) -> None:
         self.state = state
         self.sender.is_shutting_down = state in SHUTTING_DOWN
         if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT):
             # §8.3: HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
             self.heartbeats.stop()
+            self.path_mtu.stop()
 
     def emit(self, event: Event) -> None:
         self._events.append(event)
@@ -374,6 +392,7 @@ class AssociationEngine:
         self.tcb = tcb
         self.paths = paths
         self.failure = FailureDetection(self)
+        self.path_mtu = PathMtuDiscovery(self)
         self.sender = self._make_sender()
         self.restart_receiver()
         self._was_drained = True
@@ -405,8 +424,12 @@ class AssociationEngine:
             return path
         if self.state is AssociationState.COOKIE_WAIT:
             local = destination or choose_source(self.local_addresses, source)
-            return Path(source, local, udp_port, self.config, is_confirmed=False)
+            return self.make_path(source, local, udp_port, is_confirmed=False)
         return self.paths.for_data()
+
+    def make_path(self, address: str, local_address: str | None, udp_port: int, *, is_confirmed: bool) -> Path:
+        route_mtu = self.route_mtu(local_address, address)
+        return Path(address, local_address, udp_port, self.config, is_confirmed=is_confirmed, route_mtu=route_mtu)
 
     def known_path(self, source: str) -> Path:
         """The path to this address of the peer, or the one that answers take; nothing is learnt."""

@@ -17,6 +17,19 @@ Admission = Callable[[tuple[str, int]], bool]
 class Endpoint:
     """One local SCTP port of a stack (§1.3), listening or not."""
 
+    __slots__ = (
+        "__weakref__",
+        "_associations",
+        "accepted",
+        "admit",
+        "backlog",
+        "config",
+        "is_listening",
+        "local_addresses",
+        "max_associations",
+        "port",
+    )
+
     def __init__(self, port: int, local_addresses: Sequence[str], config: Config) -> None:
         self.port = port
         self.local_addresses = tuple(local_addresses)

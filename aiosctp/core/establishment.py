@@ -139,6 +139,6 @@ def paths_to(addresses: Sequence[str], origin: Path, association: AssociationEng
             source = choose_source(sources, address, turn=len(paths))
             if source is None:
                 continue
-            known[address] = Path(address, source, origin.udp_port, association.config, is_confirmed=False)
+            known[address] = association.make_path(address, source, origin.udp_port, is_confirmed=False)
         paths.append(known[address])
     return paths

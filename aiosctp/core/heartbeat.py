@@ -30,10 +30,12 @@ _BEATS = frozenset(
 class Probe:
     """One HEARTBEAT and what became of it."""
 
-    __slots__ = ("due_at_s", "rtt_s", "sent_at_s")
+    __slots__ = ("due_at_s", "mtu", "rtt_s", "sent_at_s")
 
-    def __init__(self, sent_at_s: float) -> None:
+    def __init__(self, sent_at_s: float, mtu: int = 0) -> None:
         self.sent_at_s = sent_at_s
+        self.mtu = mtu
+        """The size of the packet that it was padded to, when that is what is to be found out; else 0."""
         self.due_at_s = -math.inf
         """When it counts as unanswered; never, if the path was judged by another meanwhile."""
         self.rtt_s: float | None = None
@@ -88,6 +90,15 @@ class Heartbeats:
     def make_chunk(self, path: Path, now: float) -> bytes:
         """A HEARTBEAT for this path, remembered by its nonce."""
         return self._make(path, Probe(now))
+
+    def make_mtu_probe(self, path: Path, mtu: int, now: float) -> bytes:
+        """The HEARTBEAT of a packet of this size (RFC 8899 §6.2.1.2). It is never counted as unanswered."""
+        return self._make(path, Probe(now, mtu))
+
+    def forget_mtu_probes(self, path: Path) -> None:
+        """Their answers tell nothing of the MTU any more."""
+        for probe in path.pending_heartbeats.values():
+            probe.mtu = 0
 
     def _make(self, path: Path, probe: Probe) -> bytes:
         nonce = self._association.entropy(NONCE_BYTES)
@@ -184,3 +195,5 @@ class Heartbeats:
         self._await_answer(path, now)
         self._association.failure.path_answered(path)
         self.reschedule(path, now)
+        if probe.mtu:
+            self._association.path_mtu.answered(path, probe.mtu, now)

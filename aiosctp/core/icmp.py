@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from aiosctp.core.addresses import is_ipv6
-from aiosctp.core.paths import DEFAULT_IPV6_MTU
+from aiosctp.core.path_mtu import plateau_below
+from aiosctp.core.paths import least_mtu
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.codepoints import ChunkType
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _QUOTED_HEADER = struct.Struct("!HHL")
 _QUOTED_INIT = struct.Struct("!HHLLBBHL")
-# RFC 1191 §7.1: what to try when a router does not name its MTU.
-PLATEAUS = (1492, 1280, 1006, 576)
-MIN_IPV4_MTU = 576
 
 
 class IcmpKind(Enum):
@@ -88,7 +85,10 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
     match message.kind:
         case IcmpKind.PACKET_TOO_BIG:
             # ICMP7.
-            _shrink(path, message.mtu, association)
+            if association.path_mtu.is_on:
+                association.path_mtu.too_big(path, message.mtu, now)
+            else:
+                _shrink(path, message.mtu)
         case IcmpKind.PORT_UNREACHABLE | IcmpKind.PROTOCOL_UNREACHABLE if init_was_refused:
             # ICMP8: with our INIT quoted, "handle the ICMP message like an ABORT chunk", once no address is left.
             path.is_inactive = True
@@ -105,14 +105,11 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
             _count_error(association, path, now)
 
 
-def _shrink(path: Path, mtu: int, association: AssociationEngine) -> None:
-    """A path MTU that was fixed stays, and no message makes a path smaller than its family's least MTU."""
-    least = DEFAULT_IPV6_MTU if is_ipv6(path.address) else MIN_IPV4_MTU
-    if association.config.path_mtu is not None:
-        return
-    if mtu == 0:
-        mtu = next((plateau for plateau in PLATEAUS if plateau < path.mtu), least)
-    if least <= mtu < path.mtu:
+def _shrink(path: Path, mtu: int) -> None:
+    """Without discovery by probes, the word of a router is taken (RFC 1191, RFC 8201). A path MTU that was fixed stays,
+    and no message makes a path smaller than its family's least MTU."""
+    mtu = mtu or plateau_below(path.mtu)
+    if not path.mtu_is_fixed and least_mtu(path.address) <= mtu < path.mtu:
         path.set_mtu(mtu)
 
 

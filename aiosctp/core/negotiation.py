@@ -108,7 +108,8 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
             offer.cookie_increment_ms = increment_ms
         case _:
             # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
-            # considered as supported" once used. Extensions not spoken here are not looked at.
+            # considered as supported" once used. Extensions not spoken here are not looked at, and padding MUST be
+            # discarded silently (RFC 4820 §4).
             pass
 
 

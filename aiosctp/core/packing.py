@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,8 +51,8 @@ class ControlQueue:
     __slots__ = ("_bundled", "_packets")
 
     def __init__(self) -> None:
-        self._packets: deque[OutgoingPacket] = deque()
-        self._bundled: deque[tuple[Path, bytes]] = deque()
+        self._packets: list[OutgoingPacket] = []
+        self._bundled: list[tuple[Path, bytes]] = []
 
     def __len__(self) -> int:
         return len(self._packets) + len(self._bundled)
@@ -71,8 +70,7 @@ class ControlQueue:
         self._bundled.clear()
 
     def take_packets(self) -> list[OutgoingPacket]:
-        packets = list(self._packets)
-        self._packets.clear()
+        packets, self._packets = self._packets, []
         return packets
 
     def take_bundled(self, leading: Mapping[Path, OutgoingPacket] | None = None) -> list[OutgoingPacket]:

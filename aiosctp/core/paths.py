@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from aiosctp.config import Config
@@ -14,6 +14,7 @@ from aiosctp.wire.packet import HEADER_BYTES
 
 if TYPE_CHECKING:
     from aiosctp.core.heartbeat import Probe
+    from aiosctp.core.path_mtu import Search
 
 UDP_HEADER_BYTES = 8
 IPV4_HEADER_BYTES = 20
@@ -21,11 +22,28 @@ IPV6_HEADER_BYTES = 40
 DEFAULT_IPV4_MTU = 1500
 # RFC 8200 §5: every IPv6 link carries this much; larger is for discovery to find.
 DEFAULT_IPV6_MTU = 1280
+MIN_IPV4_MTU = 576
+
+RouteMtu = Callable[[str | None, str], int | None]
+"""Of a source, or None for any, and a destination: the largest IP packet that the route between them takes as far as
+this machine knows, which is what its interface takes; None when it does not know."""
 
 
-def initial_mtu(address: str, config: Config) -> int:
+def no_route_known(source: str | None, destination: str) -> int | None:
+    return None
+
+
+def least_mtu(address: str) -> int:
+    """No network makes a path to this address narrower: RFC 8200 §5, and what every IPv4 host takes (RFC 791)."""
+    return DEFAULT_IPV6_MTU if is_ipv6(address) else MIN_IPV4_MTU
+
+
+def initial_mtu(address: str, config: Config, route_mtu: int | None = None) -> int:
     """The path MTU to this address before anything is known of the path: the IP packet with all its headers."""
-    return config.path_mtu or (DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU)
+    if config.path_mtu is not None:
+        return config.path_mtu
+    usual = DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU
+    return usual if route_mtu is None else max(least_mtu(address), min(route_mtu, usual))
 
 
 def largest_packet(address: str, mtu: int) -> int:
@@ -51,6 +69,9 @@ class Path:
         "last_data_sent_at_s",
         "local_address",
         "mtu",
+        "mtu_is_fixed",
+        "mtu_search",
+        "mtu_settled_until_s",
         "packet_bytes",
         "path_max_retrans",
         "pending_heartbeats",
@@ -62,7 +83,14 @@ class Path:
     )
 
     def __init__(
-        self, address: str, local_address: str | None, udp_port: int, config: Config, *, is_confirmed: bool
+        self,
+        address: str,
+        local_address: str | None,
+        udp_port: int,
+        config: Config,
+        *,
+        is_confirmed: bool,
+        route_mtu: int | None = None,
     ) -> None:
         self.address = address
         self.local_address = local_address
@@ -76,7 +104,13 @@ class Path:
         self.heartbeat = config.heartbeat
         self.hb_interval_s = config.hb_interval_s
         self.rto = RetransmissionTimeout(config)
-        self._take_mtu(initial_mtu(address, config))
+        self._take_mtu(initial_mtu(address, config, route_mtu))
+        self.mtu_is_fixed = config.path_mtu is not None
+        """By the user: nothing that is found out changes it."""
+        self.mtu_search: Search | None = None
+        """RFC 8899: what is being found out about the MTU, if anything."""
+        self.mtu_settled_until_s = float("-inf")
+        """Until then the MTU that was found is good enough."""
         self.congestion: CongestionControl = make_congestion_control(
             config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
         )

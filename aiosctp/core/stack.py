@@ -22,7 +22,7 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
-from aiosctp.core.paths import Path, Paths
+from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tags import Tags
@@ -48,12 +48,20 @@ class StackEngine:
     Outputs: `has_output`, `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
     """
 
-    def __init__(self, *, config: Config, local_addresses: Sequence[str], entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        *,
+        config: Config,
+        local_addresses: Sequence[str],
+        entropy: Callable[[int], bytes],
+        route_mtu: RouteMtu = no_route_known,
+    ) -> None:
         self.config = config
         self.local_addresses = tuple(local_addresses)
         self.counters = StackCounters()
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy
+        self._route_mtu = route_mtu
         self._lookup = Lookup()
         self._tags = Tags(entropy, self._lookup.by_tag)
         self._answers: list[Datagram] = []
@@ -65,7 +73,8 @@ class StackEngine:
         """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
-        self._acceptance = Acceptance(entropy, CookieJar(entropy, config.cookie_key_life_s), self._tags.draw_unused)
+        cookies = CookieJar(entropy, config.cookie_key_life_s)
+        self._acceptance = Acceptance(entropy, cookies, self._tags.draw_unused, route_mtu)
 
     # -- inputs --
 
@@ -344,7 +353,8 @@ class StackEngine:
         for host in peer_hosts:
             source = choose_source(endpoint.local_addresses, host, turn=len(paths))
             if source is not None:
-                paths.append(Path(host, source, udp_port, config, is_confirmed=True))
+                mtu = self._route_mtu(source, host)
+                paths.append(Path(host, source, udp_port, config, is_confirmed=True, route_mtu=mtu))
         if not paths:
             raise ValueError("no local address of the peer's address family")
         tcb = TransmissionControlBlock(
@@ -364,6 +374,7 @@ class StackEngine:
             paths=all_paths,
             config=config,
             entropy=self._entropy,
+            route_mtu=self._route_mtu,
         )
         endpoint.add(association)
         self._connecting.add(association)

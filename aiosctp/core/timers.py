@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Timer(Enum):
-    """The timers of RFC 9260. Those of a path are keyed by (Timer, Path) in the table."""
+    """The timers of RFC 9260 and RFC 8899. Those of a path are keyed by (Timer, Path) in the table."""
 
     T1_INIT = auto()
     """§5.1 A: INIT unanswered."""
@@ -27,6 +27,8 @@ class Timer(Enum):
     """§6.2: a DATA chunk is unacknowledged."""
     ZERO_WINDOW_PROBE = auto()
     """§6.1 A: the peer's window is closed."""
+    PATH_MTU_PROBE = auto()
+    """RFC 8899 §5.1.1, PROBE_TIMER: a probe of the path MTU is unanswered."""
 
     # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
     __hash__ = object.__hash__

@@ -62,9 +62,11 @@ class Port:
             self.receiver.send_failed(datagram, too_big=True)
         else:
             data, _, destination, udp_port, dont_fragment, _ = datagram
-            self._host.network.send(
-                Packet(self.local_host, self.udp_port, destination, udp_port, data, dont_fragment, self.ecn)
-            )
+            packet = Packet(self.local_host, self.udp_port, destination, udp_port, data, dont_fragment, self.ecn)
+            if dont_fragment and self._host.mtu is not None and packet.ip_bytes > self._host.mtu:
+                self.receiver.send_failed(datagram, too_big=True)
+            else:
+                self._host.network.send(packet)
 
     def close(self) -> None:
         if not self.is_closed:
@@ -89,12 +91,15 @@ class Host:
     There is no loopback: a host reaches itself by its own addresses, "localhost" and 127.0.0.1 are nobody.
 
     answers_closed_ports: whether a datagram to a closed UDP port is answered with ICMP "port unreachable".
+    mtu: the largest IP packet that its interfaces take; a larger one that must not be fragmented is refused. None takes
+    any, and tells path MTU discovery what the link takes.
     """
 
     def __init__(self, network: Network, name: str, addresses: tuple[str, ...]) -> None:
         self.network = network
         self.name = name
         self.answers_closed_ports = network.answers_closed_ports
+        self.mtu: int | None = None
         self._addresses = list(addresses)
         self._entropy = Random(f"{network.seed}/host/{name}/entropy")
         self._ephemeral = Random(f"{network.seed}/host/{name}/ephemeral")
@@ -170,8 +175,11 @@ class Host:
         return list(self._addresses)
 
     def route_mtu(self, local_host: str | None, host: str) -> int | None:
-        """Not known: a link says nothing until a packet is too big for it."""
-        return None
+        """The MTU of the host's interfaces, or that of the link to this address; None when nobody has it."""
+        if self.mtu is not None:
+            return self.mtu
+        same_family = (address for address in self._addresses if is_ipv6(address) == is_ipv6(host))
+        return self.network.link_mtu(local_host or next(same_family, ""), host)
 
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name in `network.names` or of a host of the network, those of our families first.

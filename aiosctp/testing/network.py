@@ -202,6 +202,13 @@ class Network:
             self._topology.cuts.clear()
             self._topology.apply()
 
+    def link_mtu(self, source: str, destination: str) -> int | None:
+        """The MTU of the link between two addresses; None when nobody has one of them."""
+        owners = self._topology.owners
+        if source not in owners or destination not in owners:
+            return None
+        return self._topology.direction(source, destination).link.mtu
+
     def _rule(self, rules: Rules[T], value: T, a: Place, z: Place | None, *, one_way: bool) -> None:
         source, destination = self._checked_place("a", a), None if z is None else self._checked_place("z", z)
         rules.put(source, destination, value)

@@ -35,6 +35,7 @@ from aiosctp.wire.parameters import (
     HostNameAddress,
     IPv4AddressParameter,
     IPv6AddressParameter,
+    Padding,
     Parameter,
     StateCookie,
     SupportedAddressTypes,
@@ -248,5 +249,5 @@ def _rest(parameter: Parameter) -> Iterator[tuple[str, str]]:
             yield "unrecognized", f"{extensions.parameter_name(int.from_bytes(raw[:2]))} of our INIT"
         case AdaptationLayerIndication(value):
             yield "adaptation", f"{value:#010x}"
-        case SupportedAddressTypes() | CookiePreservative() | HostNameAddress():
+        case SupportedAddressTypes() | CookiePreservative() | HostNameAddress() | Padding():
             yield "stray", f"{parameter.type.name}, which has no place in an INIT ACK"

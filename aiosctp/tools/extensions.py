@@ -30,7 +30,6 @@ class ExtensionChunk(IntEnum):
     ASCONF_ACK = 0x80  # RFC 5061
     PKTDROP = 0x81  # draft-stewart-sctp-pktdrprep
     RE_CONFIG = 0x82  # RFC 6525
-    PAD = 0x84  # RFC 4820
     FORWARD_TSN = 0xC0  # RFC 3758
     ASCONF = 0xC1  # RFC 5061
     I_FORWARD_TSN = 0xC2  # RFC 8260
@@ -44,7 +43,6 @@ class ExtensionParameter(IntEnum):
     RANDOM = 0x8002  # RFC 4895
     CHUNK_LIST = 0x8003  # RFC 4895
     REQUESTED_HMAC_ALGORITHMS = 0x8004  # RFC 4895
-    PADDING = 0x8005  # RFC 4820
     SUPPORTED_EXTENSIONS = 0x8008  # RFC 5061
     FORWARD_TSN_SUPPORTED = 0xC000  # RFC 3758
     ADAPTATION_LAYER_INDICATION = 0xC006  # RFC 5061
@@ -65,7 +63,7 @@ def offer(random: bytes) -> tuple[Parameter, ...]:
         SupportedAddressTypes(IPV4_AND_IPV6),
         UnknownParameter(ExtensionParameter.ECN_CAPABLE, b""),
         UnknownParameter(ExtensionParameter.FORWARD_TSN_SUPPORTED, b""),
-        SupportedExtensions(tuple(ExtensionChunk)),
+        SupportedExtensions((*ExtensionChunk, ChunkType.PAD)),
         UnknownParameter(ExtensionParameter.RANDOM, random),
         UnknownParameter(ExtensionParameter.CHUNK_LIST, must_be_authenticated),
         UnknownParameter(ExtensionParameter.REQUESTED_HMAC_ALGORITHMS, algorithms),

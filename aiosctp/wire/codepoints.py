@@ -10,7 +10,7 @@ PARAMETER_TYPE_BITS: Final = 16
 
 
 class ChunkType(IntEnum):
-    """Chunk types (§3.2, Table 1). ECNE (12) and CWR (13) are reserved, so unknown here."""
+    """Chunk types (§3.2, Table 1, and those of extensions). ECNE (12) and CWR (13) are reserved, so unknown here."""
 
     DATA = 0
     INIT = 1
@@ -25,6 +25,7 @@ class ChunkType(IntEnum):
     COOKIE_ECHO = 10
     COOKIE_ACK = 11
     SHUTDOWN_COMPLETE = 14
+    PAD = 0x84  # RFC 4820 §3
 
 
 class ParameterType(IntEnum):
@@ -38,6 +39,7 @@ class ParameterType(IntEnum):
     COOKIE_PRESERVATIVE = 9
     HOST_NAME_ADDRESS = 11
     SUPPORTED_ADDRESS_TYPES = 12
+    PADDING = 0x8005  # RFC 4820 §4
     SUPPORTED_EXTENSIONS = 0x8008  # RFC 5061 §4.2.7
     ADAPTATION_LAYER_INDICATION = 0xC006  # RFC 5061 §4.2.6
 

@@ -183,6 +183,22 @@ class SupportedAddressTypes(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
+class Padding(_ParameterBase):
+    """Makes an INIT larger, and says nothing (RFC 4820 §4)."""
+
+    type: ClassVar[ParameterType] = ParameterType.PADDING
+    data: bytes
+
+    @property
+    def body(self) -> bytes:
+        return self.data
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        return cls(body)
+
+
+@dataclass(frozen=True, slots=True)
 class SupportedExtensions(_ParameterBase):
     """The chunk types of the extensions the sender supports, 8 bits each (RFC 5061 §4.2.7)."""
 
@@ -248,6 +264,7 @@ Parameter: TypeAlias = (
     | CookiePreservative
     | HostNameAddress
     | SupportedAddressTypes
+    | Padding
     | SupportedExtensions
     | AdaptationLayerIndication
     | UnknownParameter
@@ -262,6 +279,7 @@ _DECODERS: Final[dict[int, Callable[[bytes], Parameter]]] = {
     CookiePreservative.type: CookiePreservative.decode,
     HostNameAddress.type: HostNameAddress.decode,
     SupportedAddressTypes.type: SupportedAddressTypes.decode,
+    Padding.type: Padding.decode,
     SupportedExtensions.type: SupportedExtensions.decode,
     AdaptationLayerIndication.type: AdaptationLayerIndication.decode,
 }

@@ -56,6 +56,8 @@ def check_timers(association: AssociationEngine) -> None:
     elif state is AssociationState.ESTABLISHED:
         assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"a guard in {state}"
         for path in association.paths:
+            probes = timers.is_running((Timer.PATH_MTU_PROBE, path))
+            assert probes == (path.mtu_search is not None), f"PATH_MTU_PROBE timer of {path}: {probes}"
             beats = timers.is_running((Timer.HEARTBEAT, path))
             assert beats == (path.heartbeat or not path.is_confirmed), f"HEARTBEAT timer of {path}: {beats}"
 

@@ -35,12 +35,20 @@ class Flight:
 class Host:
     """A stack engine with what it has said so far."""
 
-    def __init__(self, name: str, addresses: list[str], udp_port: int, config: Config, seed: int) -> None:
+    def __init__(
+        self, name: str, addresses: list[str], udp_port: int, config: Config, seed: int, route_mtu: int | None = None
+    ) -> None:
         self.name = name
         self.addresses = addresses
         self.udp_port = udp_port
         generator = random.Random(f"{seed}/{name}")
-        self.engine = StackEngine(config=config, local_addresses=addresses, entropy=generator.randbytes)
+        self.route_mtu = route_mtu
+        self.engine = StackEngine(
+            config=config,
+            local_addresses=addresses,
+            entropy=generator.randbytes,
+            route_mtu=lambda source, destination: self.route_mtu,
+        )
         self.events: dict[AssociationEngine, list[Event]] = {}
 
 
@@ -56,9 +64,10 @@ class Pair:
         addresses_z: tuple[str, ...] = ("192.0.2.2",),
         latency_s: float = 0.01,
         seed: int = 1,
+        route_mtu: int | None = None,
     ) -> None:
-        self.a = Host("a", list(addresses_a), 9899, config_a or Config(), seed)
-        self.z = Host("z", list(addresses_z), 9899, config_z or Config(), seed)
+        self.a = Host("a", list(addresses_a), 9899, config_a or Config(), seed, route_mtu)
+        self.z = Host("z", list(addresses_z), 9899, config_z or Config(), seed, route_mtu)
         self.now = 1000.0
         self.latency_s = latency_s
         self.random = random.Random(seed)

@@ -19,6 +19,7 @@ from aiosctp.wire.packet import encode_packet
 from tests.core.pair import Pair
 
 UNREACHABLE = (IcmpKind.PORT_UNREACHABLE, IcmpKind.DESTINATION_UNREACHABLE)
+HEEDS_ICMP_ALONE = Config(path_mtu_discovery=False)
 ENDS_A_CONNECT = (IcmpKind.PORT_UNREACHABLE, IcmpKind.PROTOCOL_UNREACHABLE)
 
 
@@ -267,7 +268,7 @@ def test_only_our_init_refuses_an_attempt_that_began_anew() -> None:
     assert (ours.state, only_path(ours).error_count) == (AssociationState.COOKIE_WAIT, 1)
 
 
-# -- packet too big --
+# -- packet too big, without discovery by probes (with it: test_path_mtu.py) --
 
 
 @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ def test_only_our_init_refuses_an_attempt_that_began_anew() -> None:
 )
 def test_a_packet_too_big_makes_a_path_smaller_within_bounds(told: int, expected: int) -> None:
     """R26: ICMP7: never larger, and never below what every IPv4 host takes."""
-    bench = Bench()
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE))
     ours = bench.established()
     assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours), mtu=told)
     path = only_path(ours)
@@ -287,7 +288,7 @@ def test_a_packet_too_big_makes_a_path_smaller_within_bounds(told: int, expected
 @pytest.mark.parametrize(("before", "told", "expected"), [(1500, 1280, 1280), (1500, 1279, 1500), (1280, 1200, 1280)])
 def test_an_ipv6_path_never_falls_below_1280(before: int, told: int, expected: int) -> None:
     """R26: ICMP7, RFC 8200 §5."""
-    bench = Bench(Pair(addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",)))
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE, addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",)))
     ours = bench.established()
     only_path(ours).set_mtu(before)
     assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours), "2001:db8::2", told)
@@ -296,7 +297,7 @@ def test_an_ipv6_path_never_falls_below_1280(before: int, told: int, expected: i
 
 def test_the_mtu_of_one_path_says_nothing_of_another() -> None:
     """§7.3: "MUST maintain separate PMTU estimates for each destination address of its peer"."""
-    bench = Bench(Pair(addresses_z=("192.0.2.2", "192.0.2.3")))
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE, addresses_z=("192.0.2.2", "192.0.2.3")))
     ours = bench.established()
     assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours), "192.0.2.3", 1000)
     assert {path.address: path.mtu for path in ours.paths} == {"192.0.2.2": 1500, "192.0.2.3": 1000}
@@ -304,24 +305,24 @@ def test_the_mtu_of_one_path_says_nothing_of_another() -> None:
 
 def test_a_router_that_names_no_mtu_makes_us_go_down_the_plateaus() -> None:
     """R26: ICMP7, RFC 1191 §5."""
-    bench = Bench()
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE))
     ours = bench.established()
     seen = []
-    for _ in range(6):
+    for _ in range(11):
         assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours))
         seen.append(only_path(ours).mtu)
-    assert seen == [1492, 1280, 1006, 576, 576, 576]
+    assert seen == [1492, 1480, 1460, 1440, 1420, 1400, 1280, 1006, 576, 576, 576]
 
 
 def test_an_ipv6_path_goes_down_the_plateaus_to_1280() -> None:
-    bench = Bench(Pair(addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",)))
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE, addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",)))
     ours = bench.established()
-    only_path(ours).set_mtu(1500)
+    only_path(ours).set_mtu(1450)
     seen = []
-    for _ in range(3):
+    for _ in range(5):
         assert bench.complain(IcmpKind.PACKET_TOO_BIG, quote(ours), "2001:db8::2")
         seen.append(only_path(ours).mtu)
-    assert seen == [1492, 1280, 1280]
+    assert seen == [1440, 1420, 1400, 1280, 1280]
 
 
 @pytest.mark.parametrize("told", [0, 576, 1000])
@@ -357,7 +358,7 @@ def test_a_datagram_that_the_system_cannot_route_is_a_path_error() -> None:
 
 def test_a_datagram_that_its_interface_cannot_take_makes_the_path_smaller() -> None:
     """R26: the system names no MTU: one plateau down."""
-    bench = Bench()
+    bench = Bench(Pair(config_a=HEEDS_ICMP_ALONE))
     ours = bench.established()
     bench.pair.a.engine.send_failed(heartbeat_of(bench, ours), too_big=True, now=bench.pair.now)
     assert (only_path(ours).mtu, only_path(ours).error_count) == (1492, 0)

@@ -26,6 +26,7 @@ from aiosctp.wire.chunks import (
     HeartbeatAck,
     Init,
     InitAck,
+    Pad,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -116,6 +117,7 @@ CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
     "COOKIE_ACK": lambda _: CookieAck(),
     "SHUTDOWN_COMPLETE": lambda _: ShutdownComplete(),
     "SHUTDOWN_COMPLETE, T": lambda _: ShutdownComplete(tag_reflected=True),
+    "PAD": lambda _: Pad(b"padding"),
     "unknown 00": unknown(0b00),
     "unknown 01": unknown(0b01),
     "unknown 10": unknown(0b10),
@@ -203,6 +205,8 @@ TABLE: Final[dict[str, Row]] = {
     "SHUTDOWN_COMPLETE": row(NOTHING, closed=NOTHING, shutdown_ack_sent=ENDS),
     # §8.5.1 C, as B.
     "SHUTDOWN_COMPLETE, T": SILENT,
+    # RFC 4820 §3: "MUST discard this chunk".
+    "PAD": row(NOTHING),
     # §3.2, Table 2.
     "unknown 00": row(NOTHING),
     "unknown 01": REPORTED,

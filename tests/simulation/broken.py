@@ -176,6 +176,11 @@ def _uncounted(original: Any, run: Any, parts: Any, room: int) -> Any:
     return size
 
 
+def _raised_early(original: Any, discovery: Any, path: Any, size: int) -> None:
+    original(discovery, path, size)
+    path.set_mtu(max(path.mtu, size))
+
+
 def _queue_twice(original: Any, association: Any, message: Any) -> None:
     original(association, message)
     original(association, replace(message))
@@ -246,7 +251,12 @@ FAULTS: dict[str, tuple[str, Maker]] = {
         _instead(lambda original, receiver: original(receiver)[1:]),
     ),
     # Paths.
-    "ICMP does not lower the path MTU": ("core.icmp:_shrink", _instead(_nothing)),
+    "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),
+    "a path MTU is raised before the probe is answered": (
+        "core.path_mtu:PathMtuDiscovery._ask",
+        _instead(_raised_early),
+    ),
+    "the path MTU's probe timer is forgotten": ("core.path_mtu:PathMtuDiscovery._ask", _every(5, _nothing)),
     "what no longer fits keeps DF": ("core.output:Output._seal", _instead(_dont_fragment)),
     "addresses are believed unverified": ("core.paths:Path.__init__", _instead(_confirmed)),
     "addresses are never verified": ("core.heartbeat:Heartbeats.ack_received", _instead(_same_nonce)),

@@ -31,6 +31,7 @@ TRAITS: dict[str, float] = {
     "taken over streams": 0.25,
     "cancellations": 0.4,
     "reneging": 0.25,
+    "wide links": 0.25,
 }
 """How likely a seed has each."""
 
@@ -52,6 +53,8 @@ class Character:
 
 def draw_character(random: Random) -> Character:
     traits = {trait for trait, chance in TRAITS.items() if random.random() < chance}
+    if "wide links" in traits:
+        traits -= {"narrow links"}
     if "nat" in traits:
         # One public address stands for all of a host's, so it has but one.
         traits -= {"several addresses", "restarts with new addresses", "ipv6"}
@@ -83,7 +86,10 @@ def draw_config(random: Random, character: Character) -> Config:
         changes["shutdown_timeout_s"] = choose([1.0, 3.0, 8.0])
     elif random.random() < 0.7:
         changes["shutdown_timeout_s"] = 3000.0
-    if "narrow links" not in character and "black holes" not in character and random.random() < 0.4:
+    if "narrow links" in character or "wide links" in character:
+        # What falls into a black hole without discovery stays there.
+        changes["path_mtu_discovery"] = "black holes" in character or random.random() < 0.8
+    elif "black holes" not in character and random.random() < 0.4:
         changes["path_mtu"] = choose([576, 1280, 1500])
     return Config(
         rto_min_s=rto_min_s,

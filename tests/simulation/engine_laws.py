@@ -26,6 +26,8 @@ CHUNKS_PER_CHECK = 4
 """What may be held for each change, at the price of one look at all of it."""
 FLUSHES_PER_STACK_CHECK = 50
 LARGEST_CWND_BYTES = 1 << 30
+LEAST_PMDCS_BYTES = 576 - 48 - 12
+"""A larger path MTU lifts no window (RFC 8899 §3, 7): they may be from the time of the smallest."""
 
 
 class EngineLaws:
@@ -129,8 +131,9 @@ class EngineLaws:
         for path in association.paths:
             rto_s = path.rto.rto_s
             assert config.rto_min_s <= rto_s <= config.rto_max_s, f"{path}: RTO {rto_s}"
-            assert path.pmdcs <= path.congestion.cwnd <= LARGEST_CWND_BYTES, f"{path}: cwnd {path.congestion.cwnd}"
-            assert path.congestion.ssthresh >= path.pmdcs, f"{path}: ssthresh {path.congestion.ssthresh}"
+            cwnd, ssthresh = path.congestion.cwnd, path.congestion.ssthresh
+            assert LEAST_PMDCS_BYTES <= cwnd <= LARGEST_CWND_BYTES, f"{path}: cwnd {cwnd}"
+            assert ssthresh >= LEAST_PMDCS_BYTES, f"{path}: ssthresh {ssthresh}"
         assert association.failure.error_count <= config.association_max_retrans, "§8.1: it should have been given up"
 
     def _check_send_buffers(self, association: AssociationEngine) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 DROPPED_MTUS = (576, 700, 1000, 1280, 1400)
 DROPPED_IPV6_MTUS = (1280, 1400)
+MTUS_FOR_GOOD = (1280, 1400)
+"""Of links that stay narrow."""
 
 
 def storm(scene: Scene) -> bool:
@@ -100,7 +102,13 @@ def path_mtu_drops(scene: Scene) -> bool:
 
 def path_mtu_drops_silently(scene: Scene) -> bool:
     cable = scene.random.choice(scene.cables)
-    _narrow(scene, cable, icmp=False)
+    if scene.random.random() < 0.5:
+        mtu = min(scene.random.choice(MTUS_FOR_GOOD), cable.calm.mtu)
+        cable.calm = replace(cable.calm, mtu=mtu, icmp=False)
+        cable.lay(cable.calm)
+        scene.faults["path MTU drops silently for good"] += 1
+    else:
+        _narrow(scene, cable, icmp=False)
     return True
 
 

@@ -127,6 +127,7 @@ class Scene:
                 if random.random() < 0.5:
                     addresses.reverse()
             host = self.network.host("abcd"[index], *addresses)
+            host.mtu = random.choice([1500, 9000, 65535]) if "wide links" in character else 1500
             self.sites.append(Site(host, draw_config(random, character)))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:

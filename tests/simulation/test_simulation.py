@@ -18,7 +18,7 @@ from tests.simulation.wrapping import place_of, wrapped
 
 REPOSITORY = Path(__file__).parents[2]
 RARE = {
-    "ICMP does not lower the path MTU",
+    "a black hole is not noticed",
     "COOKIE ACK is sent only once",
     "another tag is taken",
     "a partial delivery that breaks off is not told",

@@ -30,11 +30,15 @@ def draw_calm(random: Random, character: Character) -> Link:
         delay_s = choose([0.12, 0.2])
     mtu = choose([1280, 1400, 1492, 1500]) if "narrow links" in character else 1500
     bandwidth_bps = choose([None, None, 2e6, 2e5])
+    if "wide links" in character:
+        mtu = choose([1500, 2000, 9000, 65535])
+        # At 200 kbit/s a packet of 64 KB would take longer than many an RTO.
+        bandwidth_bps = choose([None, 2e7])
     return Link(
         delay_s=delay_s,
         jitter_s=choose([0.0, 0.0, 0.005]),
         bandwidth_bps=bandwidth_bps,
-        queue_bytes=None if bandwidth_bps is None else choose([None, 20_000]),
+        queue_bytes=None if bandwidth_bps is None else choose([None, max(20_000, 2 * mtu)]),
         mtu=mtu,
     )
 

@@ -63,13 +63,27 @@ class WireLaws:
         self._received_bytes: Counter[tuple[Stack, str]] = Counter()
         self._answered: Counter[tuple[Stack, str]] = Counter()
         self._answered_bytes: Counter[tuple[Stack, str]] = Counter()
+        self._probed: dict[Path, set[int]] = {}
+        """The path MTUs that probes were sent for."""
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
             ("stack:Stack._send", self._checking),
             ("stack:Stack.datagrams_received", self._noting_arrivals),
             ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
+            ("core.paths:Path.set_mtu", self._before_another_mtu),
         ]
+
+    def _before_another_mtu(self, original: Any) -> Any:
+        def set_mtu(path: Path, mtu: int) -> None:
+            # RFC 8899 §3, 1, §5.3.1.
+            if mtu > path.mtu and mtu not in self._probed.get(path, ()):
+                self._judge.accuse(
+                    LawBroken(f"{path}: the path MTU rose from {path.mtu} to {mtu}, which nothing probed")
+                )
+            original(path, mtu)
+
+        return set_mtu
 
     def _noting_arrivals(self, original: Any) -> Any:
         def datagrams_received(stack: Stack, datagrams: Iterable[Received], local_host: str) -> None:
@@ -142,6 +156,9 @@ class WireLaws:
             mtu = path.mtu
         else:
             mtu = LARGEST_FIRST_MTU[6 if is_ipv6 else 4]
+        if ChunkType.PAD in types:
+            self._check_probe(packet, path, types, size)
+            return
         if packet.dont_fragment:
             assert size <= mtu, f"a packet of {size} bytes for a path MTU of {mtu}"
             return
@@ -149,6 +166,16 @@ class WireLaws:
         assert size > mtu, "DF is off although the packet fits"
         if types[-1] == ChunkType.DATA:
             assert types == [ChunkType.DATA], "more than one chunk in a packet too large for its path"
+
+    def _check_probe(self, packet: Datagram, path: Path | None, types: list[int], size: int) -> None:
+        """RFC 8899 §6.2.1.2, §3, 2: a HEARTBEAT and a PAD alone, with DF set, and of the size that is in question."""
+        assert types == [ChunkType.HEARTBEAT, ChunkType.PAD], f"padding among {types}"
+        assert packet.dont_fragment, "a probe of the path MTU may be fragmented"
+        assert path is not None, "a probe of the path MTU to no path"
+        assert path.mtu_search is not None, "a probe of the path MTU that nothing waits for"
+        assert path.mtu_search.probed - 3 <= size <= path.mtu_search.probed, f"a probe of {size} bytes"
+        assert not path.mtu_is_fixed, "a probe of a path MTU that is fixed"
+        self._probed.setdefault(path, set()).add(path.mtu_search.probed)
 
     # -- §5.4: addresses that are not verified --
 

@@ -14,7 +14,7 @@ import pytest
 import aiosctp
 from aiosctp.core.datagram import Datagram
 from aiosctp.network import SystemNetwork, current_network
-from aiosctp.testing import Host, Network
+from aiosctp.testing import Host, Link, Network
 from aiosctp.testing import host as module
 from aiosctp.testing.host import EPHEMERAL_PORTS
 from tests.surface.virtual_time import virtual_time
@@ -387,3 +387,33 @@ async def test_any_receiver_with_a_close_is_closed_once_by_a_crash() -> None:
     assert program.closes == 1
     assert all(port.is_closed for port in program.ports + other.ports)
     assert a.addresses == ("192.0.2.1", "192.0.2.11")
+
+
+# -- what its interfaces take --
+
+
+@virtual_time
+async def test_a_packet_larger_than_the_interface_takes_is_refused_unless_it_may_be_fragmented() -> None:
+    _, a, z = two_hosts()
+    ours, theirs = Recorder(a), Recorder(z)
+    a.mtu = 1000
+    ours.send(bytes(972), "192.0.2.2")
+    ours.send(bytes(973), "192.0.2.2")
+    ours.send(bytes(974), "192.0.2.2", dont_fragment=False)
+    await settle()
+    assert [(len(datagram.data), too_big) for datagram, too_big in ours.refused] == [(973, True)]
+    assert [len(data) for data in theirs.data] == [972, 974]
+
+
+def test_a_route_takes_what_the_interface_does_or_else_the_link() -> None:
+    network, a, z = two_hosts(link=Link(mtu=9000))
+    v6 = network.host("v6", "2001:db8::1", "192.0.2.3")
+    assert a.route_mtu("192.0.2.1", "192.0.2.2") == a.route_mtu(None, "192.0.2.2") == 9000
+    network.set_link(a, z, Link(mtu=1400))
+    assert (a.route_mtu(None, "192.0.2.2"), z.route_mtu(None, "192.0.2.11")) == (1400, 1400)
+    assert v6.route_mtu(None, "192.0.2.2") == 9000
+    # Nobody is there, or nobody that this host could speak to.
+    assert a.route_mtu(None, "192.0.2.99") is None
+    assert a.route_mtu(None, "2001:db8::1") is None
+    a.mtu = 65535
+    assert a.route_mtu(None, "192.0.2.2") == 65535

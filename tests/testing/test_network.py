@@ -484,9 +484,12 @@ async def test_connect_to_a_closed_port_is_refused() -> None:
 @virtual_time
 async def test_a_path_learns_its_mtu_from_the_network() -> None:
     network = Network(link=Link(mtu=1000))
-    with network.host("z", "192.0.2.2"):
+    a, z = network.host("a", "192.0.2.1"), network.host("z", "192.0.2.2")
+    # Their own interfaces take more than the link between them, so neither knows before it is told.
+    a.mtu = z.mtu = 1500
+    with z:
         server = await aiosctp.serve(echo, None, PORT)
-    with network.host("a", "192.0.2.1"):
+    with a:
         association = await aiosctp.connect("z", PORT)
     await association.send(b"x" * 5000)
     assert len((await association.receive()).data) == 5000

@@ -25,6 +25,7 @@ any_parameter: st.SearchStrategy[parameters.Parameter] = st.one_of(
     uint32.map(parameters.CookiePreservative),
     raw.map(parameters.HostNameAddress),
     st.lists(uint16, max_size=5).map(tuple).map(parameters.SupportedAddressTypes),
+    raw.map(parameters.Padding),
     st.lists(uint8, max_size=9).map(tuple).map(parameters.SupportedExtensions),
     uint32.map(parameters.AdaptationLayerIndication),
     st.builds(parameters.UnknownParameter, uint16.filter(lambda type: type not in set(ParameterType)), raw),
@@ -78,5 +79,6 @@ any_chunk: st.SearchStrategy[chunks.Chunk] = st.one_of(
     raw.map(chunks.CookieEcho),
     st.just(chunks.CookieAck()),
     st.booleans().map(chunks.ShutdownComplete),
+    raw.map(chunks.Pad),
     st.builds(chunks.UnknownChunk, uint8.filter(lambda type: type not in set(ChunkType)), uint8, raw),
 )

@@ -12,7 +12,7 @@ from aiosctp.wire.codepoints import (
 )
 
 
-def test_chunk_types_are_those_of_table_1() -> None:
+def test_chunk_types_are_those_of_table_1_and_rfc_4820() -> None:
     assert [(type.value, type.name) for type in ChunkType] == [
         (0, "DATA"),
         (1, "INIT"),
@@ -27,11 +27,12 @@ def test_chunk_types_are_those_of_table_1() -> None:
         (10, "COOKIE_ECHO"),
         (11, "COOKIE_ACK"),
         (14, "SHUTDOWN_COMPLETE"),
+        (132, "PAD"),
     ]
 
 
-def test_parameter_types_are_those_of_tables_6_8_and_9_and_rfc_5061() -> None:
-    assert {type.value for type in ParameterType} == {1, 5, 6, 7, 8, 9, 11, 12, 0x8008, 0xC006}
+def test_parameter_types_are_those_of_tables_6_8_and_9_and_rfc_4820_and_5061() -> None:
+    assert {type.value for type in ParameterType} == {1, 5, 6, 7, 8, 9, 11, 12, 0x8005, 0x8008, 0xC006}
 
 
 def test_cause_codes_are_those_of_table_11_and_the_encapsulation_draft() -> None:

@@ -26,8 +26,8 @@ class Reno:
         self._is_idle = False
 
     def set_pmdcs(self, pmdcs: int) -> None:
+        # RFC 8899 §3, 7: "An update to the PLPMTU (or MPS) MUST NOT increase the congestion window measured in bytes".
         self._pmdcs = pmdcs
-        self.cwnd = max(self.cwnd, pmdcs)
 
     def acknowledged(
         self, acked_bytes: int, *, is_cwnd_limited: bool, in_fast_recovery: bool, all_acknowledged: bool

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from aiosctp.core.charge import charge_of
-from aiosctp.core.paths import Path
+from aiosctp.core.paths import Path, largest_packet, least_mtu
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED
+from aiosctp.wire.packet import HEADER_BYTES
 
 if TYPE_CHECKING:
     from aiosctp.core.tx.sender import Sender
@@ -28,7 +29,9 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
             flight[chunk.path] += chunk.size
     for path in {*paths, *flight}:
         assert path.flight_bytes == flight[path], f"{path}: {path.flight_bytes} in flight, chunks say {flight[path]}"
-        assert path.congestion.cwnd >= path.pmdcs, f"{path}: cwnd {path.congestion.cwnd}"
+        # Not `path.pmdcs`: RFC 8899 §3, 7: a larger path MTU "MUST NOT increase the congestion window".
+        least = min(path.pmdcs, largest_packet(path.address, least_mtu(path.address)) - HEADER_BYTES)
+        assert path.congestion.cwnd >= least, f"{path}: cwnd {path.congestion.cwnd}"
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
         assert has_timer == (sender.is_established and path.flight_bytes > 0), f"{path}: T3 running is {has_timer}"

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any, Final
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
@@ -18,6 +19,11 @@ from aiosctp.core.tx.sent_run import SentRun
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
 # limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
 MAX_TAKEN_BACK = 0xFFFF
+
+
+# What stands for an empty deque until there is something to put in: most associations are idle, and each deque would be
+# 760 bytes. It takes nothing.
+_NONE: Final[deque[Any]] = deque(maxlen=0)
 
 
 @dataclass(slots=True)
@@ -75,9 +81,9 @@ class Outstanding:
         """The Cumulative TSN Ack Point, as a number."""
         self.highest = cumulative
         """The highest number ever sent."""
-        self._chunks: deque[OutstandingChunk] = deque()
+        self._chunks: deque[OutstandingChunk] = _NONE
         """Those singled out: from the Cumulative TSN Ack Point on, one for each number."""
-        self._records: deque[SentRun | OutstandingChunk] = deque()
+        self._records: deque[SentRun | OutstandingChunk] = _NONE
         """What was sent after those."""
         self.gaps: list[Range] = []
         """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint. All singled out."""
@@ -130,6 +136,8 @@ class Outstanding:
 
     def single_out(self, number: int) -> None:
         """Make a chunk of its own of each up to this number."""
+        if self._chunks is _NONE:
+            self._chunks = deque()
         cumulative, chunks, records = self.cumulative, self._chunks, self._records
         while (following := cumulative + len(chunks) + 1) <= number:
             record = records[0]
@@ -158,6 +166,8 @@ class Outstanding:
         """Sent for the first time."""
         assert chunk.number == self.highest + 1
         self.highest = chunk.number
+        if self._chunks is _NONE:
+            self._chunks = deque()
         (self._records if self._records else self._chunks).append(chunk)
         self.buffered_bytes += len(chunk.payload)
         self._enter_flight(chunk)
@@ -166,6 +176,8 @@ class Outstanding:
         """Sent for the first time: this many bytes with headers and padding, of the peer's window, of user data."""
         assert run.first == self.highest + 1
         self.highest += len(run.messages)
+        if self._records is _NONE:
+            self._records = deque()
         self._records.append(run)
         self.buffered_bytes += payload_bytes
         self.flight_charge_bytes += charge_bytes

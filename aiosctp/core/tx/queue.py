@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiosctp.core.messages import OutgoingMessage
-from aiosctp.core.tx.schedulers import SCHEDULERS, Scheduler
+from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
 
 
 class OutgoingStream:
@@ -28,10 +28,12 @@ class OutgoingStream:
 class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
-    __slots__ = ("_scheduler", "by_number", "in_order", "queued_bytes")
+    __slots__ = ("_make_scheduler", "_scheduler", "by_number", "in_order", "queued_bytes")
 
     def __init__(self, scheduler: str = "fcfs") -> None:
-        self._scheduler: Scheduler = SCHEDULERS[scheduler]()
+        self._make_scheduler = SCHEDULERS[scheduler]
+        self._scheduler: Scheduler = NOTHING_WAITS
+        """Made with the first stream: what holds nothing is the same for every association."""
         self.by_number: dict[int, OutgoingStream] = {}
         """The streams ever used."""
         self.in_order = self._scheduler.in_order
@@ -54,6 +56,9 @@ class SendQueue:
         stream = self.by_number.get(number)
         if stream is None:
             stream = self.by_number[number] = OutgoingStream(number)
+            if self._scheduler is NOTHING_WAITS:
+                self._scheduler = self._make_scheduler()
+                self.in_order = self._scheduler.in_order
         return stream
 
     def streams(self) -> list[OutgoingStream]:

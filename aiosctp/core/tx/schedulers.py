@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiosctp.core.messages import OutgoingMessage
 
@@ -55,4 +55,30 @@ class FirstComeFirstServed:
         self._messages.popleft()
 
 
+class _NothingWaits:
+    """What stands for a scheduler before the first message."""
+
+    __slots__ = ("add", "in_order")
+
+    def __init__(self) -> None:
+        self.in_order: deque[OutgoingMessage] | None = None
+        self.add: Callable[[OutgoingMessage], None] = self._refuse
+
+    def _refuse(self, message: OutgoingMessage) -> None:
+        raise AssertionError("a scheduler is made before the first message")
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[OutgoingMessage]:
+        return iter(())
+
+    def first(self) -> OutgoingMessage | None:
+        return None
+
+    def taken(self) -> None:
+        raise AssertionError("nothing waits")
+
+
+NOTHING_WAITS: Final[Scheduler] = _NothingWaits()
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {"fcfs": FirstComeFirstServed}

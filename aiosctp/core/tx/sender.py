@@ -32,10 +32,10 @@ from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 class Sender:
     """The sending side of one association.
 
-    Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `zero_window_probe_due`, `handshake_timed_out`,
-    `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`. Outputs, in this order
-    until it is None: `path_to_send_on`, then `fill` with a packet for that path; `take_acknowledged_paths`. Getters:
-    the rest.
+    Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
+    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`.
+    Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
+    `take_acknowledged_paths`. Getters: the rest.
     """
 
     def __init__(
@@ -273,6 +273,12 @@ class Sender:
                 if chunk.state is IN_FLIGHT:
                     self.outstanding.mark(chunk)
         self.retransmissions.rebuild()
+
+    def packets_were_too_large(self, path: Path) -> None:
+        """RFC 8899 §4.3: what is in flight there is lost for its size. It goes again at once, in smaller packets or, as
+        chunks that can't be cut any more, fragmented by IP (§6.9)."""
+        self._mark_timed_out(path)
+        self.t3.stop(path)
 
     def zero_window_probe_due(self) -> None:
         """§6.1 A: the window has stayed closed for as long as we wait."""

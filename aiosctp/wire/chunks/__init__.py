@@ -1,4 +1,4 @@
-"""The chunks (§3.3), one frozen dataclass a type, and the table that decodes them."""
+"""The chunks (§3.3, RFC 4820), one frozen dataclass a type, and the table that decodes them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from aiosctp.wire.chunks.data import (
 )
 from aiosctp.wire.chunks.heartbeat import Heartbeat, HeartbeatAck
 from aiosctp.wire.chunks.init import Init, InitAck
+from aiosctp.wire.chunks.pad import Pad
 from aiosctp.wire.chunks.sack import Sack, SackFields, decode_sack, encode_sack
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import RawChunk, iter_raw_chunks
@@ -52,6 +53,7 @@ __all__ = [
     "HeartbeatAck",
     "Init",
     "InitAck",
+    "Pad",
     "Sack",
     "SackFields",
     "Shutdown",
@@ -79,6 +81,7 @@ Chunk: TypeAlias = (
     | CookieEcho
     | CookieAck
     | ShutdownComplete
+    | Pad
     | UnknownChunk
 )
 
@@ -96,6 +99,7 @@ _DECODERS: Final[dict[int, Callable[[int, bytes], Chunk]]] = {
     CookieEcho.type: CookieEcho.decode,
     CookieAck.type: CookieAck.decode,
     ShutdownComplete.type: ShutdownComplete.decode,
+    Pad.type: Pad.decode,
 }
 
 

@@ -106,7 +106,9 @@ def test_idleness_never_raises_cwnd() -> None:
     assert reno.cwnd == 4404
 
 
-def test_a_larger_pmdcs_lifts_cwnd_to_it() -> None:
+@pytest.mark.parametrize("pmdcs", [9000, 65492])
+def test_a_larger_pmdcs_leaves_cwnd_as_it_is(pmdcs: int) -> None:
+    """RFC 8899 §3, 7: "An update to the PLPMTU (or MPS) MUST NOT increase the congestion window measured in bytes"."""
     reno = in_avoidance(PMDCS)
-    reno.set_pmdcs(9000)
-    assert reno.cwnd == 9000
+    reno.set_pmdcs(pmdcs)
+    assert reno.cwnd == PMDCS

@@ -1,0 +1,387 @@
+"""Path MTU discovery by probes (DPLPMTUD, RFC 8899): how large the packets of each path may be.
+
+A path begins with a size that nearly all networks carry (`paths.initial_mtu`). When there is more to send than one
+packet takes, a HEARTBEAT with padding (§6.2.1.2) of a larger size is sent to find out whether that gets through. What
+is answered is the path MTU from then on; what is not tells nothing but that a smaller size is to be tried. When data
+times out, packets of the size in use are doubted: a path may have become narrower, and its routers silent (§4.3).
+
+Sizes are those of IP packets with all their headers, as in `Config.path_mtu`. Section numbers are RFC 8899's.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from aiosctp.config import MAX_PATH_MTU
+from aiosctp.core.addresses import is_ipv6
+from aiosctp.core.datagram import Datagram
+from aiosctp.core.paths import DEFAULT_IPV4_MTU, IPV4_HEADER_BYTES, largest_packet, least_mtu
+from aiosctp.core.states import MAY_TRANSMIT_DATA
+from aiosctp.core.timers import Timer
+from aiosctp.wire.chunks import Pad
+from aiosctp.wire.packet import CHUNK_HEADER_BYTES, HEADER_BYTES, encode_packet
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+# §5.1.2: "The default value of MAX_PROBES is 3".
+MAX_PROBES = 3
+# §5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds". The path's RTO says how
+# long an answer takes: 15 s would leave a narrower path unnoticed for a minute.
+MIN_PROBE_TIMER_S = 1.0
+# §5.1.1: PMTU_RAISE_TIMER, "600 seconds".
+RAISE_AFTER_S = 600.0
+# How often it is looked, when data flows, for paths that were not ready to be searched before.
+LOOK_AGAIN_S = 1.0
+# §5.1.2: "When using IPv4, ... a default BASE_PLPMTU of 1200 bytes is RECOMMENDED", which the IP header is not part of.
+BASE_IPV4_MTU = 1200 + IPV4_HEADER_BYTES
+# §5.3.2: "a table of common PMTU sizes": modems and X.25, tunnels in tunnels, IPv6's least, WireGuard, clouds, tunnels,
+# PPPoE, Ethernet, FDDI, clouds and Ethernet with jumbo frames, InfiniBand.
+LIKELY_MTUS = (576, 1006, 1280, 1400, 1420, 1440, 1460, 1480, 1492, 1500, 4352, 8500, 8896, 9000, 16384, 32768, 65520)
+# §5.3.2: "a minimum useful gain in PLPMTU": less than this part of it is not worth a probe.
+_LEAST_GAIN = 64
+
+
+class Phase(Enum):
+    """What a probe is to find out (§5.1.4)."""
+
+    SEARCHING = auto()
+    """Whether a larger size gets through."""
+    CONFIRMING = auto()
+    """Whether the size in use still does (§4.3)."""
+    BASE = auto()
+    """Whether a smaller one does: then the one in use falls into a black hole."""
+
+
+class Search:
+    """What goes on on a path until its search is complete."""
+
+    __slots__ = ("carried", "ceiling", "hint", "phase", "probe_count", "probed")
+
+    def __init__(self, phase: Phase, ceiling: int = 0, hint: int = 0) -> None:
+        self.phase = phase
+        self.ceiling = ceiling
+        """The smallest size that is believed to be too large; 0 when larger ones are not being searched for."""
+        self.hint = hint
+        """What to try next, when something was told; else 0."""
+        self.carried = 0
+        """A size that gets through, smaller than the one in use, which may not; else 0."""
+        self.probed = 0
+        """PROBED_SIZE: that of the probe that is to be sent or to be answered, else 0."""
+        self.probe_count = 0
+        """PROBE_COUNT: probes lost in a row."""
+
+
+class PathMtuDiscovery:
+    """The searches of one association."""
+
+    __slots__ = ("_association", "_due", "_look_at_s")
+
+    def __init__(self, association: AssociationEngine) -> None:
+        self._association = association
+        self._due: tuple[Path, ...] = ()
+        """The paths whose next probe may go."""
+        config = association.config
+        is_on = config.path_mtu_discovery and config.path_mtu is None
+        self._look_at_s = float("-inf") if is_on else float("inf")
+        """When data that is sent may begin a search."""
+
+    @property
+    def is_on(self) -> bool:
+        return self._look_at_s != float("inf")
+
+    def transmit(self, now: float) -> list[Datagram]:
+        """The probes that are due, after the data was sent that may call for them."""
+        if now >= self._look_at_s:
+            self._look(now)
+        if not self._due:
+            return []
+        due, self._due = self._due, ()
+        # Since one fell due, the association may have ended.
+        may_probe = self._association.state in MAY_TRANSMIT_DATA
+        return [self._probe(path, now) for path in due if may_probe and path.mtu_search is not None]
+
+    def stop(self) -> None:
+        """No HEARTBEAT goes any more (RFC 9260 §8.3)."""
+        self._due = ()
+        for path in self._association.paths:
+            self._drop(path)
+
+    def fix(self, path: Path, mtu: int) -> None:
+        """The user knows it."""
+        path.mtu_is_fixed = True
+        self._drop(path)
+        path.set_mtu(mtu)
+
+    # -- searching --
+
+    def _look(self, now: float) -> None:
+        """§5.1.1: "DPLPMTUD MAY inhibit sending probe packets when no application data has been sent". Larger packets
+        are of use to who has more to send than one takes; all paths are searched then, for the smallest of them sizes
+        the fragments (RFC 9260 §7.3)."""
+        association = self._association
+        if association.state not in MAY_TRANSMIT_DATA or not any(
+            p.flight_bytes >= p.packet_bytes for p in association.paths
+        ):
+            return
+        for path in association.paths:
+            if path.is_active and path.mtu_search is None and not path.mtu_is_fixed and now >= path.mtu_settled_until_s:
+                self._begin(path, now)
+        settled_until_s = min(path.mtu_settled_until_s for path in association.paths)
+        self._look_at_s = max(settled_until_s, now + LOOK_AGAIN_S)
+
+    def _begin(self, path: Path, now: float) -> None:
+        """Most paths take what the interface takes: that is tried first."""
+        largest = self._largest(path)
+        if largest < path.mtu:
+            path.set_mtu(largest)
+        path.mtu_search = Search(Phase.SEARCHING, largest + 1, hint=largest)
+        self._go_on(path, now)
+
+    def _largest(self, path: Path) -> int:
+        """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface"."""
+        largest = self._association.route_mtu(path.local_address, path.address)
+        return DEFAULT_IPV4_MTU if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
+
+    def _go_on(self, path: Path, now: float) -> None:
+        """Probe the next size, or be content."""
+        search = path.mtu_search
+        assert search is not None
+        search.phase = Phase.SEARCHING
+        size = search.hint
+        if not path.mtu < size < search.ceiling:
+            size = next_size(path.mtu, search.ceiling, is_last_try=search.probe_count == MAX_PROBES - 1)
+        search.hint = 0
+        if size:
+            self._ask(path, size)
+        else:
+            self._complete(path, now)
+
+    def _complete(self, path: Path, now: float) -> None:
+        """§5.2: SEARCH_COMPLETE. There is nothing to wake up for: data that is sent after PMTU_RAISE_TIMER begins the
+        next search."""
+        self._drop(path)
+        path.mtu_settled_until_s = now + RAISE_AFTER_S
+
+    def _drop(self, path: Path) -> None:
+        path.mtu_search = None
+        self._association.timers.stop((Timer.PATH_MTU_PROBE, path))
+
+    # -- probes --
+
+    def _ask(self, path: Path, size: int) -> None:
+        """The next probe has this size. It replaces one that is under way."""
+        search = path.mtu_search
+        assert search is not None
+        search.probed = size
+        self._association.timers.stop((Timer.PATH_MTU_PROBE, path))
+        if path not in self._due:
+            self._due += (path,)
+
+    def _probe(self, path: Path, now: float) -> Datagram:
+        """§6.2.1.2: "an SCTP common header followed by a HEARTBEAT chunk and a PAD chunk". §3, 2: with DF set."""
+        association = self._association
+        search = path.mtu_search
+        assert search is not None
+        heartbeat = association.heartbeats.make_mtu_probe(path, search.probed, now)
+        room = largest_packet(path.address, search.probed) - HEADER_BYTES - len(heartbeat)
+        pad = Pad(bytes((room & ~3) - CHUNK_HEADER_BYTES)).encode()
+        association.counters.octrlchunks += 1
+        association.timers.start((Timer.PATH_MTU_PROBE, path), now + max(MIN_PROBE_TIMER_S, path.rto.rto_s))
+        data = encode_packet(association.local_port, association.peer_port, association.tcb.peer_tag, (heartbeat, pad))
+        return Datagram(data, path.local_address, path.address, path.udp_port)
+
+    def answered(self, path: Path, size: int, now: float) -> None:
+        """The probe of this size arrived. §3: "robust to the possibility that packets could be significantly delayed":
+        it may have been given up before."""
+        search = path.mtu_search
+        if search is None or size != search.probed:
+            self._answered_late(path, size)
+            return
+        self._association.timers.stop((Timer.PATH_MTU_PROBE, path))
+        match search.phase:
+            case Phase.SEARCHING:
+                search.probe_count = 0
+                self._raise(path, size)
+                self._go_on(path, now)
+            case Phase.CONFIRMING:
+                self._doubt_was_unfounded(path, now)
+            case Phase.BASE:
+                self._smaller_one_arrived(path, size, now)
+
+    def _answered_late(self, path: Path, size: int) -> None:
+        if path.mtu_is_fixed:
+            return
+        self._raise(path, size)
+        if path.mtu_search is not None:
+            path.mtu_search.ceiling = max(path.mtu_search.ceiling, size + 1)
+
+    def _raise(self, path: Path, size: int) -> None:
+        """§5.3.1: "the PROBED_SIZE value is then assigned to the PLPMTU"; a late answer may have raised it further."""
+        if size > path.mtu:
+            path.set_mtu(size)
+
+    def unanswered(self, path: Path, now: float) -> None:
+        """PROBE_TIMER expired. §3, 7: "Loss of a probe packet SHOULD NOT be treated as an indication of congestion";
+        §6.2.1.2: "an unsuccessful probe is discounted"."""
+        search = path.mtu_search
+        assert search is not None
+        search.probe_count += 1
+        match search.phase:
+            case Phase.SEARCHING:
+                search.ceiling = min(search.ceiling, search.probed)
+                # §5.3.1: "If the value of the PROBE_COUNT reaches MAX_PROBES, probing will stop".
+                if search.probe_count >= MAX_PROBES:
+                    self._complete(path, now)
+                else:
+                    self._go_on(path, now)
+            case Phase.CONFIRMING:
+                # Data that is not acknowledged either says the same as another lost probe.
+                if not path.awaits_ack_after_timeout and search.probe_count < MAX_PROBES:
+                    self._ask(path, path.mtu)
+                elif search.carried:
+                    self._fall(path, search.carried, now)
+                else:
+                    self._try_smaller(path)
+            case Phase.BASE:
+                self._try_smaller(path)
+
+    # -- a path that became narrower --
+
+    def t3_expiring(self, path: Path) -> None:
+        """§4.3: "excessive loss of data sent with a specific packet size" may be a black hole, which small HEARTBEATs
+        that are answered must not hide. A probe of the size in use tells."""
+        search = path.mtu_search
+        if not self.is_on or path.mtu_is_fixed or (search is not None and search.phase is not Phase.SEARCHING):
+            return
+        smaller = self._smaller(path, path.mtu)
+        if not smaller or path.flight_bytes <= largest_packet(path.address, smaller) - HEADER_BYTES:
+            return  # no packet that was lost needs to have been larger than the smallest that is known to be carried
+        if search is None:
+            search = path.mtu_search = Search(Phase.CONFIRMING)
+        elif search.probed:
+            # It may be what filled a queue.
+            search.ceiling = min(search.ceiling, search.probed)
+        search.probe_count = 0
+        self._confirm(path)
+
+    def _confirm(self, path: Path) -> None:
+        assert path.mtu_search is not None
+        path.mtu_search.phase = Phase.CONFIRMING
+        self._ask(path, path.mtu)
+
+    def _smaller(self, path: Path, size: int) -> int:
+        """The next smaller size that a path is expected to carry: BASE_PLPMTU, MIN_PLPMTU; then 0."""
+        least = least_mtu(path.address)
+        base = least if is_ipv6(path.address) else BASE_IPV4_MTU
+        return base if base < size else least if least < size else 0
+
+    def _try_smaller(self, path: Path) -> None:
+        """§5.2: BASE, then ERROR. When nothing gets through, the path is no narrower, but dead."""
+        search = path.mtu_search
+        assert search is not None
+        smaller = self._smaller(path, search.probed)
+        if smaller:
+            search.phase = Phase.BASE
+            self._ask(path, smaller)
+        else:
+            self._drop(path)
+
+    def _doubt_was_unfounded(self, path: Path, now: float) -> None:
+        search = path.mtu_search
+        assert search is not None
+        search.probe_count = search.carried = 0
+        if search.ceiling:
+            self._go_on(path, now)
+        else:
+            self._drop(path)
+
+    def _smaller_one_arrived(self, path: Path, size: int, now: float) -> None:
+        search = path.mtu_search
+        assert search is not None
+        if size == path.mtu:
+            search.probe_count = 0
+            self._go_on(path, now)
+        elif search.hint:
+            self._fall(path, size, now)
+        else:
+            # The path may have been dead until a moment ago: once more, now that it is known to carry something.
+            search.carried = size
+            self._confirm(path)
+
+    def _fall(self, path: Path, size: int, now: float) -> None:
+        """§4.3: "DPLPMTUD sets a lower PLPMTU", and the search goes on from there."""
+        search = path.mtu_search
+        assert search is not None
+        search.probe_count = search.carried = 0
+        search.ceiling = min(search.ceiling or path.mtu, path.mtu)
+        self._shrink(path, size)
+        self._association.sender.packets_were_too_large(path)
+        self._go_on(path, now)
+
+    def _shrink(self, path: Path, mtu: int) -> None:
+        path.set_mtu(mtu)
+        # What an earlier probe found out is out of date, when its answer comes.
+        self._association.heartbeats.forget_mtu_probes(path)
+
+    # -- packets too big --
+
+    def too_big(self, path: Path, mtu: int, now: float) -> None:
+        """§4.6.2: a PTB message that is about a packet of ours, and names this size, or 0 when it named none. It "MUST
+        NOT be used directly to set the PLPMTU"."""
+        if path.mtu_is_fixed:
+            return
+        search = path.mtu_search
+        probed = 0 if search is None else search.probed
+        if mtu == 0 and search is not None and probed > path.mtu:
+            search.ceiling = min(search.ceiling, probed)
+            self._go_on(path, now)
+            return
+        mtu = mtu or plateau_below(probed or path.mtu)
+        if mtu < least_mtu(path.address):
+            return  # "ought to be discarded without further processing"
+        if self._association.state not in MAY_TRANSMIT_DATA:
+            if mtu < path.mtu:
+                path.set_mtu(self._smaller(path, path.mtu))
+        elif search is not None and search.phase is Phase.BASE and mtu < probed:
+            search.hint = mtu
+            self._try_smaller(path)
+        elif mtu < path.mtu:
+            self._is_narrower(path, mtu, now)
+        elif search is not None and mtu < probed:
+            # "the next search point"; Figure 5: PL_PTB_SIZE = PLPMTU ends the search.
+            search.ceiling, search.hint = mtu + 1, mtu
+            self._go_on(path, now)
+
+    def _is_narrower(self, path: Path, mtu: int, now: float) -> None:
+        """§4.6.2: "The PLPMTU SHOULD be set to BASE_PLPMTU", and what was told is tried. §8: "never reduces the PLPMTU
+        below the base size solely in response to receiving a PTB message": below, a probe has to tell as well."""
+        search = path.mtu_search = Search(Phase.SEARCHING, ceiling=path.mtu, hint=mtu)
+        smaller = self._smaller(path, path.mtu)
+        is_base = smaller > least_mtu(path.address) or is_ipv6(path.address)
+        if is_base:
+            self._shrink(path, smaller)
+        if mtu >= smaller and is_base:
+            search.ceiling = mtu + 1
+            self._go_on(path, now)
+        else:
+            search.phase = Phase.BASE
+            self._ask(path, smaller)
+
+
+def next_size(confirmed: int, ceiling: int, *, is_last_try: bool = False) -> int:
+    """What to probe between a size that gets through and one that does not; 0 when nothing there is worth it.
+
+    §5.3.2: a search by halves, over the sizes that are likely first. When one more loss will end it, the smallest.
+    """
+    likely = [size for size in LIKELY_MTUS if confirmed < size < ceiling]
+    if likely:
+        return likely[0 if is_last_try else len(likely) // 2]
+    return (confirmed + ceiling) // 2 if ceiling - confirmed > confirmed // _LEAST_GAIN else 0
+
+
+def plateau_below(mtu: int) -> int:
+    """RFC 1191 §7: what to try when a router does not name its MTU; 0 below the smallest."""
+    return max((size for size in LIKELY_MTUS if size < mtu), default=0)
