@@ -154,7 +154,9 @@ class AssociationEngine:
                 break
             self._is_first_chunk = False
             if self.state is AssociationState.CLOSED:
-                return malformed
+                break
+        if self.state is AssociationState.CLOSED:
+            return malformed
         if self._packet_has_data:
             self.receiver.packet_done(now)
         if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
