@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiosctp.wire.packet import PORTS_AND_TAG_BYTES, decode_ports_and_tag
+
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
 
@@ -21,6 +23,16 @@ class Lookup:
         """Associations that claim a key which another still holds: two attempts at one peer from one port, of which the
         first to be answered learns the address that the other was begun with."""
         self.keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
+
+    def of_header(self, datagrams: bytes, start: int) -> AssociationEngine | None:
+        """The association whose ports and tag the packet has that begins there."""
+        if len(datagrams) - start < PORTS_AND_TAG_BYTES:
+            return None
+        source_port, destination_port, tag = decode_ports_and_tag(datagrams, start)
+        association = self.by_tag.get(tag)
+        if association is None or association.local_port != destination_port or association.peer_port != source_port:
+            return None
+        return association
 
     def of_peer(self, local_port: int, peer_port: int, host: str) -> AssociationEngine | None:
         """The association with a peer that has this address."""

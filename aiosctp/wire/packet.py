@@ -14,6 +14,7 @@ HEADER_BYTES: Final = 12
 CHUNK_HEADER_BYTES: Final = 4
 
 _PORTS_AND_TAG: Final = struct.Struct("!HHL")
+PORTS_AND_TAG_BYTES: Final = _PORTS_AND_TAG.size
 _CHECKSUM: Final = struct.Struct("<L")
 _CHUNK_HEADER: Final = struct.Struct("!BBH")
 
@@ -35,6 +36,14 @@ class CommonHeader(NamedTuple):
     source_port: int
     destination_port: int
     verification_tag: int
+
+
+def decode_ports_and_tag(datagrams: bytes, start: int) -> tuple[int, int, int]:
+    """Source port, destination port and verification tag of the packet that begins there, checked by nobody yet.
+
+    Raises struct.error when there are fewer than eight bytes.
+    """
+    return _PORTS_AND_TAG.unpack_from(datagrams, start)
 
 
 class RawChunk(NamedTuple):
@@ -61,6 +70,15 @@ def decode_header(datagram: bytes) -> CommonHeader:
     if not (header.source_port and header.destination_port):
         raise DecodeError("port 0 in the common header")
     return header
+
+
+def is_intact(datagrams: bytes, view: memoryview, start: int, end: int, seed: int) -> bool:
+    """Whether the checksum is right (§6.8) of the packet that lies between `start` and `end`.
+
+    view: of `datagrams`. seed: of its first eight header bytes. The packet has a whole common header.
+    """
+    (received,) = _CHECKSUM.unpack_from(datagrams, start + _PORTS_AND_TAG.size)
+    return bool(received == checksum(seed, view[start + HEADER_BYTES : end]))
 
 
 def encode_packet(

@@ -8,7 +8,7 @@ from aiosctp.config import Config
 from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
 from aiosctp.core.states import AssociationState
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.wire.chunks import Abort, Data, ShutdownAck
+from aiosctp.wire.chunks import Abort, Heartbeat, ShutdownAck
 from tests.core.laws import check_stack
 from tests.core.pair import Pair
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Peer, chunks_of
@@ -52,13 +52,16 @@ def broken(*arguments: object, **keywords: object) -> None:
     raise Bug
 
 
-@pytest.mark.parametrize("where", ["receive", "handle_timeout", "transmit"])
+@pytest.mark.parametrize("where", ["receive", "receive_bulk", "handle_timeout", "transmit"])
 def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """C09, X34: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
     peer = Peer()
     peer.established()
     monkeypatch.setattr(peer.association, where, broken)
-    peer.send_data()
+    if where == "receive":
+        peer.send(Heartbeat(b"x"))
+    else:
+        peer.send_data()
     peer.wait(60)
     (fault,) = peer.engine.poll_faults()
     assert isinstance(fault, Bug)
@@ -77,7 +80,7 @@ def test_a_bug_in_the_exits_too_leaves_nothing_behind(monkeypatch: pytest.Monkey
     peer.established()
     monkeypatch.setattr(peer.association, "receive", broken)
     monkeypatch.setattr(peer.association, "abort", broken)
-    peer.send(Data(1, 0, 0, 0, b"x"))
+    peer.send(Heartbeat(b"x"))
     assert peer.state is AssociationState.CLOSED
     assert isinstance(peer.association.ending, AssociationAborted)
     assert (peer.engine.next_deadline(), len(peer.endpoint.associations)) == (None, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -86,7 +87,7 @@ class Ledger:
         """Who the messages arrive at is seen from here."""
         return [
             ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
-            ("core.rx.queues:ReadQueues.put", self._noting_arrivals),
+            ("core.rx.queues:ReadQueues._append", self._noting_arrivals),
         ]
 
     def _noting_receivers(self, original: Any) -> Any:
@@ -98,15 +99,16 @@ class Ledger:
         return make_receiver
 
     def _noting_arrivals(self, original: Any) -> Any:
-        def put(queues: ReadQueues, message: Message) -> None:
-            original(queues, message)
-            if message.end_of_record:
-                try:
-                    self.arrived(queues, message)
-                except LawBroken as error:
-                    self._judge.accuse(error)
+        def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
+            original(queues, key, messages)
+            for message in messages:
+                if message.end_of_record:
+                    try:
+                        self.arrived(queues, message)
+                    except LawBroken as error:
+                        self._judge.accuse(error)
 
-        return put
+        return append
 
     # -- sending --
 

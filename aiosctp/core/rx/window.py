@@ -16,7 +16,7 @@ class ReceiveWindow:
 
     __slots__ = (
         "_advertised_bytes",
-        "_charged_since_bytes",
+        "_known_to_peer_bytes",
         "brink_bytes",
         "held_bytes",
         "least_step_bytes",
@@ -27,8 +27,8 @@ class ReceiveWindow:
         self.held_bytes = 0
         self._advertised_bytes = size_bytes
         """What the last SACK said, at first INIT or INIT ACK (§6.2 A)."""
-        self._charged_since_bytes = 0
-        """Charged since: what the peer's account has lost too."""
+        self._known_to_peer_bytes = size_bytes
+        """What is left of that by the peer's account, which loses what is charged."""
         self.resize(size_bytes)
 
     def resize(self, size_bytes: int) -> None:
@@ -59,15 +59,12 @@ class ReceiveWindow:
     def charge(self, charge_bytes: int) -> None:
         """§6.2 B: "decrement a_rwnd by the number of bytes received and buffered"."""
         self.held_bytes += charge_bytes
-        self._charged_since_bytes += charge_bytes
+        known = self._known_to_peer_bytes - charge_bytes
+        self._known_to_peer_bytes = known if known > 0 else 0
 
     def release(self, charge_bytes: int) -> None:
         """§6.2 C: "increment a_rwnd" by what has left our buffers."""
         self.held_bytes -= charge_bytes
-
-    @property
-    def _known_to_peer_bytes(self) -> int:
-        return max(0, self._advertised_bytes - self._charged_since_bytes)
 
     @property
     def wants_update(self) -> bool:
@@ -90,6 +87,5 @@ class ReceiveWindow:
         step = self.least_step_bytes
         if known < step and 0 < free - known < step:
             free = known
-        self._advertised_bytes = free
-        self._charged_since_bytes = 0
+        self._advertised_bytes = self._known_to_peer_bytes = free
         return free
