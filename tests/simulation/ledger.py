@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,7 @@ class Ledger:
         self.posts: dict[int, Post] = {}
         self.read_messages = 0
         self.read_bytes = 0
+        self.read_digest = 0
         self.readers: dict[ReadQueues, AssociationEngine] = {}
         self._lives: dict[AssociationEngine, Life] = {}
         self._all_lives: list[Life] = []
@@ -166,6 +168,8 @@ class Ledger:
     def read(self, association: Association, message: Message, *, partial: bool) -> None:
         """A user has read it, or a part of it."""
         engine = association.engine
+        self.read_digest = zlib.crc32(message.data, self.read_digest)
+        self.read_digest = zlib.crc32(repr((*message[1:], partial)).encode(), self.read_digest)
         place = (engine, message.stream)
         begun = self._parts.pop(place, None)
         data = message.data
