@@ -78,6 +78,8 @@ class ReadQueues:
         while queue:
             message = queue.popleft()
             self._window.release(charge_of(len(message.data)))
+            if not self._shown and not self._collected and message.end_of_record:
+                return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.discard(message.stream)
                 return message

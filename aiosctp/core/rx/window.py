@@ -71,13 +71,13 @@ class ReceiveWindow:
         """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size"; from zero, as
         soon as the peer can send a packet. Never where `advertise` would leave the edge: the update would be wanted
         again after each."""
-        if self._advertised_bytes == 0:
-            return self.held_bytes <= self.brink_bytes
         known = self._known_to_peer_bytes
         gain = self.size_bytes - self.held_bytes - known
-        if known < self.least_step_bytes and gain < self.least_step_bytes:
+        if self._advertised_bytes == 0:
+            return self.held_bytes <= self.brink_bytes
+        if gain < self.size_bytes // 4:
             return False
-        return gain >= self.size_bytes // 4
+        return known >= self.least_step_bytes or gain >= self.least_step_bytes
 
     def advertise(self) -> int:
         """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left
