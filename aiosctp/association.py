@@ -153,12 +153,17 @@ class Association:
     def _make_message(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
     ) -> OutgoingMessage:
-        data = bytes_of("data", data)
+        # What nearly every call passes is told by its exact type; the careful checks are for the rest.
+        if type(data) is not bytes:
+            data = bytes_of("data", data)
         if not data:
             raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
-        check_range("ppid", ppid, 0, MAX_UINT32)
-        check_range("context", context, 0, MAX_UINT32)
-        check_int("stream", stream)
+        if type(ppid) is not int or not 0 <= ppid <= MAX_UINT32:
+            check_range("ppid", ppid, 0, MAX_UINT32)
+        if type(context) is not int or not 0 <= context <= MAX_UINT32:
+            check_range("context", context, 0, MAX_UINT32)
+        if type(stream) is not int:
+            check_int("stream", stream)
         self._check_outbound(stream)
         if len(data) > self.engine.config.max_message_bytes:
             raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
@@ -167,10 +172,10 @@ class Association:
     def _queue(self, message: OutgoingMessage) -> None:
         self.engine.send(message)
         self._backpressure.added(message.stream)
-        self._life.touch()
+        self.stack.touch_to_send(self.engine)
 
     def _check_outbound(self, stream: int) -> None:
-        if not 0 <= stream < self.outbound_streams:
+        if not 0 <= stream < self.engine.tcb.outbound_streams:
             raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
 
     # -- receiving --

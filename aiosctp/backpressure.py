@@ -37,7 +37,9 @@ class Backpressure:
 
     def is_open(self, stream: int) -> bool:
         """Whether a message on this stream need not wait."""
-        return stream not in self._waiting and self._has_room(stream)
+        if self._waiting and stream in self._waiting:
+            return False
+        return self._has_room(stream)
 
     def added(self, stream: int) -> None:
         """A message was queued on this stream."""
@@ -96,6 +98,8 @@ class Backpressure:
         sender = self._engine.sender
         mark = self._engine.config.stream_send_buffer_bytes
         counted = sender.buffered_bytes
+        if not self._above_their_mark:
+            return counted
         for stream in tuple(self._above_their_mark):
             excess = sender.stream_buffered_bytes(stream) - mark
             if excess <= 0:

@@ -11,14 +11,17 @@ class Changes:
     __slots__ = ("_waiters",)
 
     def __init__(self) -> None:
-        self._waiters: dict[asyncio.Future[None], None] = {}
+        self._waiters: dict[asyncio.Future[None], None] | None = None
+        """None until somebody has waited, which at most associations nobody does."""
 
     def __len__(self) -> int:
         """How many wait."""
-        return len(self._waiters)
+        return len(self._waiters or ())
 
     async def wait(self) -> None:
         """Until the next change. Cancelling changes nothing."""
+        if self._waiters is None:
+            self._waiters = {}
         waiter = asyncio.get_running_loop().create_future()
         self._waiters[waiter] = None
         try:
@@ -27,6 +30,6 @@ class Changes:
             del self._waiters[waiter]
 
     def tell(self) -> None:
-        for waiter in self._waiters:
+        for waiter in self._waiters or ():
             if not waiter.done():
                 waiter.set_result(None)

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import warnings
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -130,6 +130,8 @@ class connect(Coroutine[Any, Any, Association]):
     # -- connecting --
 
     async def _connect(self) -> Association:
+        if self._timeout is None:
+            return await self._race()
         try:
             async with asyncio.timeout(self._timeout) as guard:
                 return await self._race()
@@ -172,14 +174,14 @@ class connect(Coroutine[Any, Any, Association]):
         """Send an INIT. Raises OSError when that can't be."""
         engine = stack.open()
         existing = engine.endpoints.get(self._local_port)
-        hosts = self._local_addresses or (stack.local_addresses if existing is None else existing.local_addresses)
+        bound = stack.local_addresses
+        hosts = self._local_addresses or (bound if existing is None else existing.local_addresses)
         for host in hosts:
-            if host not in stack.local_addresses:
+            if host not in bound:
                 raise not_bound_to(host)
         endpoint = stack.open_endpoint(self._local_port, hosts, config)
-        for other in endpoint.associations:
-            if other.peer_port == self._port and any(host in other.paths for host in peer_hosts):
-                raise OSError(errno.EISCONN, "there is an association with this peer from this port")
+        if engine.is_associated(endpoint.port, self._port, peer_hosts):
+            raise OSError(errno.EISCONN, "there is an association with this peer from this port")
         try:
             return engine.connect(
                 endpoint,
@@ -197,16 +199,20 @@ class connect(Coroutine[Any, Any, Association]):
 class _Attempt:
     """One association that is being opened."""
 
-    def __init__(self, engine: AssociationEngine, wake: Callable[[], None]) -> None:
+    __slots__ = ("_race", "came_up", "engine")
+
+    def __init__(self, engine: AssociationEngine, race: _Race) -> None:
         self.engine = engine
         self.came_up = False
-        self._wake = wake
+        self._race = race
 
     def engine_changed(self) -> None:
         for event in self.engine.poll_events():
             if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
-        self._wake()
+        # That the INIT is acknowledged decides between several; who is alone waits on.
+        if self.came_up or self.engine.ending is not None or (self.was_answered and self._race.has_rivals):
+            self._race.wake()
 
     @property
     def has_failed(self) -> bool:
@@ -268,7 +274,7 @@ class _Race:
             # What a peer answered says more than that another address could not be tried.
             self._error = self._error or error
             return
-        attempt = _Attempt(engine, self._wake)
+        attempt = _Attempt(engine, self)
         self._stack.own(engine, attempt)
         self._stack.touch(engine)
         self._attempts.append(attempt)
@@ -283,7 +289,11 @@ class _Race:
                 return attempt
         return None
 
-    def _wake(self) -> None:
+    @property
+    def has_rivals(self) -> bool:
+        return bool(self._untried) or len(self._attempts) > 1
+
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -291,7 +301,7 @@ class _Race:
         """Until something changed, or the time for the next attempt has come."""
         loop = self._stack.loop
         self._waiter = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self._wake)
+        timer = None if timeout is None else loop.call_later(timeout, self.wake)
         try:
             await self._waiter
         finally:

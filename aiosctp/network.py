@@ -15,17 +15,8 @@ import ifaddr
 from aiosctp.batching import batching_carrier
 from aiosctp.core.addresses import canonical_host, parse_host
 from aiosctp.core.datagram import Datagram
-from aiosctp.udp import (
-    IS_LINUX,
-    Carrier,
-    DatagramReceiver,
-    SockAddr,
-    UDPEncapsulation,
-    bind_sockets,
-    endpoint_carrier,
-    host_of,
-    with_named_scope,
-)
+from aiosctp.sockets import IS_LINUX, SockAddr, bind_sockets, host_of, route_mtu, with_named_scope
+from aiosctp.udp import Carrier, DatagramReceiver, UDPEncapsulation, endpoint_carrier
 
 
 class DatagramPort(Protocol):
@@ -57,6 +48,10 @@ class Network(Protocol):
 
     def local_addresses(self) -> list[str]:
         """The hosts of this machine, as canonical strings, loopback included."""
+
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        """The largest IP packet, headers included, that the route from `local_host` (None: from wherever it leads out)
+        to `host` takes as far as this machine knows; None when it does not know."""
 
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name, best first; of an address with a scope, itself with the interface's name.
@@ -97,6 +92,9 @@ class SystemNetwork:
             for ip in adapter.ips:
                 hosts[_host_of(ip.ip, adapter.name)] = None
         return list(hosts)
+
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        return route_mtu(local_host, host)
 
     async def resolve(self, host: str) -> list[str]:
         if "%" in host:

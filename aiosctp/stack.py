@@ -21,6 +21,7 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
 from aiosctp.network import DatagramPort, Network, current_network
+from aiosctp.sockets import receive_buffer_drops
 from aiosctp.udp import UDPEncapsulation
 
 if TYPE_CHECKING:
@@ -31,6 +32,21 @@ DEFAULT_UDP_PORT = 9899
 
 # uvloop counts in milliseconds and takes less for "now"; firing early would only spin.
 MIN_TIMER_S = 0.001
+
+
+class _ThisProcess:
+    """Tells a fork from its parent, on every send: os.getpid() would be a system call."""
+
+    forks = 0
+    """How many there are between the process that imported this and this one."""
+
+    @classmethod
+    def is_a_fork(cls) -> None:
+        cls.forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ThisProcess.is_a_fork)
 
 
 class Owner(Protocol):
@@ -62,6 +78,9 @@ class StackStatistics:
     cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
     icmp_received: ICMP messages. icmp_ignored: those that fit no association.
     send_errors: datagrams that the operating system refused.
+    receive_buffer_drops: datagrams that came and were dropped before they could be read, as the kernel counts them: the
+    sockets' receive buffers, which all associations share, were full (net.core.rmem_max bounds them for who may not
+    exceed it). 0 on a platform that does not tell.
     associations_established: since the beginning. associations_aborted, associations_shut_down: how they ended; those
     whose peer was lost are in neither.
     """
@@ -83,6 +102,7 @@ class StackStatistics:
     associations_established: int
     associations_aborted: int
     associations_shut_down: int
+    receive_buffer_drops: int
 
 
 class Stack:
@@ -111,14 +131,17 @@ class Stack:
         self._ports: dict[str, DatagramPort] = {}
         self._engine: StackEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = os.getpid()
+        self._forks = _ThisProcess.forks
         self._is_closed = False
         self._owners: dict[AssociationEngine, Owner] = {}
         self._associations: dict[AssociationEngine, Association] = {}
         self._listeners: dict[Endpoint, Listener] = {}
         self._flush_is_due = False
+        self._given_to: AssociationEngine | None = None
+        """Which association's message the flush that is due was last asked for."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._drops_of_closed = 0
 
     # -- life --
 
@@ -141,7 +164,7 @@ class Stack:
         return self._engine
 
     def _check_process(self) -> None:
-        if os.getpid() != self._process:
+        if self._forks != _ThisProcess.forks:
             raise RuntimeError("this stack belongs to the process that was forked: make one of your own")
 
     async def __aenter__(self) -> Self:
@@ -176,6 +199,7 @@ class Stack:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._drops_of_closed = self._receive_buffer_drops()
         for port in self._ports.values():
             port.close()
         self._ports.clear()
@@ -203,7 +227,13 @@ class Stack:
     def statistics(self) -> StackStatistics:
         """A snapshot of the counters; all zero before the first use."""
         counters = None if self._engine is None else self._engine.counters
-        return StackStatistics(*(getattr(counters, field.name, 0) for field in fields(StackStatistics)))
+        counted = {field.name: getattr(counters, field.name, 0) for field in fields(StackStatistics)}
+        counted["receive_buffer_drops"] = self._drops_of_closed + self._receive_buffer_drops()
+        return StackStatistics(**counted)
+
+    def _receive_buffer_drops(self) -> int:
+        """Of the sockets that are open."""
+        return sum(receive_buffer_drops(udp_socket) for udp_socket in self.sockets)
 
     # -- for what hangs on a stack --
 
@@ -257,6 +287,12 @@ class Stack:
             self._engine.touch(engine)
             self._schedule_flush()
 
+    def touch_to_send(self, engine: AssociationEngine) -> None:
+        """`touch`, of an association that was given a message: of many in one turn of the loop only the first costs."""
+        if engine is not self._given_to or not self._flush_is_due:
+            self.touch(engine)
+            self._given_to = engine
+
     def _schedule_flush(self) -> None:
         """Many calls in one turn of the loop make one flush."""
         if not self._flush_is_due and not self._is_closed:
@@ -294,6 +330,9 @@ class Stack:
             except Exception as error:
                 self._report_bug(error)
         self.flush(now)
+        # The tasks that this has woken run in the loop's next turn. What they send goes out with this at its end; a
+        # flush that they ask for would come one turn later.
+        self._schedule_flush()
 
     def icmp_received(self, message: IcmpMessage) -> None:
         if self._engine is not None and not self._is_closed:
@@ -310,13 +349,14 @@ class Stack:
 
     def _flush_in_turn(self) -> None:
         self._flush_is_due = False
-        if not self._is_closed:
+        if not self._is_closed and self._engine is not None and self._engine.has_output:
             self.flush(self._network.now())
 
     def flush(self, now: float) -> None:
         """Send what there is to send, tell the owners, set the timer."""
         engine = self._engine
         assert engine is not None
+        self._given_to = None
         for datagram in engine.poll_datagrams(now):
             self._send(datagram)
         for association in engine.poll_changed():
@@ -333,19 +373,32 @@ class Stack:
             port.send(datagram)
 
     def _tell(self, association: AssociationEngine) -> None:
-        assert self._engine is not None
-        endpoint = self._engine.endpoints.get(association.local_port)
-        if association not in self._owners and endpoint is not None and association in endpoint.accepted:
-            endpoint.accepted.remove(association)
-            self._listeners[endpoint].engine_accepted(association)
         owner = self._owners.get(association)
+        if owner is None:
+            owner = self._new_owner(association)
         if owner is not None:
             owner.engine_changed()
         if association.ending is not None:
-            self._owners.pop(association, None)
-            self._associations.pop(association, None)
-            if endpoint is not None:
-                self.close_if_unused(endpoint)
+            self._disown(association)
+
+    def _new_owner(self, association: AssociationEngine) -> Owner | None:
+        """Of one that a peer has opened; None when nobody listens any more."""
+        endpoint = self._endpoint_of(association)
+        if endpoint is not None and association in endpoint.accepted:
+            endpoint.accepted.remove(association)
+            self._listeners[endpoint].engine_accepted(association)
+        return self._owners.get(association)
+
+    def _disown(self, association: AssociationEngine) -> None:
+        self._owners.pop(association, None)
+        self._associations.pop(association, None)
+        endpoint = self._endpoint_of(association)
+        if endpoint is not None:
+            self.close_if_unused(endpoint)
+
+    def _endpoint_of(self, association: AssociationEngine) -> Endpoint | None:
+        assert self._engine is not None
+        return self._engine.endpoints.get(association.local_port)
 
     def _arm(self, engine: StackEngine, now: float) -> None:
         """One timer for all associations. A deadline that moved later is not worth moving the timer for."""

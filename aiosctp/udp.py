@@ -5,35 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from functools import lru_cache
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, runtime_checkable
 
-from aiosctp.core.addresses import canonical_host, is_ipv6
 from aiosctp.core.datagram import Datagram, Received, split
 from aiosctp.core.icmp import IcmpMessage
+from aiosctp.sockets import SockAddr, host_of, set_dont_fragment, socket_address
 
-SockAddr = tuple[str, int] | tuple[str, int, int, int]
-
-# One flow at full speed fills the default of 208 KiB within a few milliseconds of a busy loop; the kernel takes what
-# it allows of this (net.core.rmem_max).
-SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
-# How often an ephemeral port that is free on the first address may turn out to be taken on another.
-BIND_ATTEMPTS = 32
 # Datagrams kept until a transport that is made asynchronously is there; what is lost beyond is retransmitted.
 MAX_EARLY_DATAGRAMS = 256
-
-# linux/in.h, linux/in6.h; the socket module names only some of them.
-IP_MTU_DISCOVER = 10
-IPV6_MTU_DISCOVER = 23
-PMTUDISC_DONT = 0
-PMTUDISC_PROBE = 3
-IP_RECVERR = 11
-IPV6_RECVERR = 25
-IS_LINUX = sys.platform == "linux"
 
 
 class DatagramReceiver(Protocol):
@@ -49,6 +30,15 @@ class DatagramReceiver(Protocol):
         """The operating system refused a datagram. Called while the stack sends."""
 
 
+@runtime_checkable
+class SendsRuns(Protocol):
+    """A datagram transport that does more than asyncio's, as `BatchingTransport` does."""
+
+    def send_run(self, data: bytes, addr: SockAddr, segment_bytes: int) -> bool: ...
+
+    def send_fragmentable(self, data: bytes, addr: SockAddr) -> None: ...
+
+
 class UDPEncapsulation(asyncio.DatagramProtocol):
     """One UDP socket of a stack, on whatever transport carries it."""
 
@@ -58,6 +48,8 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._socket = udp_socket
         self._receiver = receiver
         self._transport: asyncio.DatagramTransport | None = None
+        self._batching: SendsRuns | None = None
+        """The transport, when it is one."""
         self._early: deque[Datagram] = deque(maxlen=MAX_EARLY_DATAGRAMS)
         self._is_closed = False
         self._lost = asyncio.Event()
@@ -67,8 +59,25 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def send(self, datagram: Datagram) -> None:
         """Send, or drop: a datagram has no other fate that its sender could act on."""
-        for each in split((datagram,)):
-            self._send_one(each)
+        if not datagram.segment_bytes:
+            self._send_one(datagram)
+        elif not self._send_run(datagram):
+            for each in split((datagram,)):
+                self._send_one(each)
+
+    def _send_run(self, run: Datagram) -> bool:
+        """False when its datagrams are to be sent one by one."""
+        transport = self._batching
+        if transport is None or not run.dont_fragment:
+            return False
+        self._sending = run
+        try:
+            return transport.send_run(run.data, socket_address(run.destination, run.udp_port), run.segment_bytes)
+        except OSError as error:
+            self.error_received(error)
+            return True
+        finally:
+            self._sending = None
 
     def _send_one(self, datagram: Datagram) -> None:
         transport = self._transport
@@ -99,8 +108,8 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def _send_fragmentable(self, transport: asyncio.DatagramTransport, data: bytes, address: SockAddr) -> None:
         """§6.9: what no longer fits its path goes out with IP fragmentation."""
-        if hasattr(transport, "send_fragmentable"):
-            transport.send_fragmentable(data, address)
+        if self._batching is not None:
+            self._batching.send_fragmentable(data, address)
             return
         # Any other transport sends at once when it can, and else keeps DF on what it queues.
         set_dont_fragment(self._socket, False)
@@ -118,6 +127,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's datagram transport is no subclass of asyncio's.
         self._transport = transport  # type: ignore[assignment]  # see above
+        self._batching = transport if isinstance(transport, SendsRuns) else None
         if self._is_closed:
             transport.close()
         while self._early:
@@ -128,7 +138,7 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         self._lost.set()
 
     def datagram_received(self, data: bytes, addr: SockAddr) -> None:
-        self.batch_received([(data, addr)])
+        self.batch_received([Received(data, host_of(addr), addr[1])])
 
     def error_received(self, exc: Exception) -> None:
         """Transports call this from within `sendto`, and for pending errors of datagrams sent before."""
@@ -137,126 +147,14 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     # -- what the batching transport adds --
 
-    def batch_received(self, batch: Iterable[tuple[bytes, SockAddr]]) -> None:
+    def batch_received(self, batch: Iterable[Received]) -> None:
         """Everything that one wake-up found."""
         if not self._is_closed:
-            received = [Received(data, host_of(address), address[1]) for data, address in batch]
-            self._receiver.datagrams_received(received, self.local_host)
+            self._receiver.datagrams_received(batch, self.local_host)
 
     def icmp_received(self, message: IcmpMessage) -> None:
         if not self._is_closed:
             self._receiver.icmp_received(message)
-
-
-def host_of(address: SockAddr) -> str:
-    """The host of a socket address as the engine spells it, a link-local one with its interface."""
-    return _host(address[0], address[3] if len(address) > 2 else 0)
-
-
-@lru_cache(maxsize=4096)
-def _host(text: str, scope_id: int) -> str:
-    host = canonical_host(text)
-    if scope_id == 0 or "%" in host:
-        return host
-    try:
-        return f"{host}%{socket.if_indextoname(scope_id)}"
-    except OSError:
-        return f"{host}%{scope_id}"
-
-
-def with_named_scope(host: str) -> str:
-    """The host with its interface by name, as `host_of` spells it, though it was given by number.
-
-    Raises OSError (ENODEV) for an interface that does not exist.
-    """
-    text, _, scope = host.partition("%")
-    if not scope:
-        return host
-    try:
-        name = socket.if_indextoname(int(scope)) if scope.isdigit() else scope
-        socket.if_nametoindex(name)
-    except (OSError, OverflowError):
-        raise OSError(errno.ENODEV, f"host {host}: there is no interface {scope}") from None
-    return f"{text}%{name}"
-
-
-@lru_cache(maxsize=4096)
-def socket_address(host: str, port: int) -> SockAddr:
-    """Host and port as the socket module wants them. Raises OSError for an interface that does not exist."""
-    if not is_ipv6(host):
-        return host, port
-    text, _, scope = host.partition("%")
-    if not scope:
-        return text, port, 0, 0
-    return text, port, 0, int(scope) if scope.isdigit() else socket.if_nametoindex(scope)
-
-
-def set_dont_fragment(udp_socket: socket.socket, dont_fragment: bool) -> None:
-    """With DF, and whatever the kernel believes about the path MTU: it learns from ICMP that nobody verified."""
-    if not IS_LINUX:
-        return
-    mode = PMTUDISC_PROBE if dont_fragment else PMTUDISC_DONT
-    if udp_socket.family == socket.AF_INET6:
-        udp_socket.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, mode)
-    else:
-        udp_socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, mode)
-
-
-def bind_sockets(hosts: Sequence[str], udp_port: int, *, skip_unusable: bool) -> list[tuple[str, socket.socket]]:
-    """A socket for each host, all on one UDP port; 0 for one that is free on all of them.
-
-    `skip_unusable` leaves out addresses that can't be bound now, such as an IPv6 one that is still tentative.
-    """
-    for attempts_left in reversed(range(BIND_ATTEMPTS)):
-        try:
-            return _bind_all(hosts, udp_port, skip_unusable)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or udp_port or not attempts_left:
-                raise
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _bind_all(hosts: Sequence[str], udp_port: int, skip_unusable: bool) -> list[tuple[str, socket.socket]]:
-    bound: list[tuple[str, socket.socket]] = []
-    try:
-        for host in hosts:
-            udp_socket = _make_socket(host)
-            bound.append((host, udp_socket))
-            try:
-                udp_socket.bind(socket_address(host, udp_port))
-            except OSError as error:
-                if not skip_unusable or error.errno != errno.EADDRNOTAVAIL:
-                    raise OSError(error.errno, _why_not_bound(error, host, udp_port)) from None
-                bound.pop()
-                udp_socket.close()
-                continue
-            udp_port = udp_socket.getsockname()[1]
-    except BaseException:
-        for _, udp_socket in bound:
-            udp_socket.close()
-        raise
-    if not bound:
-        raise OSError(errno.EADDRNOTAVAIL, "none of the local addresses can be bound")
-    return bound
-
-
-def _why_not_bound(error: OSError, host: str, udp_port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"UDP port {udp_port} of {host} is in use: choose another, udp_port=..."
-    return f"UDP port {udp_port} of {host} can't be bound: {error.strerror}"
-
-
-def _make_socket(host: str) -> socket.socket:
-    family = socket.AF_INET6 if is_ipv6(host) else socket.AF_INET
-    udp_socket = socket.socket(family, socket.SOCK_DGRAM)
-    udp_socket.setblocking(False)
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        with suppress(OSError):
-            udp_socket.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
-    if family == socket.AF_INET6:
-        udp_socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    set_dont_fragment(udp_socket, True)
-    return udp_socket
 
 
 Carrier = Callable[[asyncio.AbstractEventLoop, socket.socket, UDPEncapsulation], None]

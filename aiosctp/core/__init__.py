@@ -6,9 +6,10 @@ Nothing here reads a clock, a socket or a source of randomness: `now` is an argu
 entropy a function given once. A `StackEngine` finds the association a packet belongs to, or answers what belongs to
 none (§8.4) and INITs (§5.1) without keeping state. An `AssociationEngine` is one association:
 
-* The *control plane* is one coroutine (`lifecycle.py`) that awaits only its inbox and is stepped by hand. Its phases
-  read top to bottom: connecting (`handshake.py`), established, shutting down (`shutdown.py`). Transitions that come
-  sideways, such as a restart, are decided by pure classifiers (`collision.py`) and replace the coroutine.
+* The *control plane* (`lifecycle.py`) is a coroutine that awaits only its inbox and is stepped by hand. Its phases read
+  top to bottom: connecting (`handshake.py`), and shutting down (`shutdown.py`); between them, while established, there
+  is none. Transitions that come sideways, such as a restart, are decided by pure classifiers (`collision.py`) and
+  replace the coroutine.
 * The *data plane* is `tx` (messages, chunks in flight, SACKs in) and `rx` (TSNs, reassembly, SACKs out): plain objects,
   called directly.
 * A `Path` per address of the peer owns what belongs to a destination: RTO, congestion window, error count, path MTU,

@@ -191,14 +191,14 @@ class Acceptance:
             tcb.local_initial_tsn,
             tuple(parameters),
         )
-        room = (
-            largest_packet(arrival.source, initial_mtu(arrival.source, config)) - HEADER_BYTES - len(init_ack.encode())
-        )
+        chunk = init_ack.encode()
+        room = largest_packet(arrival.source, initial_mtu(arrival.source, config)) - HEADER_BYTES - len(chunk)
         reports = _reports(offer.unrecognized, room)
-        init_ack = replace(init_ack, parameters=(*parameters, *reports))
+        if reports:
+            chunk = replace(init_ack, parameters=(*parameters, *reports)).encode()
         # §5.1 B: to the source of the INIT, under its Initiate Tag. Two lists of many addresses, ours and the peer's in
         # the cookie, may be more than a packet takes: IP has to cut it then.
-        return arrival.answer(offer.tag, init_ack.encode(), dont_fragment=room >= 0)
+        return arrival.answer(offer.tag, chunk, dont_fragment=room >= 0)
 
     def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
         return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
@@ -289,9 +289,11 @@ def paths_of(cookie: Cookie, arrival: Arrival, owner: Endpoint | AssociationEngi
 
     paths = Paths(path_to(cookie.init_source, 0, is_confirmed=True))
     for address in cookie.peer_addresses:
+        if address in paths:
+            continue
         path = path_to(address, len(paths), is_confirmed=False)
         # §5.1.2: addresses of a family that we do not have MAY be ignored.
-        if address not in paths and path.local_address is not None:
+        if path.local_address is not None:
             paths.add(path)
     return paths
 

@@ -21,6 +21,7 @@ def parse_host(host: str) -> IPv4 | IPv6:
     return ipaddress.ip_address(host.partition("%")[0])
 
 
+@lru_cache(maxsize=4096)
 def canonical_host(host: str) -> str:
     """The one spelling of a host, as it stands in dicts. An IPv4-mapped IPv6 address is the IPv4 one.
 
@@ -54,6 +55,7 @@ def is_unicast(host: str) -> bool:
     return str(address) != "255.255.255.255"
 
 
+@lru_cache(maxsize=4096)
 def _scope_rank(host: str) -> int:
     """0 the address is of this machine only, 1 of this link, 2 of a private network, 3 of the world."""
     address = parse_host(host)
@@ -86,6 +88,8 @@ def sources_for(ours: Sequence[str], destination: str) -> list[str]:
     """Our hosts of the destination's family, best first: on its link if that is known, the scope nearest, then of its
     network."""
     family = [host for host in ours if is_ipv6(host) == is_ipv6(destination)]
+    if len(family) < 2:
+        return family
     return sorted(family, key=lambda host: _distance(host, destination))
 
 
@@ -95,8 +99,10 @@ def choose_source(ours: Sequence[str], destination: str, turn: int = 0) -> str |
     Of those equally good the one whose `turn` it is, so that the paths of an association differ at both ends (§6.4.1).
     """
     hosts = sources_for(ours, destination)
+    if len(hosts) < 2:
+        return hosts[0] if hosts else None
     best = [host for host in hosts if _distance(host, destination) == _distance(hosts[0], destination)]
-    return best[turn % len(best)] if best else None
+    return best[turn % len(best)]
 
 
 def _distance(host: str, destination: str) -> tuple[bool, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -74,6 +73,35 @@ class AssociationEngine:
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_events",
+        "_is_first_chunk",
+        "_packet_has_data",
+        "_shutdown_requested",
+        "_was_drained",
+        "config",
+        "counters",
+        "ending",
+        "entropy",
+        "establishment",
+        "failure",
+        "heartbeats",
+        "lifecycle",
+        "local_addresses",
+        "local_port",
+        "offered_addresses",
+        "output",
+        "paths",
+        "peer_port",
+        "receiver",
+        "sender",
+        "state",
+        "tcb",
+        "termination",
+        "timers",
+    )
+
     def __init__(
         self,
         *,
@@ -111,7 +139,7 @@ class AssociationEngine:
         self._was_drained = True
         self._packet_has_data = False
         self._is_first_chunk = True
-        self._events: deque[Event] = deque()
+        self._events: list[Event] = []
 
     def _make_sender(self) -> Sender:
         return Sender(
@@ -347,8 +375,7 @@ class AssociationEngine:
 
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
-        events = list(self._events)
-        self._events.clear()
+        events, self._events = self._events, []
         return events
 
     def take_counters(self) -> AssociationCounters:

@@ -12,6 +12,7 @@ import ipaddress
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 # §5.1.3: "A MAC with acceptable security properties SHOULD be used", and the cookie be "as small as possible":
 # 128 of the 256 bits, the truncation that RFC 2104 §5 allows.
@@ -154,6 +155,7 @@ def _decode(body: bytes) -> Cookie:
     )
 
 
+@lru_cache(maxsize=4096)
 def _pack_host(host: str) -> bytes:
     """One length byte, the packed address, and for a scoped one the interface's name after it."""
     address, _, scope = host.partition("%")
@@ -174,6 +176,7 @@ def _unpack_hosts(data: bytes) -> list[str]:
     return hosts
 
 
+@lru_cache(maxsize=4096)
 def _unpack_host(packed: bytes) -> str:
     if len(packed) == 4:
         return str(ipaddress.IPv4Address(packed))

@@ -40,6 +40,11 @@ def segments(data: bytes, segment_bytes: int) -> Iterator[bytes]:
         yield data[start : start + segment_bytes]
 
 
+def packet_count(data: bytes, segment_bytes: int) -> int:
+    """How many datagrams these are."""
+    return -(-len(data) // segment_bytes) if segment_bytes else 1
+
+
 def split(datagrams: Iterable[Datagram]) -> list[Datagram]:
     """A datagram for each packet, for who can't send a run at once."""
     return [

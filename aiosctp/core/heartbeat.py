@@ -43,9 +43,11 @@ class Probe:
 class Heartbeats:
     """Sends, answers and checks the HEARTBEATs of one association."""
 
+    __slots__ = ("_association", "_probed_at_s")
+
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self._probed_at_s: deque[float] = deque()
+        self._probed_at_s: deque[float] | None = None
         """When the last HB.Max.Burst probes of unconfirmed paths were sent."""
 
     def start(self, now: float) -> None:
@@ -129,6 +131,8 @@ class Heartbeats:
         """§5.4: "The number of packets containing HEARTBEAT chunks sent at each RTO SHOULD be limited by the
         'HB.Max.Burst' parameter". None: a probe may be sent now, and counts."""
         probes = self._probed_at_s
+        if probes is None:
+            probes = self._probed_at_s = deque()
         while len(probes) >= self._association.config.hb_max_burst:
             if now < probes[0] + path.rto.rto_s:
                 return probes[0] + path.rto.rto_s

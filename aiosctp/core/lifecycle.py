@@ -1,15 +1,16 @@
-"""The life of an association: one coroutine, stepped by hand, that awaits only its inbox (§4).
+"""The life of an association: a coroutine, stepped by hand, that awaits only its inbox (§4).
 
 Inputs are values; `step` hands one over and runs to the next await. What a phase alone needs lives in that phase's
-object. A transition that comes sideways (restart, collision, ABORT) closes the coroutine and, where life goes on,
-starts a new one at the right phase.
+object. The handshake and the shutdown are coroutines; between them, ESTABLISHED is none, for it waits for nothing but
+the beginning of a shutdown, and most associations are there most of the time. A transition that comes sideways
+(restart, collision, ABORT) closes the coroutine and, where life goes on, begins anew at the right phase.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.handshake import Handshake
 from aiosctp.core.inbox import Inbox, Input
@@ -20,33 +21,43 @@ if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
 
 
-class Lifecycle:
-    """Drives one coroutine through the phases of an association."""
+_INBOX: Final = Inbox()
+_ESTABLISHED: Final = frozenset({AssociationState.ESTABLISHED})
+_CLOSED: Final = frozenset({AssociationState.CLOSED})
 
-    __slots__ = ("_association", "_coroutine", "_inbox", "_standing")
+
+class Lifecycle:
+    """Leads an association through its phases."""
+
+    __slots__ = ("_association", "_coroutine", "_standing")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self._inbox = Inbox()
         self._coroutine: Coroutine[None, Input | None, None] | None = None
-        self._standing: frozenset[AssociationState] = frozenset()
-        """The states of the phase in which the coroutine stands."""
+        """Of the handshake or the shutdown."""
+        self._standing = _CLOSED
+        """The states of the phase in which it stands."""
 
     def start_connecting(self, now: float) -> None:
-        self._start(self._from_the_start(now))
+        self._start(self._connect(now))
 
     def start_established(self) -> None:
         """For who receives the COOKIE ECHO, and after a restart or collision: begin at ESTABLISHED."""
-        self._start(self._from_established())
+        self.stop()
+        self._standing = _ESTABLISHED
 
     def step(self, event: Input) -> None:
         """Run the coroutine up to its next await. Does nothing once life has ended."""
         if self._coroutine is not None:
             self._send(self._coroutine, event)
+        elif self._association.state is AssociationState.ESTABLISHED and begins_shutdown(event):
+            # What else a chunk or timer means while established was done before it came here.
+            self._start(self._shut_down(event))
 
     def stop(self) -> None:
         """End it where it stands. When it is the coroutine itself that ends the association, it ends by returning."""
         coroutine, self._coroutine = self._coroutine, None
+        self._standing = _CLOSED
         if coroutine is not None and inspect.getcoroutinestate(coroutine) != inspect.CORO_RUNNING:
             coroutine.close()
 
@@ -60,17 +71,14 @@ class Lifecycle:
             coroutine.send(event)
         except StopIteration:
             self._coroutine = None
-            self._standing = frozenset({AssociationState.CLOSED})
         assert self._association.state in self._standing or self._association.state is AssociationState.CLOSED
 
-    async def _from_the_start(self, now: float) -> None:
+    async def _connect(self, now: float) -> None:
         self._standing = HANDSHAKE
-        if await Handshake(self._association, self._inbox).run(now):
-            await self._from_established()
+        came_up = await Handshake(self._association, _INBOX).run(now)
+        self._standing = _ESTABLISHED if came_up else _CLOSED
 
-    async def _from_established(self) -> None:
-        self._standing = frozenset({AssociationState.ESTABLISHED})
-        while not begins_shutdown(event := await self._inbox):
-            pass  # what else a chunk or timer means while established was done before it came here
+    async def _shut_down(self, event: Input) -> None:
         self._standing = SHUTTING_DOWN
-        await ShuttingDown(self._association, self._inbox).run(event)
+        await ShuttingDown(self._association, _INBOX).run(event)
+        self._standing = _CLOSED

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aiosctp.wire.packet import PORTS_AND_TAG_BYTES, decode_ports_and_tag
+from aiosctp.wire.packet import PORTS_AND_TAG
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
 
 LookupKey = tuple[int, int, str]
 """Local SCTP port, peer's SCTP port, peer's host."""
@@ -22,13 +24,14 @@ class Lookup:
         self.heirs: dict[LookupKey, list[AssociationEngine]] = {}
         """Associations that claim a key which another still holds: two attempts at one peer from one port, of which the
         first to be answered learns the address that the other was begun with."""
-        self.keys: dict[AssociationEngine, tuple[int, frozenset[LookupKey]]] = {}
+        self.known: dict[AssociationEngine, tuple[int, tuple[Path, ...]]] = {}
+        """The tag and the paths of each, by which it is found."""
 
     def of_header(self, datagrams: bytes, start: int) -> AssociationEngine | None:
         """The association whose ports and tag the packet has that begins there."""
-        if len(datagrams) - start < PORTS_AND_TAG_BYTES:
+        if len(datagrams) - start < PORTS_AND_TAG.size:
             return None
-        source_port, destination_port, tag = decode_ports_and_tag(datagrams, start)
+        source_port, destination_port, tag = PORTS_AND_TAG.unpack_from(datagrams, start)
         association = self.by_tag.get(tag)
         if association is None or association.local_port != destination_port or association.peer_port != source_port:
             return None
@@ -40,27 +43,30 @@ class Lookup:
 
     def put(self, association: AssociationEngine) -> int | None:
         """Keep the association findable by its tag and by its peer's addresses; returns the tag it gave up."""
-        keys = frozenset((association.local_port, association.peer_port, path.address) for path in association.paths)
         tag = association.tcb.local_tag
-        known = self.keys.get(association)
-        if known == (tag, keys):
+        paths = association.paths.all
+        known = self.known.get(association)
+        if known is not None and known[0] == tag and known[1] is paths:
+            return None
+        if known is not None and known[0] == tag and _addresses(known[1]) == _addresses(paths):
+            self.known[association] = (tag, paths)
             return None
         old_tag = self.remove(association)
-        self.keys[association] = (tag, keys)
+        self.known[association] = (tag, paths)
         self.by_tag[tag] = association
-        for key in keys:
+        for key in keys_of(association, paths):
             if self.by_peer.setdefault(key, association) is not association:
                 self.heirs.setdefault(key, []).append(association)
         return old_tag if old_tag != tag else None
 
     def remove(self, association: AssociationEngine) -> int | None:
         """Find it no more; returns its tag, None when it was not to be found."""
-        known = self.keys.pop(association, None)
+        known = self.known.pop(association, None)
         if known is None:
             return None
-        tag, keys = known
+        tag, paths = known
         self.by_tag.pop(tag, None)
-        for key in keys:
+        for key in keys_of(association, paths):
             self._release(key, association)
         return tag
 
@@ -74,3 +80,11 @@ class Lookup:
             del self.by_peer[key]
         if not heirs:
             self.heirs.pop(key, None)
+
+
+def keys_of(association: AssociationEngine, paths: Iterable[Path]) -> list[LookupKey]:
+    return [(association.local_port, association.peer_port, path.address) for path in paths]
+
+
+def _addresses(paths: Iterable[Path]) -> set[str]:
+    return {path.address for path in paths}

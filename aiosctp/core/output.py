@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
+from aiosctp.wire.packet_run import encode_packets
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
+    from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
 
@@ -159,7 +162,11 @@ class Output:
             packet = open_packets.pop(path, None) or OutgoingPacket(path)
             if receiver.has_unacknowledged and path is self._sack_path() and packet.room >= MIN_SACK_BYTES:
                 packet.add(receiver.build_sack(packet.room))
-            had_data = association.sender.fill(packet, now)
+            run = association.sender.fill_run(packet, now)
+            if run:
+                self._seal_run(path, run, datagrams)
+                continue
+            had_data = run is None and association.sender.fill(packet, now)
             if packet.chunks:
                 datagrams.append(self._seal(packet))
             if not had_data and not packet.chunks:
@@ -191,3 +198,9 @@ class Output:
         # out to be fragmented by IP.
         fits = packet.size <= path.packet_bytes
         return Datagram(data, path.local_address, path.address, path.udp_port, fits)
+
+    def _seal_run(self, path: Path, run: Sequence[Parts], datagrams: list[Datagram]) -> None:
+        association = self._association
+        ports_and_tag = association.local_port, association.peer_port, association.tcb.peer_tag
+        for data, segment_bytes in encode_packets(*ports_and_tag, run):
+            datagrams.append(Datagram(data, path.local_address, path.address, path.udp_port, True, segment_bytes))

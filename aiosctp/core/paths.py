@@ -142,39 +142,45 @@ class Path:
 
 
 class Paths:
-    """All paths of an association by address, and the choice among them."""
+    """All paths of an association, one an address, and the choice among them. They are few, most often one: a tuple
+    takes a quarter of what a dict does."""
 
-    __slots__ = ("_by_address", "primary")
+    __slots__ = ("all", "primary")
 
     def __init__(self, primary: Path) -> None:
-        self._by_address: dict[str, Path] = {primary.address: primary}
+        self.all: tuple[Path, ...] = (primary,)
+        """Another tuple whenever a path comes or goes."""
         self.primary = primary
 
     def __iter__(self) -> Iterator[Path]:
-        return iter(self._by_address.values())
+        return iter(self.all)
 
     def __len__(self) -> int:
-        return len(self._by_address)
+        return len(self.all)
 
-    def __contains__(self, address: object) -> bool:
-        return address in self._by_address
+    def __contains__(self, address: str) -> bool:
+        return self.get(address) is not None
 
     def get(self, address: str) -> Path | None:
-        return self._by_address.get(address)
+        for path in self.all:
+            if path.address == address:
+                return path
+        return None
 
     def add(self, path: Path) -> None:
-        self._by_address[path.address] = path
+        """Its address is new."""
+        self.all += (path,)
 
     def after(self, path: Path, *, confirmed: bool = False) -> Path:
         """The next address in turn, or the next CONFIRMED one: T1 retransmissions "SHOULD use all addresses" (§5.1)."""
-        ring = list(self)
+        ring = list(self.all)
         start = ring.index(path) + 1 if path in ring else 0
         turn = ring[start:] + ring[:start]
         return next((found for found in turn if found.is_confirmed or not confirmed), turn[0])
 
     def replace_all(self, paths: Sequence[Path], primary: Path) -> None:
         """The peer named its addresses: these are the paths from now on."""
-        self._by_address = {path.address: path for path in paths}
+        self.all = tuple(paths)
         self.primary = primary
 
     def for_data(self) -> Path:

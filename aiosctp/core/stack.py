@@ -18,7 +18,7 @@ from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
-from aiosctp.core.datagram import Datagram, split
+from aiosctp.core.datagram import Datagram, packet_count
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -35,7 +35,7 @@ from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.checksum import seed
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_bulk, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG_BYTES, decode_header
+from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
@@ -47,7 +47,7 @@ class StackEngine:
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
     Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
-    Outputs: `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
+    Outputs: `has_output`, `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
     """
 
     def __init__(self, *, config: Config, local_addresses: Sequence[str], entropy: Callable[[int], bytes]) -> None:
@@ -110,7 +110,7 @@ class StackEngine:
             return start
         if destination is not None and not is_unicast(destination):
             return start
-        ports_and_tag = data[start : start + PORTS_AND_TAG_BYTES]
+        ports_and_tag = data[start : start + PORTS_AND_TAG.size]
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
         path: Path | None = None
@@ -433,7 +433,16 @@ class StackEngine:
         if association.state is AssociationState.CLOSED:
             self._ended.append(association)
 
+    def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
+        """Whether there is an association between these ports with a peer that has one of these addresses."""
+        return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
+
     # -- outputs --
+
+    @property
+    def has_output(self) -> bool:
+        """Whether something happened since the last poll."""
+        return bool(self._touched or self._answers or self._changed or self._faults)
 
     def poll_datagrams(self, now: float) -> list[Datagram]:
         """Everything that may be sent now; each association that was touched gets its turn."""
@@ -448,7 +457,8 @@ class StackEngine:
             self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
-        self.counters.datagrams_sent += len(split(datagrams))
+        for datagram in datagrams:
+            self.counters.datagrams_sent += packet_count(datagram.data, datagram.segment_bytes)
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:

@@ -169,6 +169,10 @@ class Host:
     def local_addresses(self) -> list[str]:
         return list(self._addresses)
 
+    def route_mtu(self, local_host: str | None, host: str) -> int | None:
+        """Not known: a link says nothing until a packet is too big for it."""
+        return None
+
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name in `network.names` or of a host of the network, those of our families first.
 

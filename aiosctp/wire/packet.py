@@ -13,9 +13,8 @@ from aiosctp.wire.tlv import MAX_LENGTH, PADDING
 HEADER_BYTES: Final = 12
 CHUNK_HEADER_BYTES: Final = 4
 
-_PORTS_AND_TAG: Final = struct.Struct("!HHL")
-PORTS_AND_TAG_BYTES: Final = _PORTS_AND_TAG.size
-_CHECKSUM: Final = struct.Struct("<L")
+PORTS_AND_TAG: Final = struct.Struct("!HHL")
+CHECKSUM: Final = struct.Struct("<L")
 _CHUNK_HEADER: Final = struct.Struct("!BBH")
 
 
@@ -38,14 +37,6 @@ class CommonHeader(NamedTuple):
     verification_tag: int
 
 
-def decode_ports_and_tag(datagrams: bytes, start: int) -> tuple[int, int, int]:
-    """Source port, destination port and verification tag of the packet that begins there, checked by nobody yet.
-
-    Raises struct.error when there are fewer than eight bytes.
-    """
-    return _PORTS_AND_TAG.unpack_from(datagrams, start)
-
-
 class RawChunk(NamedTuple):
     """A chunk cut out of its packet: type, flags, and the value without header and padding (§3.2)."""
 
@@ -62,11 +53,11 @@ def decode_header(datagram: bytes) -> CommonHeader:
     """
     if len(datagram) < HEADER_BYTES + CHUNK_HEADER_BYTES:
         raise DecodeError(f"packet of {len(datagram)} bytes")
-    (received,) = _CHECKSUM.unpack_from(datagram, _PORTS_AND_TAG.size)
-    calculated = checksum(seed(datagram[: _PORTS_AND_TAG.size]), memoryview(datagram)[HEADER_BYTES:])
+    (received,) = CHECKSUM.unpack_from(datagram, PORTS_AND_TAG.size)
+    calculated = checksum(seed(datagram[: PORTS_AND_TAG.size]), memoryview(datagram)[HEADER_BYTES:])
     if received != calculated:
         raise DecodeError(f"checksum {received:#010x} where {calculated:#010x} is right")
-    header = CommonHeader._make(_PORTS_AND_TAG.unpack_from(datagram))
+    header = CommonHeader._make(PORTS_AND_TAG.unpack_from(datagram))
     if not (header.source_port and header.destination_port):
         raise DecodeError("port 0 in the common header")
     return header
@@ -77,7 +68,7 @@ def is_intact(datagrams: bytes, view: memoryview, start: int, end: int, seed: in
 
     view: of `datagrams`. seed: of its first eight header bytes. The packet has a whole common header.
     """
-    (received,) = _CHECKSUM.unpack_from(datagrams, start + _PORTS_AND_TAG.size)
+    (received,) = CHECKSUM.unpack_from(datagrams, start + PORTS_AND_TAG.size)
     return bool(received == checksum(seed, view[start + HEADER_BYTES : end]))
 
 
@@ -85,9 +76,9 @@ def encode_packet(
     source_port: int, destination_port: int, verification_tag: int, chunks: Iterable[bytes | memoryview]
 ) -> bytes:
     """A packet with its checksum, of chunks already encoded and padded, whole or in parts."""
-    ports_and_tag = _PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
+    ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
     body = b"".join(chunks)
-    return ports_and_tag + _CHECKSUM.pack(checksum(seed(ports_and_tag), body)) + body
+    return ports_and_tag + CHECKSUM.pack(checksum(seed(ports_and_tag), body)) + body
 
 
 def encode_chunk(type: int, flags: int, value: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.heartbeat import MAX_PENDING
+from aiosctp.core.lookup import keys_of
 from aiosctp.core.packing import MAX_QUEUED_CONTROL_CHUNKS
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, SHUTTING_DOWN, AssociationState
@@ -93,10 +94,10 @@ def check_stack(stack: StackEngine, associations: list[AssociationEngine]) -> No
     living = [each for each in associations if each.state is not AssociationState.CLOSED]
     assert set(stack._lookup.by_tag.values()) == set(living)
     assert set(stack._lookup.by_peer.values()) <= set(living)
-    assert set(stack._lookup.keys) == set(living)
-    assert stack._lookup.by_peer.keys() == {key for _, keys in stack._lookup.keys.values() for key in keys}, (
-        "an address is not found"
-    )
+    assert set(stack._lookup.known) == set(living)
+    assert stack._lookup.by_peer.keys() == {
+        key for association, (_, paths) in stack._lookup.known.items() for key in keys_of(association, paths)
+    }, "an address is not found"
     scheduled = stack._wake_ups.scheduled()
     assert set(scheduled) <= set(living)
     for association in living:

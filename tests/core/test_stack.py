@@ -9,6 +9,7 @@ from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
 from aiosctp.core.states import AssociationState
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.chunks import Abort, Heartbeat, ShutdownAck
+from tests.core.bugs import replace_method
 from tests.core.laws import check_stack
 from tests.core.pair import Pair
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Peer, chunks_of
@@ -57,7 +58,7 @@ def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.
     """C09, X34: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
     peer = Peer()
     peer.established()
-    monkeypatch.setattr(peer.association, where, broken)
+    replace_method(monkeypatch, peer.association, where, broken)
     if where == "receive":
         peer.send(Heartbeat(b"x"))
     else:
@@ -78,8 +79,8 @@ def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.
 def test_a_bug_in_the_exits_too_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     peer = Peer()
     peer.established()
-    monkeypatch.setattr(peer.association, "receive", broken)
-    monkeypatch.setattr(peer.association, "abort", broken)
+    replace_method(monkeypatch, peer.association, "receive", broken)
+    replace_method(monkeypatch, peer.association, "abort", broken)
     peer.send(Heartbeat(b"x"))
     assert peer.state is AssociationState.CLOSED
     assert isinstance(peer.association.ending, AssociationAborted)

@@ -7,14 +7,22 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from aiosctp.core import addresses
+from aiosctp.core import addresses, cookie
 from aiosctp.wire import checksum
 from aiosctp.wire.packet import encode_packet
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Encodable, Peer
 
 # Debuggers, coverage and profilers have the numbers that are named; this one is free.
 _TOOL = 4
-_CACHES = (addresses.parse_host, addresses.is_unicast, checksum.seed)
+_CACHES = (
+    addresses.canonical_host,
+    addresses.is_unicast,
+    addresses.parse_host,
+    addresses._scope_rank,
+    checksum.seed,
+    cookie._pack_host,
+    cookie._unpack_host,
+)
 
 
 def instructions(work: Callable[[], object]) -> int:

@@ -112,10 +112,9 @@ def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None
         original(timers, path, now)
 
 
-def _without_u(original: Any, fragmenter: Any, payload_bytes: int, number: int, path: Any, now: float) -> Any:
-    chunk = original(fragmenter, payload_bytes, number, path, now)
-    chunk.header = bytes((chunk.header[0], chunk.header[1] & ~4)) + chunk.header[2:]
-    return chunk
+def _without_u(original: Any, association: Any, message: Any) -> None:
+    message.unordered = False
+    original(association, message)
 
 
 def _dont_fragment(original: Any, output: Any, packet: Any) -> Any:
@@ -169,6 +168,19 @@ def _leak_buffer(original: Any, outstanding: Any, acked: Any) -> None:
     stream.buffered_bytes = before
 
 
+def _leak_run(original: Any, outstanding: Any, cumulative: int, acked: Any) -> None:
+    stream = next(iter(outstanding)).stream
+    before = stream.buffered_bytes
+    original(outstanding, cumulative, acked)
+    stream.buffered_bytes = before
+
+
+def _uncounted(original: Any, run: Any, parts: Any, room: int) -> Any:
+    size = original(run, parts, room)
+    run._cwnd_room += size
+    return size
+
+
 def _queue_twice(original: Any, association: Any, message: Any) -> None:
     original(association, message)
     original(association, replace(message))
@@ -189,7 +201,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "the RTO has no bound": ("core.rto:RetransmissionTimeout.back_off", _instead(_unbounded_back_off)),
     "the RTO is not doubled": ("core.rto:RetransmissionTimeout.back_off", _instead(_nothing)),
     "an SSN is not incremented": ("core.tx.fragmenter:Fragmenter._begin", _every(40, _begin_with_same_ssn)),
-    "the U bit is forgotten": ("core.tx.fragmenter:Fragmenter.cut", _every(40, _without_u)),
+    "the U bit is forgotten": ("core.association:AssociationEngine.send", _every(40, _without_u)),
     "a zero window is not probed": ("core.tx.peer_window:PeerWindow.closed", _instead(_nothing)),
     "reneging is not noticed": (
         "core.tx.outstanding:Outstanding._enter_flight",
@@ -199,6 +211,11 @@ FAULTS: dict[str, tuple[str, Maker]] = {
         "core.tx.outstanding:Outstanding._acknowledge_first",
         _every(40, _leak_buffer),
     ),
+    "buffered bytes of a run are leaked": (
+        "core.tx.outstanding:Outstanding._acknowledge_in_order",
+        _every(40, _leak_run),
+    ),
+    "a run fills cwnd and one packet more": ("core.tx.run:Run._fill_packet", _every(40, _uncounted)),
     "SendFailed is forgotten": ("core.termination:Termination.report_failed", _instead(_report_all_but_one)),
     # Receiving.
     "a gap block is dropped": ("core.rx.tsns:TsnTracker.gap_ack_blocks", _every(5, _drop_last_block)),

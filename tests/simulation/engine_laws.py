@@ -102,7 +102,7 @@ class EngineLaws:
 
     def _check_ended(self, engine: StackEngine, association: AssociationEngine) -> None:
         check_state(association)
-        assert association not in engine._lookup.keys, "an association that has ended can still be found"
+        assert association not in engine._lookup.known, "an association that has ended can still be found"
         assert association not in engine._wake_ups._by_association, "an association that has ended would be woken"
         assert association.sender.is_drained
         assert not association.sender.buffered_bytes

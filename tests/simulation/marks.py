@@ -72,6 +72,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "INIT while SHUTDOWN-ACK-SENT": ("association:AssociationEngine.resend_shutdown_ack", _always),
     # Sending.
     "T3-rtx expired": ("tx.sender:Sender.t3_expired", _always),
+    "run of packets": ("tx.run:Run.fill", lambda arguments, result: len(result) > 1),
     "fast retransmit": ("tx.sender:Sender._fast_retransmit", _always),
     "fast recovery": ("tx.loss:LossDetection.enter_fast_recovery", _always),
     "reneging by the peer": ("tx.outstanding:Outstanding.acknowledge", lambda arguments, result: bool(result.reneged)),

@@ -10,7 +10,8 @@ from aiosctp.core.heartbeat import NONCE_BYTES, Heartbeats
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.tx import Sender
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Outstanding, OutstandingChunk
+from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
+from aiosctp.core.tx.outstanding import Outstanding
 from aiosctp.wire.causes import Cause
 from aiosctp.wire.chunks import HeartbeatAck, Sack
 from aiosctp.wire.codepoints import CauseCode

@@ -220,7 +220,7 @@ async def test_closing_the_stack_in_a_forked_child_raises_and_harms_the_parent_i
     async with associated() as (hosts, ours, theirs):
         sent = len(hosts.log)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("os.getpid", lambda: -1)
+            patch.setattr("aiosctp.stack._ThisProcess.forks", -1)
             calls: tuple[Call, ...] = (hosts.client.close, hosts.client.open)
             for call in calls:
                 with pytest.raises(RuntimeError, match="forked"):

@@ -9,6 +9,7 @@ from weakref import WeakSet
 import pytest
 
 import aiosctp
+from aiosctp.core.association import AssociationEngine
 from aiosctp.events import (
     AdaptationIndication,
     AssociationChange,
@@ -23,6 +24,7 @@ from aiosctp.events import (
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.causes import InvalidStreamIdentifier
 from aiosctp.wire.chunks import Error
+from tests.core.bugs import replace_method
 from tests.surface.two_hosts import TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
@@ -102,7 +104,7 @@ async def test_a_restart_is_told_and_messages_go_on() -> None:
 
 
 @virtual_time
-async def test_setup_that_fails_is_told() -> None:
+async def test_setup_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """C07: CANT_STR_ASSOC is the change of an association that never came up."""
     async with TwoHosts() as hosts:
         hosts.drop = lambda packet: True
@@ -110,14 +112,15 @@ async def test_setup_that_fails_is_told() -> None:
         connecting = asyncio.create_task(hosts.connect(timeout=1))
         await asyncio.sleep(0.5)
         ((engine, owner),) = hosts.client.owners.items()
-        polled = engine.poll_events
+        polled = AssociationEngine.poll_events
 
-        def watched() -> list[Event]:
-            events = polled()
+        def watched(engine: AssociationEngine) -> list[Event]:
+            events = polled(engine)
             changes.extend(events)
             return events
 
-        engine.poll_events = watched  # type: ignore[method-assign]  # to see what nobody can subscribe to
+        # To see what nobody can subscribe to.
+        replace_method(monkeypatch, engine, "poll_events", watched)
         with pytest.raises(aiosctp.ConnectTimeout):
             await connecting
         assert [event.change for event in changes if isinstance(event, AssociationChange)] == ["CANT_STR_ASSOC"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.outstanding import OutstandingChunk
+from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import OutgoingStream, SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
@@ -21,7 +21,7 @@ HEADER_BYTES = DATA_HEADER.size
 # window."
 MAX_ORDERED_IN_WINDOW = SSN_MASK
 # A piece of a message smaller than this part of the largest is not cut just to fill a packet.
-_SMALLEST_PIECE = 4
+SMALLEST_PIECE = 4
 
 
 class Fragmenter:
@@ -61,7 +61,7 @@ class Fragmenter:
         message = self._queue.peek()
         assert message is not None
         is_cut_anyway = message.was_sent or len(message.data) > self.chunk_payload_bytes
-        if is_cut_anyway and fitting >= self.chunk_payload_bytes // _SMALLEST_PIECE:
+        if is_cut_anyway and fitting >= self.chunk_payload_bytes // SMALLEST_PIECE:
             return fitting
         return 0
 
@@ -96,6 +96,6 @@ class Fragmenter:
             stream.ordered_in_window += 1
 
 
-def with_immediate(header: bytes) -> bytes:
+def with_immediate(header: bytes | memoryview) -> bytes:
     """The same DATA header with the I bit set (§3.3.1)."""
     return bytes((header[0], header[1] | DATA_IMMEDIATE)) + header[2:]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, MARKED
+from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED
 
 if TYPE_CHECKING:
     from aiosctp.core.tx.sender import Sender

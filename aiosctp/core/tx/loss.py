@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.outstanding import IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk
+from aiosctp.core.tx.chunk import IN_FLIGHT, OutstandingChunk
+from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 
 # §7.2.4: "wait for two further miss indications ... for a total of three missing reports".
 MISS_INDICATIONS = 3

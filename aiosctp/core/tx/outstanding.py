@@ -5,85 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from itertools import islice
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
+from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
-from aiosctp.core.tx.queue import OutgoingStream
+from aiosctp.core.tx.sent_run import SentRun
 
 # How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
 # limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
 MAX_TAKEN_BACK = 0xFFFF
-
-
-class ChunkState(Enum):
-    IN_FLIGHT = auto()
-    MARKED = auto()
-    """Marked for retransmission."""
-    ACKNOWLEDGED = auto()
-    """By a Gap Ack Block, which the peer may take back (§6.2.1 D iii), or for good."""
-
-
-IN_FLIGHT = ChunkState.IN_FLIGHT
-MARKED = ChunkState.MARKED
-ACKNOWLEDGED = ChunkState.ACKNOWLEDGED
-
-
-class OutstandingChunk:
-    """One DATA chunk. `number` is its TSN counted on beyond 2^32, so that plain comparison orders chunks."""
-
-    __slots__ = (
-        "header",
-        "is_ending",
-        "is_timed_out",
-        "message",
-        "misses",
-        "misses_from",
-        "number",
-        "path",
-        "payload",
-        "sent_at_s",
-        "size",
-        "state",
-        "stream",
-        "was_fast_retransmitted",
-    )
-
-    def __init__(
-        self,
-        number: int,
-        message: OutgoingMessage,
-        stream: OutgoingStream,
-        header: bytes,
-        payload: bytes | memoryview,
-        path: Path,
-        now: float,
-        *,
-        is_ending: bool,
-    ) -> None:
-        self.number = number
-        self.message = message
-        self.stream = stream
-        self.header = header
-        self.payload = payload
-        self.path = path
-        """Where it was last sent."""
-        self.sent_at_s = now
-        self.is_ending = is_ending
-        self.size = len(header) + len(payload) + 3 & ~3
-        """With header and padding, as cwnd and flightsize count it (§7.2)."""
-        self.state = IN_FLIGHT
-        self.misses = 0
-        self.misses_from = number
-        """Only what was sent after it can tell that it is missing: chunks with greater numbers than this."""
-        self.was_fast_retransmitted = False
-        """§7.2.4, 5: "ineligible for a subsequent Fast Retransmit"."""
-        self.is_timed_out = False
-        """Marked by T3, so that it goes to another path (§6.4); else by a Fast Retransmit."""
 
 
 @dataclass(slots=True)
@@ -109,29 +43,44 @@ class Acknowledged:
         self.charge_bytes += charge_of(len(chunk.payload))
         self.highest = chunk.number
 
+    def add_run(self, path: Path, lowest: int, highest: int, size: int, charge_bytes: int) -> None:
+        self.bytes_by_path[path] = self.bytes_by_path.get(path, 0) + size
+        self.lowest_by_path.setdefault(path, lowest)
+        self.charge_bytes += charge_bytes
+        self.highest = highest
+
 
 class Outstanding:
     """Chunks by number, what of them is in flight, and what Gap Ack Blocks cover.
 
-    `Path.flight_bytes` and `flight_charge_bytes` follow every change of a chunk's state made here.
+    The lower numbers are chunks singled out, each an object with a state of its own; what follows are records as they
+    were sent, most of them runs of chunks that nothing has befallen. A gap or a timeout singles out what it touches,
+    each chunk once. `Path.flight_bytes` and `flight_charge_bytes` follow every change of a chunk's state made here.
     """
 
     __slots__ = (
         "_chunks",
         "_first_by_path",
         "_may_be_taken_back",
+        "_records",
         "buffered_bytes",
         "cumulative",
         "flight_charge_bytes",
         "gaps",
+        "highest",
     )
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
         """The Cumulative TSN Ack Point, as a number."""
+        self.highest = cumulative
+        """The highest number ever sent."""
         self._chunks: deque[OutstandingChunk] = deque()
+        """Those singled out: from the Cumulative TSN Ack Point on, one for each number."""
+        self._records: deque[SentRun | OutstandingChunk] = deque()
+        """What was sent after those."""
         self.gaps: list[Range] = []
-        """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint."""
+        """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint. All singled out."""
         self.flight_charge_bytes = 0
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
@@ -141,20 +90,33 @@ class Outstanding:
         """No chunk below this that was last sent there is unacknowledged: where to look for the earliest from."""
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return self.highest - self.cumulative
 
     def __iter__(self) -> Iterator[OutstandingChunk]:
-        return iter(self._chunks)
+        """All of them, to look at: what befalls one of a run needs `single_out` first."""
+        yield from self._chunks
+        number = self.cumulative + len(self._chunks) + 1
+        for record in self._records:
+            for chunks in _parts_of(record, number):
+                yield from chunks
+                number += len(chunks)
 
     @property
-    def highest(self) -> int:
-        """The highest number ever sent."""
-        return self.cumulative + len(self._chunks)
+    def is_in_order(self) -> bool:
+        """Whether nothing is singled out: nothing was acknowledged by a gap, nothing was found missing."""
+        return not self._chunks
 
     def find(self, number: int) -> OutstandingChunk | None:
         """None when it is acknowledged for good."""
+        if number <= self.cumulative:
+            return None
+        self.single_out(number)
+        return self._chunks[number - self.cumulative - 1]
+
+    def is_acknowledged(self, number: int) -> bool:
+        """By a Gap Ack Block, or for good."""
         index = number - self.cumulative - 1
-        return self._chunks[index] if index >= 0 else None
+        return index < 0 or (index < len(self._chunks) and self._chunks[index].state is ACKNOWLEDGED)
 
     def is_earliest_on_its_path(self, chunk: OutstandingChunk) -> bool:
         """Whether it is the lowest TSN last sent where it was that is not acknowledged (§6.1)."""
@@ -166,14 +128,37 @@ class Outstanding:
         self._first_by_path[path] = number
         return other is chunk
 
+    def single_out(self, number: int) -> None:
+        """Make a chunk of its own of each up to this number, and of those that are acknowledged together with it."""
+        cumulative, chunks, records = self.cumulative, self._chunks, self._records
+        while (following := cumulative + len(chunks) + 1) <= number:
+            record = records[0]
+            if isinstance(record, SentRun):
+                chunks.extend(record.chunks(record.stretches.popleft(), following))
+            else:
+                chunks.append(record)
+            if not (isinstance(record, SentRun) and record.stretches):
+                records.popleft()
+
     # -- a chunk's life --
 
     def append(self, chunk: OutstandingChunk) -> None:
         """Sent for the first time."""
         assert chunk.number == self.highest + 1
-        self._chunks.append(chunk)
+        self.highest = chunk.number
+        (self._records if self._records else self._chunks).append(chunk)
         self.buffered_bytes += len(chunk.payload)
         self._enter_flight(chunk)
+
+    def append_run(self, run: SentRun, size: int, charge_bytes: int, payload_bytes: int) -> None:
+        """Sent for the first time: this many bytes with headers and padding, of the peer's window, of user data."""
+        assert run.first == self.highest + 1
+        self.highest += len(run.messages)
+        self._records.append(run)
+        self.buffered_bytes += payload_bytes
+        self.flight_charge_bytes += charge_bytes
+        run.path.flight_bytes += size
+        self._first_by_path.setdefault(run.path, run.first)
 
     def mark(self, chunk: OutstandingChunk) -> None:
         """For retransmission: it is in flight no more."""
@@ -208,9 +193,14 @@ class Outstanding:
         acked = Acknowledged(advanced=cumulative > self.cumulative)
         self._may_be_taken_back = min(MAX_TAKEN_BACK, self._may_be_taken_back + cumulative - self.cumulative)
         while self.cumulative < cumulative:
-            self._acknowledge_first(acked)
+            if not self._chunks:
+                self._acknowledge_in_order(cumulative, acked)
+            else:
+                self._acknowledge_first(acked)
         if self._may_be_taken_back <= 0:
             gaps = []
+        if gaps:
+            self.single_out(gaps[-1][1])
         before = clip(self.gaps, cumulative + 1)
         self.gaps = gaps
         for first, last in without(gaps, before):
@@ -223,6 +213,34 @@ class Outstanding:
                 acked.reneged.append(chunk)
         self._may_be_taken_back -= len(acked.reneged)
         return acked
+
+    def _acknowledge_in_order(self, cumulative: int, acked: Acknowledged) -> None:
+        """The first record is acknowledged, as far as this number. What ends within a stretch is left singled out."""
+        run = self._records[0]
+        if not isinstance(run, SentRun):
+            self.single_out(self.cumulative + 1)
+            return
+        number = self.cumulative
+        size = charge_bytes = payload_bytes = 0
+        stretches = run.stretches
+        while stretches and number + stretches[0][0] <= cumulative:
+            count, stretch_size, stretch_charge, stretch_payload, stream, ordered, _, _ = stretches.popleft()
+            number += count
+            size += stretch_size
+            charge_bytes += stretch_charge
+            payload_bytes += stretch_payload
+            stream.buffered_bytes -= stretch_payload
+            stream.ordered_in_window -= ordered
+        if number > self.cumulative:
+            acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
+            self.cumulative = number
+            self.buffered_bytes -= payload_bytes
+            self.flight_charge_bytes -= charge_bytes
+            run.path.flight_bytes -= size
+        if not stretches:
+            self._records.popleft()
+        elif number < cumulative:
+            self.single_out(number + 1)
 
     def _acknowledge_first(self, acked: Acknowledged) -> None:
         """The first chunk is acknowledged for good; with its last chunk, the message is."""
@@ -243,7 +261,8 @@ class Outstanding:
         acked.add(chunk)
 
     def missing_up_to(self, limit: int) -> Iterator[OutstandingChunk]:
-        """The chunks below this number that the last SACK did not acknowledge, in order."""
+        """The chunks below this number that the last SACK did not acknowledge, in order. Such a number is singled out,
+        or acknowledged for good."""
         first = self.cumulative + 1
         for start, end in (*self.gaps, (limit, limit)):
             for number in range(first, min(start, limit)):
@@ -257,12 +276,14 @@ class Outstanding:
     def take_all(self) -> list[OutgoingMessage]:
         """Empty it: the messages, each once, in order."""
         messages: list[OutgoingMessage] = []
-        for chunk in self._chunks:
+        for chunk in self:
             if chunk.state is IN_FLIGHT:
                 self._leave_flight(chunk)
             if not messages or messages[-1] is not chunk.message:
                 messages.append(chunk.message)
+        self.highest = self.cumulative
         self._chunks.clear()
+        self._records.clear()
         self._first_by_path.clear()
         self.gaps = []
         self.buffered_bytes = 0
@@ -278,3 +299,13 @@ def clip(ranges: Sequence[Range], first: int) -> list[Range]:
     if kept and kept[0][0] < first:
         kept[0] = (first, kept[0][1])
     return kept
+
+
+def _parts_of(record: SentRun | OutstandingChunk, number: int) -> Iterator[list[OutstandingChunk]]:
+    """What `single_out` makes of it, part by part, from this number on."""
+    if not isinstance(record, SentRun):
+        yield [record]
+        return
+    for stretch in record.stretches:
+        yield list(record.chunks(stretch, number))
+        number += stretch[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx.schedulers import SCHEDULERS, Scheduler
 
@@ -26,24 +24,24 @@ class OutgoingStream:
 
 
 class SendQueue:
-    """Messages that wait. How much may wait is the caller's to bound, by `buffered_bytes` (`Config.send_buffer_bytes`).
+    """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
-    A stream's deque lives only while something waits in it: an empty deque is as large as a small message.
-    """
-
-    __slots__ = ("_begun", "_scheduler", "_streams", "_waiting", "messages", "queued_bytes")
+    __slots__ = ("_scheduler", "_streams", "in_order", "queued_bytes")
 
     def __init__(self, scheduler: str = "fcfs") -> None:
         self._scheduler: Scheduler = SCHEDULERS[scheduler]()
         self._streams: dict[int, OutgoingStream] = {}
-        self._waiting: dict[int, deque[OutgoingMessage]] = {}
-        self._begun: OutgoingMessage | None = None
-        """Cut in part. §6.9: its fragments have consecutive TSNs, so no other message comes between."""
-        self.messages = 0
+        self.in_order = self._scheduler.in_order
+        """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
+        each has to be asked for."""
         self.queued_bytes = 0
 
     def __bool__(self) -> bool:
-        return self.messages > 0
+        return len(self._scheduler) > 0
+
+    @property
+    def messages(self) -> int:
+        return len(self._scheduler)
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self._streams.get(number)
@@ -60,51 +58,32 @@ class SendQueue:
         return self._streams.get(number)
 
     def append(self, message: OutgoingMessage) -> None:
-        assert message.data, "a message without data can't be sent (§3.3.1)"
-        waiting = self._waiting.get(message.stream)
-        if waiting is None:
-            waiting = self._waiting[message.stream] = deque()
-        waiting.append(message)
+        size = len(message.data)
+        assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.stream(message.stream)
-        stream.queued_bytes += len(message.data)
-        stream.buffered_bytes += len(message.data)
-        self.queued_bytes += len(message.data)
-        self.messages += 1
-        self._scheduler.added(message.stream)
+        stream.queued_bytes += size
+        stream.buffered_bytes += size
+        self.queued_bytes += size
+        self._scheduler.add(message)
 
     def peek(self) -> OutgoingMessage | None:
         """The message that the next chunk is cut from."""
-        if self._begun is not None:
-            return self._begun
-        stream = self._scheduler.choose()
-        return None if stream is None else self._waiting[stream][0]
+        return self._scheduler.first()
 
     def cut(self, message: OutgoingMessage, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
         message.sent_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        if message.sent_bytes < len(message.data):
-            self._begun = message
-            return
-        self._begun = None
-        self._remove_first(message.stream)
-
-    def _remove_first(self, stream: int) -> OutgoingMessage:
-        waiting = self._waiting[stream]
-        message = waiting.popleft()
-        if not waiting:
-            del self._waiting[stream]
-        self.messages -= 1
-        self._scheduler.taken(stream)
-        return message
+        if message.sent_bytes == len(message.data):
+            self._scheduler.taken()
 
     def take_all(self) -> list[OutgoingMessage]:
         """Empty the queue: the message begun first, then the others as they would have been sent."""
         taken: list[OutgoingMessage] = []
         while (message := self.peek()) is not None:
-            self._begun = None
-            taken.append(self._remove_first(message.stream))
+            taken.append(message)
+            self._scheduler.taken()
         for stream in self._streams.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
         self.queued_bytes = 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 
-from aiosctp.core.tx.outstanding import MARKED, Outstanding, OutstandingChunk
+from aiosctp.core.tx.chunk import MARKED, OutstandingChunk
+from aiosctp.core.tx.outstanding import Outstanding
 
 
 class Retransmissions:

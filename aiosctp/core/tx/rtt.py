@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, OutstandingChunk
+from aiosctp.core.tx.outstanding import Outstanding
+
+
+class Timed(NamedTuple):
+    """A chunk whose round trip is measured."""
+
+    number: int
+    sent_at_s: float
 
 
 class RoundTrips:
@@ -12,12 +21,12 @@ class RoundTrips:
     __slots__ = ("_timed",)
 
     def __init__(self) -> None:
-        self._timed: dict[Path, OutstandingChunk] = {}
+        self._timed: dict[Path, Timed] = {}
 
-    def sent(self, chunk: OutstandingChunk) -> None:
+    def sent(self, number: int, path: Path, now: float) -> None:
         """For the first time."""
-        if chunk.path not in self._timed:
-            self._timed[chunk.path] = chunk
+        if path not in self._timed:
+            self._timed[path] = Timed(number, now)
 
     def retransmitted(self, number: int) -> None:
         """C5: never a chunk that was retransmitted, nor TSN r "if [a] DATA chunk with TSN less than or equal to r was
@@ -25,11 +34,11 @@ class RoundTrips:
         if self._timed:
             self._timed = {path: timed for path, timed in self._timed.items() if timed.number < number}
 
-    def measure(self, now: float) -> None:
+    def measure(self, outstanding: Outstanding, now: float) -> None:
         """After a SACK: take the times of what it acknowledged."""
-        for path, chunk in list(self._timed.items()):
-            if chunk.state is ACKNOWLEDGED:
-                path.rto.measured(now - chunk.sent_at_s)
+        for path, timed in list(self._timed.items()):
+            if outstanding.is_acknowledged(timed.number):
+                path.rto.measured(now - timed.sent_at_s)
                 del self._timed[path]
 
     def forget(self) -> None:

@@ -6,36 +6,50 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from aiosctp.core.messages import OutgoingMessage
+
 
 class Scheduler(Protocol):
-    """Told of every message that waits; asked for a stream between messages, never within one."""
+    """Holds the messages that wait, and says which goes next."""
 
-    def added(self, stream: int) -> None:
-        """One more message waits on this stream."""
+    in_order: deque[OutgoingMessage] | None
+    """The messages in the order they will go, if that is settled when they come: who takes some from the left needs ask
+    nothing else. None where what comes later may go before."""
 
-    def choose(self) -> int | None:
-        """The stream whose first message goes next; None when none waits. Asking changes nothing."""
+    def add(self, message: OutgoingMessage) -> None:
+        """One more message waits."""
 
-    def taken(self, stream: int) -> None:
-        """The first message of this stream has been cut whole."""
+    def __len__(self) -> int:
+        """How many wait, the one begun included."""
+
+    def first(self) -> OutgoingMessage | None:
+        """The message that goes next: one that was begun (`was_sent`) until it is taken, for its fragments have
+        consecutive TSNs (§6.9). None when none waits. Asking changes nothing."""
+
+    def taken(self) -> None:
+        """The message that `first` names has been cut whole, and waits no more."""
 
 
 class FirstComeFirstServed:
     """RFC 8260 §3.1: "in the order in which they have been delivered by the application"."""
 
-    __slots__ = ("_streams",)
+    __slots__ = ("_messages", "in_order")
 
     def __init__(self) -> None:
-        self._streams: deque[int] = deque()
+        self._messages: deque[OutgoingMessage] = deque()
+        self.in_order: deque[OutgoingMessage] | None = self._messages
 
-    def added(self, stream: int) -> None:
-        self._streams.append(stream)
+    def add(self, message: OutgoingMessage) -> None:
+        self._messages.append(message)
 
-    def choose(self) -> int | None:
-        return self._streams[0] if self._streams else None
+    def __len__(self) -> int:
+        return len(self._messages)
 
-    def taken(self, stream: int) -> None:
-        self._streams.popleft()
+    def first(self) -> OutgoingMessage | None:
+        return self._messages[0] if self._messages else None
+
+    def taken(self) -> None:
+        self._messages.popleft()
 
 
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {"fcfs": FirstComeFirstServed}

@@ -11,16 +11,18 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timers
 from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
 from aiosctp.core.tx.gaps import read_gap_ack_blocks
 from aiosctp.core.tx.invariants import check_invariants
 from aiosctp.core.tx.loss import LossDetection
-from aiosctp.core.tx.outstanding import ACKNOWLEDGED, IN_FLIGHT, Acknowledged, Outstanding, OutstandingChunk
+from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.core.tx.sent_run import Parts
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
 from aiosctp.wire.chunks import Sack
@@ -169,6 +171,11 @@ class Sender:
         is one that leads with a COOKIE ECHO."""
         return self._transmission.fill(packet, now)
 
+    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts] | None:
+        """The chunks of many packets at once: of this one, as with `fill`, and of those that follow it; none when this
+        one takes none. None when `fill` has to do it."""
+        return self._transmission.fill_run(packet, now)
+
     # -- acknowledgement --
 
     def sack_received(self, sack: Sack, now: float) -> Cause | None:
@@ -199,7 +206,7 @@ class Sender:
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
         self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)
         self.window.acknowledged(cumulative)
-        self._round_trips.measure(now)
+        self._round_trips.measure(self.outstanding, now)
         # §7.2.4, Note: the cwnd is adjusted for what was acknowledged before it is for what was lost.
         self._adjust_cwnd(acked)
         self.loss.advanced(cumulative)
@@ -258,6 +265,7 @@ class Sender:
 
     def _mark_timed_out(self, path: Path | None) -> None:
         """E3: the first packet of it is retransmitted at once, the rest "as soon as cwnd allows"."""
+        self.outstanding.single_out(self.outstanding.highest)
         for chunk in self.outstanding:
             if chunk.state is not ACKNOWLEDGED and (path is None or chunk.path is path):
                 chunk.is_timed_out = True

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiosctp.config import Config
+from aiosctp.core import shortcuts
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tx.burst import BurstLimit
+from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
 from aiosctp.core.tx.loss import LossDetection
-from aiosctp.core.tx.outstanding import Outstanding, OutstandingChunk
+from aiosctp.core.tx.outstanding import Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
+from aiosctp.core.tx.run import Run, may_run
+from aiosctp.core.tx.sent_run import Parts
 from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.serial import TSN_HALF
@@ -48,6 +52,8 @@ class Transmission:
     is_shutting_down: bool = False
     fast_retransmit_is_due: bool = False
     """§7.2.4, 3: one packet of what was found lost goes whatever cwnd says."""
+
+    takes_short_way: bool = field(default_factory=lambda: shortcuts.are_open)
 
     @property
     def peer_rwnd_bytes(self) -> int:
@@ -106,6 +112,21 @@ class Transmission:
         if not allowed and self.window.is_probe_due and not self.outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
+
+    # -- the short way --
+
+    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts] | None:
+        """Packets with new chunks, the first of them this one; none when no chunk fits it. None: `fill` it."""
+        if self.takes_short_way and may_run(self, packet.path, now):
+            return Run(self, packet.path, now).fill(packet)
+        return None
+
+    def is_after_idle_time(self, path: Path, now: float) -> bool:
+        """Whether cwnd has to decay first (§7.2.1)."""
+        return _idle_rtos(path, now) > 0
+
+    def has_tsns_for(self, chunks: int) -> bool:
+        return len(self.outstanding) + chunks <= MAX_TSNS_IN_WINDOW
 
     # -- the packet --
 
@@ -185,7 +206,7 @@ class Transmission:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
             outstanding.append(chunk)
-            self.round_trips.sent(chunk)
+            self.round_trips.sent(number, packet.path, now)
             if chunk.message.unordered:
                 self.counters.ouodchunks += 1
             else:

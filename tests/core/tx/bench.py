@@ -11,6 +11,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
+from aiosctp.core.tx.sent_run import Parts
 from aiosctp.wire.causes import Cause
 from aiosctp.wire.chunks import Data, Sack, decode_chunks
 from aiosctp.wire.packet import encode_packet
@@ -88,9 +89,7 @@ class Bench:
         """One opportunity to send: every packet."""
         packets = []
         while (path := self.sender.path_to_send_on(self.now)) is not None:
-            packet = OutgoingPacket(path)
-            assert self.sender.fill(packet, self.now), "a path was named, and nothing sent on it"
-            packets.append(read(packet))
+            packets += [read(path, parts) for parts in filled(self.sender, path, self.now)]
         self.check()
         return packets
 
@@ -140,15 +139,25 @@ class Bench:
         self.sender.zero_window_probe_due()
 
 
-def read(packet: OutgoingPacket) -> Packet:
+def filled(sender: Sender, path: Path, now: float) -> list[Parts]:
+    """The chunks of the packets that one look at the path gives: a run, or one packet."""
+    packet = OutgoingPacket(path)
+    run = sender.fill_run(packet, now)
+    if run is None:
+        assert sender.fill(packet, now), "a path was named, and nothing sent on it"
+        return [packet.chunks]
+    assert run, "a path was named, and nothing sent on it"
+    return run
+
+
+def read(path: Path, parts: Parts) -> Packet:
     """Decode what would be on the wire."""
-    encoded = encode_packet(1, 2, 3, packet.chunks)
-    assert len(encoded) == packet.size
+    encoded = encode_packet(1, 2, 3, parts)
     chunks = []
     for chunk in decode_chunks(encoded):
         assert isinstance(chunk, Data)
         chunks.append(chunk)
-    return Packet(packet.path, packet.size, chunks)
+    return Packet(path, len(encoded), chunks)
 
 
 def numbers(packets: list[Packet]) -> list[list[int]]:

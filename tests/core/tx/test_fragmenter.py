@@ -10,6 +10,8 @@ from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx import fragmenter
 from tests.core.tx.bench import PACKET_BYTES, PAYLOAD, PMDCS, Bench, all_chunks, numbers, tsn
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def flags(bench: Bench) -> list[tuple[bool, bool]]:
     return [(chunk.beginning, chunk.ending) for chunk in all_chunks(bench.flush())]

@@ -8,6 +8,8 @@ from aiosctp.config import Config
 from aiosctp.core.charge import MIN_CHARGE_BYTES
 from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, Bench, all_chunks, numbers
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def closed(bench: Bench) -> None:
     """Fill the peer's window and have it acknowledged as full."""

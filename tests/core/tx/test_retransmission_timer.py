@@ -7,6 +7,8 @@ import pytest
 from aiosctp.config import Config
 from tests.core.tx.bench import PAYLOAD, PMDCS, Bench, numbers
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 SLOW = Config(rto_min_s=1.0)
 
 

@@ -7,11 +7,13 @@ import pytest
 from aiosctp.config import Config
 from aiosctp.core.congestion.reno import INITIAL_SSTHRESH
 from aiosctp.core.messages import OutgoingMessage
-from aiosctp.core.tx.outstanding import IN_FLIGHT, MARKED
+from aiosctp.core.tx.chunk import IN_FLIGHT, MARKED
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.chunks import Sack
 from tests.core.tx.bench import FIRST_TSN, PAYLOAD, PMDCS, Bench, all_chunks, numbers, tsn
 from tests.core.work import assert_linear, instructions
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 
 def ready(count: int) -> Bench:

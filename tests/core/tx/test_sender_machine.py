@@ -11,11 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from aiosctp.config import Config
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import OutgoingMessage
-from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.chunks import Data
-from tests.core.tx.bench import WINDOW, Bench, read
+from tests.core.tx.bench import WINDOW, Bench, Packet, filled, read
 
 STREAMS = 3
 FIRST_SSN = 0xFFFE
@@ -124,20 +123,21 @@ class SenderMachine(RuleBasedStateMachine):
         """One opportunity to send."""
         sender, packets = self.bench.sender, 0
         while (path := sender.path_to_send_on(self.bench.now)) is not None:
-            packet = OutgoingPacket(path)
-            known, flight_bytes = len(self.model.chunks), path.flight_bytes
-            charge_before = sender.outstanding.flight_charge_bytes
-            assert sender.fill(packet, self.bench.now), "a path was named, and nothing sent on it"
-            self.packet_sent(packet, is_lost=bool(lost >> min(packets, 15) & 1))
-            if len(self.model.chunks) > known:
-                assert flight_bytes < path.congestion.cwnd, "§6.1 B: no new data above cwnd"
-                self.check_window(packet, charge_before, may_probe=may_probe)
-            packets += 1
+            flight_bytes, charge_bytes = path.flight_bytes, sender.outstanding.flight_charge_bytes
+            for parts in filled(sender, path, self.bench.now):
+                known = len(self.model.chunks)
+                packet = read(path, parts)
+                self.packet_sent(packet, is_lost=bool(lost >> min(packets, 15) & 1))
+                if len(self.model.chunks) > known:
+                    assert flight_bytes < path.congestion.cwnd, "§6.1 B: no new data above cwnd"
+                    self.check_window(packet, charge_bytes, may_probe=may_probe)
+                flight_bytes += sum(len(chunk.encode()) for chunk in packet.chunks)
+                charge_bytes += sum(charge_of(len(chunk.payload)) for chunk in packet.chunks)
+                packets += 1
         sender.check_invariants()
 
-    def packet_sent(self, packet: OutgoingPacket, *, is_lost: bool) -> None:
-        sent = read(packet)
-        assert sent.size <= packet.path.packet_bytes
+    def packet_sent(self, sent: Packet, *, is_lost: bool) -> None:
+        assert sent.size <= sent.path.packet_bytes
         assert sent.numbers == sorted(sent.numbers), "§6.10: the lowest TSN first"
         for number, chunk in zip(sent.numbers, sent.chunks, strict=True):
             if number < len(self.model.chunks):
@@ -148,12 +148,11 @@ class SenderMachine(RuleBasedStateMachine):
             if not is_lost:
                 self.peer.receive(number)
 
-    def check_window(self, packet: OutgoingPacket, charge_before: int, *, may_probe: bool) -> None:
+    def check_window(self, packet: Packet, charge_before: int, *, may_probe: bool) -> None:
         """§6.1 A, §6.2.1: new data fits the peer's window; but its overhead does not count when nothing is in flight,
         and one chunk may probe a window that stayed closed."""
-        in_flight = self.bench.sender.outstanding.flight_charge_bytes
-        if in_flight > self.model.a_rwnd:
-            (chunk,) = read(packet).chunks
+        if charge_before + sum(charge_of(len(chunk.payload)) for chunk in packet.chunks) > self.model.a_rwnd:
+            (chunk,) = packet.chunks
             assert charge_before == 0
             assert may_probe or len(chunk.payload) <= self.model.a_rwnd
 

@@ -1,0 +1,154 @@
+"""aiosctp's side of a job: `python -m benchmarks.peers.ours asyncio|uvloop WORD...`. Nothing but the public API."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import aiosctp
+from benchmarks.peers.job import (
+    HOST,
+    MESSAGES_PER_LOOK,
+    RECEIVE_WINDOW_BYTES,
+    SCTP_PORT,
+    SEND_BUFFER_BYTES,
+    Job,
+    Meter,
+    RoundTrips,
+    read_job,
+    tell,
+)
+from benchmarks.peers.loops import run
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+def _config(job: Job) -> aiosctp.Config:
+    return aiosctp.Config(
+        receive_window_bytes=RECEIVE_WINDOW_BYTES,
+        send_buffer_bytes=SEND_BUFFER_BYTES,
+        stream_send_buffer_bytes=SEND_BUFFER_BYTES,
+        path_mtu=job.path_mtu or None,
+    )
+
+
+async def _side(job: Job) -> None:
+    async with aiosctp.Stack(udp_port=job.udp_port, local_addresses=[HOST], config=_config(job)) as stack:
+        await _SIDES[job.task, job.side](job, stack)
+
+
+# -- the receiver --
+
+
+async def _sink(job: Job, stack: aiosctp.Stack) -> None:
+    async def handle(association: aiosctp.Association) -> None:
+        meter = Meter(job)
+        while True:
+            size = 0
+            for _ in range(MESSAGES_PER_LOOK):
+                size += len((await association.receive()).data)
+            meter.add(MESSAGES_PER_LOOK, size)
+
+    await _serve(handle, stack)
+
+
+async def _echo(job: Job, stack: aiosctp.Stack) -> None:
+    async def handle(association: aiosctp.Association) -> None:
+        while True:
+            await association.send((await association.receive()).data)
+
+    await _serve(handle, stack)
+
+
+async def _accept(job: Job, stack: aiosctp.Stack) -> None:
+    async def handle(association: aiosctp.Association) -> None:
+        await association.wait_closed()
+
+    await _serve(handle, stack)
+
+
+async def _serve(handle: Callable[[aiosctp.Association], Awaitable[None]], stack: aiosctp.Stack) -> None:
+    async with await aiosctp.serve(handle, None, SCTP_PORT, backlog=4096, stack=stack) as server:
+        tell("ready")
+        await server.serve_forever()
+
+
+# -- the sender --
+
+
+@asynccontextmanager
+async def _connected(job: Job, stack: aiosctp.Stack) -> AsyncIterator[aiosctp.Association]:
+    async with aiosctp.connect(
+        HOST,
+        SCTP_PORT,
+        remote_udp_port=job.remote_udp_port,
+        outbound_streams=job.streams,
+        timeout=CONNECT_TIMEOUT_S,
+        stack=stack,
+    ) as association:
+        yield association
+
+
+async def _source(job: Job, stack: aiosctp.Stack) -> None:
+    data = bytes(job.message_bytes)
+    unordered = bool(job.unordered)
+    async with _connected(job, stack) as association:
+        for stream in itertools.cycle(range(job.streams)):
+            await association.send(data, stream=stream, unordered=unordered)
+
+
+async def _ping(job: Job, stack: aiosctp.Stack) -> None:
+    data = bytes(job.message_bytes)
+    async with _connected(job, stack) as association:
+        round_trips = RoundTrips(job)
+        while not round_trips.is_over:
+            begin = time.perf_counter()
+            await association.send(data)
+            await association.receive()
+            round_trips.add(begin, time.perf_counter())
+        round_trips.tell()
+
+
+async def _shake_hands(job: Job, stack: aiosctp.Stack) -> None:
+    meter = Meter(job)
+
+    async def one_after_the_other() -> None:
+        while True:
+            async with _connected(job, stack) as association:
+                association.abort()
+            meter.add(1, 0)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(job.at_a_time):
+            group.create_task(one_after_the_other())
+
+
+async def _hold(job: Job, stack: aiosctp.Stack) -> None:
+    held = [
+        await aiosctp.connect(
+            HOST, SCTP_PORT, remote_udp_port=job.remote_udp_port, timeout=CONNECT_TIMEOUT_S, stack=stack
+        )
+        for _ in range(job.associations)
+    ]
+    tell("held", associations=len(held))
+    await asyncio.Event().wait()
+
+
+_SIDES = {
+    ("bulk", "receiver"): _sink,
+    ("bulk", "sender"): _source,
+    ("ping_pong", "receiver"): _echo,
+    ("ping_pong", "sender"): _ping,
+    ("handshakes", "receiver"): _accept,
+    ("handshakes", "sender"): _shake_hands,
+    ("hold", "receiver"): _accept,
+    ("hold", "sender"): _hold,
+}
+
+
+if __name__ == "__main__":
+    run(_side(read_job(sys.argv[2:])), loop=sys.argv[1])
