@@ -10,6 +10,7 @@ from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
+from aiosctp.core.rx.pace import SackPace
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly, Run
 from aiosctp.core.rx.streams import InboundStreams
@@ -34,7 +35,8 @@ class Receiver:
     Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
     is left; then `packet_done` once; `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`.
-    Outputs: `sack_is_due`, `build_sack`, `take_newly_readable`, `failure`.
+    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
+    `take_newly_readable`, `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
@@ -74,6 +76,7 @@ class Receiver:
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
         self._duplicate_tsns: list[int] = []
         self._packets_unacknowledged = 0
+        self._pace = SackPace()
         self._packet_is_urgent = True
         """The packet being taken is to be answered at once. §5.1: "After the reception of the first DATA chunk in an
         association, the endpoint MUST immediately respond with a SACK chunk"."""
@@ -172,6 +175,7 @@ class Receiver:
     def packet_done(self, now: float) -> None:
         """All chunks of a packet with DATA were taken: decide when to acknowledge (§6.2)."""
         self._packets_unacknowledged += 1
+        self._pace.packets += 1
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
             self._packet_is_urgent = False
             self.sack_is_due = True
@@ -327,6 +331,21 @@ class Receiver:
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
+
+    @property
+    def may_acknowledge_early(self) -> bool:
+        """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
+        is one for each packet: the peer counts them (§7.2.4)."""
+        return self._pace.allows_another or self._tsns.has_gap
+
+    def build_early_sack(self, room_bytes: int) -> bytes:
+        """`build_sack` in the midst of a batch."""
+        self._pace.sack_was_early()
+        return self.build_sack(room_bytes)
+
+    def batch_ended(self) -> None:
+        """What has come since this was last called came together; its last SACK is built after this."""
+        self._pace.batch_ended(max_burst=self._config.max_burst, has_gap=self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:
