@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aiosctp.stack import Stack
 
 MAX_UINT32 = 2**32 - 1
+_ZERO = 0
 
 CONFIGURABLE = frozenset(
     {
@@ -37,6 +38,7 @@ CONFIGURABLE = frozenset(
         "hb_interval_s",
         "max_burst",
         "max_message_bytes",
+        "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
         "rto_initial_s",
@@ -114,7 +116,8 @@ class Association:
         either side is shutting down, and the association's ending when it ends.
         """
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        self._life.check_may_send()
+        if self.engine.state is not AssociationState.ESTABLISHED:
+            self._life.check_may_send()
         if not self._backpressure.is_open(stream):
             await self._backpressure.wait(stream, len(message.data))
             self._life.check_may_send()
@@ -134,7 +137,8 @@ class Association:
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        self._life.check_may_send()
+        if self.engine.state is not AssociationState.ESTABLISHED:
+            self._life.check_may_send()
         if not self._backpressure.is_open(stream):
             raise BlockingIOError("the stream or the association is above its high-water mark")
         self._queue(message)
@@ -153,26 +157,31 @@ class Association:
     def _make_message(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
     ) -> OutgoingMessage:
-        # What nearly every call passes is told by its exact type; the careful checks are for the rest.
+        # What nearly every call passes is told at a glance; the careful checks are for the rest.
         if type(data) is not bytes:
             data = bytes_of("data", data)
         if not data:
             raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
-        if type(ppid) is not int or not 0 <= ppid <= MAX_UINT32:
+        if ppid is not _ZERO:
             check_range("ppid", ppid, 0, MAX_UINT32)
-        if type(context) is not int or not 0 <= context <= MAX_UINT32:
+        if context is not _ZERO:
             check_range("context", context, 0, MAX_UINT32)
         if type(stream) is not int:
             check_int("stream", stream)
-        self._check_outbound(stream)
-        if len(data) > self.engine.config.max_message_bytes:
+        engine = self.engine
+        if not 0 <= stream < engine.tcb.outbound_streams:
+            self._check_outbound(stream)
+        if len(data) > engine.config.max_message_bytes:
             raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
+        if not (ppid or unordered or context or sack_immediately):
+            return OutgoingMessage(data, stream)
         return OutgoingMessage(data, stream, ppid, bool(unordered), context, bool(sack_immediately))
 
     def _queue(self, message: OutgoingMessage) -> None:
-        self.engine.send(message)
+        engine = self.engine
+        engine.send(message)
         self._backpressure.added(message.stream)
-        self.stack.touch_to_send(self.engine)
+        self.stack.touch_to_send(engine)
 
     def _check_outbound(self, stream: int) -> None:
         if not 0 <= stream < self.engine.tcb.outbound_streams:

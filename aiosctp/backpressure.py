@@ -37,13 +37,12 @@ class Backpressure:
 
     def is_open(self, stream: int) -> bool:
         """Whether a message on this stream need not wait."""
-        if self._waiting and stream in self._waiting:
-            return False
-        return self._has_room(stream)
+        return not (self._waiting and stream in self._waiting) and self._has_room(stream)
 
     def added(self, stream: int) -> None:
         """A message was queued on this stream."""
-        if self._engine.sender.stream_buffered_bytes(stream) > self._engine.config.stream_send_buffer_bytes:
+        engine = self._engine
+        if engine.sender.queue.by_number[stream].buffered_bytes > engine.config.stream_send_buffer_bytes:
             self._above_their_mark.add(stream)
 
     async def wait(self, stream: int, size: int) -> None:
@@ -88,7 +87,14 @@ class Backpressure:
                     waiter.future.set_result(None)
 
     def _has_room(self, stream: int) -> bool:
-        return self._stream_has_room(stream) and self._counted_bytes() < self._engine.config.send_buffer_bytes
+        engine = self._engine
+        queue, config = engine.sender.queue, engine.config
+        held = queue.by_number.get(stream)
+        if held is not None and held.buffered_bytes >= config.stream_send_buffer_bytes:
+            return False
+        if self._above_their_mark:
+            return self._counted_bytes() < config.send_buffer_bytes
+        return queue.queued_bytes + engine.sender.outstanding.buffered_bytes < config.send_buffer_bytes
 
     def _stream_has_room(self, stream: int) -> bool:
         return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
@@ -98,8 +104,6 @@ class Backpressure:
         sender = self._engine.sender
         mark = self._engine.config.stream_send_buffer_bytes
         counted = sender.buffered_bytes
-        if not self._above_their_mark:
-            return counted
         for stream in tuple(self._above_their_mark):
             excess = sender.stream_buffered_bytes(stream) - mark
             if excess <= 0:

@@ -36,6 +36,8 @@ class Config:
       max_init_retransmits: how often INIT, or COOKIE ECHO, is repeated before `connect` gives up (§5.1.6).
       max_burst: packets that one opportunity may send beyond what was acknowledged (§6.1 D).
       congestion_control: "reno", that of §7.2.
+      nodelay: whether a small message goes at once. If not, it waits for others to fill a packet with while anything is
+        outstanding (RFC 6458 §8.1.5), except in a shutdown and where `send` was told `sack_immediately`.
     Acknowledging:
       sack_delay_s: how long a SACK may be delayed; at most 0.5 (§6.2).
       sack_frequency: packets that one SACK acknowledges when none is missing (§6.2).
@@ -80,6 +82,7 @@ class Config:
     rto_alpha: float = 1 / 8
     rto_beta: float = 1 / 4
     max_burst: int = 4
+    nodelay: bool = True
     valid_cookie_life_s: float = 60.0
     max_cookie_life_s: float = 300.0
     cookie_key_life_s: float = 3600.0
@@ -169,7 +172,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _check_kinds(config: Config) -> None:
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name == "heartbeat":
+        if field.name in ("heartbeat", "nodelay"):
             if not isinstance(value, bool):
                 raise TypeError(f"{field.name} must be a bool, not {type(value).__name__}")
         elif field.name == "congestion_control":

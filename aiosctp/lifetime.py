@@ -37,8 +37,7 @@ class Lifetime:
         self._check(self.engine.state is AssociationState.ESTABLISHED)
 
     def check_may_send(self) -> None:
-        state = self.engine.state
-        self._check(state is AssociationState.ESTABLISHED or state in MAY_TAKE_USER_DATA)
+        self._check(self.engine.state in MAY_TAKE_USER_DATA)
 
     def _check(self, may_go_on: bool) -> None:
         if self.engine.ending is not None:

@@ -77,7 +77,7 @@ def test_the_defaults_are_those_that_section_16_recommends() -> None:
 
 
 def test_every_number_has_bounds_that_are_tested_here() -> None:
-    others = {"heartbeat", "advertise_addresses", "congestion_control"}
+    others = {"heartbeat", "nodelay", "advertise_addresses", "congestion_control"}
     assert {field.name for field in fields(Config)} == set(BOUNDS) | others
 
 
@@ -131,10 +131,11 @@ def test_none_stands_for_a_default_only_where_there_is_one(name: str) -> None:
             with_value(name, None)
 
 
+@pytest.mark.parametrize("name", ["heartbeat", "nodelay"])
 @pytest.mark.parametrize("value", [1, 0, None, "yes"])
-def test_heartbeat_is_a_bool(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^heartbeat must be a bool"):
-        Config(heartbeat=value)
+def test_a_switch_is_a_bool(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{name} must be a bool"):
+        with_value(name, value)
 
 
 def test_congestion_control_is_a_name() -> None:

@@ -28,6 +28,9 @@ class Timer(Enum):
     ZERO_WINDOW_PROBE = auto()
     """§6.1 A: the peer's window is closed."""
 
+    # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
+    __hash__ = object.__hash__
+
 
 TimerKey = Hashable
 

@@ -97,6 +97,7 @@ def draw_config(random: Random, character: Character) -> Config:
         sack_frequency=choose([1, 2, 2, 4]),
         sack_delay_s=choose([0.0, 0.2, 0.5]),
         max_burst=choose([1, 4, 4, 100]),
+        nodelay=choose([True, True, False]),
         hb_interval_s=choose([1.0, 5.0, 15.0]),
         hb_max_burst=choose([1, 4]),
         outbound_streams=choose([3, 5, 20]),

@@ -657,6 +657,22 @@ async def test_configure_takes_what_can_change_in_life() -> None:
 
 
 @virtual_time
+async def test_nodelay_is_switched_in_life() -> None:
+    """B01: off, a small message waits for the acknowledgement of the one before; on, it goes at once."""
+    async with associated() as (_, ours, _):
+        ours.configure(nodelay=False)
+        await ours.send(b"first")
+        await ours.send(b"second")
+        await asyncio.sleep(0)
+        await ours.send(b"third")
+        await asyncio.sleep(0)
+        assert ours.engine.sender.pending_messages == 1
+        ours.configure(nodelay=True)
+        await asyncio.sleep(0)
+        assert ours.engine.sender.pending_messages == 0
+
+
+@virtual_time
 async def test_status_and_statistics_are_snapshots() -> None:
     async with associated() as (hosts, ours, theirs):
         await ours.send(b"x")

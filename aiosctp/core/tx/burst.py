@@ -36,8 +36,16 @@ class BurstLimit:
     def allows_packet(self) -> bool:
         return self._acked_bytes > 0 or self._packets > 0
 
-    def packet_sent(self, data_bytes: int) -> None:
-        if self._acked_bytes > 0:
-            self._acked_bytes -= data_bytes
-        else:
-            self._packets -= 1
+    def packets_of(self, data_bytes: int) -> int:
+        """How many packets with so much data each it allows."""
+        return self._beyond(data_bytes) + self._packets
+
+    def packets_sent(self, count: int, data_bytes: int) -> None:
+        """With so much data each, no more than `packets_of` allows."""
+        beyond = min(count, self._beyond(data_bytes))
+        self._acked_bytes -= beyond * data_bytes
+        self._packets -= count - beyond
+
+    def _beyond(self, data_bytes: int) -> int:
+        """How many of them do not count for Max.Burst."""
+        return -(-self._acked_bytes // data_bytes) if self._acked_bytes > 0 else 0

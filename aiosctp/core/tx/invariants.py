@@ -38,6 +38,7 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
 
 
 def _check_chunks(sender: Sender) -> None:
+    sender.outstanding.check_invariants()
     number = sender.outstanding.cumulative
     acknowledged = []
     for chunk in sender.outstanding:

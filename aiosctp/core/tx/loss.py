@@ -48,12 +48,14 @@ class LossDetection:
 
     def sack_taken(self, outstanding: Outstanding, acked: Acknowledged) -> Losses:
         """Count the miss indications of one SACK, in what it left missing and no more."""
-        losses = Losses()
         limit = outstanding.cumulative if acked.highest is None else acked.highest
         if acked.advanced and self.in_fast_recovery and outstanding.gaps:
             # "If an endpoint is in Fast Recovery and a SACK chunk[...] arrives that advances the Cumulative TSN Ack
             # Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk."
             limit = outstanding.gaps[-1][1]
+        losses = Losses()
+        if limit == outstanding.cumulative and not acked.reneged:
+            return losses  # nothing is missing below
         for chunk in outstanding.missing_up_to(limit):
             losses.lowest_missing.setdefault(chunk.path, chunk.number)
             if chunk.state is IN_FLIGHT and limit > chunk.misses_from:

@@ -129,16 +129,28 @@ class Outstanding:
         return other is chunk
 
     def single_out(self, number: int) -> None:
-        """Make a chunk of its own of each up to this number, and of those that are acknowledged together with it."""
+        """Make a chunk of its own of each up to this number."""
         cumulative, chunks, records = self.cumulative, self._chunks, self._records
         while (following := cumulative + len(chunks) + 1) <= number:
             record = records[0]
             if isinstance(record, SentRun):
-                chunks.extend(record.chunks(record.stretches.popleft(), following))
+                chunks.extend(record.chunks(record.take(number - following + 1), following))
             else:
                 chunks.append(record)
             if not (isinstance(record, SentRun) and record.stretches):
                 records.popleft()
+
+    def check_invariants(self) -> None:
+        """For tests and simulations: what runs have counted is what their chunks say."""
+        number = self.cumulative + len(self._chunks) + 1
+        for record in self._records:
+            if isinstance(record, SentRun):
+                record.check_invariants(number)
+                number = record.first + len(record.messages)
+            else:
+                assert record.number == number
+                number += 1
+        assert number == self.highest + 1
 
     # -- a chunk's life --
 
@@ -199,6 +211,12 @@ class Outstanding:
                 self._acknowledge_first(acked)
         if self._may_be_taken_back <= 0:
             gaps = []
+        if gaps or self.gaps:
+            self._acknowledge_by_gaps(gaps, acked)
+        return acked
+
+    def _acknowledge_by_gaps(self, gaps: list[Range], acked: Acknowledged) -> None:
+        cumulative = self.cumulative
         if gaps:
             self.single_out(gaps[-1][1])
         before = clip(self.gaps, cumulative + 1)
@@ -212,35 +230,31 @@ class Outstanding:
                 self._enter_flight(chunk)
                 acked.reneged.append(chunk)
         self._may_be_taken_back -= len(acked.reneged)
-        return acked
 
     def _acknowledge_in_order(self, cumulative: int, acked: Acknowledged) -> None:
-        """The first record is acknowledged, as far as this number. What ends within a stretch is left singled out."""
+        """The first record is acknowledged, as far as this number. A chunk that was sent alone is left singled out."""
         run = self._records[0]
         if not isinstance(run, SentRun):
             self.single_out(self.cumulative + 1)
             return
         number = self.cumulative
         size = charge_bytes = payload_bytes = 0
-        stretches = run.stretches
-        while stretches and number + stretches[0][0] <= cumulative:
-            count, stretch_size, stretch_charge, stretch_payload, stream, ordered, _, _ = stretches.popleft()
+        while run.stretches and number < cumulative:
+            count, (each_size, each_charge, each_payload, stream, ends_ordered) = run.take(cumulative - number)
             number += count
-            size += stretch_size
-            charge_bytes += stretch_charge
-            payload_bytes += stretch_payload
-            stream.buffered_bytes -= stretch_payload
-            stream.ordered_in_window -= ordered
-        if number > self.cumulative:
-            acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
-            self.cumulative = number
-            self.buffered_bytes -= payload_bytes
-            self.flight_charge_bytes -= charge_bytes
-            run.path.flight_bytes -= size
-        if not stretches:
+            size += count * each_size
+            charge_bytes += count * each_charge
+            payload_bytes += count * each_payload
+            stream.buffered_bytes -= count * each_payload
+            if ends_ordered:
+                stream.ordered_in_window -= count
+        acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
+        self.cumulative = number
+        self.buffered_bytes -= payload_bytes
+        self.flight_charge_bytes -= charge_bytes
+        run.path.flight_bytes -= size
+        if not run.stretches:
             self._records.popleft()
-        elif number < cumulative:
-            self.single_out(number + 1)
 
     def _acknowledge_first(self, acked: Acknowledged) -> None:
         """The first chunk is acknowledged for good; with its last chunk, the message is."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx.schedulers import SCHEDULERS, Scheduler
 
@@ -26,11 +28,12 @@ class OutgoingStream:
 class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
-    __slots__ = ("_scheduler", "_streams", "in_order", "queued_bytes")
+    __slots__ = ("_scheduler", "by_number", "in_order", "queued_bytes")
 
     def __init__(self, scheduler: str = "fcfs") -> None:
         self._scheduler: Scheduler = SCHEDULERS[scheduler]()
-        self._streams: dict[int, OutgoingStream] = {}
+        self.by_number: dict[int, OutgoingStream] = {}
+        """The streams ever used."""
         self.in_order = self._scheduler.in_order
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
         each has to be asked for."""
@@ -39,28 +42,32 @@ class SendQueue:
     def __bool__(self) -> bool:
         return len(self._scheduler) > 0
 
+    def __iter__(self) -> Iterator[OutgoingMessage]:
+        """Those that wait, the one begun included, in any order."""
+        return iter(self._scheduler)
+
     @property
     def messages(self) -> int:
         return len(self._scheduler)
 
     def stream(self, number: int) -> OutgoingStream:
-        stream = self._streams.get(number)
+        stream = self.by_number.get(number)
         if stream is None:
-            stream = self._streams[number] = OutgoingStream(number)
+            stream = self.by_number[number] = OutgoingStream(number)
         return stream
 
     def streams(self) -> list[OutgoingStream]:
         """Those ever used."""
-        return list(self._streams.values())
+        return list(self.by_number.values())
 
     def find_stream(self, number: int) -> OutgoingStream | None:
         """The stream, if it was ever used."""
-        return self._streams.get(number)
+        return self.by_number.get(number)
 
     def append(self, message: OutgoingMessage) -> None:
         size = len(message.data)
         assert size, "a message without data can't be sent (§3.3.1)"
-        stream = self.stream(message.stream)
+        stream = self.by_number.get(message.stream) or self.stream(message.stream)
         stream.queued_bytes += size
         stream.buffered_bytes += size
         self.queued_bytes += size
@@ -84,7 +91,7 @@ class SendQueue:
         while (message := self.peek()) is not None:
             taken.append(message)
             self._scheduler.taken()
-        for stream in self._streams.values():
+        for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
         self.queued_bytes = 0
         return taken

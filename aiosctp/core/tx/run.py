@@ -13,16 +13,21 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
 from aiosctp.core.tx.fragmenter import HEADER_BYTES, SMALLEST_PIECE, with_immediate
-from aiosctp.core.tx.sent_run import Parts, SentRun
+from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED, PADDING
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.serial import SSN_MASK, TSN_MASK, ssn_add
 
 if TYPE_CHECKING:
     from aiosctp.core.messages import OutgoingMessage
+    from aiosctp.core.tx.queue import OutgoingStream
     from aiosctp.core.tx.transmission import Transmission
+
+# How many pieces as a socket with GSO takes them: the more, the fewer runs there are to acknowledge; but what a run was
+# made of is kept until all of it is.
+_PIECES: Final = 4
 
 _DATA: Final = ChunkType.DATA.value
 _PACK: Final = DATA_HEADER.pack
@@ -35,6 +40,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     return (
         transmission.is_established
         and not transmission.is_shutting_down
+        and transmission.config.nodelay
         and transmission.queue.in_order is not None
         and transmission.retransmissions.first() is None
         and not path.awaits_ack_after_timeout
@@ -43,7 +49,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
         and transmission.peer_rwnd_bytes >= MIN_CHARGE_BYTES
         # So that what does not fit the window waits until all of it does (§6.1 A, `PeerWindow.largest_chunk`).
         and 2 * largest_charge <= window.largest_a_rwnd
-        and transmission.has_tsns_for(MAX_BYTES)
+        and transmission.has_tsns_for(_PIECES * MAX_BYTES)
     )
 
 
@@ -76,111 +82,199 @@ class Run:
 
     def fill(self, packet: OutgoingPacket) -> list[Parts]:
         """This packet, in which other chunks may lead, and those after it; none when no chunk fits this one."""
-        record, transmission, burst = self._record, self._transmission, self._transmission.burst
-        packets: list[Parts] = []
+        transmission, packet_bytes = self._transmission, self._record.path.packet_bytes
         messages = transmission.queue.in_order
+        most = _PIECES * min(MAX_PACKETS, MAX_BYTES // packet_bytes)
+        packets: list[Parts] = []
         parts, room = packet.chunks, packet.room & ~3
-        packet_bytes = record.path.packet_bytes
-        left_bytes = MAX_BYTES
         while data_bytes := self._fill_packet(parts, room):
             packets.append(parts)
-            self._cwnd_room -= data_bytes
-            burst.packet_sent(data_bytes)
+            self._count_packets(1, data_bytes)
+            room = packet_bytes - PACKET_HEADER_BYTES & ~3
+            self._fill_with_fragments(packets, most - len(packets), room)
             if self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sending of a DATA chunk fills the congestion or receiver window".
-                _ask_for_sack(parts)
+                self._ask_for_sack(packets[-1])
                 break
-            left_bytes -= packet_bytes
-            if not (messages and burst.allows_packet) or len(packets) == MAX_PACKETS or left_bytes < packet_bytes:
+            if not (messages and transmission.burst.allows_packet) or len(packets) == most:
                 break
-            parts, room = [], packet_bytes - PACKET_HEADER_BYTES & ~3
+            parts = []
         if packets:
             self._sent()
         return packets
 
+    def _count_packets(self, count: int, data_bytes: int) -> None:
+        self._cwnd_room -= count * data_bytes
+        self._transmission.burst.packets_sent(count, data_bytes)
+
     def _fill_packet(self, parts: Parts, room: int) -> int:
         """Add what fits, and return how much that is, headers and padding included."""
-        queue, record = self._transmission.queue, self._record
-        messages, owners = queue.in_order, record.messages
+        queue, packet_room = self._transmission.queue, room
+        messages = queue.in_order
         assert messages is not None
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
-        tsn, window_room = self._tsn, self._window_room
-        packet_room = room
-        unordered_chunks = 0
-        is_full = False
-        while messages and not is_full:
-            # A stretch: chunks of one stream.
-            stream_number = messages[0].stream
-            stream = queue.stream(stream_number)
-            ssn, may_begin = stream.next_ssn, fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
-            stretch_first, stretch_room, stretch_window_room = len(owners), room, window_room
-            stretch_bytes = begun = ended = 0
-            position = len(parts)
-            while messages:
-                message = messages[0]
-                if message.stream != stream_number:
+        while messages:
+            message = messages[0]
+            start, unordered = message.sent_bytes, message.unordered
+            left = len(message.data) - start
+            if start == 0 and room - HEADER_BYTES < left <= largest_payload:
+                # Whole, or not in this packet (`Fragmenter.fits`).
+                break
+            stream = queue.stream(message.stream)
+            payload_bytes = left if left < largest_payload else largest_payload
+            charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+            may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
+            if charge_bytes > self._window_room or (start == 0 and not unordered and not may_begin):
+                break
+            size = payload_bytes + HEADER_BYTES + 3 & ~3
+            if start == 0 and payload_bytes == left:
+                count = min(room // size, self._window_room // charge_bytes)
+                count = self._add_whole(parts, stream, payload_bytes, count if unordered else min(count, may_begin))
+                self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
+                room -= count * size
+                continue
+            if size > room:
+                payload_bytes = room - HEADER_BYTES
+                if payload_bytes < largest_payload // SMALLEST_PIECE:
                     break
-                start, unordered = message.sent_bytes, message.unordered
-                left = len(message.data) - start
-                payload_bytes = left if left < largest_payload else largest_payload
-                charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
-                is_full = charge_bytes > window_room or (start == 0 and not unordered and begun == may_begin)
-                if is_full:
-                    break
-                if payload_bytes > room - HEADER_BYTES:
-                    # As `Fragmenter.fits` has it.
-                    is_whole = start == 0 and payload_bytes == left
-                    is_full = is_whole or room - HEADER_BYTES < largest_payload // SMALLEST_PIECE
-                    if is_full:
-                        break
-                    payload_bytes = room - HEADER_BYTES
-                    charge_bytes = charge_of(payload_bytes)
-                # §6.9, 2: "the same Stream Sequence Number to each", and the U flag on each; §6.6: with it, none.
-                flags = 0
-                if unordered:
-                    flags = DATA_UNORDERED
-                    unordered_chunks += 1
-                elif start == 0:
-                    message.ssn = ssn
-                    ssn = ssn + 1 & SSN_MASK
-                    begun += 1
-                # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between.
-                if start == 0:
-                    flags |= DATA_BEGINNING
-                payload: bytes | memoryview = message.data
-                message.sent_bytes = start + payload_bytes
-                if payload_bytes < len(payload):
-                    if message is not self._viewed:
-                        self._viewed, self._view = message, memoryview(payload)
-                    payload = self._view[start : start + payload_bytes]
-                if payload_bytes == left:
-                    flags |= DATA_ENDING
-                    if message.sack_immediately:
-                        flags |= DATA_IMMEDIATE
-                    if not unordered:
-                        ended += 1
-                    messages.popleft()
-                length = HEADER_BYTES + payload_bytes
-                parts.append(_PACK(_DATA, flags, length, tsn, stream_number, message.ssn, message.ppid))
-                parts.append(payload)
-                if length & 3:
-                    parts.append(PADDING[length & 3])
-                owners.append(message)
-                tsn = tsn + 1 & TSN_MASK
-                room -= length + 3 & ~3
-                window_room -= charge_bytes
-                stretch_bytes += payload_bytes
-            if stretch_bytes:
-                stream.next_ssn = ssn
-                stream.ordered_in_window += begun
-                stream.queued_bytes -= stretch_bytes
-                self._payload_bytes += stretch_bytes
-                count, size = len(owners) - stretch_first, stretch_room - room
-                charge = stretch_window_room - window_room
-                record.stretches.append((count, size, charge, stretch_bytes, stream, ended, parts, position))
-        self._tsn, self._window_room = tsn, window_room
-        self._unordered += unordered_chunks
+                size, charge_bytes = room, charge_of(payload_bytes)
+            is_ending = payload_bytes == left
+            self._add_fragment(parts, stream, message, payload_bytes)
+            self._add_stretch(1, (size, charge_bytes, payload_bytes, stream, is_ending and not unordered))
+            room -= size
         return packet_room - room
+
+    def _add_stretch(self, count: int, kind: Kind) -> None:
+        _, charge_bytes, payload_bytes, stream, _ = kind
+        self._record.add(count, kind)
+        self._window_room -= count * charge_bytes
+        self._payload_bytes += count * payload_bytes
+        stream.queued_bytes -= count * payload_bytes
+
+    def _add_whole(self, parts: Parts, stream: OutgoingStream, payload_bytes: int, most: int) -> int:
+        """Messages of one kind, whole and as large as the first, so many at most; returns how many."""
+        messages, record = self._transmission.queue.in_order, self._record
+        assert messages is not None
+        headers, payloads, owners = record.headers, record.payloads, record.messages
+        number, tsn, length = stream.number, self._tsn, HEADER_BYTES + payload_bytes
+        message = messages[0]
+        unordered, immediate = message.unordered, message.sack_immediately
+        flags = DATA_BEGINNING | DATA_ENDING
+        if immediate:
+            flags |= DATA_IMMEDIATE
+        if unordered:
+            flags |= DATA_UNORDERED
+        # §6.6: an unordered message takes no SSN.
+        ssn, step = (0, 0) if unordered else (stream.next_ssn, 1)
+        padding = PADDING[length & 3]
+        count = 0
+        while True:
+            message.sent_bytes = payload_bytes
+            header = _PACK(_DATA, flags, length, tsn, number, ssn, message.ppid)
+            headers.append(header)
+            payloads.append(message.data)
+            owners.append(message)
+            parts.append(header)
+            parts.append(message.data)
+            if padding:
+                parts.append(padding)
+            tsn = tsn + 1 & TSN_MASK
+            ssn = ssn + step & SSN_MASK
+            count += 1
+            messages.popleft()
+            if count == most or not messages:
+                break
+            message = messages[0]
+            if (
+                len(message.data) != payload_bytes
+                or message.stream != number
+                or message.unordered != unordered
+                or message.sack_immediately != immediate
+            ):
+                break
+        self._tsn = tsn
+        if unordered:
+            self._unordered += count
+        else:
+            stream.next_ssn = ssn
+            stream.ordered_in_window += count
+        return count
+
+    def _add_fragment(self, parts: Parts, stream: OutgoingStream, message: OutgoingMessage, payload_bytes: int) -> None:
+        record, start = self._record, message.sent_bytes
+        if message is not self._viewed:
+            self._viewed, self._view = message, memoryview(message.data)
+        end = message.sent_bytes = start + payload_bytes
+        # §6.9, 2: "the same Stream Sequence Number to each", and the U flag on each; §6.6: with it, none.
+        flags = 0
+        if message.unordered:
+            flags = DATA_UNORDERED
+            self._unordered += 1
+        elif start == 0:
+            message.ssn = stream.next_ssn
+            stream.next_ssn = ssn_add(message.ssn, 1)
+            stream.ordered_in_window += 1
+        # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between.
+        if start == 0:
+            flags |= DATA_BEGINNING
+        if end == len(message.data):
+            flags |= DATA_ENDING
+            if message.sack_immediately:
+                flags |= DATA_IMMEDIATE
+            messages = self._transmission.queue.in_order
+            assert messages is not None
+            messages.popleft()
+        length = HEADER_BYTES + payload_bytes
+        header = _PACK(_DATA, flags, length, self._tsn, stream.number, message.ssn, message.ppid)
+        payload = self._view[start:end]
+        record.headers.append(header)
+        record.payloads.append(payload)
+        record.messages.append(message)
+        parts.append(header)
+        parts.append(payload)
+        if length & 3:
+            parts.append(PADDING[length & 3])
+        self._tsn = self._tsn + 1 & TSN_MASK
+
+    def _fill_with_fragments(self, packets: list[Parts], most: int, room: int) -> None:
+        """Packets that each hold one fragment out of the middle of a message, as many as may go, so many at most."""
+        transmission, record = self._transmission, self._record
+        messages = transmission.queue.in_order
+        payload_bytes = transmission.fragmenter.chunk_payload_bytes
+        length = HEADER_BYTES + payload_bytes
+        if not messages or not messages[0].was_sent or length != room or self._cwnd_room <= 0:
+            return
+        message = messages[0]
+        start, charge_bytes = message.sent_bytes, charge_of(payload_bytes)
+        count = min(
+            most,
+            (len(message.data) - start - 1) // payload_bytes,
+            self._window_room // charge_bytes,
+            -(-self._cwnd_room // length),
+            transmission.burst.packets_of(length),
+        )
+        if count <= 0:
+            return
+        if message is not self._viewed:
+            self._viewed, self._view = message, memoryview(message.data)
+        view, tsn = self._view, self._tsn
+        flags = DATA_UNORDERED if message.unordered else 0
+        number, ssn, ppid = message.stream, message.ssn, message.ppid
+        headers, payloads = record.headers, record.payloads
+        for at in range(start, start + count * payload_bytes, payload_bytes):
+            header = _PACK(_DATA, flags, length, tsn, number, ssn, ppid)
+            payload = view[at : at + payload_bytes]
+            headers.append(header)
+            payloads.append(payload)
+            packets.append([header, payload])
+            tsn = tsn + 1 & TSN_MASK
+        record.messages += [message] * count
+        self._tsn = tsn
+        message.sent_bytes = start + count * payload_bytes
+        if message.unordered:
+            self._unordered += count
+        self._add_stretch(count, (length, charge_bytes, payload_bytes, transmission.queue.stream(number), False))
+        self._count_packets(count, length)
 
     def _window_is_full(self) -> bool:
         """Whether the peer's window does not take the next chunk, or any, as `PeerWindow.largest_chunk` has it."""
@@ -206,8 +300,7 @@ class Run:
         transmission.t3.sent(path, now)
         path.last_data_sent_at_s = now
 
-
-def _ask_for_sack(parts: Parts) -> None:
-    """On the last chunk of the packet: its header stands before the payload and the padding."""
-    index = -3 if len(parts[-1]) & 3 else -2
-    parts[index] = with_immediate(parts[index])
+    def _ask_for_sack(self, parts: Parts) -> None:
+        """With the last chunk of the packet: its header stands before the payload and the padding."""
+        headers = self._record.headers
+        headers[-1] = parts[-3 if len(parts[-1]) & 3 else -2] = with_immediate(headers[-1])

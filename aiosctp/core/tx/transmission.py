@@ -13,6 +13,7 @@ from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
 from aiosctp.core.tx.loss import LossDetection
+from aiosctp.core.tx.nagle import fills_packet, is_urgent
 from aiosctp.core.tx.outstanding import Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
 from aiosctp.core.tx.queue import SendQueue
@@ -94,10 +95,16 @@ class Transmission:
         if not (_cwnd_allows(path) and self.burst.allows_packet):
             return None
         if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
-            return path
+            return None if self._is_held_back(path) else path
         if not self.outstanding:
             self.window.closed(path, self.config, now)
         return None
+
+    def _is_held_back(self, path: Path) -> bool:
+        """RFC 6458 §8.1.5: without SCTP_NODELAY a small message waits while anything is outstanding."""
+        if self.config.nodelay or not self.outstanding or self.is_shutting_down:
+            return False
+        return not fills_packet(self.queue, path) and not is_urgent(self.queue)
 
     def _retransmission_path(self, chunk: OutstandingChunk) -> Path:
         """§6.4: what timed out SHOULD go to another active path, a Fast Retransmit to the same."""
@@ -154,7 +161,7 @@ class Transmission:
         for _ in range(min(idle_rtos, MAX_IDLE_RTOS)):
             path.congestion.idle_for_one_rto()
         path.last_data_sent_at_s = now
-        self.burst.packet_sent(path.flight_bytes - flight_before)
+        self.burst.packets_sent(1, path.flight_bytes - flight_before)
         self.t3.sent(path, now)
         return True
 

@@ -109,18 +109,17 @@ def test_many_packets_are_filled_at_once() -> None:
     assert len(filled(bench.sender, path, bench.now)) == 4
 
 
-def test_a_run_is_no_longer_than_a_socket_with_gso_takes() -> None:
-    bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000))
-    bench.cwnd = 1 << 20
-    bench.path.set_mtu(576)
-    bench.enqueue(*[500] * 200)
+@pytest.mark.parametrize("mtu", [576, 1500, 9000, 65535])
+def test_a_run_is_so_many_pieces_as_a_socket_with_gso_takes(mtu: int) -> None:
+    bench = Bench(config=Config(rto_min_s=0.05, max_burst=1000), rwnd=1 << 30)
+    bench.cwnd = 1 << 30
+    bench.path.set_mtu(mtu)
+    bench.enqueue(*[mtu - 60] * 300)
     path = bench.sender.path_to_send_on(bench.now)
     assert path is not None
-    assert len(filled(bench.sender, path, bench.now)) == MAX_PACKETS
-    bench.path.set_mtu(9000)
-    path = bench.sender.path_to_send_on(bench.now)
-    assert path is not None
-    assert len(filled(bench.sender, path, bench.now)) == MAX_BYTES // 8972
+    run = filled(bench.sender, path, bench.now)
+    in_pieces = [len(data) // (size or len(data)) for data, size in encode_packets(1, 2, 3, run)]
+    assert in_pieces == [min(MAX_PACKETS, MAX_BYTES // (mtu - 28))] * 4
 
 
 def test_chunks_of_another_kind_lead_the_first_packet_of_a_run() -> None:
@@ -140,23 +139,28 @@ def test_chunks_of_another_kind_lead_the_first_packet_of_a_run() -> None:
     assert [chunk.number & 0xFFFF_FFFF for chunk in bench.sender.outstanding] == [tsn(n) for n in (1, 2, 3)]
 
 
-def test_a_run_keeps_nothing_of_what_is_acknowledged() -> None:
+def test_a_run_is_acknowledged_chunk_by_chunk_without_singling_any_out() -> None:
     bench = Bench()
-    bench.enqueue(*[PAYLOAD] * 4)
-    bench.flush()
+    bench.send(*[64] * 30, 100, 100)
     (run,) = bench.sender.outstanding._records
     assert isinstance(run, SentRun)
-    assert bench.sack(1) is None
-    assert len(run.stretches) == 2
-    assert bench.sack(3) is None
+    assert [stretch[0] for stretch in run.stretches] == [30, 2]
+    assert bench.sack(2) is None
+    assert [stretch[0] for stretch in run.stretches] == [27, 2]
+    assert not bench.sender.outstanding._chunks
+    assert len(bench.sender.outstanding) == 29
+    assert bench.sack(30) is None
+    assert [stretch[0] for stretch in run.stretches] == [1]
+    assert bench.sack(31) is None
     assert not bench.sender.outstanding._records
+    assert bench.sender.is_drained
 
 
-def test_an_acknowledgement_within_a_packet_singles_out_what_is_left_of_it() -> None:
+def test_a_gap_singles_out_what_is_below_it_and_no_more() -> None:
     bench = Bench()
     bench.send(*[64] * 30)
-    assert bench.sack(2) is None
-    assert len(bench.sender.outstanding._chunks) == 15
+    assert bench.sack(2, (5, 6)) is None
+    assert len(bench.sender.outstanding._chunks) == 4
     assert len(bench.sender.outstanding) == 27
     assert bench.sack(29) is None
     assert bench.sender.is_drained

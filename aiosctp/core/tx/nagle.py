@@ -1,0 +1,21 @@
+"""Small messages that wait for others to fill a packet with (RFC 6458 §8.1.5; RFC 896)."""
+
+from __future__ import annotations
+
+from aiosctp.core.paths import Path
+from aiosctp.core.tx.fragmenter import HEADER_BYTES
+from aiosctp.core.tx.queue import SendQueue
+from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
+
+
+def fills_packet(queue: SendQueue, path: Path) -> bool:
+    """Whether what waits is enough to fill a packet to this path, with the headers of its chunks."""
+    return queue.queued_bytes + queue.messages * HEADER_BYTES >= path.packet_bytes - PACKET_HEADER_BYTES
+
+
+def is_urgent(queue: SendQueue) -> bool:
+    """Whether any message that waits asks to be acknowledged at once: whoever asks that does not mean to wait before.
+
+    To be asked of a queue that does not fill a packet, and so is short.
+    """
+    return any(message.sack_immediately for message in queue)
