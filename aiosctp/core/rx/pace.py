@@ -16,10 +16,10 @@ class SackPace:
     """Learns whether the peer lives by the number of our SACKs, and spares them if not.
 
     A batch with many more packets than Max.Burst for each SACK that the one before may have got is of a peer that sends
-    by the bytes we acknowledge (as we do, `BurstLimit`) and has a cwnd for it, past slow start: the next batch gets half
-    as many, down to the one at its end. Any other may be of a peer that we hold back (usrsctp sends Max.Burst packets a
-    SACK, give or take how they fall into batches), or that has little to say, which costs little: twice as many. After
-    a loss the peer may be in slow start: as many as in the beginning.
+    by the bytes we acknowledge (as we do, `BurstLimit`) and has a cwnd for it, past slow start: the next batch gets
+    half as many, down to the one at its end. Any other may be of a peer that we hold back (usrsctp sends Max.Burst
+    packets a SACK, give or take how they fall into batches), or that has little to say, which costs little: twice as
+    many. After a loss the peer may be in slow start: as many as in the beginning.
     """
 
     __slots__ = ("_early_sacks", "_most_early_sacks", "packets")
