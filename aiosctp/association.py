@@ -200,7 +200,8 @@ class Association:
         Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
         then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
         """
-        return await self._reception.receive(None, partial)
+        message = self._reception.take(None, partial)
+        return message if message is not None else await self._reception.wait(None, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
@@ -211,7 +212,8 @@ class Association:
 
     async def __anext__(self) -> Message:
         try:
-            return await self.receive()
+            message = self._reception.take(None, False)
+            return message if message is not None else await self._reception.wait(None, False)
         except AssociationShutdown:
             raise StopAsyncIteration from None
 

@@ -24,10 +24,25 @@ class Reception:
         self._taken_over: set[int] = set()
         self._discards = False
 
-    async def receive(self, stream: int | None, partial: bool) -> Message:
-        """Cancelling loses nothing. Raises RuntimeError for a second reader, and the association's ending."""
-        self._check_sole_reader(stream)
-        while (message := self._take(stream, partial)) is None:
+    def take(self, stream: int | None, partial: bool) -> Message | None:
+        """The next message; None when there is none yet. Raises when none will come, and RuntimeError for a second
+        reader."""
+        if stream in self._waiting:
+            raise RuntimeError("another task is already waiting in receive()")
+        engine = self._life.engine
+        if engine.ending is not None or self._discards:
+            return self._take_at_the_end(stream, partial)
+        receiver = engine.receiver
+        was_due = receiver.sack_is_due
+        message = receiver.read(stream, partial=partial)
+        if receiver.sack_is_due and not was_due:
+            # Reading has re-opened the window (§6.2): the peer must hear of it.
+            self._life.touch()
+        return message
+
+    async def wait(self, stream: int | None, partial: bool) -> Message:
+        """What `take` found none of, once it is there. Cancelling loses nothing."""
+        while True:
             waiter = self._waiting[stream] = self._life.stack.loop.create_future()
             if partial:
                 self._partial.add(stream)
@@ -36,11 +51,12 @@ class Reception:
             finally:
                 del self._waiting[stream]
                 self._partial.discard(stream)
-        return message
+            message = self.take(stream, partial)
+            if message is not None:
+                return message
 
     def receive_nowait(self, stream: int | None, partial: bool) -> Message:
-        self._check_sole_reader(stream)
-        message = self._take(stream, partial)
+        message = self.take(stream, partial)
         if message is None:
             raise BlockingIOError("no message is ready")
         return message
@@ -77,12 +93,7 @@ class Reception:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _check_sole_reader(self, stream: int | None) -> None:
-        if stream in self._waiting:
-            raise RuntimeError("another task is already waiting in receive()")
-
-    def _take(self, stream: int | None, partial: bool) -> Message | None:
-        """The next message; None when there is none yet. Raises when none will come."""
+    def _take_at_the_end(self, stream: int | None, partial: bool) -> Message:
         life = self._life
         ending = life.engine.ending
         if ending is not None and not isinstance(ending, AssociationShutdown):
@@ -91,8 +102,7 @@ class Reception:
         if self._discards:
             raise life.of_ours(AssociationShutdown("the association was closed here"))
         message = life.engine.receiver.read(stream, partial=partial)
-        self._tell_window()
-        if message is None and ending is not None:
+        if message is None:
             raise life.ending_error()
         return message
 
@@ -101,10 +111,5 @@ class Reception:
         for stream in (None, *self._taken_over):
             while receiver.read(stream, partial=True) is not None:
                 pass
-        self._tell_window()
-
-    def _tell_window(self) -> None:
-        """Reading may have re-opened the window (§6.2): then the peer must hear of it."""
-        engine = self._life.engine
-        if engine.receiver.sack_is_due and engine.ending is None:
+        if receiver.sack_is_due and self._life.engine.ending is None:
             self._life.touch()

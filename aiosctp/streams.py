@@ -56,7 +56,8 @@ class Stream:
 
     async def receive(self, *, partial: bool = False) -> Message:
         """`Association.receive` of this stream alone: the same waiting, cancellation and exceptions."""
-        return await self._reception.receive(self._number, partial)
+        message = self._reception.take(self._number, partial)
+        return message if message is not None else await self._reception.wait(self._number, partial)
 
     def receive_nowait(self, *, partial: bool = False) -> Message:
         """As `receive`, but raises BlockingIOError when that would wait."""
@@ -67,7 +68,8 @@ class Stream:
 
     async def __anext__(self) -> Message:
         try:
-            return await self.receive()
+            message = self._reception.take(self._number, False)
+            return message if message is not None else await self._reception.wait(self._number, False)
         except AssociationShutdown:
             raise StopAsyncIteration from None
 

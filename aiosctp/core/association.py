@@ -39,8 +39,10 @@ from aiosctp.wire.causes import (
 )
 from aiosctp.wire.chunks import (
     Abort,
+    Bulk,
     Chunk,
     Data,
+    DataFields,
     Error,
     Heartbeat,
     HeartbeatAck,
@@ -51,6 +53,7 @@ from aiosctp.wire.chunks import (
     ShutdownAck,
     ShutdownComplete,
     UnknownChunk,
+    data_of,
 )
 from aiosctp.wire.errors import DecodeError
 
@@ -58,12 +61,15 @@ from aiosctp.wire.errors import DecodeError
 _MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
+_BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING})
+
+
 class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
-    Inputs: `receive`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`, `set_primary`,
-    `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages from
-    `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
+    Inputs: `receive`, `receive_bulk`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`,
+    `set_primary`, `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages
+    from `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
     """
@@ -184,7 +190,9 @@ class AssociationEngine:
                 break
             self._is_first_chunk = False
             if self.state is AssociationState.CLOSED:
-                return malformed
+                break
+        if self.state is AssociationState.CLOSED:
+            return malformed
         if self._packet_has_data:
             self.receiver.packet_done(now)
         if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
@@ -192,6 +200,36 @@ class AssociationEngine:
         # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
         self._begin_shutdown_if_requested(now)
         return malformed
+
+    @property
+    def may_receive_bulk(self) -> bool:
+        """Whether the state is one in which neither a SACK nor DATA does more than they say (§6, §9.2)."""
+        return self.state in _BULK_STATES
+
+    def receive_bulk(self, bulk: Bulk, path: Path, now: float) -> None:
+        """The short way of `receive`, while `may_receive_bulk`, for a packet under our tag."""
+        sack, chunks = bulk
+        if sack is not None:
+            self.output.expect_answers_to_one_packet()
+            self.counters.ictrlchunks += 1
+            self.sack_received(sack, now)
+        if self.state not in _BULK_STATES:
+            self._receive(map(data_of, chunks), self.tcb.local_tag, path, now)
+        elif chunks:
+            self._receive_bulk_data(chunks, path, now)
+        if sack is not None:
+            self.output.answers_end()
+
+    def _receive_bulk_data(self, chunks: Sequence[DataFields], path: Path, now: float) -> None:
+        receiver = self.receiver
+        if receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            self.output.send_sack_for_earlier_packets()
+        taken = receiver.take_in_order(chunks, path)
+        if taken == len(chunks):
+            receiver.packet_done(now)
+        else:
+            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
 
     def _may_be_under(self, tag: int, chunks: Iterable[Chunk | DecodeError]) -> bool:
         """§8.5.1 B, C: ABORT and SHUTDOWN COMPLETE come under our own tag without the T bit, or under the peer's with
@@ -456,7 +494,9 @@ class AssociationEngine:
         return self._acknowledged(self.sender.cumulative_ack(chunk.cumulative_tsn_ack, now))
 
     def sack_received(self, chunk: Sack, now: float) -> None:
-        if self._acknowledged(self.sender.sack_received(chunk, now)) and self.sender.is_drained:
+        is_acknowledged = self._acknowledged(self.sender.sack_received(chunk, now))
+        # While ESTABLISHED nothing waits for it.
+        if is_acknowledged and self.state is not AssociationState.ESTABLISHED and self.sender.is_drained:
             self.lifecycle.step(DataDrained(now))
 
     def _acknowledged(self, violation: Cause | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from aiosctp.wire.packet import PORTS_AND_TAG
+
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
@@ -24,6 +26,16 @@ class Lookup:
         first to be answered learns the address that the other was begun with."""
         self.known: dict[AssociationEngine, tuple[int, tuple[Path, ...]]] = {}
         """The tag and the paths of each, by which it is found."""
+
+    def of_header(self, datagrams: bytes, start: int) -> AssociationEngine | None:
+        """The association whose ports and tag the packet has that begins there."""
+        if len(datagrams) - start < PORTS_AND_TAG.size:
+            return None
+        source_port, destination_port, tag = PORTS_AND_TAG.unpack_from(datagrams, start)
+        association = self.by_tag.get(tag)
+        if association is None or association.local_port != destination_port or association.peer_port != source_port:
+            return None
+        return association
 
     def of_peer(self, local_port: int, peer_port: int, host: str) -> AssociationEngine | None:
         """The association with a peer that has this address."""

@@ -18,17 +18,11 @@ if TYPE_CHECKING:
 
 MIN_SACK_BYTES = 16
 
-# §6.2: "an acknowledgement SHOULD be generated for at least every second packet", also of those that come in one batch.
-# A peer sends Max.Burst packets for a SACK (§6.1 D) and lets cwnd grow by one of them (§7.2.1): with one SACK a batch,
-# its flights would never outgrow Max.Burst, and each SACK lost would cost it a T3-rtx. But every SACK costs both ends:
-# past as many as let go a flight of MAX_SACKS_AT_ONCE * Max.Burst packets, the rest of a batch shares one.
-MAX_SACKS_AT_ONCE = 8
-
 
 class Output:
     """The control chunks that wait, and the order in which packets are made of everything."""
 
-    __slots__ = ("_answer_path", "_answer_room", "_association", "_is_answering", "_sacks_waiting", "control")
+    __slots__ = ("_answer_path", "_answer_room", "_association", "_is_answering", "control")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
@@ -39,7 +33,6 @@ class Output:
         """Where the one packet of answers to it goes, once there is an answer."""
         self._answer_room = 0
         """What is left of that packet."""
-        self._sacks_waiting = 0
 
     def expect_answers_to_one_packet(self) -> None:
         """A packet is about to be received. §12.4: "MUST NOT send more than one packet containing chunks other
@@ -103,25 +96,21 @@ class Output:
         self.control.push_packet(packet)
 
     def send_sack_for_earlier_packets(self) -> None:
-        """A SACK is owed, and the next packet with DATA is here: don't coalesce it with that one's, within bounds.
-
-        §6.7: with a gap open, one SACK for each packet: the peer counts them (§7.2.4).
-        """
+        """A SACK is owed, and the next packet with DATA is here: don't coalesce it with that one's, within bounds."""
         receiver = self._association.receiver
-        if self._sacks_waiting >= MAX_SACKS_AT_ONCE and not receiver.has_gap:
+        if not receiver.may_acknowledge_early:
             return
         path = self._sack_path()
         if not path.is_confirmed:
             return
-        self._sacks_waiting += 1
         packet = OutgoingPacket(path)
-        packet.add(receiver.build_sack(packet.room))
+        packet.add(receiver.build_early_sack(packet.room))
         self.control.push_packet(packet)
 
     def transmit(self, now: float) -> list[Datagram]:
         """Everything that may be sent now."""
         association = self._association
-        self._sacks_waiting = 0
+        association.receiver.batch_ended()
         datagrams: list[Datagram] = []
         leading: dict[Path, OutgoingPacket] = {}
         for packet in self.control.take_packets():

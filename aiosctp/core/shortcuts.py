@@ -8,4 +8,4 @@ seeds through both and compare every packet.
 from __future__ import annotations
 
 are_open = True
-"""Read when an association is made."""
+"""Read when a stack or an association is made."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from aiosctp.config import Config
+from aiosctp.core import shortcuts
 from aiosctp.core.acceptance import Acceptance
 from aiosctp.core.addresses import choose_source, is_unicast
 from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
-from aiosctp.core.datagram import Datagram, packet_count, segments
+from aiosctp.core.datagram import Datagram, packet_count
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -31,9 +32,10 @@ from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
+from aiosctp.wire.checksum import seed
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_bulk, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import HEADER_BYTES, decode_header
+from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
@@ -62,6 +64,7 @@ class StackEngine:
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy
         self._route_mtu = route_mtu
+        self._has_short_way = shortcuts.are_open
         self._lookup = Lookup()
         self._tags = Tags(entropy, self._lookup.by_tag)
         self._answers: list[Datagram] = []
@@ -82,8 +85,60 @@ class StackEngine:
         self, data: bytes, source: str, udp_port: int, destination: str | None, now: float, segment_bytes: int = 0
     ) -> None:
         """Take one UDP datagram, or a run of them (`Received`), from `(source, udp_port)` to our `destination`."""
-        for packet in segments(data, segment_bytes):
-            self._receive_one(packet, source, udp_port, destination, now)
+        if not data:
+            self._receive_one(data, source, udp_port, destination, now)
+            return
+        packet_bytes = segment_bytes or len(data)
+        start = 0
+        while start < len(data):
+            if self._has_short_way:
+                stop = self._bulk_received(data, start, packet_bytes, source, udp_port, destination, now)
+                if stop > start:
+                    start = stop
+                    continue
+            self._receive_one(data[start : start + packet_bytes], source, udp_port, destination, now)
+            start += packet_bytes
+
+    def _bulk_received(
+        self,
+        data: bytes,
+        start: int,
+        packet_bytes: int,
+        source: str,
+        udp_port: int,
+        destination: str | None,
+        now: float,
+    ) -> int:
+        """The short way of packets with little but DATA, of which a run is looked up once: from `start` on as many as
+        belong to the same association, though other packets of the run need not. Returns where the first one begins
+        that is left for the general way."""
+        if self._ended:
+            self._forget_ended(now)
+        association = self._lookup.of_header(data, start)
+        if association is None or association.paths.get(source) is None:
+            return start
+        if destination is not None and not is_unicast(destination):
+            return start
+        ports_and_tag = data[start : start + PORTS_AND_TAG.size]
+        header_seed = seed(ports_and_tag)
+        view = memoryview(data)
+        path: Path | None = None
+        while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
+            end = start + packet_bytes
+            bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed)
+            if bulk is None:
+                break
+            if path is None:
+                path = association.path_of(source, udp_port, destination)
+            self.counters.datagrams_received += 1
+            try:
+                association.receive_bulk(bulk, path, now)
+            except Exception as error:
+                self._fault(association, error)
+            start = end
+        if path is not None:
+            self.touch(association)
+        return start
 
     def _receive_one(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
         self.counters.datagrams_received += 1

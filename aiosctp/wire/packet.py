@@ -63,6 +63,15 @@ def decode_header(datagram: bytes) -> CommonHeader:
     return header
 
 
+def is_intact(datagrams: bytes, view: memoryview, start: int, end: int, seed: int) -> bool:
+    """Whether the checksum is right (§6.8) of the packet that lies between `start` and `end`.
+
+    view: of `datagrams`. seed: of its first eight header bytes. The packet has a whole common header.
+    """
+    (received,) = CHECKSUM.unpack_from(datagrams, start + PORTS_AND_TAG.size)
+    return bool(received == checksum(seed, view[start + HEADER_BYTES : end]))
+
+
 def encode_packet(
     source_port: int, destination_port: int, verification_tag: int, chunks: Iterable[bytes | memoryview]
 ) -> bytes:

@@ -42,7 +42,7 @@ from aiosctp.wire.chunks import (
 from aiosctp.wire.codepoints import CauseCode
 from aiosctp.wire.packet import encode_chunk, encode_packet
 from aiosctp.wire.parameters import IPv4AddressParameter
-from tests.core.laws import check_stack
+from tests.core.laws import check_association, check_stack
 from tests.core.scripted import (
     A_INITIAL_TSN,
     A_PORT,
@@ -279,6 +279,16 @@ def test_nothing_of_a_packet_with_an_abort_is_answered() -> None:
     # A -> HEARTBEAT, ABORT -> Z, Z -> nothing -> A
     assert peer.send(Heartbeat(b"before"), Abort()) == []
     assert peer.state is CLOSED
+
+
+def test_data_before_an_abort_starts_no_timer() -> None:
+    """§6.2: the delayed SACK is for an association that lives. The first DATA would be acknowledged at once."""
+    peer = established()
+    peer.send(Data(A_INITIAL_TSN, 0, 0, 0, b"first"))
+    # A -> DATA, ABORT -> Z
+    assert peer.send(Data(A_INITIAL_TSN + 1, 0, 1, 0, b"second"), Abort()) == []
+    assert peer.state is CLOSED
+    check_association(peer.association)
 
 
 def test_what_follows_an_abort_is_ignored() -> None:

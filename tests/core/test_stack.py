@@ -8,7 +8,7 @@ from aiosctp.config import Config
 from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
 from aiosctp.core.states import AssociationState
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.wire.chunks import Abort, Data, ShutdownAck
+from aiosctp.wire.chunks import Abort, Heartbeat, ShutdownAck
 from tests.core.bugs import replace_method
 from tests.core.laws import check_stack
 from tests.core.pair import Pair
@@ -53,13 +53,16 @@ def broken(*arguments: object, **keywords: object) -> None:
     raise Bug
 
 
-@pytest.mark.parametrize("where", ["receive", "handle_timeout", "transmit"])
+@pytest.mark.parametrize("where", ["receive", "receive_bulk", "handle_timeout", "transmit"])
 def test_a_bug_in_one_association_ends_that_one(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """C09, X34: it is ABORTed and reported, never raised into the loop, and the stack goes on."""
     peer = Peer()
     peer.established()
     replace_method(monkeypatch, peer.association, where, broken)
-    peer.send_data()
+    if where == "receive":
+        peer.send(Heartbeat(b"x"))
+    else:
+        peer.send_data()
     peer.wait(60)
     (fault,) = peer.engine.poll_faults()
     assert isinstance(fault, Bug)
@@ -78,7 +81,7 @@ def test_a_bug_in_the_exits_too_leaves_nothing_behind(monkeypatch: pytest.Monkey
     peer.established()
     replace_method(monkeypatch, peer.association, "receive", broken)
     replace_method(monkeypatch, peer.association, "abort", broken)
-    peer.send(Data(1, 0, 0, 0, b"x"))
+    peer.send(Heartbeat(b"x"))
     assert peer.state is AssociationState.CLOSED
     assert isinstance(peer.association.ending, AssociationAborted)
     assert (peer.engine.next_deadline(), len(peer.endpoint.associations)) == (None, 0)

@@ -7,14 +7,14 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count, islice
 from multiprocessing import get_context
 
 from tests.simulation.broken import FAULTS, hunt
 from tests.simulation.report import LEAST_MESSAGES, LEAST_VIRTUAL_S, Report, verdict
-from tests.simulation.scene import Outcome, run_seed
+from tests.simulation.scene import Outcome, run_both_ways, run_seed
 
 MOST_BROKEN = 10
 """After so many seeds that broke a law, a run has said enough."""
@@ -30,7 +30,7 @@ def main() -> int:
         report.add(outcome)
         if outcome.broken is not None:
             if not options.trace:
-                outcome = run_seed(outcome.seed, trace=True)
+                outcome = _way_of_running(options)(outcome.seed, trace=True)
             print("\n".join(verdict(outcome, packets=60 if options.trace else 8)), flush=True)
             if len(report.broken) >= MOST_BROKEN:
                 break
@@ -52,6 +52,9 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="begin no seed after so long")
     parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--trace", action="store_true", help="keep the packets, and print the last of each seed")
+    parser.add_argument(
+        "--both-ways", action="store_true", help="run each with the engine's short ways open and closed, and compare"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the sums only")
     parser.add_argument("--least-marks", type=int, default=0, help="fail when a mark was hit less often")
     parser.add_argument(
@@ -93,7 +96,7 @@ def _run(seeds: Iterable[int], options: argparse.Namespace) -> Iterator[Outcome]
     """The outcomes, in the order of the seeds."""
     until = time.monotonic() + options.minutes * 60 if options.minutes is not None else float("inf")
     timely = _until(seeds, until)
-    run = partial(run_seed, trace=options.trace)
+    run = partial(_way_of_running(options), trace=options.trace)
     if options.jobs == 1 or options.trace:
         for seed in timely:
             outcome = run(seed)
@@ -105,6 +108,10 @@ def _run(seeds: Iterable[int], options: argparse.Namespace) -> Iterator[Outcome]
         batch = options.jobs * 16
         while chosen := list(islice(timely, batch)):
             yield from pool.imap(run, chosen, chunksize=2)
+
+
+def _way_of_running(options: argparse.Namespace) -> Callable[..., Outcome]:
+    return run_both_ways if options.both_ways else run_seed
 
 
 def _until(seeds: Iterable[int], end: float) -> Iterator[int]:

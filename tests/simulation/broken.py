@@ -96,6 +96,11 @@ def _turn_taken(original: Any, streams: Any, stream: int, ssn: int) -> bool:
     return True
 
 
+def _deliver_without_the_first(original: Any, in_order: Any, tsn: int) -> None:
+    del in_order._parts[0]
+    original(in_order, tsn)
+
+
 def _not_urgent(original: Any, receiver: Any, tsn: int) -> None:
     was = receiver._packet_is_urgent
     original(receiver, tsn)
@@ -237,6 +242,11 @@ FAULTS: dict[str, tuple[str, Maker]] = {
         _instead(lambda original, window: original(window) + 2000),
     ),
     "the delayed SACK is forgotten": ("core.rx.receiver:Receiver.handle_delay_expired", _every(3, _nothing)),
+    "the short way loses a fragment": ("core.rx.in_order:InOrder._deliver", _every(20, _deliver_without_the_first)),
+    "what the short way has taken is forgotten": (
+        "core.rx.in_order:InOrder.hand_over",
+        _every(2, lambda original, in_order, reassembly: in_order.clear()),
+    ),
     "messages are delivered out of order": ("core.rx.streams:InboundStreams.take_turn", _instead(_turn_taken)),
     "reassembly ignores a missing beginning": (
         "core.rx.reassembly:Run.is_complete",

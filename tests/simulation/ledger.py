@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -70,6 +72,7 @@ class Ledger:
         self.posts: dict[int, Post] = {}
         self.read_messages = 0
         self.read_bytes = 0
+        self.read_digest = 0
         self.readers: dict[ReadQueues, AssociationEngine] = {}
         self._lives: dict[AssociationEngine, Life] = {}
         self._all_lives: list[Life] = []
@@ -86,7 +89,7 @@ class Ledger:
         """Who the messages arrive at is seen from here."""
         return [
             ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
-            ("core.rx.queues:ReadQueues.put", self._noting_arrivals),
+            ("core.rx.queues:ReadQueues._append", self._noting_arrivals),
         ]
 
     def _noting_receivers(self, original: Any) -> Any:
@@ -98,15 +101,16 @@ class Ledger:
         return make_receiver
 
     def _noting_arrivals(self, original: Any) -> Any:
-        def put(queues: ReadQueues, message: Message) -> None:
-            original(queues, message)
-            if message.end_of_record:
-                try:
-                    self.arrived(queues, message)
-                except LawBroken as error:
-                    self._judge.accuse(error)
+        def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
+            original(queues, key, messages)
+            for message in messages:
+                if message.end_of_record:
+                    try:
+                        self.arrived(queues, message)
+                    except LawBroken as error:
+                        self._judge.accuse(error)
 
-        return put
+        return append
 
     # -- sending --
 
@@ -164,6 +168,8 @@ class Ledger:
     def read(self, association: Association, message: Message, *, partial: bool) -> None:
         """A user has read it, or a part of it."""
         engine = association.engine
+        self.read_digest = zlib.crc32(message.data, self.read_digest)
+        self.read_digest = zlib.crc32(repr((*message[1:], partial)).encode(), self.read_digest)
         place = (engine, message.stream)
         begun = self._parts.pop(place, None)
         data = message.data

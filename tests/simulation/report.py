@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from statistics import fmean, median
 
+from tests.simulation.both_ways import MARKS as MARKS_OF_RUNS
 from tests.simulation.marks import MARKS
 from tests.simulation.scene import Outcome
 
@@ -12,7 +13,7 @@ LEAST_VIRTUAL_S = 20.0
 LEAST_MESSAGES = 200
 SEEDS_FOR_A_MEDIAN = 100
 """Of fewer a median says little."""
-WIRE_MARKS = ("sent with DF off",)
+WIRE_MARKS = ("sent with DF off", *MARKS_OF_RUNS)
 """Marks that are seen on the wire, not in the engine."""
 
 
@@ -85,8 +86,9 @@ def _table(title: str, counts: Counter[str], seeds: Counter[str], names: list[st
 
 def verdict(outcome: Outcome, *, packets: int) -> list[str]:
     """What to say of a seed that broke a law: how to see it again, and its last packets if they were kept."""
+    both_ways = " --both-ways" if outcome.has_both_ways else ""
     return [
         f"seed {outcome.seed} ({outcome.character}): {outcome.broken}",
-        f"  python -m tests.simulation --seeds {outcome.seed}-{outcome.seed} --trace",
+        f"  python -m tests.simulation --seeds {outcome.seed}-{outcome.seed}{both_ways} --trace",
         *(f"    {line}" for line in outcome.last_packets[-packets:]),
     ]

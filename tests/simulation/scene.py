@@ -14,10 +14,11 @@ from typing import Any
 
 from aiosctp import Association, Stack
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
+from aiosctp.core import shortcuts
 from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
-from tests.simulation import marks, serials
+from tests.simulation import both_ways, marks, serials
 from tests.simulation.character import draw_character, draw_config
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
@@ -48,15 +49,25 @@ class Outcome:
     character: str
     broken: str | None = None
     """The law that was broken."""
+    has_both_ways: bool = False
+    """It was run with the engine's short ways open and closed."""
     virtual_s: float = 0.0
     messages: int = 0
     bytes: int = 0
     packets: int = 0
     cpu_s: float = 0.0
     digest: int = 0
+    """Of every packet, in the order sent."""
+    read_digest: int = 0
+    """Of everything read, in that order."""
     marks: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     last_packets: list[str] = field(default_factory=list)
+
+    @property
+    def story(self) -> tuple[object, ...]:
+        """What both ways through the engine have in common."""
+        return self.digest, self.packets, self.read_digest, self.messages, self.virtual_s, sorted(self.faults.items())
 
 
 class Scene:
@@ -314,12 +325,31 @@ def _widen(stack: Stack, engine: AssociationEngine) -> None:
         stack.touch(engine)
 
 
-def run_seed(seed: int, *, trace: bool = False, broken: AbstractContextManager[None] | None = None) -> Outcome:
+def run_both_ways(seed: int, *, trace: bool = False) -> Outcome:
+    """Run one seed with the engine's short ways open, then closed: the outcome, if it is the same."""
+    outcome = run_seed(seed, trace=trace)
+    outcome.has_both_ways = True
+    general = run_seed(seed, has_short_ways=False)
+    outcome.cpu_s += general.cpu_s
+    if outcome.broken is None and general.broken is not None:
+        outcome.broken = f"with the short ways closed: {general.broken}"
+    if outcome.broken is None and outcome.story != general.story:
+        outcome.broken = f"the short ways lead elsewhere: {outcome.story} and {general.story}"
+    return outcome
+
+
+def run_seed(
+    seed: int,
+    *,
+    trace: bool = False,
+    broken: AbstractContextManager[None] | None = None,
+    has_short_ways: bool = True,
+) -> Outcome:
     """Run one seed, on an engine that may be broken on purpose."""
     scene = Scene(seed, trace_packets=10_000 if trace else 0)
     outcome = Outcome(seed, str(scene.character))
     began_at_s = time.process_time()
-    with broken or nullcontext(), wrapped(_wrappers(scene)):
+    with broken or nullcontext(), both_ways.short_ways(are_open=has_short_ways), wrapped(_wrappers(scene)):
         try:
             with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
                 loop = runner.get_loop()
@@ -334,6 +364,7 @@ def run_seed(seed: int, *, trace: bool = False, broken: AbstractContextManager[N
     outcome.bytes = scene.ledger.read_bytes
     outcome.packets = scene.wire_laws.packets
     outcome.digest = scene.wire_laws.digest
+    outcome.read_digest = scene.ledger.read_digest
     outcome.marks = scene.marks + scene.wire_laws.counters
     outcome.faults = scene.faults + scene.network.counters
     outcome.last_packets = scene.network.trace.lines(LAST_PACKETS)
@@ -347,6 +378,7 @@ def _wrappers(scene: Scene) -> list[tuple[str, Maker]]:
     return [
         *serials.wrappers(Random(f"{scene.seed}/serials"), scene.character),
         *marks.counting(scene.marks),
+        *both_ways.wrappers(scene.wire_laws.counters, are_open=shortcuts.are_open),
         *scene.ledger.wrappers(),
         *EngineLaws(scene.judge).wrappers(),
         *ReactionLaws(scene.judge, now).wrappers(),

@@ -53,6 +53,6 @@ def _begin_stream(original: Any, first: int) -> Any:
 def _begin_streams(original: Any, first: int) -> Any:
     def init(streams: Any) -> None:
         original(streams)
-        streams._expected_ssns = _BeginningAt(first)
+        streams.expected_ssns = _BeginningAt(first)
 
     return init

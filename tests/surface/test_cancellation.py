@@ -177,7 +177,7 @@ def whole_readers() -> list[Callable[[aiosctp.Association], aiosctp.Association 
     return [lambda association: association, lambda association: association.stream(7)]
 
 
-@cancels("Association.receive", "Association.__anext__", "Stream.receive", "Stream.__anext__", "Reception.receive")
+@cancels("Association.receive", "Association.__anext__", "Stream.receive", "Stream.__anext__", "Reception.wait")
 @pytest.mark.parametrize("reader_of", whole_readers())
 def test_a_receive_that_is_cancelled_takes_no_message(
     reader_of: Callable[[aiosctp.Association], aiosctp.Association | aiosctp.Stream],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
@@ -23,6 +24,7 @@ class ReadQueues:
         self._window = window
         self._queues: dict[int | None, deque[Message]] = {}
         """By stream if it was taken over; None is the queue of all others."""
+        self._has_streams_of_their_own = False
         self._collected: dict[int, bytearray] = {}
         self._collected_bytes = 0
         self._shown: set[int] = set()
@@ -31,14 +33,23 @@ class ReadQueues:
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
-        queues = self._queues
-        key = message.stream if message.stream in queues else None
-        queue = queues.get(key)
+        self._append(message.stream if message.stream in self._queues else None, (message,))
+
+    def put_all(self, messages: Sequence[Message]) -> None:
+        """`put` for each, in order."""
+        if self._has_streams_of_their_own:
+            for message in messages:
+                self.put(message)
+        else:
+            self._append(None, messages)
+
+    def _append(self, key: int | None, messages: Sequence[Message]) -> None:
+        queue = self._queues.get(key)
         if queue is None:
-            queue = queues[key] = deque()
+            queue = self._queues[key] = deque()
         if not queue:
             self._newly_readable[key] = None
-        queue.append(message)
+        queue.extend(messages)
 
     def take_over(self, stream: int) -> None:
         """From now on the stream has a queue of its own; what is queued for it moves there."""
@@ -50,6 +61,7 @@ class ReadQueues:
             self._queues[None] = deque(message for message in common if message.stream != stream)
             self._newly_readable[stream] = None
         self._queues[stream] = own
+        self._has_streams_of_their_own = True
 
     def has_message(self, stream: int | None) -> bool:
         return bool(self._queues.get(stream))
@@ -66,6 +78,8 @@ class ReadQueues:
         while queue:
             message = queue.popleft()
             self._window.release(charge_of(len(message.data)))
+            if not self._shown and not self._collected and message.end_of_record:
+                return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.discard(message.stream)
                 return message
@@ -129,6 +143,7 @@ class ReadQueues:
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues
+        self._has_streams_of_their_own = previous._has_streams_of_their_own
         self._newly_readable = previous._newly_readable
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
@@ -145,6 +160,7 @@ class ReadQueues:
 
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
+        assert self._has_streams_of_their_own == any(key is not None for key in self._queues)
         for key, queue in self._queues.items():
             for message in queue:
                 assert (message.stream if message.stream in self._queues else None) == key

@@ -66,6 +66,11 @@ class Reassembly:
         """No chunk is held, and no message is under way."""
         return not self._by_end
 
+    def put(self, run: Run, payloads: list[bytes]) -> None:
+        """Hold the beginning of a message, while nothing is held: one that `InOrder` took."""
+        self._payloads.update(zip(range(run.start, run.end + 1), payloads, strict=True))
+        self._by_end[run.end] = run
+
     def add(
         self, tsn: int, chunk: Data, *, previous_received: bool, following_received: bool
     ) -> Run | ProtocolViolation:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.paths import Path
+from aiosctp.core.rx.in_order import InOrder
+from aiosctp.core.rx.pace import SackPace
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly, Run
 from aiosctp.core.rx.streams import InboundStreams
@@ -16,7 +19,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import Data, encode_sack
+from aiosctp.wire.chunks import Data, DataFields, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -29,9 +32,11 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `data_received` for each DATA chunk of a packet, then `packet_done` once, `handle_delay_expired`.
+    Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
+    is left; then `packet_done` once; `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`.
-    Outputs: `sack_is_due`, `build_sack`, `take_newly_readable`, `failure`.
+    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
+    `take_newly_readable`, `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
@@ -53,53 +58,58 @@ class Receiver:
         self._reassembly = Reassembly()
         self._streams = InboundStreams()
         self._queues = ReadQueues(self._window, config.max_message_bytes)
+        self._in_order = InOrder(
+            tsns=self._tsns,
+            window=self._window,
+            streams=self._streams,
+            queues=self._queues,
+            counters=counters,
+            inbound_streams=inbound_streams,
+            partial_delivery_point_bytes=config.effective_partial_delivery_point_bytes,
+        )
         self.sack_is_due = False
         self.sack_path: Path | None = None
         """Where the last DATA came from; a SACK goes there (§6.7)."""
         self.has_unacknowledged = False
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
-        """Every chunk so far has come, and every message is complete and had its turn."""
+        """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
         self._duplicate_tsns: list[int] = []
         self._packets_unacknowledged = 0
+        self._pace = SackPace()
         self._packet_is_urgent = True
         """The packet being taken is to be answered at once. §5.1: "After the reception of the first DATA chunk in an
         association, the endpoint MUST immediately respond with a SACK chunk"."""
 
     # -- inputs --
 
+    def take_in_order(self, chunks: Sequence[DataFields], path: Path) -> int:
+        """The short way for the DATA chunks of a packet: how many of them, from the first on, it took. What is left is
+        for `data_received`."""
+        if not self._is_undisturbed:
+            return 0
+        in_order = self._in_order
+        taken = in_order.take(chunks)
+        if taken:
+            self.sack_path = path
+            self.has_unacknowledged = True
+            if in_order.sack_was_asked_for:
+                in_order.sack_was_asked_for = False
+                self._packet_is_urgent = True
+        return taken
+
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
-        payload = chunk.payload
-        if not payload:
+        if not chunk.payload:
             return NoUserData(chunk.tsn)
         self.sack_path = path
         self.has_unacknowledged = True
         if chunk.immediate:
             self._packet_is_urgent = True
-        tsns = self._tsns
-        window = self._window
-        if (
-            self._is_undisturbed
-            and chunk.tsn == (tsns.cumulative + 1) & TSN_MASK
-            and chunk.beginning
-            and chunk.ending
-            and window.held_bytes <= window.brink_bytes
-            and chunk.stream < self.inbound_streams
-            and (chunk.unordered or self._streams.take_turn(chunk.stream, chunk.ssn))
-        ):
-            # The short way: a whole message, the next in sequence, while nothing else is held.
-            if chunk.unordered:
-                self._counters.iuodchunks += 1
-            else:
-                self._counters.iodchunks += 1
-            tsns.cumulative += 1
-            window.charge(charge_of(len(payload)))
-            tsn = chunk.tsn
-            self._queues.put(Message(payload, chunk.stream, chunk.ppid, chunk.unordered, chunk.ssn, tsn, tsn))
-            return None
+        if self._in_order.holds_fragments:
+            self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
-        self._is_undisturbed = self._reassembly.is_empty and not tsns.has_gap
+        self._is_undisturbed = self._reassembly.is_empty and not self._tsns.has_gap
         return cause
 
     def _any_chunk(self, chunk: Data) -> Cause | None:
@@ -165,6 +175,7 @@ class Receiver:
     def packet_done(self, now: float) -> None:
         """All chunks of a packet with DATA were taken: decide when to acknowledge (§6.2)."""
         self._packets_unacknowledged += 1
+        self._pace.packets += 1
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
             self._packet_is_urgent = False
             self.sack_is_due = True
@@ -283,7 +294,7 @@ class Receiver:
             for run in self._streams.abandon()
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
-        self._window.release(self._reassembly.clear())
+        self._window.release(self._reassembly.clear() + self._in_order.clear())
         self._is_undisturbed = not self._tsns.has_gap
         return seen
 
@@ -300,6 +311,7 @@ class Receiver:
         if self._window.wants_update:
             self.sack_is_due = True
         self._queues.max_message_bytes = config.max_message_bytes
+        self._in_order.partial_delivery_point_bytes = config.effective_partial_delivery_point_bytes
 
     # -- outputs --
 
@@ -319,6 +331,21 @@ class Receiver:
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
+
+    @property
+    def may_acknowledge_early(self) -> bool:
+        """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
+        is one for each packet: the peer counts them (§7.2.4)."""
+        return self._pace.allows_another or self._tsns.has_gap
+
+    def build_early_sack(self, room_bytes: int) -> bytes:
+        """`build_sack` in the midst of a batch."""
+        self._pace.sack_was_early()
+        return self.build_sack(room_bytes)
+
+    def batch_ended(self) -> None:
+        """What has come since this was last called came together; its last SACK is built after this."""
+        self._pace.batch_ended(max_burst=self._config.max_burst, has_gap=self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:
@@ -359,9 +386,11 @@ class Receiver:
         self._tsns.check_invariants()
         self._streams.check_invariants()
         self._queues.check_invariants()
-        charged = self._reassembly.check_invariants() + self._queues.charged_bytes
+        self._in_order.check_invariants()
+        charged = self._reassembly.check_invariants() + self._in_order.charged_bytes + self._queues.charged_bytes
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
         assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
+        assert self._is_undisturbed or not self._in_order.holds_fragments, "one holds the message that is coming in"
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"

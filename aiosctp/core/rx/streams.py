@@ -30,18 +30,18 @@ class InboundStreams:
     stream, unordered ones included, or its parts could not be told from them.
     """
 
-    __slots__ = ("_busy", "_expected_ssns")
+    __slots__ = ("_busy", "expected_ssns")
 
     def __init__(self) -> None:
-        self._expected_ssns: dict[int, int] = {}
+        self.expected_ssns: dict[int, int] = {}
+        """By stream, the SSN whose turn it is. §6.5: SSNs start from 0."""
         self._busy: dict[int, _BusyStream] = {}
 
     def take_turn(self, stream: int, ssn: int) -> bool:
-        """The short way for a whole ordered message when nothing is held: whether it is its turn, which is then over.
-        §6.5: SSNs start from 0."""
-        if self._expected_ssns.get(stream, 0) != ssn:
+        """Whether it is the turn of this SSN, which is then over."""
+        if self.expected_ssns.get(stream, 0) != ssn:
             return False
-        self._expected_ssns[stream] = (ssn + 1) & SSN_MASK
+        self.expected_ssns[stream] = (ssn + 1) & SSN_MASK
         return True
 
     def is_past(self, stream: int, ssn: int, tsns_ahead: int) -> bool:
@@ -50,7 +50,7 @@ class InboundStreams:
         SSNs wrap, and more than half of them may be on their way in tiny messages; but as many messages as lie between
         have TSNs of their own: one that is further ahead than those above the cumulative TSN is behind.
         """
-        distance = ssn_distance(self._expected_ssns.get(stream, 0), ssn)
+        distance = ssn_distance(self.expected_ssns.get(stream, 0), ssn)
         return distance >= SSN_HALF and distance > tsns_ahead
 
     def completed(self, run: Run) -> list[Run] | None:
@@ -72,7 +72,7 @@ class InboundStreams:
         return [] if partial is not None else self._release(run.stream, busy)
 
     def is_turn_of(self, run: Run) -> bool:
-        return run.unordered or run.ssn == self._expected_ssns.get(run.stream, 0)
+        return run.unordered or run.ssn == self.expected_ssns.get(run.stream, 0)
 
     def parts_begin(self, run: Run) -> None:
         run.is_partial = True
@@ -83,17 +83,17 @@ class InboundStreams:
         busy = self._busy[run.stream]
         busy.partial = None
         if not run.unordered:
-            self._expected_ssns[run.stream] = ssn_add(run.ssn, 1)
+            self.expected_ssns[run.stream] = ssn_add(run.ssn, 1)
         return self._release(run.stream, busy)
 
     def _release(self, stream: int, busy: _BusyStream) -> list[Run]:
         ready = list(busy.unordered.values())
         busy.unordered.clear()
-        ssn = self._expected_ssns.get(stream, 0)
+        ssn = self.expected_ssns.get(stream, 0)
         while (run := busy.by_ssn.pop(ssn, None)) is not None:
             ready.append(run)
             ssn = ssn_add(ssn, 1)
-        self._expected_ssns[stream] = ssn
+        self.expected_ssns[stream] = ssn
         if busy.is_idle:
             del self._busy[stream]
         return ready
@@ -122,7 +122,7 @@ class InboundStreams:
     def check_invariants(self) -> None:
         for stream, busy in self._busy.items():
             assert not busy.is_idle
-            expected = self._expected_ssns.get(stream, 0)
+            expected = self.expected_ssns.get(stream, 0)
             for run in (*busy.by_ssn.values(), *busy.unordered.values()):
                 assert run.is_complete, "only complete messages wait for their turn"
                 assert run.stream == stream

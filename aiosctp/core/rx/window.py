@@ -16,7 +16,7 @@ class ReceiveWindow:
 
     __slots__ = (
         "_advertised_bytes",
-        "_charged_since_bytes",
+        "_known_to_peer_bytes",
         "brink_bytes",
         "held_bytes",
         "least_step_bytes",
@@ -27,8 +27,8 @@ class ReceiveWindow:
         self.held_bytes = 0
         self._advertised_bytes = size_bytes
         """What the last SACK said, at first INIT or INIT ACK (§6.2 A)."""
-        self._charged_since_bytes = 0
-        """Charged since: what the peer's account has lost too."""
+        self._known_to_peer_bytes = size_bytes
+        """What is left of that by the peer's account, which loses what is charged."""
         self.resize(size_bytes)
 
     def resize(self, size_bytes: int) -> None:
@@ -59,28 +59,25 @@ class ReceiveWindow:
     def charge(self, charge_bytes: int) -> None:
         """§6.2 B: "decrement a_rwnd by the number of bytes received and buffered"."""
         self.held_bytes += charge_bytes
-        self._charged_since_bytes += charge_bytes
+        known = self._known_to_peer_bytes - charge_bytes
+        self._known_to_peer_bytes = known if known > 0 else 0
 
     def release(self, charge_bytes: int) -> None:
         """§6.2 C: "increment a_rwnd" by what has left our buffers."""
         self.held_bytes -= charge_bytes
 
     @property
-    def _known_to_peer_bytes(self) -> int:
-        return max(0, self._advertised_bytes - self._charged_since_bytes)
-
-    @property
     def wants_update(self) -> bool:
         """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size"; from zero, as
         soon as the peer can send a packet. Never where `advertise` would leave the edge: the update would be wanted
         again after each."""
-        if self._advertised_bytes == 0:
-            return self.held_bytes <= self.brink_bytes
         known = self._known_to_peer_bytes
         gain = self.size_bytes - self.held_bytes - known
-        if known < self.least_step_bytes and gain < self.least_step_bytes:
+        if self._advertised_bytes == 0:
+            return self.held_bytes <= self.brink_bytes
+        if gain < self.size_bytes // 4:
             return False
-        return gain >= self.size_bytes // 4
+        return known >= self.least_step_bytes or gain >= self.least_step_bytes
 
     def advertise(self) -> int:
         """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left
@@ -90,6 +87,5 @@ class ReceiveWindow:
         step = self.least_step_bytes
         if known < step and 0 < free - known < step:
             free = known
-        self._advertised_bytes = free
-        self._charged_since_bytes = 0
+        self._advertised_bytes = self._known_to_peer_bytes = free
         return free

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from aiosctp.wire.chunks.bulk import Bulk, DataFields, data_of, decode_bulk
 from aiosctp.wire.chunks.common import TAG_REFLECTED
 from aiosctp.wire.chunks.control import (
     Abort,
@@ -44,10 +45,12 @@ __all__ = [
     "PADDING",
     "TAG_REFLECTED",
     "Abort",
+    "Bulk",
     "Chunk",
     "CookieAck",
     "CookieEcho",
     "Data",
+    "DataFields",
     "Error",
     "Heartbeat",
     "HeartbeatAck",
@@ -60,6 +63,8 @@ __all__ = [
     "ShutdownAck",
     "ShutdownComplete",
     "UnknownChunk",
+    "data_of",
+    "decode_bulk",
     "decode_chunk",
     "decode_chunks",
     "decode_sack",

@@ -66,7 +66,8 @@ def decode_sack(value: bytes) -> SackFields:
     return SackFields(cumulative_tsn_ack, a_rwnd, gap_ack_blocks, duplicate_tsns)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, for the reason that DATA is not.
+@dataclass(slots=True)
 class Sack:
     """Selective acknowledgement (§3.3.4).
 

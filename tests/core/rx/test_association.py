@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.output import MAX_SACKS_AT_ONCE
 from aiosctp.core.paths import Path
+from aiosctp.core.rx.pace import MAX_SACKS_AT_ONCE
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, PartialDelivery
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
@@ -122,6 +123,45 @@ def test_a_large_batch_shares_a_sack_past_the_bound() -> None:
     assert [sack.cumulative_tsn_ack for sack in sacks] == [tsn_add(host.first_tsn, n) for n in acknowledged]
     # The next batch has as many again.
     assert len(sacks_of_one_batch(host, *range(101, 105))) == 2
+
+
+def in_batches(host: Host, first: int, sizes: Iterable[int]) -> list[int]:
+    """How many SACKs each batch of so many packets gets."""
+    counts = []
+    for size in sizes:
+        counts.append(len(sacks_of_one_batch(host, *range(first, first + size))))
+        first += size
+    return counts
+
+
+def test_a_peer_that_sends_more_than_max_burst_for_a_sack_gets_one_for_a_batch() -> None:
+    """R15: deviation from §6.2: it lives by the bytes acknowledged, and each SACK costs both ends."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    assert in_batches(host, 1, [100] * 6) == [9, 5, 3, 2, 1, 1]
+
+
+def test_a_peer_that_sends_max_burst_for_a_sack_is_not_held_back() -> None:
+    """R15: §6.1 D: though its packets had piled up before, soon there is a SACK for every second packet again."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    in_batches(host, 1, [100] * 5)
+    packets, first = [4], 501
+    for _ in range(10):
+        (sacks,) = in_batches(host, first, packets[-1:])
+        first += packets[-1]
+        packets.append(4 * sacks)
+    assert packets == [4, 4, 8, 12, 20, 36, 36, 36, 36, 36, 36]
+
+
+def test_after_a_loss_a_batch_gets_as_many_sacks_as_in_the_beginning() -> None:
+    """R15: §7.2.3: the peer may have begun slow start again, in which cwnd grows by a packet for each SACK."""
+    host = Host()
+    sacks_of_one_batch(host, 0)
+    in_batches(host, 1, [100] * 5)
+    sacks_of_one_batch(host, 502)
+    sacks_of_one_batch(host, 501)
+    assert in_batches(host, 503, [100]) == [9]
 
 
 def test_with_a_gap_open_every_packet_of_a_batch_is_acknowledged() -> None:

@@ -336,3 +336,12 @@ def test_after_a_restart_what_is_complete_stays_readable_and_charged() -> None:
     assert bench.sack().a_rwnd == WINDOW - 2000 - 2 * 256
     assert [len(each) for each in bench.read_payloads()] == [1000, 3]
     assert [len(each) for each in bench.read_payloads(3)] == [1000, 3]
+
+
+def test_what_has_come_of_a_message_is_let_go_of_when_nothing_more_will_come() -> None:
+    """Nothing of it was read, so nothing is told; the window is whole again."""
+    bench = bench_of()
+    bench.packets(data(0, "B", payload=1000), data(1, "", payload=1000))
+    assert bench.receiver.abort_partial_delivery() == []
+    bench.receiver.check_invariants()
+    assert bench.receiver.held_bytes == 0

@@ -103,17 +103,21 @@ class ReceiverMachine(RuleBasedStateMachine):
         super().__init__()
         self.begin(ROOMY, 2)
 
-    @initialize(window_bytes=st.sampled_from([TIGHT, ROOMY]), sack_frequency=st.sampled_from([2, 1, 4]))
-    def begin(self, window_bytes: int, sack_frequency: int) -> None:
+    @initialize(
+        window_bytes=st.sampled_from([TIGHT, ROOMY]),
+        sack_frequency=st.sampled_from([2, 1, 4]),
+        goes_short_way=st.booleans(),
+    )
+    def begin(self, window_bytes: int, sack_frequency: int, goes_short_way: bool = True) -> None:
         """In a roomy window nothing is dropped, taken back or delivered in parts; in a tight one all of it happens."""
         self.is_roomy = window_bytes == ROOMY
         config = Config(
             receive_window_bytes=window_bytes, partial_delivery_point_bytes=window_bytes, sack_frequency=sack_frequency
         )
-        self.bench = Bench(inbound_streams=STREAMS, config=config)
+        self.bench = Bench(inbound_streams=STREAMS, config=config, goes_short_way=goes_short_way)
         self.model = Model()
         for stream in range(STREAMS):
-            self.bench.receiver._streams._expected_ssns[stream] = FIRST_SSN
+            self.bench.receiver._streams.expected_ssns[stream] = FIRST_SSN
 
     # -- rules --
 

@@ -1,0 +1,50 @@
+"""How many SACKs the packets get that come in one batch (§6.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# §6.2: "an acknowledgement SHOULD be generated for at least every second packet", also of those that come in one batch.
+# A peer sends Max.Burst packets for a SACK (§6.1 D) and lets cwnd grow by one of them (§7.2.1): with one SACK a batch,
+# its flights would never outgrow Max.Burst, and each SACK lost would cost it a T3-rtx. But every SACK costs both ends:
+# past as many as let go a flight of MAX_SACKS_AT_ONCE * Max.Burst packets, the rest of a batch shares one.
+MAX_SACKS_AT_ONCE: Final = 8
+_MANY: Final = 2
+
+
+class SackPace:
+    """Learns whether the peer lives by the number of our SACKs, and spares them if not.
+
+    A batch with many more packets than Max.Burst for each SACK that the one before may have got is of a peer that sends
+    by the bytes we acknowledge (as we do, `BurstLimit`) and has a cwnd for it, past slow start: the next batch gets
+    half as many, down to the one at its end. Any other may be of a peer that we hold back (usrsctp sends Max.Burst
+    packets a SACK, give or take how they fall into batches), or that has little to say, which costs little: twice as
+    many. After a loss the peer may be in slow start: as many as in the beginning.
+    """
+
+    __slots__ = ("_early_sacks", "_most_early_sacks", "packets")
+
+    def __init__(self) -> None:
+        self.packets = 0
+        """With DATA, in this batch."""
+        self._early_sacks = 0
+        self._most_early_sacks = MAX_SACKS_AT_ONCE
+
+    @property
+    def allows_another(self) -> bool:
+        """Whether this batch gets another SACK besides the one at its end."""
+        return self._early_sacks < self._most_early_sacks
+
+    def sack_was_early(self) -> None:
+        self._early_sacks += 1
+
+    def batch_ended(self, *, max_burst: int, has_gap: bool) -> None:
+        self._early_sacks = 0
+        packets, self.packets = self.packets, 0
+        most = self._most_early_sacks
+        if has_gap:
+            self._most_early_sacks = MAX_SACKS_AT_ONCE
+        elif packets > _MANY * (most + 1) * max_burst:
+            self._most_early_sacks = most // 2
+        elif packets:
+            self._most_early_sacks = min(2 * most or 1, MAX_SACKS_AT_ONCE)
