@@ -65,7 +65,10 @@ class Lossy:
         where = between_ports(first=first, second=second, for_first=for_first, for_second=for_second)
         async with (
             relaying(weather, *where) as relay,
-            pair(peer, turn, ports=(first, second), sends_to=for_first, path_mtu=1500, **job) as (sender, receiver),
+            pair(peer, turn, ports=(first, second), by_way_of=(for_first, for_second), path_mtu=1500, **job) as (
+                sender,
+                receiver,
+            ),
         ):
             teller = receiver if job["task"] == "bulk" else sender
             result = await teller.event("result", WARM_UP_S + turn.seconds + GRACE_S)
