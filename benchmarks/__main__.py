@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import machine, plots, report
+from benchmarks import guard, machine, plots, report
 from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="measure what the bars are about, and show them with what was reached")
     table.set_defaults(run=_table)
+
+    guard.add_parser(commands)
 
     for command in (running, table):
         command.add_argument("--rounds", type=int, default=5, metavar="N", help="samples of each peer in each case")

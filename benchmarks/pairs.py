@@ -24,18 +24,24 @@ SENDER_CPU, RECEIVER_CPU = Figure("sender_cpu", "sender's CPU"), Figure("receive
 
 @contextlib.asynccontextmanager
 async def pair(
-    name: str, turn: Turn, *, ports: tuple[int, int] | None = None, sends_to: int | None = None, **job: Any
+    name: str,
+    turn: Turn,
+    *,
+    ports: tuple[int, int] | None = None,
+    by_way_of: tuple[int, int] | None = None,
+    **job: Any,
 ) -> AsyncIterator[tuple[Process, Process]]:
     """Sender and receiver of this peer at work on a job, killed on leaving. Raises Unavailable or SampleFailed.
 
-    ports: the sender's and the receiver's UDP port, else free ones. sends_to: where the sender thinks the receiver is,
-    when something stands between. job: fields of `Job`.
+    ports: the sender's and the receiver's UDP port, else free ones. by_way_of: of something that stands between, the
+    ports that the sender takes for the receiver's, and the receiver for the sender's. job: fields of `Job`.
     """
     found = peer(name)
     sender_port, receiver_port = ports or free_udp_ports(2)
+    for_sender, for_receiver = by_way_of or (receiver_port, sender_port)
     common = {"warm_up_s": WARM_UP_S, "seconds": turn.seconds} | job
-    receiving = Job(side="receiver", udp_port=receiver_port, remote_udp_port=sender_port, **common)
-    sending = Job(side="sender", udp_port=sender_port, remote_udp_port=sends_to or receiver_port, **common)
+    receiving = Job(side="receiver", udp_port=receiver_port, remote_udp_port=for_receiver, **common)
+    sending = Job(side="sender", udp_port=sender_port, remote_udp_port=for_sender, **common)
     async with running(found.command(receiving), RECEIVER_CORE) as receiver:
         await receiver.event("ready")
         async with running(found.command(sending), SENDER_CORE) as sender:

@@ -29,7 +29,8 @@ class Job:
     """One sample's work. The sides are `receiver`, which listens, and `sender`, which connects to it.
 
     task: "bulk" (send as fast as it goes), "ping_pong" (the sender measures round trips), "handshakes" (the sender
-    connects, `at_a_time`, as fast as it goes) or "hold" (the sender opens `associations` and keeps them).
+    connects, `at_a_time`, as fast as it goes), "hold" (the sender opens `associations` and keeps them) or "requests"
+    (the sender keeps `in_flight` messages under way, each of which the receiver answers with a few bytes).
     path_mtu: the IP packet with its headers; 0 is what the stack finds by itself.
     """
 
@@ -45,6 +46,7 @@ class Job:
     path_mtu: int = 1500
     at_a_time: int = 1
     associations: int = 1
+    in_flight: int = 1
 
     def words(self) -> list[str]:
         return [f"{field.name}={getattr(self, field.name)}" for field in fields(self)]

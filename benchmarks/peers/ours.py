@@ -23,6 +23,7 @@ from benchmarks.peers.job import (
     tell,
 )
 from benchmarks.peers.loops import run
+from benchmarks.peers.requests import ANSWER_BYTES, Requests
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -60,6 +61,17 @@ async def _echo(job: Job, stack: aiosctp.Stack) -> None:
     async def handle(association: aiosctp.Association) -> None:
         while True:
             await association.send((await association.receive()).data)
+
+    await _serve(handle, stack)
+
+
+async def _answer(job: Job, stack: aiosctp.Stack) -> None:
+    answer = bytes(ANSWER_BYTES)
+
+    async def handle(association: aiosctp.Association) -> None:
+        while True:
+            await association.receive()
+            await association.send(answer)
 
     await _serve(handle, stack)
 
@@ -113,6 +125,21 @@ async def _ping(job: Job, stack: aiosctp.Stack) -> None:
         round_trips.tell()
 
 
+async def _request(job: Job, stack: aiosctp.Stack) -> None:
+    data = bytes(job.message_bytes)
+    async with _connected(job, stack) as association:
+        requests = Requests(job)
+        for _ in range(job.in_flight):
+            requests.sent()
+            await association.send(data)
+        while not requests.is_over:
+            await association.receive()
+            requests.answered()
+            requests.sent()
+            await association.send(data)
+        requests.tell()
+
+
 async def _shake_hands(job: Job, stack: aiosctp.Stack) -> None:
     meter = Meter(job)
 
@@ -128,12 +155,15 @@ async def _shake_hands(job: Job, stack: aiosctp.Stack) -> None:
 
 
 async def _hold(job: Job, stack: aiosctp.Stack) -> None:
-    held = [
-        await aiosctp.connect(
-            HOST, SCTP_PORT, remote_udp_port=job.remote_udp_port, timeout=CONNECT_TIMEOUT_S, stack=stack
-        )
-        for _ in range(job.associations)
-    ]
+    held: list[aiosctp.Association] = []
+    while len(held) < job.associations:
+        connecting = [
+            aiosctp.connect(
+                HOST, SCTP_PORT, remote_udp_port=job.remote_udp_port, timeout=CONNECT_TIMEOUT_S, stack=stack
+            )
+            for _ in range(min(job.at_a_time, job.associations - len(held)))
+        ]
+        held += await asyncio.gather(*connecting)
     tell("held", associations=len(held))
     await asyncio.Event().wait()
 
@@ -145,6 +175,8 @@ _SIDES = {
     ("ping_pong", "sender"): _ping,
     ("handshakes", "receiver"): _accept,
     ("handshakes", "sender"): _shake_hands,
+    ("requests", "receiver"): _answer,
+    ("requests", "sender"): _request,
     ("hold", "receiver"): _accept,
     ("hold", "sender"): _hold,
 }

@@ -36,10 +36,13 @@
 /* A server closes an association so many later than it took it: the client has long ended it by then. */
 #define HELD 4096
 #define MAX_ROUND_TRIPS 10000000
+/* As in requests.py. */
+#define ANSWER_BYTES 64
+#define MAX_IN_FLIGHT 4096
 
 struct job {
 	const char *side, *task;
-	unsigned udp_port, remote_udp_port, message_bytes, streams, unordered, at_a_time, associations;
+	unsigned udp_port, remote_udp_port, message_bytes, streams, unordered, at_a_time, associations, in_flight;
 	double warm_up_s, seconds;
 };
 
@@ -99,6 +102,7 @@ static void read_job(int argc, char **argv)
 	job.unordered = number(argc, argv, "unordered");
 	job.at_a_time = number(argc, argv, "at_a_time");
 	job.associations = number(argc, argv, "associations");
+	job.in_flight = number(argc, argv, "in_flight");
 	job.warm_up_s = strtod(word(argc, argv, "warm_up_s"), NULL);
 	job.seconds = strtod(word(argc, argv, "seconds"), NULL);
 	alarm((unsigned)(job.warm_up_s + job.seconds) + GRACE_S);
@@ -305,6 +309,19 @@ static int echo(struct socket *socket, union sctp_sockstore from, void *data, si
 	return 1;
 }
 
+static int answer(struct socket *socket, union sctp_sockstore from, void *data, size_t size, struct sctp_rcvinfo info,
+                  int flags, void *argument)
+{
+	static const uint8_t reply[ANSWER_BYTES];
+	(void)from, (void)size, (void)info, (void)argument;
+	if (data == NULL)
+		return 1;
+	if (!(flags & MSG_NOTIFICATION) && (flags & MSG_EOR) && !send_message(socket, reply, sizeof reply, 0))
+		die("answer");
+	free(data);
+	return 1;
+}
+
 static void serve(receive_callback *callback)
 {
 	static struct socket *held[HELD];
@@ -360,6 +377,74 @@ static void ping(void)
 	struct socket *socket = connect_socket(pong);
 	if (!send_message(socket, data, job.message_bytes, 0))
 		die("ping");
+	for (;;)
+		pause();
+}
+
+/* Those under way, in the order in which they were sent and are answered; counted as in requests.py. */
+static struct {
+	pthread_mutex_t lock;
+	double begins, sent_at[MAX_IN_FLIGHT];
+	size_t next;
+	uint8_t *data;
+} requests = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void tell_requests(void)
+{
+	qsort(round_trips.times, round_trips.count, sizeof *round_trips.times, compare);
+	printf("{\"event\": \"result\", \"seconds\": %.6f, \"messages\": %zu, \"bytes\": %llu, \"p50_us\": %.3f, "
+	       "\"p99_us\": %.3f}\n",
+	       job.seconds, round_trips.count, (unsigned long long)round_trips.count * job.message_bytes,
+	       round_trips.count > 0 ? percentile_us(50) : 0, round_trips.count > 0 ? percentile_us(99) : 0);
+	round_trips.times = NULL; /* told; the process is ended by its runner */
+}
+
+static void request_answered(double now)
+{
+	if (round_trips.times == NULL || now < requests.begins)
+		return;
+	if (now >= requests.begins + job.seconds)
+		tell_requests();
+	else if (round_trips.count < MAX_ROUND_TRIPS)
+		round_trips.times[round_trips.count++] = (float)(now - requests.sent_at[requests.next]);
+}
+
+static int answered(struct socket *socket, union sctp_sockstore from, void *data, size_t size,
+                    struct sctp_rcvinfo info, int flags, void *argument)
+{
+	(void)from, (void)size, (void)info, (void)argument;
+	if (data == NULL)
+		return 1;
+	if (!(flags & MSG_NOTIFICATION)) {
+		double now = clock_s(CLOCK_MONOTONIC);
+		/* Not before all of the first ones have been sent. */
+		pthread_mutex_lock(&requests.lock);
+		request_answered(now);
+		requests.sent_at[requests.next] = now;
+		requests.next = (requests.next + 1) % job.in_flight;
+		if (!send_message(socket, requests.data, job.message_bytes, 0))
+			die("request");
+		pthread_mutex_unlock(&requests.lock);
+	}
+	free(data);
+	return 1;
+}
+
+static void request(void)
+{
+	if (job.in_flight > MAX_IN_FLIGHT)
+		die("in_flight is too large");
+	requests.data = allocate(job.message_bytes);
+	round_trips.times = allocate(MAX_ROUND_TRIPS * sizeof *round_trips.times);
+	struct socket *socket = connect_socket(answered);
+	pthread_mutex_lock(&requests.lock);
+	requests.begins = clock_s(CLOCK_MONOTONIC) + job.warm_up_s;
+	for (unsigned i = 0; i < job.in_flight; i++) {
+		requests.sent_at[i] = clock_s(CLOCK_MONOTONIC);
+		if (!send_message(socket, requests.data, job.message_bytes, 0))
+			die("request");
+	}
+	pthread_mutex_unlock(&requests.lock);
 	for (;;)
 		pause();
 }
@@ -448,12 +533,16 @@ int main(int argc, char **argv)
 		serve(count);
 	else if (is_task("receiver", "ping_pong"))
 		serve(echo);
+	else if (is_task("receiver", "requests"))
+		serve(answer);
 	else if (strcmp(job.side, "receiver") == 0)
 		serve(NULL);
 	else if (is_task("sender", "bulk"))
 		source();
 	else if (is_task("sender", "ping_pong"))
 		ping();
+	else if (is_task("sender", "requests"))
+		request();
 	else if (is_task("sender", "handshakes"))
 		shake_hands();
 	else if (is_task("sender", "hold"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.model import Workload
-from benchmarks.workloads import bulk, handshakes, messages, ping_pong
+from benchmarks.workloads import bulk, growth, handshakes, head_of_line, lossy, memory, messages, ping_pong
 
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload
@@ -12,5 +12,9 @@ WORKLOADS: dict[str, Workload] = {
         messages.WORKLOAD,
         ping_pong.WORKLOAD,
         handshakes.WORKLOAD,
+        memory.WORKLOAD,
+        lossy.WORKLOAD,
+        head_of_line.WORKLOAD,
+        growth.WORKLOAD,
     )
 }

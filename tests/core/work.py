@@ -29,16 +29,21 @@ def instructions(work: Callable[[], object]) -> int:
     """How many bytecode instructions this executes, our own and those of what is called. What C does in one of them,
     such as copying a list or sorting one, counts as one. The caches are empty, as for who was never seen: what ran
     before is no part of the count."""
-    for cache in _CACHES:
-        cache.cache_clear()
-    count = _count(work)
+    empty_caches()
+    count = executed(work)
     assert count, "nothing was counted"
     return count
 
 
+def empty_caches() -> None:
+    for cache in _CACHES:
+        cache.cache_clear()
+
+
 if sys.version_info >= (3, 12):
 
-    def _count(work: Callable[[], object]) -> int:
+    def executed(work: Callable[[], object]) -> int:
+        """How many instructions this executes, with the caches as they are."""
         count = 0
 
         def executed(code: CodeType, offset: int) -> None:
@@ -59,7 +64,8 @@ if sys.version_info >= (3, 12):
 
 else:
 
-    def _count(work: Callable[[], object]) -> int:
+    def executed(work: Callable[[], object]) -> int:
+        """How many instructions this executes, with the caches as they are."""
         count = 0
 
         def trace(frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 
 class BurstLimit:
-    """Max.Burst packets, beyond as many bytes as were acknowledged since the last opportunity.
+    """Max.Burst packets, beyond as many bytes as were acknowledged since the last opportunity and as cwnd grew by that.
 
     SACKs may come coalesced, one for many packets: if Max.Burst alone were the limit, the peer's coalescing would set
-    our rate. What was acknowledged has left the network, so sending as much again is no burst. After idle time and in
+    our rate. What was acknowledged has left the network, so sending as much again is no burst; and by as much as the
+    SACK has raised cwnd (§7.2.1) slow start grows, once a round trip where one SACK comes of it. After idle time and in
     Fast Recovery nothing but Max.Burst counts.
     """
 

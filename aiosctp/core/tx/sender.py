@@ -222,13 +222,14 @@ class Sender:
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
             self._acknowledged_paths[path] = None
-            self._burst.acknowledged(acked_bytes)
+            before = path.congestion.cwnd
             path.congestion.acknowledged(
                 acked_bytes,
                 is_cwnd_limited=path.is_cwnd_limited,
                 in_fast_recovery=self.loss.in_fast_recovery,
                 all_acknowledged=not self.outstanding,
             )
+            self._burst.acknowledged(acked_bytes + path.congestion.cwnd - before)
 
     def _fast_retransmit(self, lost: Sequence[OutstandingChunk]) -> None:
         """§7.2.4, 1 to 6."""

@@ -133,6 +133,19 @@ def test_what_was_acknowledged_may_be_sent_again_beyond_max_burst() -> None:
     assert len(bench.flush()) == 4
 
 
+def test_slow_start_doubles_though_one_sack_comes_of_a_whole_round_trip() -> None:
+    """S25: §7.2.1: beyond what was acknowledged goes what cwnd grew by."""
+    bench = Bench()
+    bench.cwnd = 20 * PMDCS
+    bench.enqueue(*[PAYLOAD] * 200)
+    for _ in range(5):
+        bench.flush()
+    bench.sack(19, after=0.1)
+    assert len(bench.flush()) == 40
+    bench.sack(59, after=0.1)
+    assert len(bench.flush()) == 80
+
+
 @pytest.mark.parametrize(("idle_rtos", "cwnd_left"), [(1, 50), (2, 25)])
 def test_after_idle_time_only_max_burst_counts_and_cwnd_has_decayed(idle_rtos: int, cwnd_left: int) -> None:
     """S25: §7.2.1, "max(cwnd / 2, 4 * PMDCS) once per RTO"."""
