@@ -39,11 +39,9 @@ class Backpressure:
         """Whether a message on this stream need not wait."""
         return not (self._waiting and stream in self._waiting) and self._has_room(stream)
 
-    def added(self, stream: int) -> None:
-        """A message was queued on this stream."""
-        engine = self._engine
-        if engine.sender.queue.by_number[stream].buffered_bytes > engine.config.stream_send_buffer_bytes:
-            self._above_their_mark |= {stream}
+    def is_above_its_mark(self, stream: int) -> None:
+        """The message just queued has brought this stream above its own mark."""
+        self._above_their_mark |= {stream}
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""

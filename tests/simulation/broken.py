@@ -81,10 +81,9 @@ def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
     original(window, charge_bytes - 1)
 
 
-def _begin_with_same_ssn(original: Any, fragmenter: Any, message: Any, stream: Any) -> None:
-    ssn = stream.next_ssn
-    original(fragmenter, message, stream)
-    stream.next_ssn = ssn
+def _begin_with_same_ssn(original: Any, stream: Any) -> int:
+    ssn = stream.next_ssn = original(stream)
+    return int(ssn)
 
 
 def _report_all_but_one(original: Any, termination: Any, messages: Any, error: int) -> None:
@@ -112,9 +111,9 @@ def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None
         original(timers, path, now)
 
 
-def _without_u(original: Any, association: Any, message: Any) -> None:
-    message.unordered = False
-    original(association, message)
+def _without_u(original: Any, association: Any, message: Any) -> Any:
+    data, stream, ppid, _, context, sack_immediately = message
+    return original(association, (data, stream, ppid, False, context, sack_immediately))
 
 
 def _dont_fragment(original: Any, output: Any, packet: Any) -> Any:
@@ -205,7 +204,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "T3 is not stopped": ("core.tx.retransmission_timer:RetransmissionTimers.stop", _every(9, _nothing)),
     "the RTO has no bound": ("core.rto:RetransmissionTimeout.back_off", _instead(_unbounded_back_off)),
     "the RTO is not doubled": ("core.rto:RetransmissionTimeout.back_off", _instead(_nothing)),
-    "an SSN is not incremented": ("core.tx.fragmenter:Fragmenter._begin", _every(40, _begin_with_same_ssn)),
+    "an SSN is not incremented": ("core.tx.queue:OutgoingStream.begin_ordered", _every(40, _begin_with_same_ssn)),
     "the U bit is forgotten": ("core.association:AssociationEngine.send", _every(40, _without_u)),
     "a zero window is not probed": ("core.tx.peer_window:PeerWindow.closed", _instead(_nothing)),
     "reneging is not noticed": (
