@@ -77,8 +77,17 @@ def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None
     original(reno, acked_bytes, **how)
 
 
-def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
-    original(window, charge_bytes - 1)
+def _read_and_leak(original: Any, queues: Any, stream: Any, partial: bool) -> Any:
+    message = original(queues, stream, partial)
+    queues._window.held_bytes += 1
+    return message
+
+
+def _read_untold(original: Any, receiver: Any, stream: Any = None, *, partial: bool = False) -> Any:
+    was_due = receiver.sack_is_due
+    message = original(receiver, stream, partial=partial)
+    receiver.sack_is_due = was_due
+    return message
 
 
 def _begin_with_same_ssn(original: Any, stream: Any) -> int:
@@ -229,13 +238,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "a message is delivered twice": ("core.rx.queues:ReadQueues.put", _every(50, _put_twice)),
     "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
-    "the window leaks": ("core.rx.window:ReceiveWindow.release", _every(50, _release_less)),
+    "the window leaks": ("core.rx.queues:ReadQueues.read", _every(50, _read_and_leak)),
     "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
     "no SACK is sent for a reneged chunk": ("core.rx.receiver:Receiver._renege", _instead(_not_urgent)),
-    "the window is not re-opened": (
-        "core.rx.window:ReceiveWindow.wants_update",
-        _property(lambda value, window: False),
-    ),
+    "the window is not re-opened": ("core.rx.receiver:Receiver.read", _instead(_read_untold)),
     "more is advertised than there is": (
         "core.rx.window:ReceiveWindow.advertise",
         _instead(lambda original, window: original(window) + 2000),

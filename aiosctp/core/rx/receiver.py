@@ -272,8 +272,9 @@ class Receiver:
         message beyond `Config.max_message_bytes` can't be: then `failure` is set.
         Reading may make a SACK due, for the window (§6.2).
         """
-        message = self._queues.read(stream, partial)
-        if not self.sack_is_due and (self._window.wants_update or self._queues.has_overflowed):
+        queues, window = self._queues, self._window
+        message = queues.read(stream, partial)
+        if not self.sack_is_due and (window.held_bytes <= window.update_at_bytes or queues.has_overflowed):
             self.sack_is_due = True
         return message
 
