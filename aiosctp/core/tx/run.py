@@ -6,8 +6,8 @@ way asks its questions anew for each chunk; here what can't change within a run 
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import TYPE_CHECKING, Final
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
@@ -22,6 +22,8 @@ from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
 from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from aiosctp.core.messages import Outgoing
     from aiosctp.core.tx.queue import OutgoingStream
     from aiosctp.core.tx.transmission import Transmission
@@ -32,6 +34,9 @@ _PIECES: Final = 4
 
 _DATA: Final = ChunkType.DATA.value
 _PACK: Final = DATA_HEADER.pack
+
+ChunkParts: TypeAlias = tuple[bytes | memoryview, ...]
+"""Of one chunk its header, its user data, and its padding if it needs any."""
 
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
@@ -92,6 +97,7 @@ class Run:
             self._count_packets(1, data_bytes)
             room = packet_bytes - PACKET_HEADER_BYTES & ~3
             self._fill_with_fragments(packets, most - len(packets), room)
+            self._fill_with_messages(packets, most - len(packets), room)
             is_last = transmission.is_shutting_down and not messages
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
@@ -132,7 +138,9 @@ class Run:
             size = payload_bytes + HEADER_BYTES + 3 & ~3
             if start == 0 and payload_bytes == left:
                 count = min(room // size, self._window_room // charge_bytes)
-                count = self._add_whole(parts, stream, payload_bytes, count if unordered else min(count, may_begin))
+                chunks = self._take_alike(stream, count if unordered else min(count, may_begin))
+                parts.extend(chain.from_iterable(chunks))
+                count = len(chunks)
                 self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
                 room -= count * size
                 continue
@@ -154,14 +162,16 @@ class Run:
         self._payload_bytes += count * payload_bytes
         stream.queued_bytes -= count * payload_bytes
 
-    def _add_whole(self, parts: Parts, stream: OutgoingStream, payload_bytes: int, most: int) -> int:
-        """Messages of one kind, whole and as large as the first, so many at most; returns how many."""
+    def _take_alike(self, stream: OutgoingStream, most: int) -> list[ChunkParts]:
+        """The chunks of the first message and of those like it in size, stream and flags that follow it, each whole, so
+        many at most."""
         messages, record = self._transmission.queue.in_order, self._record
         assert messages is not None
         headers, payloads, owners = record.headers, record.payloads, record.messages
-        tsn, length = self._tsn, HEADER_BYTES + payload_bytes
         message = messages[0]
         data, number, ppid, unordered, _, immediate = message
+        payload_bytes = len(data)
+        tsn, length = self._tsn, HEADER_BYTES + payload_bytes
         flags = DATA_BEGINNING | DATA_ENDING
         if immediate:
             flags |= DATA_IMMEDIATE
@@ -189,17 +199,41 @@ class Run:
                 or is_immediate != immediate
             ):
                 break
-        columns: list[list[bytes] | list[bytes | memoryview]] = [headers[-count:], payloads[-count:]]
-        if length & 3:
-            columns.append([PADDING[length & 3]] * count)
-        parts.extend(chain.from_iterable(zip(*columns, strict=True)))
         self._tsn = tsn
         if unordered:
             self._unordered += count
         else:
             stream.next_ssn = ssn
             stream.ordered_in_window += count
-        return count
+        if length & 3:
+            return list(zip(headers[-count:], payloads[-count:], [PADDING[length & 3]] * count, strict=True))
+        return list(zip(headers[-count:], payloads[-count:], strict=True))
+
+    def _fill_with_messages(self, packets: list[Parts], most: int, room: int) -> None:
+        """Packets that each hold one message, whole, because another like it does not fit; so many at most."""
+        queue = self._transmission.queue
+        messages = queue.in_order
+        if not messages or queue.is_begun or self._cwnd_room <= 0:
+            return
+        data, number, _, unordered, _, _ = messages[0]
+        payload_bytes = len(data)
+        size = payload_bytes + HEADER_BYTES + 3 & ~3
+        if not (size <= room < 2 * size and payload_bytes <= self._transmission.fragmenter.chunk_payload_bytes):
+            return
+        stream, charge_bytes = queue.stream(number), charge_of(payload_bytes)
+        count = min(self._packets_allowed(most, size), self._window_room // charge_bytes)
+        if not unordered:
+            count = min(count, fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window)
+        # The next one may fit beside the last of those alike.
+        count = min(count, _count_alike(messages, count + 1) - 1)
+        if count > 0:
+            packets.extend(map(list, self._take_alike(stream, count)))
+            self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
+            self._count_packets(count, size)
+
+    def _packets_allowed(self, most: int, data_bytes: int) -> int:
+        """How many packets may follow with so much data each; so many at most."""
+        return min(most, -(-self._cwnd_room // data_bytes), self._transmission.burst.packets_of(data_bytes))
 
     def _add_fragment(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
         record, queue = self._record, self._transmission.queue
@@ -253,11 +287,9 @@ class Run:
         message = messages[0]
         data, number, ppid, unordered, _, _ = message
         count = min(
-            most,
+            self._packets_allowed(most, length),
             (len(data) - start - 1) // payload_bytes,
             self._window_room // charge_bytes,
-            -(-self._cwnd_room // length),
-            transmission.burst.packets_of(length),
         )
         if count <= 0:
             return
@@ -307,3 +339,14 @@ class Run:
         """With the last chunk of the packet: its header stands before the payload and the padding."""
         headers = self._record.headers
         headers[-1] = parts[-3 if len(parts[-1]) & 3 else -2] = with_immediate(headers[-1])
+
+
+def _count_alike(messages: deque[Outgoing], most: int) -> int:
+    """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
+    data, number, _, unordered, _, immediate = messages[0]
+    payload_bytes, count = len(data), 0
+    for data, its_number, _, is_unordered, _, is_immediate in islice(messages, most):
+        if (len(data), its_number, is_unordered, is_immediate) != (payload_bytes, number, unordered, immediate):
+            break
+        count += 1
+    return count

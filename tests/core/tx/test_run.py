@@ -89,6 +89,13 @@ class Side:
 @example(script=[SEND, (40, 0, 200), SEND], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW)
 # What timed out goes to the other path, and to the first one a packet at a time (§7.2.3).
 @example(script=[SEND, "expire", SEND], max_burst=4, paths=2, mtu=1500, rwnd=WINDOW)
+# Packets of one message each; beside the last of those alike the next one fits. Some need padding, some have no SSN.
+@example(script=[([999] * 9 + [300, 999, 999], 0, False, False)], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
+@example(
+    script=[([1000] * 9, 1, True, False), ([1000] * 9, 1, False, True)], max_burst=9, paths=1, mtu=1500, rwnd=WINDOW
+)
+# The peer's window has room for some of them.
+@example(script=[([1000] * 9, 0, False, False), (3, 0, 2600)], max_burst=100, paths=1, mtu=1500, rwnd=4500)
 # §6.1: the last chunk before the SHUTDOWN asks for a SACK, whether cwnd is full or not.
 @example(script=[SEND, "shut down", (40, 0, WINDOW), SEND], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
 def test_both_ways_make_the_same_packets(script: list[Any], max_burst: int, paths: int, mtu: int, rwnd: int) -> None:
@@ -110,6 +117,14 @@ def test_what_is_left_when_the_association_shuts_down_is_sent_in_runs() -> None:
     side.follow("shut down")
     side.follow(([100] * 100, 0, False, False))
     assert side.runs > 0
+
+
+def test_packets_of_one_message_each_are_filled_at_once() -> None:
+    bench = Bench()
+    bench.enqueue(*[1000] * 4)
+    path = bench.sender.path_to_send_on(bench.now)
+    assert path is bench.path
+    assert len(filled(bench.sender, path, bench.now)) == 4
 
 
 def test_many_packets_are_filled_at_once() -> None:
