@@ -119,7 +119,7 @@ class Association:
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
         if self.engine.state is not AssociationState.ESTABLISHED:
             self._life.check_may_send()
-        if not self._backpressure.is_open(stream):
+        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
             await self._backpressure.wait(stream, len(message[0]))
             self._life.check_may_send()
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
@@ -140,7 +140,7 @@ class Association:
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
         if self.engine.state is not AssociationState.ESTABLISHED:
             self._life.check_may_send()
-        if not self._backpressure.is_open(stream):
+        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
             raise BlockingIOError("the stream or the association is above its high-water mark")
         self._queue(message)
 

@@ -222,7 +222,7 @@ class AssociationEngine:
 
     def _receive_bulk_data(self, chunks: Sequence[DataFields], path: Path, now: float) -> None:
         receiver = self.receiver
-        if receiver.sack_is_due:
+        if receiver.sack_is_due and receiver.may_acknowledge_early:
             # The one owed for the packets before goes first.
             self.output.send_sack_for_earlier_packets()
         taken = receiver.take_in_order(chunks, path)

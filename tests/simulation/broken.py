@@ -293,7 +293,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # The surface.
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
-    "a send waits for no room": ("backpressure:Backpressure._has_room", _instead(_constant(True))),
+    "a send waits for no room": ("backpressure:Backpressure.has_room", _instead(_constant(True))),
     "a message is queued twice": (
         "association:Association._queue",
         _every(50, _queue_twice),

@@ -80,13 +80,10 @@ class InOrder:
 
     def take(self, chunks: Sequence[DataFields]) -> int:
         """Take chunks of one packet, from the first on. Returns how many; the others are for the general way."""
-        taken = 0
-        while taken < len(chunks):
+        taken, total = 0, len(chunks)
+        while taken < total:
             chunk = chunks[taken]
-            if chunk[1] & _WHOLE == _WHOLE:
-                count = self._take_whole(chunks, taken)
-            else:
-                count = self._take_fragment(chunk)
+            count = self._take_whole(chunks, taken) if chunk[1] & _WHOLE == _WHOLE else self._take_fragment(chunk)
             if not count:
                 break
             taken += count

@@ -337,7 +337,7 @@ class Receiver:
     def may_acknowledge_early(self) -> bool:
         """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
         is one for each packet: the peer counts them (§7.2.4)."""
-        return self._pace.allows_another or self._tsns.has_gap
+        return self._pace.allows_another or (not self._is_undisturbed and self._tsns.has_gap)
 
     def build_early_sack(self, room_bytes: int) -> bytes:
         """`build_sack` in the midst of a batch."""
