@@ -81,13 +81,10 @@ class InOrder:
 
     def take(self, chunks: Sequence[DataFields]) -> int:
         """Take chunks of one packet, from the first on. Returns how many; the others are for the general way."""
-        taken = 0
-        while taken < len(chunks):
+        taken, total = 0, len(chunks)
+        while taken < total:
             chunk = chunks[taken]
-            if chunk[1] & _WHOLE == _WHOLE:
-                count = self._take_whole(chunks, taken)
-            else:
-                count = self._take_fragment(chunk)
+            count = self._take_whole(chunks, taken) if chunk[1] & _WHOLE == _WHOLE else self._take_fragment(chunk)
             if not count:
                 break
             taken += count
@@ -102,19 +99,21 @@ class InOrder:
         held_bytes, brink_bytes = window.held_bytes, window.brink_bytes
         next_tsn = self._tsns.cumulative + 1 & TSN_MASK
         unordered_count = 0
-        for _, flags, _, tsn, stream, ssn, ppid, payload in islice(chunks, start, None):
+        last_stream, expected_ssn = -1, 0
+        for _, flags, _, tsn, stream, ssn, ppid, payload in islice(chunks, start, None) if start else chunks:
             if tsn != next_tsn or flags & _WHOLE != _WHOLE or held_bytes > brink_bytes or stream >= inbound_streams:
                 break
-            is_unordered = False
-            if flags & (DATA_UNORDERED | DATA_IMMEDIATE):
-                is_unordered = flags & DATA_UNORDERED != 0
-                unordered_count += is_unordered
-                if flags & DATA_IMMEDIATE and (is_unordered or expected_ssns.get(stream, 0) == ssn):
-                    self.sack_was_asked_for = True
-            if not is_unordered:
-                if expected_ssns.get(stream, 0) != ssn:
+            is_unordered = flags & DATA_UNORDERED != 0
+            if is_unordered:
+                unordered_count += 1
+            else:
+                if stream != last_stream:
+                    last_stream, expected_ssn = stream, expected_ssns.get(stream, 0)
+                if ssn != expected_ssn:
                     break
-                expected_ssns[stream] = ssn + 1 & SSN_MASK
+                expected_ssn = expected_ssns[stream] = ssn + 1 & SSN_MASK
+            if flags & DATA_IMMEDIATE:
+                self.sack_was_asked_for = True
             messages.append(_tuple_new(Message, (payload, stream, ppid, is_unordered, ssn, tsn, tsn, True)))
             next_tsn = tsn + 1 & TSN_MASK
             size = len(payload)
@@ -133,7 +132,7 @@ class InOrder:
         _, flags, _, tsn, stream, ssn, _, payload = chunk
         window, begun = self._window, self._begun
         size = len(payload)
-        charge_bytes = charge_of(size)
+        charge_bytes = size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
         if tsn != self._tsns.cumulative + 1 & TSN_MASK or window.held_bytes > window.brink_bytes:
             return 0
         if begun is None:

@@ -291,8 +291,9 @@ class Receiver:
         message beyond `Config.max_message_bytes` can't be: then `failure` is set.
         Reading may make a SACK due, for the window (§6.2).
         """
-        message = self._queues.read(stream, partial)
-        if not self.sack_is_due and (self._window.wants_update or self._queues.has_overflowed):
+        queues, window = self._queues, self._window
+        message = queues.read(stream, partial)
+        if not self.sack_is_due and (window.held_bytes <= window.update_at_bytes or queues.has_overflowed):
             self.sack_is_due = True
         return message
 
@@ -355,7 +356,7 @@ class Receiver:
     def may_acknowledge_early(self) -> bool:
         """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
         is one for each packet: the peer counts them (§7.2.4)."""
-        return self._pace.allows_another or self._tsns.has_gap
+        return self._pace.allows_another or (not self._is_undisturbed and self._tsns.has_gap)
 
     def build_early_sack(self, room_bytes: int) -> bytes:
         """`build_sack` in the midst of a batch."""

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from aiosctp.core.charge import charge_of
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
@@ -277,7 +277,7 @@ class Outstanding:
         payload_bytes = len(chunk.payload)
         self.buffered_bytes -= payload_bytes
         chunk.stream.buffered_bytes -= payload_bytes
-        if chunk.is_ending and not chunk.message.unordered:
+        if chunk.is_ending and not chunk.is_unordered:
             chunk.stream.ordered_in_window -= 1
 
     def _newly_acknowledged(self, chunk: OutstandingChunk, acked: Acknowledged) -> None:
@@ -299,9 +299,9 @@ class Outstanding:
         """Below this number nothing last sent on the path is unacknowledged."""
         return self._first_by_path.get(path, self.highest + 1)
 
-    def take_all(self) -> list[OutgoingMessage]:
+    def take_all(self) -> list[Outgoing]:
         """Empty it: the messages, each once, in order."""
-        messages: list[OutgoingMessage] = []
+        messages: list[Outgoing] = []
         for chunk in self:
             if chunk.state is IN_FLIGHT:
                 self._leave_flight(chunk)
