@@ -380,6 +380,21 @@ class AssociationEngine:
         datagrams += self.path_mtu.transmit(now)
         return datagrams
 
+    @property
+    def may_send_at_once(self) -> bool:
+        """Whether `transmit` may return anything before the user has done more. In doubt, it may."""
+        return (
+            self.state is not AssociationState.ESTABLISHED
+            or self.receiver.sack_is_due
+            or self.sender.has_to_send
+            or len(self.output.control) > 0
+        )
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are events, or it has ended."""
+        return bool(self._events) or self.ending is not None
+
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
         events, self._events = self._events, []

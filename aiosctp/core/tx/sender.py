@@ -92,6 +92,11 @@ class Sender:
         return not self.queue and not self.outstanding
 
     @property
+    def has_to_send(self) -> bool:
+        """Whether anything waits to be sent, or to be sent again."""
+        return bool(self.queue) or self.retransmissions.first() is not None
+
+    @property
     def peer_rwnd_bytes(self) -> int:
         """§6.2.1: how much room the peer's window has left."""
         return self._transmission.peer_rwnd_bytes
