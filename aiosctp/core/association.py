@@ -61,6 +61,8 @@ from aiosctp.wire.errors import DecodeError
 _MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
+# All are alike, and who sends one message at a time gets one for each.
+_SENDER_DRY: Final = SenderDry()
 _BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING})
 
 
@@ -522,7 +524,7 @@ class AssociationEngine:
             self.failure.acknowledged(path)
         if self.sender.is_drained and not self._was_drained:
             self._was_drained = True
-            self.emit(SenderDry())
+            self._events.append(_SENDER_DRY)
         return True
 
     def init_ack_arrived(self, chunk: InitAck, path: Path, now: float) -> None:

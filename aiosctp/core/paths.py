@@ -248,4 +248,8 @@ class Paths:
     @property
     def amdcs(self) -> int:
         """§7.3: the Association Maximum DATA Chunk Size, "the smallest PMDCS discovered"."""
-        return min(path.pmdcs for path in self)
+        least = self.primary.packet_bytes
+        for path in self.all:
+            if path.packet_bytes < least:
+                least = path.packet_bytes
+        return (least - HEADER_BYTES) & ~3

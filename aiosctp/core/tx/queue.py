@@ -42,7 +42,8 @@ class SendQueue:
         self.queued_bytes = 0
 
     def __bool__(self) -> bool:
-        return len(self._scheduler) > 0
+        # A message waits while some of it is not sent, and has at least one byte.
+        return self.queued_bytes > 0
 
     def __iter__(self) -> Iterator[OutgoingMessage]:
         """Those that wait, the one begun included, in any order."""

@@ -77,7 +77,7 @@ class Transmission:
 
     def _end(self) -> None:
         self.burst.end()
-        for path in self.paths:
+        for path in self.paths.all:
             path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
 
     def _next_path(self, now: float) -> Path | None:
