@@ -369,7 +369,8 @@ class Stack:
         self._given_to = None
         for datagram in engine.poll_datagrams(now):
             self._send(datagram)
-        self._tell_all(engine)
+        if engine.has_news:
+            self._tell_all(engine)
         self._arm(engine, now)
 
     def _tell_all(self, engine: StackEngine) -> None:

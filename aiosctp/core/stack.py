@@ -47,7 +47,8 @@ class StackEngine:
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
     Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
-    Outputs: `has_output`, `is_in_haste`, `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
+    Outputs: `has_output`, `is_in_haste`, `has_news`, `poll_datagrams`, `poll_changed`, `poll_faults`, `next_deadline`.
+    Getters: the rest.
     """
 
     def __init__(
@@ -460,6 +461,11 @@ class StackEngine:
         return bool(self._touched or self._answers or self._changed or self._faults)
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is anything in `poll_changed` or `poll_faults`."""
+        return bool(self._changed or self._faults)
+
+    @property
     def is_in_haste(self) -> bool:
         """Whether to poll before the users have done more: something may be sent already, or an association has come to
         be."""
@@ -482,7 +488,8 @@ class StackEngine:
         self._touched.clear()
         self._ended.clear()
         for datagram in datagrams:
-            self.counters.datagrams_sent += packet_count(datagram.data, datagram.segment_bytes)
+            segment_bytes = datagram.segment_bytes
+            self.counters.datagrams_sent += packet_count(datagram.data, segment_bytes) if segment_bytes else 1
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:

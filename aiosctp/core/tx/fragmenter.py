@@ -43,7 +43,7 @@ class Fragmenter:
         if (
             sent_bytes == 0
             and not message.unordered
-            and self._queue.stream(message.stream).ordered_in_window >= MAX_ORDERED_IN_WINDOW
+            and self._queue.by_number[message.stream].ordered_in_window >= MAX_ORDERED_IN_WINDOW
         ):
             return 0
         remaining = len(message.data) - sent_bytes

@@ -81,7 +81,7 @@ class SendQueue:
 
     def peek(self) -> OutgoingMessage | None:
         """The message that the next chunk is cut from."""
-        return self._scheduler.first()
+        return self.in_order[0] if self.in_order else self._scheduler.first()
 
     def cut(self, message: OutgoingMessage, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""

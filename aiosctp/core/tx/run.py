@@ -91,7 +91,8 @@ class Run:
             packets.append(parts)
             self._count_packets(1, data_bytes)
             room = packet_bytes - PACKET_HEADER_BYTES & ~3
-            self._fill_with_fragments(packets, most - len(packets), room)
+            if messages and messages[0].sent_bytes:
+                self._fill_with_fragments(packets, most - len(packets), room)
             if self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sending of a DATA chunk fills the congestion or receiver window".
                 self._ask_for_sack(packets[-1])
@@ -120,7 +121,7 @@ class Run:
             if start == 0 and room - HEADER_BYTES < left <= largest_payload:
                 # Whole, or not in this packet (`Fragmenter.fits`).
                 break
-            stream = queue.stream(message.stream)
+            stream = queue.by_number[message.stream]
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
@@ -240,9 +241,10 @@ class Run:
         """Packets that each hold one fragment out of the middle of a message, as many as may go, so many at most."""
         transmission, record = self._transmission, self._record
         messages = transmission.queue.in_order
+        assert messages is not None
         payload_bytes = transmission.fragmenter.chunk_payload_bytes
         length = HEADER_BYTES + payload_bytes
-        if not messages or not messages[0].was_sent or length != room or self._cwnd_room <= 0:
+        if length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
         start, charge_bytes = message.sent_bytes, charge_of(payload_bytes)

@@ -112,11 +112,13 @@ class Transmission:
 
     def _next_payload_bytes(self, room: int) -> int:
         """How much user data the next new chunk may carry in so much room, 0 if none may be sent (§6.1 A)."""
-        wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
+        outstanding = self.outstanding
+        has_tsns = outstanding.highest - outstanding.cumulative < MAX_TSNS_IN_WINDOW
+        wanted = self.fragmenter.wanted() if has_tsns else 0
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
-        if not allowed and self.window.is_probe_due and not self.outstanding:
+        allowed = self.window.largest_chunk(wanted, outstanding.flight_charge_bytes)
+        if not allowed and self.window.is_probe_due and not outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
 
@@ -133,7 +135,7 @@ class Transmission:
         return _idle_rtos(path, now) > 0
 
     def has_tsns_for(self, chunks: int) -> bool:
-        return len(self.outstanding) + chunks <= MAX_TSNS_IN_WINDOW
+        return self.outstanding.highest - self.outstanding.cumulative + chunks <= MAX_TSNS_IN_WINDOW
 
     # -- the packet --
 
