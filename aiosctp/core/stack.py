@@ -526,7 +526,7 @@ class StackEngine:
             self._forget(association, now)
             return
         self._index(association, now)
-        deadline = association.next_deadline()
+        deadline = association.timers.next_deadline()
         if deadline is not None:
             self._wake_ups.schedule(association, deadline)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from aiosctp.wire.checksum import checksum, seed
@@ -18,11 +18,12 @@ MAX_BYTES: Final = 65507
 
 def encode_packets(
     source_port: int, destination_port: int, verification_tag: int, packets: Iterable[Sequence[bytes | memoryview]]
-) -> Iterator[tuple[bytes, int]]:
+) -> list[tuple[bytes, int]]:
     """The packets with these chunks, joined as far as they go in one piece, and the size of each in it; of the last one
     of a piece it may be smaller. The size is 0 where a piece is one packet."""
     ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
     header_crc = seed(ports_and_tag)
+    pieces: list[tuple[bytes, int]] = []
     piece: list[bytes | memoryview] = []
     count = packet_bytes = last_bytes = 0
     for chunks in packets:
@@ -39,7 +40,7 @@ def encode_packets(
             or count == MAX_PACKETS
             or (count + 1) * packet_bytes > MAX_BYTES
         ):
-            yield b"".join(piece), packet_bytes if count > 1 else 0
+            pieces.append((b"".join(piece), packet_bytes if count > 1 else 0))
             piece.clear()
             count = 0
         if not count:
@@ -50,4 +51,5 @@ def encode_packets(
         last_bytes = size
         count += 1
     if count:
-        yield b"".join(piece), packet_bytes if count > 1 else 0
+        pieces.append((b"".join(piece), packet_bytes if count > 1 else 0))
+    return pieces

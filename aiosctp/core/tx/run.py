@@ -35,18 +35,19 @@ _PACK: Final = DATA_HEADER.pack
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     """Whether nothing is out of the ordinary, on the path that `path_to_send_on` named."""
-    window = transmission.window
+    window, outstanding = transmission.window, transmission.outstanding
     largest_charge = max(transmission.fragmenter.chunk_payload_bytes, MIN_CHARGE_BYTES)
     return (
         transmission.is_established
         and not transmission.is_shutting_down
         and transmission.config.nodelay
         and transmission.queue.in_order is not None
-        and transmission.retransmissions.first() is None
+        and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
-        and not transmission.is_after_idle_time(path, now)
+        # Else cwnd has to decay first (§7.2.1).
+        and not path.idle_rtos(now)
         and not window.is_watched
-        and transmission.peer_rwnd_bytes >= MIN_CHARGE_BYTES
+        and window.room(outstanding.flight_charge_bytes) >= MIN_CHARGE_BYTES
         # So that what does not fit the window waits until all of it does (§6.1 A, `PeerWindow.largest_chunk`).
         and 2 * largest_charge <= window.largest_a_rwnd
         and transmission.has_tsns_for(_PIECES * MAX_BYTES)
@@ -57,6 +58,7 @@ class Run:
     """Packets for one path, filled at one moment."""
 
     __slots__ = (
+        "_charge_bytes",
         "_cwnd_room",
         "_payload_bytes",
         "_record",
@@ -73,7 +75,8 @@ class Run:
         self._record = SentRun(transmission.outstanding.highest + 1, path, now)
         self._tsn = self._record.first & TSN_MASK
         self._cwnd_room = path.congestion.cwnd - path.flight_bytes
-        self._window_room = transmission.peer_rwnd_bytes
+        self._window_room = transmission.window.room(transmission.outstanding.flight_charge_bytes)
+        self._charge_bytes = 0
         self._payload_bytes = 0
         self._unordered = 0
         self._viewed: OutgoingMessage | None = None
@@ -149,6 +152,7 @@ class Run:
         _, charge_bytes, payload_bytes, stream, _ = kind
         self._record.add(count, kind)
         self._window_room -= count * charge_bytes
+        self._charge_bytes += count * charge_bytes
         self._payload_bytes += count * payload_bytes
         stream.queued_bytes -= count * payload_bytes
 
@@ -292,7 +296,7 @@ class Run:
         outstanding.append_run(
             record,
             size=path.congestion.cwnd - path.flight_bytes - self._cwnd_room,
-            charge_bytes=transmission.peer_rwnd_bytes - self._window_room,
+            charge_bytes=self._charge_bytes,
             payload_bytes=self._payload_bytes,
         )
         transmission.queue.queued_bytes -= self._payload_bytes

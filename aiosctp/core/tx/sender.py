@@ -94,8 +94,8 @@ class Sender:
 
     @property
     def has_to_send(self) -> bool:
-        """Whether anything waits to be sent, or to be sent again."""
-        return bool(self.queue) or self.retransmissions.first() is not None
+        """Whether anything waits to be sent, or may wait to be sent again."""
+        return self.queue.queued_bytes > 0 or bool(self.retransmissions.numbers)
 
     @property
     def peer_rwnd_bytes(self) -> int:
