@@ -75,8 +75,9 @@ class InOrder:
         """A chunk had the I bit. Who acts upon it resets this."""
 
     @property
-    def holds_fragments(self) -> bool:
-        return self._begun is not None
+    def begun(self) -> DataFields | None:
+        """The first fragment of the message that is coming in."""
+        return self._begun
 
     def take(self, chunks: Sequence[DataFields]) -> int:
         """Take chunks of one packet, from the first on. Returns how many; the others are for the general way."""
@@ -161,6 +162,30 @@ class InOrder:
         if flags & DATA_ENDING:
             self._deliver(tsn)
         return 1
+
+    def most_fragments(self, payload_bytes: int) -> int:
+        """How many more fragments of this size the message may bring before it is delivered in parts."""
+        if self._begun is None:
+            return 0
+        window = self._window
+        before_parts = (self.partial_delivery_point_bytes - self.held_bytes - 1) // payload_bytes
+        before_brink = (window.brink_bytes - window.held_bytes) // charge_of(payload_bytes)
+        return max(0, min(before_parts, before_brink))
+
+    def take_fragments(self, payloads: list[bytes]) -> None:
+        """The next of the message that is coming in, of one size, no more than `most_fragments` and not the last."""
+        count, payload_bytes = len(payloads), len(payloads[0])
+        charge_bytes = count * charge_of(payload_bytes)
+        self._parts += payloads
+        self.held_bytes += count * payload_bytes
+        self.charged_bytes += charge_bytes
+        self._tsns.cumulative += count
+        self._window.charge(charge_bytes)
+        assert self._begun is not None
+        if self._begun[1] & DATA_UNORDERED:
+            self._counters.iuodchunks += count
+        else:
+            self._counters.iodchunks += count
 
     def _may_begin(self, flags: int, stream: int, ssn: int) -> bool:
         """Whether the message is one that would be delivered as soon as it is whole."""

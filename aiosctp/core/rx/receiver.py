@@ -19,7 +19,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import Data, DataFields, encode_sack
+from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -98,6 +98,25 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
+    def take_fragments(
+        self, datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, path: Path
+    ) -> int:
+        """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
+        for the end of the batch: how many packets, from the one at `start` on, it took."""
+        begun = self._in_order.begun
+        if begun is None or not self.sack_is_due or self.may_acknowledge_early:
+            return 0
+        most = self._in_order.most_fragments(packet_bytes - FRAGMENT_OVERHEAD_BYTES)
+        tsn = self._tsns.cumulative + 1 & TSN_MASK
+        payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
+        if payloads:
+            self.sack_path = path
+            self.has_unacknowledged = True
+            self._in_order.take_fragments(payloads)
+            self._packets_unacknowledged += len(payloads)
+            self._pace.packets += len(payloads)
+        return len(payloads)
+
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
         if not chunk.payload:
@@ -106,7 +125,7 @@ class Receiver:
         self.has_unacknowledged = True
         if chunk.immediate:
             self._packet_is_urgent = True
-        if self._in_order.holds_fragments:
+        if self._in_order.begun is not None:
             self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
         self._is_undisturbed = self._reassembly.is_empty and not self._tsns.has_gap
@@ -391,6 +410,6 @@ class Receiver:
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
         assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
-        assert self._is_undisturbed or not self._in_order.holds_fragments, "one holds the message that is coming in"
+        assert self._is_undisturbed or self._in_order.begun is None, "one holds the message that is coming in"
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"

@@ -20,8 +20,9 @@ HEADER_BYTES = DATA_HEADER.size
 # §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
 # window."
 MAX_ORDERED_IN_WINDOW = SSN_MASK
-# A piece of a message smaller than this part of the largest is not cut just to fill a packet.
-SMALLEST_PIECE = 4
+# A piece of a message smaller than this part of the largest is not cut just to fill a packet. Nearly all packets are
+# filled, for only those of one size go out in one piece (`wire/packet_run.py`).
+SMALLEST_PIECE = 16
 
 
 class Fragmenter:
