@@ -21,7 +21,7 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.rx import Receiver
-from aiosctp.core.states import HANDSHAKE, SHUTTING_DOWN, AssociationState
+from aiosctp.core.states import ESTABLISHED, HANDSHAKE, SHUTTING_DOWN, AssociationState
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
@@ -497,7 +497,7 @@ class AssociationEngine:
     def sack_received(self, chunk: Sack, now: float) -> None:
         is_acknowledged = self._acknowledged(self.sender.sack_received(chunk, now))
         # While ESTABLISHED nothing waits for it.
-        if is_acknowledged and self.state is not AssociationState.ESTABLISHED and self.sender.is_drained:
+        if is_acknowledged and self.state is not ESTABLISHED and self.sender.is_drained:
             self.lifecycle.step(DataDrained(now))
 
     def _acknowledged(self, violation: Cause | None) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
-from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
 from aiosctp.wire.packet_run import encode_packets
 
@@ -134,7 +134,7 @@ class Output:
                 open_packets[packet.path] = packet
         if association.state in MAY_TRANSMIT_DATA:
             self._transmit_data(open_packets, datagrams, now)
-        if association.state is not AssociationState.CLOSED and association.receiver.sack_is_due:
+        if association.state is not CLOSED and association.receiver.sack_is_due:
             self._add_sack(open_packets, datagrams)
         datagrams.extend(self._seal(packet) for packet in open_packets.values())
         return datagrams
