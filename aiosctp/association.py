@@ -13,7 +13,7 @@ from aiosctp.backpressure import Backpressure
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing
-from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
+from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
 from aiosctp.lifetime import Lifetime
@@ -117,7 +117,7 @@ class Association:
         either side is shutting down, and the association's ending when it ends.
         """
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        if self.engine.state is not AssociationState.ESTABLISHED:
+        if self.engine.state is not ESTABLISHED:
             self._life.check_may_send()
         if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
             await self._backpressure.wait(stream, len(message[0]))
@@ -138,7 +138,7 @@ class Association:
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        if self.engine.state is not AssociationState.ESTABLISHED:
+        if self.engine.state is not ESTABLISHED:
             self._life.check_may_send()
         if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
             raise BlockingIOError("the stream or the association is above its high-water mark")

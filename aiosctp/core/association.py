@@ -21,7 +21,7 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.rx import Receiver
-from aiosctp.core.states import HANDSHAKE, SHUTTING_DOWN, AssociationState
+from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, SHUTTING_DOWN, AssociationState
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
@@ -127,7 +127,7 @@ class AssociationEngine:
         self.config = config
         self.entropy = entropy
         self.route_mtu = route_mtu
-        self.state = AssociationState.CLOSED
+        self.state = CLOSED
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
         self.counters = AssociationCounters()
@@ -191,9 +191,9 @@ class AssociationEngine:
             elif not self._chunk_received(chunk, tag, path, now):
                 break
             self._is_first_chunk = False
-            if self.state is AssociationState.CLOSED:
+            if self.state is CLOSED:
                 break
-        if self.state is AssociationState.CLOSED:
+        if self.state is CLOSED:
             return malformed
         if self._packet_has_data:
             self.receiver.packet_done(now)
@@ -338,7 +338,7 @@ class AssociationEngine:
 
     def shutdown(self, now: float) -> None:
         """The SHUTDOWN primitive (§9.2): graceful, under the guard T5 from now on; during the handshake, after it."""
-        if self._shutdown_requested or self.state is AssociationState.CLOSED:
+        if self._shutdown_requested or self.state is CLOSED:
             return
         self._shutdown_requested = True
         self.start_shutdown_guard(now)
@@ -387,7 +387,7 @@ class AssociationEngine:
     def may_send_at_once(self) -> bool:
         """Whether `transmit` may return anything before the user has done more. In doubt, it may."""
         return (
-            self.state is not AssociationState.ESTABLISHED
+            self.state is not ESTABLISHED
             or self.receiver.sack_is_due
             or self.sender.has_to_send
             or len(self.output.control) > 0
@@ -514,7 +514,7 @@ class AssociationEngine:
     def sack_received(self, chunk: Sack, now: float) -> None:
         is_acknowledged = self._acknowledged(self.sender.sack_received(chunk, now))
         # While ESTABLISHED nothing waits for it.
-        if is_acknowledged and self.state is not AssociationState.ESTABLISHED and self.sender.is_drained:
+        if is_acknowledged and self.state is not ESTABLISHED and self.sender.is_drained:
             self.lifecycle.step(DataDrained(now))
 
     def _acknowledged(self, violation: Cause | None) -> bool:
@@ -538,7 +538,7 @@ class AssociationEngine:
 
     def _begin_shutdown_if_requested(self, now: float) -> None:
         """§9.2: once the peer has begun one, the endpoint "MUST ignore ULP shutdown requests"."""
-        if self._shutdown_requested and self.state is AssociationState.ESTABLISHED:
+        if self._shutdown_requested and self.state is ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
-from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
 from aiosctp.wire.packet_run import encode_packets
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
-_WITHOUT_SACKS: Final = HANDSHAKE | {AssociationState.CLOSED}
+_WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
 
 
 class Output:

@@ -24,7 +24,7 @@ from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
-from aiosctp.core.states import HANDSHAKE, AssociationState
+from aiosctp.core.states import CLOSED, HANDSHAKE
 from aiosctp.core.statistics import StackCounters
 from aiosctp.core.tags import Tags
 from aiosctp.core.tcb import TransmissionControlBlock
@@ -451,7 +451,7 @@ class StackEngine:
     def touch(self, association: AssociationEngine) -> None:
         """Something was done with this association: look at its outputs at the next poll."""
         self._touched[association] = self._changed[association] = None
-        if association.state is AssociationState.CLOSED:
+        if association.state is CLOSED:
             self._ended.append(association)
 
     def touch_to_send(self, association: AssociationEngine) -> None:
@@ -523,15 +523,15 @@ class StackEngine:
         except Exception:
             # Not even its exits work any more.
             association.timers.stop_all()
-            association.state = AssociationState.CLOSED
+            association.state = CLOSED
         association.ending = association.ending or AssociationAborted("internal error", local=True)
 
     def _settle(self, association: AssociationEngine, now: float) -> None:
         """After its outputs were taken: keep the indexes and the deadlines true to it."""
         if association in self._connecting and association.state not in HANDSHAKE:
             self._connecting.discard(association)
-            self.counters.associations_established += association.state is not AssociationState.CLOSED
-        if association.state is AssociationState.CLOSED:
+            self.counters.associations_established += association.state is not CLOSED
+        if association.state is CLOSED:
             self._forget(association, now)
             return
         self._index(association, now)

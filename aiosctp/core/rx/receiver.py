@@ -17,7 +17,7 @@ from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import MAX_OFFSET, TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.core.timers import Timer, Timers
+from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
 from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
@@ -198,8 +198,8 @@ class Receiver:
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
             self._packet_is_urgent = False
             self.sack_is_due = True
-        elif not self._timers.is_running(Timer.SACK_DELAY):
-            self._timers.start(Timer.SACK_DELAY, now + self._config.sack_delay_s)
+        elif not self._timers.is_running(SACK_DELAY):
+            self._timers.start(SACK_DELAY, now + self._config.sack_delay_s)
 
     def handle_delay_expired(self) -> None:
         """§6.2: SACK.Delay has passed."""
@@ -347,7 +347,7 @@ class Receiver:
         self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False
-        self._timers.stop(Timer.SACK_DELAY)
+        self._timers.stop(SACK_DELAY)
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)

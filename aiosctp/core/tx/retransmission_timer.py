@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aiosctp.core.paths import Path
-from aiosctp.core.timers import Timer, Timers
+from aiosctp.core.timers import T3_RTX, Timers
 from aiosctp.core.tx.loss import Losses
 from aiosctp.core.tx.outstanding import Acknowledged
 
@@ -19,19 +19,19 @@ class RetransmissionTimers:
         self._timers = timers
 
     def is_running(self, path: Path) -> bool:
-        return self._timers.is_running((Timer.T3_RTX, path))
+        return self._timers.is_running((T3_RTX, path))
 
     def sent(self, path: Path, now: float) -> None:
         """R1: "if the T3-rtx timer of that address is not running, start it"."""
-        key = (Timer.T3_RTX, path)
+        key = (T3_RTX, path)
         if not self._timers.is_running(key):
             self._timers.start(key, now + path.rto.rto_s)
 
     def restart(self, path: Path, now: float) -> None:
-        self._timers.start((Timer.T3_RTX, path), now + path.rto.rto_s)
+        self._timers.start((T3_RTX, path), now + path.rto.rto_s)
 
     def stop(self, path: Path) -> None:
-        self._timers.stop((Timer.T3_RTX, path))
+        self._timers.stop((T3_RTX, path))
 
     def sack_taken(self, acked: Acknowledged, losses: Losses, now: float) -> None:
         for path, lowest in acked.lowest_by_path.items():
