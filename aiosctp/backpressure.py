@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.states import MAY_TAKE_USER_DATA
+
+_NO_STREAMS: Final[frozenset[int]] = frozenset()
 
 
 class Waiter:
@@ -28,11 +32,13 @@ class Backpressure:
     be cancelled.
     """
 
+    __slots__ = ("_above_their_mark", "_engine", "_loop", "_waiting")
+
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
         self._loop = loop
-        self._waiting: dict[int, deque[Waiter]] = {}
-        self._above_their_mark: frozenset[int] = frozenset()
+        self._waiting: dict[int, deque[Waiter]] = NO_DICT
+        self._above_their_mark = _NO_STREAMS
         """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
 
     def is_open(self, stream: int) -> bool:
@@ -47,6 +53,8 @@ class Backpressure:
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
+        if self._waiting is NO_DICT:
+            self._waiting = {}
         queue = self._waiting.setdefault(stream, deque())
         waiter = Waiter(self._loop.create_future(), size)
         queue.append(waiter)

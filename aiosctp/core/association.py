@@ -16,6 +16,7 @@ from aiosctp.core.heartbeat import Heartbeats
 from aiosctp.core.inbox import ChunkArrived, DataDrained, PacketArrived, ShutdownRequested, TimerExpired
 from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
@@ -141,7 +142,7 @@ class AssociationEngine:
         self._was_drained = True
         self._packet_has_data = False
         self._is_first_chunk = True
-        self._events: list[Event] = []
+        self._events: list[Event] = NO_LIST
 
     def _make_sender(self) -> Sender:
         return Sender(
@@ -382,7 +383,7 @@ class AssociationEngine:
 
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
-        events, self._events = self._events, []
+        events, self._events = self._events, NO_LIST
         return events
 
     def take_counters(self) -> AssociationCounters:
@@ -414,6 +415,8 @@ class AssociationEngine:
             self.path_mtu.stop()
 
     def emit(self, event: Event) -> None:
+        if self._events is NO_LIST:
+            self._events = []
         self._events.append(event)
 
     def random_fraction(self) -> float:

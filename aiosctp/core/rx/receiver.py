@@ -8,6 +8,7 @@ from typing import Final
 from aiosctp.config import Config
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.rx.pace import SackPace
@@ -39,6 +40,27 @@ class Receiver:
     `take_newly_readable`, `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
+
+    __slots__ = (
+        "_config",
+        "_counters",
+        "_duplicate_tsns",
+        "_in_order",
+        "_is_undisturbed",
+        "_pace",
+        "_packet_is_urgent",
+        "_packets_unacknowledged",
+        "_queues",
+        "_reassembly",
+        "_streams",
+        "_timers",
+        "_tsns",
+        "_window",
+        "has_unacknowledged",
+        "inbound_streams",
+        "sack_is_due",
+        "sack_path",
+    )
 
     def __init__(
         self,
@@ -74,7 +96,7 @@ class Receiver:
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
-        self._duplicate_tsns: list[int] = []
+        self._duplicate_tsns: list[int] = NO_LIST
         self._packets_unacknowledged = 0
         self._pace = SackPace()
         self._packet_is_urgent = True
@@ -131,6 +153,8 @@ class Receiver:
         self._packet_is_urgent = True
         self._counters.idupchunks += 1
         if len(self._duplicate_tsns) < MAX_DUPLICATES:
+            if self._duplicate_tsns is NO_LIST:
+                self._duplicate_tsns = []
             self._duplicate_tsns.append(tsn)
 
     def _new_chunk(self, chunk: Data, tsn: int) -> Cause | None:
@@ -323,7 +347,7 @@ class Receiver:
         room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
         gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
         duplicates = self._duplicate_tsns[: room - len(gaps)]
-        self._duplicate_tsns.clear()
+        self._duplicate_tsns = NO_LIST
         self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False

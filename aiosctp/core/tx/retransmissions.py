@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.tx.chunk import MARKED, OutstandingChunk
 from aiosctp.core.tx.outstanding import Outstanding
 
@@ -15,13 +16,15 @@ class Retransmissions:
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding
-        self._numbers: list[int] = []
+        self._numbers: list[int] = NO_LIST
 
     def __contains__(self, number: int) -> bool:
         return number in self._numbers
 
     def mark(self, chunk: OutstandingChunk) -> None:
         self._outstanding.mark(chunk)
+        if self._numbers is NO_LIST:
+            self._numbers = []
         heapq.heappush(self._numbers, chunk.number)
 
     def rebuild(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.outstanding import Outstanding
 
@@ -21,12 +22,12 @@ class RoundTrips:
     __slots__ = ("_timed",)
 
     def __init__(self) -> None:
-        self._timed: dict[Path, Timed] = {}
+        self._timed: dict[Path, Timed] = NO_DICT
 
     def sent(self, number: int, path: Path, now: float) -> None:
         """For the first time."""
         if path not in self._timed:
-            self._timed[path] = Timed(number, now)
+            self._timed = {**self._timed, path: Timed(number, now)}
 
     def retransmitted(self, number: int) -> None:
         """C5: never a chunk that was retransmitted, nor TSN r "if [a] DATA chunk with TSN less than or equal to r was
@@ -40,6 +41,8 @@ class RoundTrips:
             if outstanding.is_acknowledged(timed.number):
                 path.rto.measured(now - timed.sent_at_s)
                 del self._timed[path]
+        if not self._timed:
+            self._timed = NO_DICT
 
     def forget(self) -> None:
-        self._timed.clear()
+        self._timed = NO_DICT

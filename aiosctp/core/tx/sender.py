@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
@@ -38,6 +39,21 @@ class Sender:
     `take_acknowledged_paths`. Getters: the rest.
     """
 
+    __slots__ = (
+        "_acknowledged_paths",
+        "_burst",
+        "_counters",
+        "_paths",
+        "_round_trips",
+        "_transmission",
+        "loss",
+        "outstanding",
+        "queue",
+        "retransmissions",
+        "t3",
+        "window",
+    )
+
     def __init__(
         self, *, initial_tsn: int, config: Config, paths: Paths, timers: Timers, counters: AssociationCounters
     ) -> None:
@@ -51,7 +67,7 @@ class Sender:
         self.t3 = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
-        self._acknowledged_paths: dict[Path, None] = {}
+        self._acknowledged_paths: dict[Path, None] = NO_DICT
         self._transmission = Transmission(
             config=config,
             paths=paths,
@@ -221,7 +237,8 @@ class Sender:
         transmitted the acknowledged data"."""
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
-            self._acknowledged_paths[path] = None
+            if path not in self._acknowledged_paths:
+                self._acknowledged_paths = {**self._acknowledged_paths, path: None}
             before = path.congestion.cwnd
             path.congestion.acknowledged(
                 acked_bytes,
@@ -245,7 +262,7 @@ class Sender:
 
     def take_acknowledged_paths(self) -> list[Path]:
         """The paths on which something was newly acknowledged since the last call, in that order (§8.1, §8.2)."""
-        paths, self._acknowledged_paths = self._acknowledged_paths, {}
+        paths, self._acknowledged_paths = self._acknowledged_paths, NO_DICT
         return list(paths)
 
     # -- timers --
