@@ -177,7 +177,9 @@ class Outstanding:
         self.buffered_bytes += payload_bytes
         self.flight_charge_bytes += charge_bytes
         run.path.flight_bytes += size
-        self._is_first_if_lower(run.path, run.first)
+        if self._first_by_path is NO_DICT:
+            self._first_by_path = {}
+        self._first_by_path.setdefault(run.path, run.first)
 
     def mark(self, chunk: OutstandingChunk) -> None:
         """For retransmission: it is in flight no more."""
@@ -194,14 +196,11 @@ class Outstanding:
         chunk.state = IN_FLIGHT
         path = chunk.path
         path.flight_bytes += chunk.size
-        self._is_first_if_lower(path, chunk.number)
-        self.flight_charge_bytes += charge_of(len(chunk.payload))
-
-    def _is_first_if_lower(self, path: Path, number: int) -> None:
         if self._first_by_path is NO_DICT:
             self._first_by_path = {}
-        if number < self._first_by_path.setdefault(path, number):
-            self._first_by_path[path] = number
+        if chunk.number < self._first_by_path.setdefault(path, chunk.number):
+            self._first_by_path[path] = chunk.number
+        self.flight_charge_bytes += charge_of(len(chunk.payload))
 
     def _leave_flight(self, chunk: OutstandingChunk) -> None:
         chunk.path.flight_bytes -= chunk.size

@@ -27,7 +27,9 @@ class RoundTrips:
     def sent(self, number: int, path: Path, now: float) -> None:
         """For the first time."""
         if path not in self._timed:
-            self._timed = {**self._timed, path: Timed(number, now)}
+            if self._timed is NO_DICT:
+                self._timed = {}
+            self._timed[path] = Timed(number, now)
 
     def retransmitted(self, number: int) -> None:
         """C5: never a chunk that was retransmitted, nor TSN r "if [a] DATA chunk with TSN less than or equal to r was
@@ -41,8 +43,6 @@ class RoundTrips:
             if outstanding.is_acknowledged(timed.number):
                 path.rto.measured(now - timed.sent_at_s)
                 del self._timed[path]
-        if not self._timed:
-            self._timed = NO_DICT
 
     def forget(self) -> None:
-        self._timed = NO_DICT
+        self._timed.clear()

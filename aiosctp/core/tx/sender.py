@@ -237,8 +237,9 @@ class Sender:
         transmitted the acknowledged data"."""
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
-            if path not in self._acknowledged_paths:
-                self._acknowledged_paths = {**self._acknowledged_paths, path: None}
+            if self._acknowledged_paths is NO_DICT:
+                self._acknowledged_paths = {}
+            self._acknowledged_paths[path] = None
             before = path.congestion.cwnd
             path.congestion.acknowledged(
                 acked_bytes,
