@@ -438,6 +438,11 @@ class AssociationEngine:
         self.restart_receiver()
         self._was_drained = True
 
+    def give_back(self) -> None:
+        """A path is idle, so the association may be: let go of what its traffic has left empty."""
+        self.sender.give_back()
+        self.receiver.give_back()
+
     def restart_receiver(self) -> None:
         """The peer's first TSN is another than we knew: what it had begun to say will not be finished."""
         for stream, ssn in self.receiver.abort_partial_delivery():

@@ -138,6 +138,7 @@ class Heartbeats:
             self._association.timers.start((Timer.HEARTBEAT, path), waits_until_s)
             return
         if not path.is_confirmed or path.is_idle(now):
+            self._association.give_back()
             self._send(path, now)
         self.schedule(path, now)
 

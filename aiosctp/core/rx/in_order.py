@@ -98,6 +98,8 @@ class InOrder:
         if self._begun is not None:
             return 0
         window, expected_ssns, inbound_streams = self._window, self._streams.expected_ssns, self._inbound_streams
+        if expected_ssns is NO_DICT:
+            expected_ssns = self._streams.expected_ssns = {}
         messages: list[Message] = []
         held_bytes, brink_bytes = window.held_bytes, window.brink_bytes
         next_tsn = self._tsns.cumulative + 1 & TSN_MASK
@@ -114,8 +116,6 @@ class InOrder:
             if not is_unordered:
                 if expected_ssns.get(stream, 0) != ssn:
                     break
-                if expected_ssns is NO_DICT:
-                    expected_ssns = self._streams.expected_ssns = {}
                 expected_ssns[stream] = ssn + 1 & SSN_MASK
             messages.append(_tuple_new(Message, (payload, stream, ppid, is_unordered, ssn, tsn, tsn, True)))
             next_tsn = tsn + 1 & TSN_MASK

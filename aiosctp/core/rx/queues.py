@@ -168,6 +168,11 @@ class ReadQueues:
         del self._shown[stream]
         return True
 
+    def give_back(self) -> None:
+        """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
+        if not self._has_streams_of_their_own and not self._queues.get(None):
+            self._queues = NO_DICT
+
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues

@@ -217,6 +217,11 @@ class Reassembly:
         self._heap = None
         return charged
 
+    def give_back(self) -> None:
+        """Let go of the room, if it is empty."""
+        if self.is_empty:
+            self._payloads = self._by_end = self._by_start = NO_DICT
+
     def check_invariants(self) -> int:
         """Returns what is charged for all that is held."""
         held: set[int] = set()

@@ -35,7 +35,7 @@ class Receiver:
 
     Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
     is left; then `packet_done` once; `handle_delay_expired`.
-    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`.
+    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
     `take_newly_readable`, `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
@@ -304,6 +304,11 @@ class Receiver:
     def take_over(self, stream: int) -> None:
         """Give a stream a queue of its own; what is queued for it moves there."""
         self._queues.take_over(stream)
+
+    def give_back(self) -> None:
+        """Let go of what is empty."""
+        self._queues.give_back()
+        self._reassembly.give_back()
 
     def take_newly_readable(self) -> list[int | None]:
         """The streams that were taken over, and None for all others, whose queue was empty and got something since

@@ -294,6 +294,12 @@ class Outstanding:
                 yield self._chunks[number - self.cumulative - 1]
             first = end + 1
 
+    def give_back(self) -> None:
+        """Let go of the room, while it is empty."""
+        assert not self
+        self._chunks = self._records = NO_DEQUE
+        self._first_by_path = NO_DICT
+
     def first_on(self, path: Path) -> int:
         """Below this number nothing last sent on the path is unacknowledged."""
         return self._first_by_path.get(path, self.highest + 1)

@@ -44,5 +44,9 @@ class RoundTrips:
                 path.rto.measured(now - timed.sent_at_s)
                 del self._timed[path]
 
+    def give_back(self) -> None:
+        """Nothing is outstanding, and so nothing timed."""
+        self._timed = NO_DICT
+
     def forget(self) -> None:
         self._timed.clear()

@@ -34,8 +34,8 @@ class Sender:
     """The sending side of one association.
 
     Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
-    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`.
-    Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
+    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`,
+    `give_back`. Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
     `take_acknowledged_paths`. Getters: the rest.
     """
 
@@ -260,6 +260,12 @@ class Sender:
             path.congestion.loss_detected()
         self._transmission.fast_retransmit_is_due = True
         self.loss.enter_fast_recovery(self.outstanding.highest)
+
+    def give_back(self) -> None:
+        """Let go of what is empty."""
+        if not self.outstanding:
+            self.outstanding.give_back()
+            self._round_trips.give_back()
 
     def take_acknowledged_paths(self) -> list[Path]:
         """The paths on which something was newly acknowledged since the last call, in that order (§8.1, §8.2)."""
