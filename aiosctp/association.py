@@ -12,7 +12,7 @@ from aiosctp.arguments import Payload, bytes_of, check_address, check_int, check
 from aiosctp.backpressure import Backpressure
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.messages import Message, OutgoingMessage
+from aiosctp.core.messages import Message, Outgoing
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
@@ -119,8 +119,8 @@ class Association:
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
         if self.engine.state is not AssociationState.ESTABLISHED:
             self._life.check_may_send()
-        if not self._backpressure.is_open(stream):
-            await self._backpressure.wait(stream, len(message.data))
+        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
+            await self._backpressure.wait(stream, len(message[0]))
             self._life.check_may_send()
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
             self._check_outbound(stream)
@@ -140,7 +140,7 @@ class Association:
         message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
         if self.engine.state is not AssociationState.ESTABLISHED:
             self._life.check_may_send()
-        if not self._backpressure.is_open(stream):
+        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
             raise BlockingIOError("the stream or the association is above its high-water mark")
         self._queue(message)
 
@@ -157,7 +157,7 @@ class Association:
 
     def _make_message(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
-    ) -> OutgoingMessage:
+    ) -> Outgoing:
         # What nearly every call passes is told at a glance; the careful checks are for the rest.
         if type(data) is not bytes:
             data = bytes_of("data", data)
@@ -175,13 +175,13 @@ class Association:
         if len(data) > engine.config.max_message_bytes:
             raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
         if not (ppid or unordered or context or sack_immediately):
-            return OutgoingMessage(data, stream)
-        return OutgoingMessage(data, stream, ppid, bool(unordered), context, bool(sack_immediately))
+            return data, stream, 0, False, 0, False
+        return data, stream, ppid, bool(unordered), context, bool(sack_immediately)
 
-    def _queue(self, message: OutgoingMessage) -> None:
+    def _queue(self, message: Outgoing) -> None:
         engine = self.engine
-        engine.send(message)
-        self._backpressure.added(message.stream)
+        if engine.send(message) > engine.config.stream_send_buffer_bytes:
+            self._backpressure.is_above_its_mark(message[1])
         self.stack.touch_to_send(engine)
 
     def _check_outbound(self, stream: int) -> None:

@@ -32,50 +32,46 @@ class Backpressure:
     be cancelled.
     """
 
-    __slots__ = ("_above_their_mark", "_engine", "_loop", "_waiting")
+    __slots__ = ("_above_their_mark", "_engine", "_loop", "waiting")
 
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
         self._loop = loop
-        self._waiting: dict[int, deque[Waiter]] = NO_DICT
+        self.waiting: dict[int, deque[Waiter]] = NO_DICT
+        """By stream, those who wait. A message of a stream that is in here waits behind them; any other if it has no
+        room."""
         self._above_their_mark = _NO_STREAMS
         """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
 
-    def is_open(self, stream: int) -> bool:
-        """Whether a message on this stream need not wait."""
-        return not (self._waiting and stream in self._waiting) and self._has_room(stream)
-
-    def added(self, stream: int) -> None:
-        """A message was queued on this stream."""
-        engine = self._engine
-        if engine.sender.queue.by_number[stream].buffered_bytes > engine.config.stream_send_buffer_bytes:
-            self._above_their_mark |= {stream}
+    def is_above_its_mark(self, stream: int) -> None:
+        """The message just queued has brought this stream above its own mark."""
+        self._above_their_mark |= {stream}
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
-        if self._waiting is NO_DICT:
-            self._waiting = {}
-        queue = self._waiting.setdefault(stream, deque())
+        if self.waiting is NO_DICT:
+            self.waiting = {}
+        queue = self.waiting.setdefault(stream, deque())
         waiter = Waiter(self._loop.create_future(), size)
         queue.append(waiter)
         try:
             while True:
                 await waiter.future
-                if self._engine.state not in MAY_TAKE_USER_DATA or (queue[0] is waiter and self._has_room(stream)):
+                if self._engine.state not in MAY_TAKE_USER_DATA or (queue[0] is waiter and self.has_room(stream)):
                     return
                 waiter.future = self._loop.create_future()
         finally:
             queue.remove(waiter)
             if not queue:
-                del self._waiting[stream]
+                del self.waiting[stream]
             self.wake()
 
     def wake(self) -> None:
         """There may be room: wake the first of each stream, in turn, as far as the room goes."""
-        if not self._waiting:
+        if not self.waiting:
             return
         room = self._engine.config.send_buffer_bytes - self._counted_bytes()
-        for stream, queue in list(self._waiting.items()):
+        for stream, queue in list(self.waiting.items()):
             if room <= 0:
                 return
             if not self._stream_has_room(stream):
@@ -84,17 +80,18 @@ class Backpressure:
             if not first.future.done():
                 first.future.set_result(None)
                 # To the end of the line, so that every stream gets its turn.
-                self._waiting[stream] = self._waiting.pop(stream)
+                self.waiting[stream] = self.waiting.pop(stream)
             room -= min(first.size, self._engine.config.stream_send_buffer_bytes)
 
     def wake_all(self) -> None:
         """The association takes no more: all look, and raise."""
-        for queue in self._waiting.values():
+        for queue in self.waiting.values():
             for waiter in queue:
                 if not waiter.future.done():
                     waiter.future.set_result(None)
 
-    def _has_room(self, stream: int) -> bool:
+    def has_room(self, stream: int) -> bool:
+        """Whether a stream nobody waits for takes a message."""
         engine = self._engine
         queue, config = engine.sender.queue, engine.config
         held = queue.by_number.get(stream)

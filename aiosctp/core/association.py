@@ -15,7 +15,7 @@ from aiosctp.core.failure import FailureDetection
 from aiosctp.core.heartbeat import Heartbeats
 from aiosctp.core.inbox import ChunkArrived, DataDrained, PacketArrived, ShutdownRequested, TimerExpired
 from aiosctp.core.lifecycle import Lifecycle
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
@@ -223,7 +223,7 @@ class AssociationEngine:
 
     def _receive_bulk_data(self, chunks: Sequence[DataFields], path: Path, now: float) -> None:
         receiver = self.receiver
-        if receiver.sack_is_due:
+        if receiver.sack_is_due and receiver.may_acknowledge_early:
             # The one owed for the packets before goes first.
             self.output.send_sack_for_earlier_packets()
         taken = receiver.take_in_order(chunks, path)
@@ -329,10 +329,11 @@ class AssociationEngine:
         """The ASSOCIATE primitive (§11.1.2): send INIT."""
         self.lifecycle.start_connecting(now)
 
-    def send(self, message: OutgoingMessage) -> None:
-        """The SEND primitive (§11.1.5): queue a message. The caller has checked its stream and size, and the state."""
+    def send(self, message: Outgoing) -> int:
+        """The SEND primitive (§11.1.5): queue a message. The caller has checked its stream and size, and the state.
+        Returns how much user data its stream holds now."""
         self._was_drained = False
-        self.sender.enqueue(message)
+        return self.sender.queue.append(message)
 
     def shutdown(self, now: float) -> None:
         """The SHUTDOWN primitive (§9.2): graceful, under the guard T5 from now on; during the handshake, after it."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class Message(NamedTuple):
@@ -28,9 +27,8 @@ class Message(NamedTuple):
     end_of_record: bool = True
 
 
-@dataclass(slots=True, eq=False)
-class OutgoingMessage:
-    """A message the user gave us, until all of it is acknowledged."""
+class OutgoingMessage(NamedTuple):
+    """A message the user gave us."""
 
     data: bytes
     stream: int
@@ -40,11 +38,8 @@ class OutgoingMessage:
     """Comes back in SendFailed."""
     sack_immediately: bool = False
     """§6.1: set the I bit on the last chunk."""
-    ssn: int = 0
-    """Assigned when the first fragment is made."""
-    sent_bytes: int = 0
-    """How much of it has been cut into chunks and sent at least once."""
 
-    @property
-    def was_sent(self) -> bool:
-        return self.sent_bytes > 0
+
+Outgoing: TypeAlias = tuple[bytes, int, int, bool, int, bool]
+"""An `OutgoingMessage` as the sending side keeps it: without its names it is made ten times as fast, and taken apart at
+once. How far the one is that is being cut, the queue knows."""

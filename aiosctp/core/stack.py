@@ -123,7 +123,16 @@ class StackEngine:
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
         path: Path | None = None
+        may_have_fragments = False
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
+            if may_have_fragments and path is not None:
+                may_have_fragments = False
+                taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                self.counters.datagrams_received += taken
+                start += taken * packet_bytes
+                continue
+            # Where fragments from the middle of a message end, there is another packet before the next ones.
+            may_have_fragments = True
             end = start + packet_bytes
             bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed)
             if bulk is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, PartialDelivery, SendFailed
 from aiosctp.exceptions import AssociationAborted, AssociationRefused, AssociationShutdown, SCTPError
@@ -99,20 +99,10 @@ class Termination:
         association.emit(change)
         self.report_failed(association.sender.take_unsent(), change.error)
 
-    def report_failed(self, messages: Iterable[OutgoingMessage], error: int) -> None:
+    def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:
         """RFC 6458 §6.1.11: one SendFailed a message, with whether any of it was ever on the wire."""
-        for message in messages:
-            self._association.emit(
-                SendFailed(
-                    message.data,
-                    message.stream,
-                    message.ppid,
-                    message.context,
-                    message.unordered,
-                    message.was_sent,
-                    error,
-                )
-            )
+        for (data, stream, ppid, unordered, context, _), was_sent in messages:
+            self._association.emit(SendFailed(data, stream, ppid, context, unordered, was_sent, error))
 
 
 def _reported(causes: Iterable[Cause]) -> tuple[ReportedCause, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from aiosctp.wire.checksum import checksum, seed
+from crc32c import crc32c
+
+from aiosctp.wire.checksum import seed
 from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG
 
 # Joining the chunks costs less than a checksum carried on from part to part, until there is much to copy.
@@ -24,30 +26,26 @@ def encode_packets(
     ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
     header_crc = seed(ports_and_tag)
     piece: list[bytes | memoryview] = []
-    count = packet_bytes = last_bytes = 0
+    packet_bytes = room_packets = count = 0
     for chunks in packets:
         # Of a packet with one large chunk that is the second part, or the third behind a SACK.
         if len(chunks[1]) < _LARGE_BYTES:
             chunks = (b"".join(chunks),)
-        size, crc = HEADER_BYTES, header_crc
-        for part in chunks:
-            size += len(part)
-            crc = checksum(crc, part)
-        if count and (
-            size > packet_bytes
-            or last_bytes < packet_bytes
-            or count == MAX_PACKETS
-            or (count + 1) * packet_bytes > MAX_BYTES
-        ):
-            yield b"".join(piece), packet_bytes if count > 1 else 0
-            piece.clear()
-            count = 0
-        if not count:
-            packet_bytes = size
-        piece.append(ports_and_tag)
-        piece.append(CHECKSUM.pack(crc))
-        piece += chunks
-        last_bytes = size
+            size = HEADER_BYTES + len(chunks[0])
+            crc = crc32c(chunks[0], header_crc)
+        else:
+            size, crc = HEADER_BYTES, header_crc
+            for part in chunks:
+                size += len(part)
+                crc = crc32c(part, crc)
+        if not room_packets or size > packet_bytes:
+            if count:
+                yield b"".join(piece), packet_bytes if count > 1 else 0
+                piece.clear()
+            packet_bytes, room_packets, count = size, min(MAX_PACKETS, MAX_BYTES // size), 0
+        piece += (ports_and_tag, CHECKSUM.pack(crc), *chunks)
         count += 1
+        # Only the last one of a piece may be smaller.
+        room_packets = room_packets - 1 if size == packet_bytes else 0
     if count:
         yield b"".join(piece), packet_bytes if count > 1 else 0

@@ -80,14 +80,15 @@ class Attack:
         for each in living:
             check_association(each)
         check_stack(peer.engine, list(living))
-        self.check_answers(packets)
+        self.check_answers(packets, may_have_waited=before is AssociationState.COOKIE_ECHOED)
 
-    def check_answers(self, packets: list[Packet]) -> None:
+    def check_answers(self, packets: list[Packet], *, may_have_waited: bool) -> None:
         """§12.4: no "more than one packet containing chunks other than DATA in response"; a SACK may be owed besides,
-        a SHUTDOWN that the user asked for become possible, and an ABORT end what the packet began."""
+        a SHUTDOWN that the user asked for become possible, and an ABORT end what the packet began. Answers to earlier
+        packets may have waited for a COOKIE ACK (§5.1 C)."""
         control = [packet for packet in packets if not packet.has(Data) and not packet.has(Abort)]
         answers = [packet for packet in control if packet.types not in ((Sack,), (Shutdown,))]
-        assert len(answers) <= 1, [packet.types for packet in packets]
+        assert len(answers) <= 1 + may_have_waited, [packet.types for packet in packets]
         assert len(control) <= 3
         assert sum(packet.has(Abort) for packet in packets) <= 1
         for packet in packets:

@@ -77,14 +77,22 @@ def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None
     original(reno, acked_bytes, **how)
 
 
-def _release_less(original: Any, window: Any, charge_bytes: int) -> None:
-    original(window, charge_bytes - 1)
+def _read_and_leak(original: Any, queues: Any, stream: Any, partial: bool) -> Any:
+    message = original(queues, stream, partial)
+    queues._window.held_bytes += 1
+    return message
 
 
-def _begin_with_same_ssn(original: Any, fragmenter: Any, message: Any, stream: Any) -> None:
-    ssn = stream.next_ssn
-    original(fragmenter, message, stream)
-    stream.next_ssn = ssn
+def _read_untold(original: Any, receiver: Any, stream: Any = None, *, partial: bool = False) -> Any:
+    was_due = receiver.sack_is_due
+    message = original(receiver, stream, partial=partial)
+    receiver.sack_is_due = was_due
+    return message
+
+
+def _begin_with_same_ssn(original: Any, stream: Any) -> int:
+    ssn = stream.next_ssn = original(stream)
+    return int(ssn)
 
 
 def _report_all_but_one(original: Any, termination: Any, messages: Any, error: int) -> None:
@@ -112,9 +120,9 @@ def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None
         original(timers, path, now)
 
 
-def _without_u(original: Any, association: Any, message: Any) -> None:
-    message.unordered = False
-    original(association, message)
+def _without_u(original: Any, association: Any, message: Any) -> Any:
+    data, stream, ppid, _, context, sack_immediately = message
+    return original(association, (data, stream, ppid, False, context, sack_immediately))
 
 
 def _dont_fragment(original: Any, output: Any, packet: Any) -> Any:
@@ -205,7 +213,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "T3 is not stopped": ("core.tx.retransmission_timer:RetransmissionTimers.stop", _every(9, _nothing)),
     "the RTO has no bound": ("core.rto:RetransmissionTimeout.back_off", _instead(_unbounded_back_off)),
     "the RTO is not doubled": ("core.rto:RetransmissionTimeout.back_off", _instead(_nothing)),
-    "an SSN is not incremented": ("core.tx.fragmenter:Fragmenter._begin", _every(40, _begin_with_same_ssn)),
+    "an SSN is not incremented": ("core.tx.queue:OutgoingStream.begin_ordered", _every(40, _begin_with_same_ssn)),
     "the U bit is forgotten": ("core.association:AssociationEngine.send", _every(40, _without_u)),
     "a zero window is not probed": ("core.tx.peer_window:PeerWindow.closed", _instead(_nothing)),
     "reneging is not noticed": (
@@ -230,13 +238,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "a message is delivered twice": ("core.rx.queues:ReadQueues.put", _every(50, _put_twice)),
     "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
-    "the window leaks": ("core.rx.window:ReceiveWindow.release", _every(50, _release_less)),
+    "the window leaks": ("core.rx.queues:ReadQueues.read", _every(50, _read_and_leak)),
     "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
     "no SACK is sent for a reneged chunk": ("core.rx.receiver:Receiver._renege", _instead(_not_urgent)),
-    "the window is not re-opened": (
-        "core.rx.window:ReceiveWindow.wants_update",
-        _property(lambda value, window: False),
-    ),
+    "the window is not re-opened": ("core.rx.receiver:Receiver.read", _instead(_read_untold)),
     "more is advertised than there is": (
         "core.rx.window:ReceiveWindow.advertise",
         _instead(lambda original, window: original(window) + 2000),
@@ -288,7 +293,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # The surface.
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
-    "a send waits for no room": ("backpressure:Backpressure._has_room", _instead(_constant(True))),
+    "a send waits for no room": ("backpressure:Backpressure.has_room", _instead(_constant(True))),
     "a message is queued twice": (
         "association:Association._queue",
         _every(50, _queue_twice),

@@ -84,10 +84,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
         lambda arguments, result: result is not arguments[1],
     ),
     "idle cwnd decayed": ("congestion.reno:Reno.idle_for_one_rto", _always),
-    "SSN wrapped": (
-        "tx.fragmenter:Fragmenter._begin",
-        lambda arguments, result: not arguments[1].unordered and arguments[2].next_ssn == 0,
-    ),
+    "SSN wrapped": ("tx.queue:OutgoingStream.begin_ordered", lambda arguments, result: arguments[0].next_ssn == 0),
     "send failed": ("termination:Termination.report_failed", lambda arguments, result: bool(list(arguments[1]))),
     # Receiving.
     "reneging": ("rx.receiver:Receiver._renege", _always),

@@ -98,7 +98,7 @@ def test_nobody_waits_after_the_end_and_nothing_is_left_running(ending: Ending) 
                 assert isinstance(task.exception(), allowed), task
             assert not ours._reception._waiting
             assert not ours._life.changes
-            assert not ours._backpressure._waiting
+            assert not ours._backpressure.waiting
             reader.cancel()
             await asyncio.wait([reader])
         gc.collect()
@@ -177,7 +177,7 @@ async def test_cancelling_each_wait_leaves_no_trace() -> None:
             assert all(task.cancelled() for task in waiting)
             assert not ours._reception._waiting
             assert not ours._life.changes
-            assert not ours._backpressure._waiting
+            assert not ours._backpressure.waiting
             await ours.wait_acknowledged()
         await asyncio.sleep(1)
         assert [ours.receive_nowait().data, stream.receive_nowait().data] == [b"kept", b"kept too"]

@@ -76,18 +76,16 @@ class InOrder:
         """A chunk had the I bit. Who acts upon it resets this."""
 
     @property
-    def holds_fragments(self) -> bool:
-        return self._begun is not None
+    def begun(self) -> DataFields | None:
+        """The first fragment of the message that is coming in."""
+        return self._begun
 
     def take(self, chunks: Sequence[DataFields]) -> int:
         """Take chunks of one packet, from the first on. Returns how many; the others are for the general way."""
-        taken = 0
-        while taken < len(chunks):
+        taken, total = 0, len(chunks)
+        while taken < total:
             chunk = chunks[taken]
-            if chunk[1] & _WHOLE == _WHOLE:
-                count = self._take_whole(chunks, taken)
-            else:
-                count = self._take_fragment(chunk)
+            count = self._take_whole(chunks, taken) if chunk[1] & _WHOLE == _WHOLE else self._take_fragment(chunk)
             if not count:
                 break
             taken += count
@@ -104,19 +102,21 @@ class InOrder:
         held_bytes, brink_bytes = window.held_bytes, window.brink_bytes
         next_tsn = self._tsns.cumulative + 1 & TSN_MASK
         unordered_count = 0
-        for _, flags, _, tsn, stream, ssn, ppid, payload in islice(chunks, start, None):
+        last_stream, expected_ssn = -1, 0
+        for _, flags, _, tsn, stream, ssn, ppid, payload in islice(chunks, start, None) if start else chunks:
             if tsn != next_tsn or flags & _WHOLE != _WHOLE or held_bytes > brink_bytes or stream >= inbound_streams:
                 break
-            is_unordered = False
-            if flags & (DATA_UNORDERED | DATA_IMMEDIATE):
-                is_unordered = flags & DATA_UNORDERED != 0
-                unordered_count += is_unordered
-                if flags & DATA_IMMEDIATE and (is_unordered or expected_ssns.get(stream, 0) == ssn):
-                    self.sack_was_asked_for = True
-            if not is_unordered:
-                if expected_ssns.get(stream, 0) != ssn:
+            is_unordered = flags & DATA_UNORDERED != 0
+            if is_unordered:
+                unordered_count += 1
+            else:
+                if stream != last_stream:
+                    last_stream, expected_ssn = stream, expected_ssns.get(stream, 0)
+                if ssn != expected_ssn:
                     break
-                expected_ssns[stream] = ssn + 1 & SSN_MASK
+                expected_ssn = expected_ssns[stream] = ssn + 1 & SSN_MASK
+            if flags & DATA_IMMEDIATE:
+                self.sack_was_asked_for = True
             messages.append(_tuple_new(Message, (payload, stream, ppid, is_unordered, ssn, tsn, tsn, True)))
             next_tsn = tsn + 1 & TSN_MASK
             size = len(payload)
@@ -135,7 +135,7 @@ class InOrder:
         _, flags, _, tsn, stream, ssn, _, payload = chunk
         window, begun = self._window, self._begun
         size = len(payload)
-        charge_bytes = charge_of(size)
+        charge_bytes = size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
         if tsn != self._tsns.cumulative + 1 & TSN_MASK or window.held_bytes > window.brink_bytes:
             return 0
         if begun is None:
@@ -165,6 +165,30 @@ class InOrder:
         if flags & DATA_ENDING:
             self._deliver(tsn)
         return 1
+
+    def most_fragments(self, payload_bytes: int) -> int:
+        """How many more fragments of this size the message may bring before it is delivered in parts."""
+        if self._begun is None:
+            return 0
+        window = self._window
+        before_parts = (self.partial_delivery_point_bytes - self.held_bytes - 1) // payload_bytes
+        before_brink = (window.brink_bytes - window.held_bytes) // charge_of(payload_bytes)
+        return max(0, min(before_parts, before_brink))
+
+    def take_fragments(self, payloads: list[bytes]) -> None:
+        """The next of the message that is coming in, of one size, no more than `most_fragments` and not the last."""
+        count, payload_bytes = len(payloads), len(payloads[0])
+        charge_bytes = count * charge_of(payload_bytes)
+        self._parts += payloads
+        self.held_bytes += count * payload_bytes
+        self.charged_bytes += charge_bytes
+        self._tsns.cumulative += count
+        self._window.charge(charge_bytes)
+        assert self._begun is not None
+        if self._begun[1] & DATA_UNORDERED:
+            self._counters.iuodchunks += count
+        else:
+            self._counters.iodchunks += count
 
     def _may_begin(self, flags: int, stream: int, ssn: int) -> bool:
         """Whether the message is one that would be delivered as soon as it is whole."""

@@ -22,21 +22,19 @@ class SackPace:
     many. After a loss the peer may be in slow start: as many as in the beginning.
     """
 
-    __slots__ = ("_early_sacks", "_most_early_sacks", "packets")
+    __slots__ = ("_early_sacks", "_most_early_sacks", "allows_another", "packets")
 
     def __init__(self) -> None:
         self.packets = 0
         """With DATA, in this batch."""
         self._early_sacks = 0
         self._most_early_sacks = MAX_SACKS_AT_ONCE
-
-    @property
-    def allows_another(self) -> bool:
-        """Whether this batch gets another SACK besides the one at its end."""
-        return self._early_sacks < self._most_early_sacks
+        self.allows_another = True
+        """Whether this batch gets another SACK besides the one at its end: asked for each packet."""
 
     def sack_was_early(self) -> None:
         self._early_sacks += 1
+        self.allows_another = self._early_sacks < self._most_early_sacks
 
     def batch_ended(self, *, max_burst: int, has_gap: bool) -> None:
         self._early_sacks = 0
@@ -48,3 +46,4 @@ class SackPace:
             self._most_early_sacks = most // 2
         elif packets:
             self._most_early_sacks = min(2 * most or 1, MAX_SACKS_AT_ONCE)
+        self.allows_another = self._most_early_sacks > 0

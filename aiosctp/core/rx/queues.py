@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from aiosctp.core.charge import charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rx.window import ReceiveWindow
@@ -101,7 +101,8 @@ class ReadQueues:
         queue = self._queues.get(stream)
         while queue:
             message = queue.popleft()
-            self._window.release(charge_of(len(message.data)))
+            size = len(message[0])
+            self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             if not self._shown and not self._collected and message.end_of_record:
                 return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:

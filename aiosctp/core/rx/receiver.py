@@ -20,7 +20,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import Data, DataFields, encode_sack
+from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -120,6 +120,25 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
+    def take_fragments(
+        self, datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, path: Path
+    ) -> int:
+        """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
+        for the end of the batch: how many packets, from the one at `start` on, it took."""
+        begun = self._in_order.begun
+        if begun is None or not self.sack_is_due or self.may_acknowledge_early:
+            return 0
+        most = self._in_order.most_fragments(packet_bytes - FRAGMENT_OVERHEAD_BYTES)
+        tsn = self._tsns.cumulative + 1 & TSN_MASK
+        payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
+        if payloads:
+            self.sack_path = path
+            self.has_unacknowledged = True
+            self._in_order.take_fragments(payloads)
+            self._packets_unacknowledged += len(payloads)
+            self._pace.packets += len(payloads)
+        return len(payloads)
+
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
         if not chunk.payload:
@@ -128,7 +147,7 @@ class Receiver:
         self.has_unacknowledged = True
         if chunk.immediate:
             self._packet_is_urgent = True
-        if self._in_order.holds_fragments:
+        if self._in_order.begun is not None:
             self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
         self._is_undisturbed = self._reassembly.is_empty and not self._tsns.has_gap
@@ -296,8 +315,9 @@ class Receiver:
         message beyond `Config.max_message_bytes` can't be: then `failure` is set.
         Reading may make a SACK due, for the window (§6.2).
         """
-        message = self._queues.read(stream, partial)
-        if not self.sack_is_due and (self._window.wants_update or self._queues.has_overflowed):
+        queues, window = self._queues, self._window
+        message = queues.read(stream, partial)
+        if not self.sack_is_due and (window.held_bytes <= window.update_at_bytes or queues.has_overflowed):
             self.sack_is_due = True
         return message
 
@@ -365,7 +385,7 @@ class Receiver:
     def may_acknowledge_early(self) -> bool:
         """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
         is one for each packet: the peer counts them (§7.2.4)."""
-        return self._pace.allows_another or self._tsns.has_gap
+        return self._pace.allows_another or (not self._is_undisturbed and self._tsns.has_gap)
 
     def build_early_sack(self, room_bytes: int) -> bytes:
         """`build_sack` in the midst of a batch."""
@@ -420,6 +440,6 @@ class Receiver:
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
         assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
-        assert self._is_undisturbed or not self._in_order.holds_fragments, "one holds the message that is coming in"
+        assert self._is_undisturbed or self._in_order.begun is None, "one holds the message that is coming in"
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"

@@ -17,14 +17,19 @@ class ReceiveWindow:
     __slots__ = (
         "_advertised_bytes",
         "_known_to_peer_bytes",
+        "_most_held_for_update_bytes",
         "brink_bytes",
         "held_bytes",
         "least_step_bytes",
         "size_bytes",
+        "update_at_bytes",
     )
 
     def __init__(self, size_bytes: int) -> None:
         self.held_bytes = 0
+        self.update_at_bytes = 0
+        """When no more than this is held, the peer is to be told (`wants_update`): kept, for it is asked of every
+        message that is read."""
         self._advertised_bytes = size_bytes
         """What the last SACK said, at first INIT or INIT ACK (§6.2 A)."""
         self._known_to_peer_bytes = size_bytes
@@ -36,6 +41,9 @@ class ReceiveWindow:
         self.least_step_bytes = min(size_bytes // 2, _SEGMENT_BYTES)
         self.brink_bytes = size_bytes - self.least_step_bytes
         """With more than this held, the window is nearly closed."""
+        self._most_held_for_update_bytes = size_bytes - max(size_bytes // 4, self.least_step_bytes)
+        """When the peer knows of no room at all."""
+        self._reckon_update()
 
     @property
     def free_bytes(self) -> int:
@@ -60,7 +68,9 @@ class ReceiveWindow:
         """§6.2 B: "decrement a_rwnd by the number of bytes received and buffered"."""
         self.held_bytes += charge_bytes
         known = self._known_to_peer_bytes - charge_bytes
-        self._known_to_peer_bytes = known if known > 0 else 0
+        self._known_to_peer_bytes = known = known if known > 0 else 0
+        if self._advertised_bytes:
+            self.update_at_bytes = self._most_held_for_update_bytes - known
 
     def release(self, charge_bytes: int) -> None:
         """§6.2 C: "increment a_rwnd" by what has left our buffers."""
@@ -68,16 +78,14 @@ class ReceiveWindow:
 
     @property
     def wants_update(self) -> bool:
-        """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size"; from zero, as
-        soon as the peer can send a packet. Never where `advertise` would leave the edge: the update would be wanted
-        again after each."""
+        """§6.2: "only if the window can be increased by at least a quarter of the receive buffer size", and by a step
+        of RFC 1122, or `advertise` might leave the edge, and the update be wanted again after each message; from zero,
+        as soon as the peer can send a packet."""
+        return self.held_bytes <= self.update_at_bytes
+
+    def _reckon_update(self) -> None:
         known = self._known_to_peer_bytes
-        gain = self.size_bytes - self.held_bytes - known
-        if self._advertised_bytes == 0:
-            return self.held_bytes <= self.brink_bytes
-        if gain < self.size_bytes // 4:
-            return False
-        return known >= self.least_step_bytes or gain >= self.least_step_bytes
+        self.update_at_bytes = self._most_held_for_update_bytes - known if self._advertised_bytes else self.brink_bytes
 
     def advertise(self) -> int:
         """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left
@@ -88,4 +96,5 @@ class ReceiveWindow:
         if known < step and 0 < free - known < step:
             free = known
         self._advertised_bytes = self._known_to_peer_bytes = free
+        self._reckon_update()
         return free

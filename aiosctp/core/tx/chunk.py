@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.queue import OutgoingStream
+from aiosctp.wire.chunks import DATA_UNORDERED
 
 
 class ChunkState(Enum):
@@ -45,7 +46,7 @@ class OutstandingChunk:
     def __init__(
         self,
         number: int,
-        message: OutgoingMessage,
+        message: Outgoing,
         stream: OutgoingStream,
         header: bytes,
         payload: bytes | memoryview,
@@ -73,3 +74,7 @@ class OutstandingChunk:
         """§7.2.4, 5: "ineligible for a subsequent Fast Retransmit"."""
         self.is_timed_out = False
         """Marked by T3, so that it goes to another path (§6.4); else by a Fast Retransmit."""
+
+    @property
+    def is_unordered(self) -> bool:
+        return self.header[1] & DATA_UNORDERED != 0

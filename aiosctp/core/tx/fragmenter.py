@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
-from aiosctp.core.tx.queue import OutgoingStream, SendQueue
+from aiosctp.core.tx.queue import SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
@@ -14,14 +13,15 @@ from aiosctp.wire.chunks import (
     DATA_UNORDERED,
     encode_data_header,
 )
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK, ssn_add
+from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 HEADER_BYTES = DATA_HEADER.size
 # §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
 # window."
 MAX_ORDERED_IN_WINDOW = SSN_MASK
-# A piece of a message smaller than this part of the largest is not cut just to fill a packet.
-SMALLEST_PIECE = 4
+# A piece of a message smaller than this part of the largest is not cut just to fill a packet. Nearly all packets are
+# filled, for only those of one size go out in one piece (`wire/packet_run.py`).
+SMALLEST_PIECE = 16
 
 
 class Fragmenter:
@@ -39,14 +39,11 @@ class Fragmenter:
         message = self._queue.peek()
         if message is None:
             return 0
-        sent_bytes = message.sent_bytes
-        if (
-            sent_bytes == 0
-            and not message.unordered
-            and self._queue.stream(message.stream).ordered_in_window >= MAX_ORDERED_IN_WINDOW
-        ):
+        data, number, _, unordered, _, _ = message
+        cut_bytes = self._queue.cut_bytes
+        if cut_bytes == 0 and not unordered and self._queue.stream(number).ordered_in_window >= MAX_ORDERED_IN_WINDOW:
             return 0
-        remaining = len(message.data) - sent_bytes
+        remaining = len(data) - cut_bytes
         return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
 
     def fits(self, payload_bytes: int, room: int) -> int:
@@ -60,7 +57,7 @@ class Fragmenter:
             return payload_bytes
         message = self._queue.peek()
         assert message is not None
-        is_cut_anyway = message.was_sent or len(message.data) > self.chunk_payload_bytes
+        is_cut_anyway = self._queue.is_begun or len(message[0]) > self.chunk_payload_bytes
         if is_cut_anyway and fitting >= self.chunk_payload_bytes // SMALLEST_PIECE:
             return fitting
         return 0
@@ -69,31 +66,25 @@ class Fragmenter:
         """The next chunk, with this much user data. The data itself is not copied."""
         message = self._queue.peek()
         assert message is not None
-        stream = self._queue.stream(message.stream)
-        start = message.sent_bytes
+        data, stream_number, ppid, unordered, _, sack_immediately = message
+        stream = self._queue.stream(stream_number)
+        start = self._queue.cut_bytes
         end = start + payload_bytes
-        is_ending = end == len(message.data)
+        is_ending = end == len(data)
         if start == 0:
-            self._begin(message, stream)
-        payload = message.data if start == 0 and is_ending else memoryview(message.data)[start:end]
+            self._queue.ssn = 0 if unordered else stream.begin_ordered()
+        payload = data if start == 0 and is_ending else memoryview(data)[start:end]
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = DATA_BEGINNING if start == 0 else 0
         if is_ending:
             flags |= DATA_ENDING
-            if message.sack_immediately:
+            if sack_immediately:
                 flags |= DATA_IMMEDIATE
-        if message.unordered:
+        if unordered:
             flags |= DATA_UNORDERED
-        header = encode_data_header(flags, payload_bytes, number & TSN_MASK, message.stream, message.ssn, message.ppid)
+        header = encode_data_header(flags, payload_bytes, number & TSN_MASK, stream_number, self._queue.ssn, ppid)
         self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
-
-    def _begin(self, message: OutgoingMessage, stream: OutgoingStream) -> None:
-        """§6.9, 2: "the same Stream Sequence Number to each". §6.6: an unordered message takes none."""
-        if not message.unordered:
-            message.ssn = stream.next_ssn
-            stream.next_ssn = ssn_add(message.ssn, 1)
-            stream.ordered_in_window += 1
 
 
 def with_immediate(header: bytes | memoryview) -> bytes:

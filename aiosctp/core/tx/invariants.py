@@ -61,13 +61,17 @@ def _check_buffers(sender: Sender) -> None:
     buffered: Counter[int] = Counter()
     ordered: Counter[int] = Counter()
     for chunk in sender.outstanding:
-        buffered[chunk.message.stream] += len(chunk.payload)
-        if chunk.is_ending and not chunk.message.unordered:
-            ordered[chunk.message.stream] += 1
+        _, number, _, unordered, _, _ = chunk.message
+        buffered[number] += len(chunk.payload)
+        if chunk.is_ending and not unordered:
+            ordered[number] += 1
     assert sender.outstanding_bytes == buffered.total()
-    begun = sender.queue.peek()
-    if begun is not None and begun.was_sent and not begun.unordered:
-        ordered[begun.stream] += 1
+    first = sender.queue.peek()
+    assert first is not None or not sender.queue.is_begun
+    if first is not None and sender.queue.is_begun:
+        data, number, _, unordered, _, _ = first
+        assert sender.queue.cut_bytes < len(data)
+        ordered[number] += not unordered
     for stream in sender.queue.streams():
         assert stream.ordered_in_window == ordered[stream.number]
         assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number]

@@ -18,4 +18,4 @@ def is_urgent(queue: SendQueue) -> bool:
 
     To be asked of a queue that does not fill a packet, and so is short.
     """
-    return any(message.sack_immediately for message in queue)
+    return any(sack_immediately for _, _, _, _, _, sack_immediately in queue)

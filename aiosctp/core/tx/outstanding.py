@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from aiosctp.core.charge import charge_of
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DEQUE, NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
@@ -276,7 +276,7 @@ class Outstanding:
         payload_bytes = len(chunk.payload)
         self.buffered_bytes -= payload_bytes
         chunk.stream.buffered_bytes -= payload_bytes
-        if chunk.is_ending and not chunk.message.unordered:
+        if chunk.is_ending and not chunk.is_unordered:
             chunk.stream.ordered_in_window -= 1
 
     def _newly_acknowledged(self, chunk: OutstandingChunk, acked: Acknowledged) -> None:
@@ -304,9 +304,9 @@ class Outstanding:
         """Below this number nothing last sent on the path is unacknowledged."""
         return self._first_by_path.get(path, self.highest + 1)
 
-    def take_all(self) -> list[OutgoingMessage]:
+    def take_all(self) -> list[Outgoing]:
         """Empty it: the messages, each once, in order."""
-        messages: list[OutgoingMessage] = []
+        messages: list[Outgoing] = []
         for chunk in self:
             if chunk.state is IN_FLIGHT:
                 self._leave_flight(chunk)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
+from aiosctp.wire.serial import ssn_add
 
 
 class OutgoingStream:
@@ -25,11 +26,27 @@ class OutgoingStream:
         self.buffered_bytes = 0
         """User data accepted and not cumulatively acknowledged."""
 
+    def begin_ordered(self) -> int:
+        """The SSN of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its fragments.
+        §6.6: an unordered one takes none."""
+        ssn = self.next_ssn
+        self.next_ssn = ssn_add(ssn, 1)
+        self.ordered_in_window += 1
+        return ssn
+
 
 class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
-    __slots__ = ("_make_scheduler", "_scheduler", "by_number", "in_order", "queued_bytes")
+    __slots__ = (
+        "_make_scheduler",
+        "_scheduler",
+        "by_number",
+        "cut_bytes",
+        "in_order",
+        "queued_bytes",
+        "ssn",
+    )
 
     def __init__(self, scheduler: str = "fcfs") -> None:
         self._make_scheduler = SCHEDULERS[scheduler]
@@ -41,17 +58,26 @@ class SendQueue:
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
         each has to be asked for."""
         self.queued_bytes = 0
+        self.cut_bytes = 0
+        """How much of the first message has been cut into chunks, and sent."""
+        self.ssn = 0
+        """Its SSN, assigned when its first fragment is made."""
 
     def __bool__(self) -> bool:
         return len(self._scheduler) > 0
 
-    def __iter__(self) -> Iterator[OutgoingMessage]:
+    def __iter__(self) -> Iterator[Outgoing]:
         """Those that wait, the one begun included, in any order."""
         return iter(self._scheduler)
 
     @property
     def messages(self) -> int:
         return len(self._scheduler)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the first message has been cut in part."""
+        return self.cut_bytes > 0
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
@@ -71,34 +97,38 @@ class SendQueue:
         """The stream, if it was ever used."""
         return self.by_number.get(number)
 
-    def append(self, message: OutgoingMessage) -> None:
-        size = len(message.data)
+    def append(self, message: Outgoing) -> int:
+        """One more message waits. Returns how much its stream holds now."""
+        data, number, _, _, _, _ = message
+        size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
-        stream = self.by_number.get(message.stream) or self.stream(message.stream)
+        stream = self.by_number.get(number) or self.stream(number)
         stream.queued_bytes += size
         stream.buffered_bytes += size
         self.queued_bytes += size
         self._scheduler.add(message)
+        return stream.buffered_bytes
 
-    def peek(self) -> OutgoingMessage | None:
+    def peek(self) -> Outgoing | None:
         """The message that the next chunk is cut from."""
         return self._scheduler.first()
 
-    def cut(self, message: OutgoingMessage, stream: OutgoingStream, payload_bytes: int) -> None:
+    def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
-        message.sent_bytes += payload_bytes
+        self.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        if message.sent_bytes == len(message.data):
+        if self.cut_bytes == len(message[0]):
+            self.cut_bytes = 0
             self._scheduler.taken()
 
-    def take_all(self) -> list[OutgoingMessage]:
+    def take_all(self) -> list[Outgoing]:
         """Empty the queue: the message begun first, then the others as they would have been sent."""
-        taken: list[OutgoingMessage] = []
+        taken: list[Outgoing] = []
         while (message := self.peek()) is not None:
             taken.append(message)
             self._scheduler.taken()
         for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
-        self.queued_bytes = 0
+        self.queued_bytes = self.cut_bytes = 0
         return taken

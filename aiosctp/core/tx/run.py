@@ -6,7 +6,8 @@ way asks its questions anew for each chunk; here what can't change within a run 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
@@ -18,10 +19,12 @@ from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_I
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK, ssn_add
+from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
-    from aiosctp.core.messages import OutgoingMessage
+    from collections import deque
+
+    from aiosctp.core.messages import Outgoing
     from aiosctp.core.tx.queue import OutgoingStream
     from aiosctp.core.tx.transmission import Transmission
 
@@ -32,6 +35,9 @@ _PIECES: Final = 4
 _DATA: Final = ChunkType.DATA.value
 _PACK: Final = DATA_HEADER.pack
 
+ChunkParts: TypeAlias = tuple[bytes | memoryview, ...]
+"""Of one chunk its header, its user data, and its padding if it needs any."""
+
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     """Whether nothing is out of the ordinary, on the path that `path_to_send_on` named."""
@@ -39,7 +45,6 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     largest_charge = max(transmission.fragmenter.chunk_payload_bytes, MIN_CHARGE_BYTES)
     return (
         transmission.is_established
-        and not transmission.is_shutting_down
         and transmission.config.nodelay
         and transmission.queue.in_order is not None
         and transmission.retransmissions.first() is None
@@ -76,7 +81,7 @@ class Run:
         self._window_room = transmission.peer_rwnd_bytes
         self._payload_bytes = 0
         self._unordered = 0
-        self._viewed: OutgoingMessage | None = None
+        self._viewed: Outgoing | None = None
         """The message that is being cut, of which `_view` is."""
         self._view = memoryview(b"")
 
@@ -92,8 +97,11 @@ class Run:
             self._count_packets(1, data_bytes)
             room = packet_bytes - PACKET_HEADER_BYTES & ~3
             self._fill_with_fragments(packets, most - len(packets), room)
-            if self._cwnd_room <= 0 or self._window_is_full():
-                # §6.1: "The sending of a DATA chunk fills the congestion or receiver window".
+            self._fill_with_messages(packets, most - len(packets), room)
+            is_last = transmission.is_shutting_down and not messages
+            if is_last or self._cwnd_room <= 0 or self._window_is_full():
+                # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
+                # or receiver window".
                 self._ask_for_sack(packets[-1])
                 break
             if not (messages and transmission.burst.allows_packet) or len(packets) == most:
@@ -115,12 +123,13 @@ class Run:
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
-            start, unordered = message.sent_bytes, message.unordered
-            left = len(message.data) - start
+            data, number, _, unordered, _, _ = message
+            start = queue.cut_bytes
+            left = len(data) - start
             if start == 0 and room - HEADER_BYTES < left <= largest_payload:
                 # Whole, or not in this packet (`Fragmenter.fits`).
                 break
-            stream = queue.stream(message.stream)
+            stream = queue.stream(number)
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
@@ -129,7 +138,9 @@ class Run:
             size = payload_bytes + HEADER_BYTES + 3 & ~3
             if start == 0 and payload_bytes == left:
                 count = min(room // size, self._window_room // charge_bytes)
-                count = self._add_whole(parts, stream, payload_bytes, count if unordered else min(count, may_begin))
+                chunks = self._take_alike(stream, count if unordered else min(count, may_begin))
+                parts.extend(chain.from_iterable(chunks))
+                count = len(chunks)
                 self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
                 room -= count * size
                 continue
@@ -151,14 +162,16 @@ class Run:
         self._payload_bytes += count * payload_bytes
         stream.queued_bytes -= count * payload_bytes
 
-    def _add_whole(self, parts: Parts, stream: OutgoingStream, payload_bytes: int, most: int) -> int:
-        """Messages of one kind, whole and as large as the first, so many at most; returns how many."""
+    def _take_alike(self, stream: OutgoingStream, most: int) -> list[ChunkParts]:
+        """The chunks of the first message and of those like it in size, stream and flags that follow it, each whole, so
+        many at most."""
         messages, record = self._transmission.queue.in_order, self._record
         assert messages is not None
         headers, payloads, owners = record.headers, record.payloads, record.messages
-        number, tsn, length = stream.number, self._tsn, HEADER_BYTES + payload_bytes
         message = messages[0]
-        unordered, immediate = message.unordered, message.sack_immediately
+        data, number, ppid, unordered, _, immediate = message
+        payload_bytes = len(data)
+        tsn, length = self._tsn, HEADER_BYTES + payload_bytes
         flags = DATA_BEGINNING | DATA_ENDING
         if immediate:
             flags |= DATA_IMMEDIATE
@@ -166,18 +179,11 @@ class Run:
             flags |= DATA_UNORDERED
         # §6.6: an unordered message takes no SSN.
         ssn, step = (0, 0) if unordered else (stream.next_ssn, 1)
-        padding = PADDING[length & 3]
         count = 0
         while True:
-            message.sent_bytes = payload_bytes
-            header = _PACK(_DATA, flags, length, tsn, number, ssn, message.ppid)
-            headers.append(header)
-            payloads.append(message.data)
+            headers.append(_PACK(_DATA, flags, length, tsn, number, ssn, ppid))
+            payloads.append(data)
             owners.append(message)
-            parts.append(header)
-            parts.append(message.data)
-            if padding:
-                parts.append(padding)
             tsn = tsn + 1 & TSN_MASK
             ssn = ssn + step & SSN_MASK
             count += 1
@@ -185,11 +191,12 @@ class Run:
             if count == most or not messages:
                 break
             message = messages[0]
+            data, its_number, ppid, is_unordered, _, is_immediate = message
             if (
-                len(message.data) != payload_bytes
-                or message.stream != number
-                or message.unordered != unordered
-                or message.sack_immediately != immediate
+                len(data) != payload_bytes
+                or its_number != number
+                or is_unordered != unordered
+                or is_immediate != immediate
             ):
                 break
         self._tsn = tsn
@@ -198,35 +205,61 @@ class Run:
         else:
             stream.next_ssn = ssn
             stream.ordered_in_window += count
-        return count
+        if length & 3:
+            return list(zip(headers[-count:], payloads[-count:], [PADDING[length & 3]] * count, strict=True))
+        return list(zip(headers[-count:], payloads[-count:], strict=True))
 
-    def _add_fragment(self, parts: Parts, stream: OutgoingStream, message: OutgoingMessage, payload_bytes: int) -> None:
-        record, start = self._record, message.sent_bytes
-        if message is not self._viewed:
-            self._viewed, self._view = message, memoryview(message.data)
-        end = message.sent_bytes = start + payload_bytes
-        # §6.9, 2: "the same Stream Sequence Number to each", and the U flag on each; §6.6: with it, none.
+    def _fill_with_messages(self, packets: list[Parts], most: int, room: int) -> None:
+        """Packets that each hold one message, whole, because another like it does not fit; so many at most."""
+        queue = self._transmission.queue
+        messages = queue.in_order
+        if not messages or queue.is_begun or self._cwnd_room <= 0:
+            return
+        data, number, _, unordered, _, _ = messages[0]
+        payload_bytes = len(data)
+        size = payload_bytes + HEADER_BYTES + 3 & ~3
+        if not (size <= room < 2 * size and payload_bytes <= self._transmission.fragmenter.chunk_payload_bytes):
+            return
+        stream, charge_bytes = queue.stream(number), charge_of(payload_bytes)
+        count = min(self._packets_allowed(most, size), self._window_room // charge_bytes)
+        if not unordered:
+            count = min(count, fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window)
+        # The next one may fit beside the last of those alike.
+        count = min(count, _count_alike(messages, count + 1) - 1)
+        if count > 0:
+            packets.extend(map(list, self._take_alike(stream, count)))
+            self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
+            self._count_packets(count, size)
+
+    def _packets_allowed(self, most: int, data_bytes: int) -> int:
+        """How many packets may follow with so much data each; so many at most."""
+        return min(most, -(-self._cwnd_room // data_bytes), self._transmission.burst.packets_of(data_bytes))
+
+    def _add_fragment(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
+        record, queue = self._record, self._transmission.queue
+        data, number, ppid, unordered, _, immediate = message
+        start = queue.cut_bytes
+        end = start + payload_bytes
+        view = self._view_of(message)
+        # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = 0
-        if message.unordered:
+        if unordered:
             flags = DATA_UNORDERED
             self._unordered += 1
-        elif start == 0:
-            message.ssn = stream.next_ssn
-            stream.next_ssn = ssn_add(message.ssn, 1)
-            stream.ordered_in_window += 1
-        # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between.
         if start == 0:
             flags |= DATA_BEGINNING
-        if end == len(message.data):
+            queue.ssn = 0 if unordered else stream.begin_ordered()
+        if end == len(data):
             flags |= DATA_ENDING
-            if message.sack_immediately:
+            if immediate:
                 flags |= DATA_IMMEDIATE
-            messages = self._transmission.queue.in_order
-            assert messages is not None
-            messages.popleft()
+            assert queue.in_order is not None
+            queue.in_order.popleft()
+            end = 0
+        queue.cut_bytes = end
         length = HEADER_BYTES + payload_bytes
-        header = _PACK(_DATA, flags, length, self._tsn, stream.number, message.ssn, message.ppid)
-        payload = self._view[start:end]
+        header = _PACK(_DATA, flags, length, self._tsn, number, queue.ssn, ppid)
+        payload = view[start : start + payload_bytes]
         record.headers.append(header)
         record.payloads.append(payload)
         record.messages.append(message)
@@ -236,30 +269,32 @@ class Run:
             parts.append(PADDING[length & 3])
         self._tsn = self._tsn + 1 & TSN_MASK
 
+    def _view_of(self, message: Outgoing) -> memoryview:
+        if message is not self._viewed:
+            self._viewed, self._view = message, memoryview(message[0])
+        return self._view
+
     def _fill_with_fragments(self, packets: list[Parts], most: int, room: int) -> None:
         """Packets that each hold one fragment out of the middle of a message, as many as may go, so many at most."""
         transmission, record = self._transmission, self._record
-        messages = transmission.queue.in_order
+        queue = transmission.queue
+        messages = queue.in_order
         payload_bytes = transmission.fragmenter.chunk_payload_bytes
         length = HEADER_BYTES + payload_bytes
-        if not messages or not messages[0].was_sent or length != room or self._cwnd_room <= 0:
+        start, charge_bytes = queue.cut_bytes, charge_of(payload_bytes)
+        if not messages or start == 0 or length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
-        start, charge_bytes = message.sent_bytes, charge_of(payload_bytes)
+        data, number, ppid, unordered, _, _ = message
         count = min(
-            most,
-            (len(message.data) - start - 1) // payload_bytes,
+            self._packets_allowed(most, length),
+            (len(data) - start - 1) // payload_bytes,
             self._window_room // charge_bytes,
-            -(-self._cwnd_room // length),
-            transmission.burst.packets_of(length),
         )
         if count <= 0:
             return
-        if message is not self._viewed:
-            self._viewed, self._view = message, memoryview(message.data)
-        view, tsn = self._view, self._tsn
-        flags = DATA_UNORDERED if message.unordered else 0
-        number, ssn, ppid = message.stream, message.ssn, message.ppid
+        view, tsn, ssn = self._view_of(message), self._tsn, queue.ssn
+        flags = DATA_UNORDERED if unordered else 0
         headers, payloads = record.headers, record.payloads
         for at in range(start, start + count * payload_bytes, payload_bytes):
             header = _PACK(_DATA, flags, length, tsn, number, ssn, ppid)
@@ -270,10 +305,10 @@ class Run:
             tsn = tsn + 1 & TSN_MASK
         record.messages += [message] * count
         self._tsn = tsn
-        message.sent_bytes = start + count * payload_bytes
-        if message.unordered:
+        queue.cut_bytes = start + count * payload_bytes
+        if unordered:
             self._unordered += count
-        self._add_stretch(count, (length, charge_bytes, payload_bytes, transmission.queue.stream(number), False))
+        self._add_stretch(count, (length, charge_bytes, payload_bytes, queue.stream(number), False))
         self._count_packets(count, length)
 
     def _window_is_full(self) -> bool:
@@ -304,3 +339,14 @@ class Run:
         """With the last chunk of the packet: its header stands before the payload and the padding."""
         headers = self._record.headers
         headers[-1] = parts[-3 if len(parts[-1]) & 3 else -2] = with_immediate(headers[-1])
+
+
+def _count_alike(messages: deque[Outgoing], most: int) -> int:
+    """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
+    data, number, _, unordered, _, immediate = messages[0]
+    payload_bytes, count = len(data), 0
+    for data, its_number, _, is_unordered, _, is_immediate in islice(messages, most):
+        if (len(data), its_number, is_unordered, is_immediate) != (payload_bytes, number, unordered, immediate):
+            break
+        count += 1
+    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiosctp.config import Config
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
@@ -34,8 +34,9 @@ class Sender:
     """The sending side of one association.
 
     Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
-    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `enqueue`, `configure`, `take_unsent`,
-    `give_back`. Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
+    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
+    `take_unsent`, `give_back`.
+    Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
     `take_acknowledged_paths`. Getters: the rest.
     """
 
@@ -157,24 +158,25 @@ class Sender:
 
     # -- commands --
 
-    def enqueue(self, message: OutgoingMessage) -> None:
-        self.queue.append(message)
-
     def configure(self, config: Config) -> None:
         self._transmission.config = config
 
-    def take_unsent(self) -> list[OutgoingMessage]:
-        """Everything not acknowledged, each message once, for SendFailed; the sender is empty afterwards."""
+    def take_unsent(self) -> list[tuple[Outgoing, bool]]:
+        """Everything not acknowledged, each message once, and whether any of it was sent, for SendFailed; the sender is
+        empty afterwards."""
         paths = {chunk.path for chunk in self.outstanding}
-        messages = self.outstanding.take_all()
+        begun = self.queue.peek() if self.queue.is_begun else None
+        sent = self.outstanding.take_all()
         waiting = self.queue.take_all()
-        if messages and waiting and waiting[0] is messages[-1]:
-            del waiting[0]  # the one that was begun
+        if begun is not None:
+            del waiting[0]
+            if not (sent and sent[-1] is begun):
+                sent.append(begun)  # all that was sent of it is acknowledged
         self.t3.stop_where_idle(paths)
         self.retransmissions.clear()
         self._round_trips.forget()
         self.window.opened()
-        return messages + waiting
+        return [(message, True) for message in sent] + [(message, False) for message in waiting]
 
     # -- sending --
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from aiosctp.core.charge import charge_of
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import OutgoingStream
@@ -40,7 +40,7 @@ class SentRun:
         self.sent_at_s = now
         self.headers: list[bytes] = []
         self.payloads: list[bytes | memoryview] = []
-        self.messages: list[OutgoingMessage] = []
+        self.messages: list[Outgoing] = []
         """These three of each chunk, from `first` on, until all are acknowledged: a run is no more than 256 KiB."""
         self.stretches: deque[Stretch] = deque()
         """What is not acknowledged."""
@@ -83,7 +83,8 @@ class SentRun:
                 assert chunk.size == size
                 assert charge_of(len(chunk.payload)) == charge_bytes
                 assert len(chunk.payload) == payload_bytes
-                assert stream.number == chunk.message.stream
-                assert ends_ordered == (chunk.is_ending and not chunk.message.unordered)
+                _, number_of_stream, _, unordered, _, _ = chunk.message
+                assert stream.number == number_of_stream
+                assert ends_ordered == (chunk.is_ending and not unordered)
             number += count
         assert number == self.first + len(self.messages)

@@ -219,7 +219,7 @@ class Transmission:
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
             outstanding.append(chunk)
             self.round_trips.sent(number, packet.path, now)
-            if chunk.message.unordered:
+            if chunk.is_unordered:
                 self.counters.ouodchunks += 1
             else:
                 self.counters.oodchunks += 1

@@ -81,7 +81,7 @@ class Bench:
 
     def enqueue(self, *sizes: int, stream: int = 0, unordered: bool = False, sack_immediately: bool = False) -> None:
         for size in sizes:
-            self.sender.enqueue(
+            self.sender.queue.append(
                 OutgoingMessage(bytes(size), stream, unordered=unordered, sack_immediately=sack_immediately)
             )
 

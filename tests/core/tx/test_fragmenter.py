@@ -29,7 +29,7 @@ def test_fragments_have_consecutive_tsns_one_ssn_and_b_e_at_the_ends() -> None:
     bench = Bench()
     bench.cwnd = 1 << 20
     data = bytes(range(256)) * 120
-    bench.sender.enqueue(OutgoingMessage(data, 7, ppid=46))
+    bench.sender.queue.append(OutgoingMessage(data, 7, ppid=46))
     bench.config = bench.config.replace(max_burst=100)
     bench.sender.configure(bench.config)
     chunks = all_chunks(bench.flush())
@@ -134,7 +134,7 @@ def test_the_user_asks_for_the_i_bit_on_the_last_chunk_of_a_message() -> None:
 def test_a_message_asks_for_no_i_bit_unless_told_to() -> None:
     """R16: each I bit costs the peer a SACK at once (§6.2)."""
     bench = Bench()
-    bench.sender.enqueue(OutgoingMessage(b"whenever", 0))
+    bench.sender.queue.append(OutgoingMessage(b"whenever", 0))
     assert [chunk.immediate for chunk in all_chunks(bench.flush())] == [False]
 
 
@@ -175,7 +175,7 @@ def test_the_limit_of_ordered_messages_holds_up_neither_fragments_nor_unordered_
 def test_a_message_of_many_megabytes_is_cut_without_copying_the_rest() -> None:
     bench = Bench()
     message = OutgoingMessage(bytes(8 << 20), 0)
-    bench.sender.enqueue(message)
+    bench.sender.queue.append(message)
     bench.flush()
     payloads = [chunk.payload for chunk in bench.sender.outstanding]
     assert all(isinstance(payload, memoryview) and payload.obj is message.data for payload in payloads)

@@ -23,7 +23,7 @@ messages = st.tuples(
 )
 sacks = st.tuples(st.integers(0, 40), st.integers(0, 3), st.sampled_from([WINDOW] * 3 + [0, 200, 1500, 6000, 40000]))
 SEND = ([100] * 40, 0, False, False)
-steps = st.lists(messages | sacks | st.sampled_from(["expire", "idle"]), min_size=1, max_size=40)
+steps = st.lists(messages | sacks | st.sampled_from(["expire", "idle", "shut down"]), min_size=1, max_size=40)
 
 
 class Side:
@@ -42,6 +42,8 @@ class Side:
         bench = self.bench
         if step == "idle":
             bench.now += 3.0
+        elif step == "shut down":
+            bench.sender.is_shutting_down = True
         elif step == "expire":
             running = [path for path in bench.paths if bench.deadline(path) is not None]
             if running:
@@ -87,6 +89,15 @@ class Side:
 @example(script=[SEND, (40, 0, 200), SEND], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW)
 # What timed out goes to the other path, and to the first one a packet at a time (§7.2.3).
 @example(script=[SEND, "expire", SEND], max_burst=4, paths=2, mtu=1500, rwnd=WINDOW)
+# Packets of one message each; beside the last of those alike the next one fits. Some need padding, some have no SSN.
+@example(script=[([999] * 9 + [300, 999, 999], 0, False, False)], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
+@example(
+    script=[([1000] * 9, 1, True, False), ([1000] * 9, 1, False, True)], max_burst=9, paths=1, mtu=1500, rwnd=WINDOW
+)
+# The peer's window has room for some of them.
+@example(script=[([1000] * 9, 0, False, False), (3, 0, 2600)], max_burst=100, paths=1, mtu=1500, rwnd=4500)
+# §6.1: the last chunk before the SHUTDOWN asks for a SACK, whether cwnd is full or not.
+@example(script=[SEND, "shut down", (40, 0, WINDOW), SEND], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
 def test_both_ways_make_the_same_packets(script: list[Any], max_burst: int, paths: int, mtu: int, rwnd: int) -> None:
     config = Config(rto_min_s=0.05, max_burst=max_burst)
     short, general = (Side(are_open, config, paths, mtu, rwnd) for are_open in (True, False))
@@ -99,6 +110,21 @@ def test_both_ways_make_the_same_packets(script: list[Any], max_burst: int, path
         assert short.bench.probe_deadline() == general.bench.probe_deadline()
         assert short.bench.counters == general.bench.counters
     assert general.runs == 0
+
+
+def test_what_is_left_when_the_association_shuts_down_is_sent_in_runs() -> None:
+    side = Side(True, Config(rto_min_s=0.05, max_burst=100), 1, 1500, WINDOW)
+    side.follow("shut down")
+    side.follow(([100] * 100, 0, False, False))
+    assert side.runs > 0
+
+
+def test_packets_of_one_message_each_are_filled_at_once() -> None:
+    bench = Bench()
+    bench.enqueue(*[1000] * 4)
+    path = bench.sender.path_to_send_on(bench.now)
+    assert path is bench.path
+    assert len(filled(bench.sender, path, bench.now)) == 4
 
 
 def test_many_packets_are_filled_at_once() -> None:

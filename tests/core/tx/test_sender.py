@@ -386,12 +386,11 @@ def test_what_is_taken_at_the_end_is_every_message_once_sent_ones_first() -> Non
         for n, (size, stream) in enumerate([(10, 1), (2 * PAYLOAD, 2), (9 * PAYLOAD, 1), (10, 3), (10, 1)])
     ]
     for message in messages:
-        bench.sender.enqueue(message)
+        bench.sender.queue.append(message)
     bench.flush()
     bench.sack(0, (2, 2))
     taken = bench.sender.take_unsent()
-    assert taken == messages[1:]
-    assert [message.was_sent for message in taken] == [True, True, False, False]
+    assert taken == [(messages[1], True), (messages[2], True), (messages[3], False), (messages[4], False)]
     assert bench.sender.is_drained
     assert bench.sender.buffered_bytes == bench.path.flight_bytes == bench.sender.stream_buffered_bytes(1) == 0
     bench.sender.check_invariants()
@@ -402,10 +401,10 @@ def test_what_is_taken_at_the_end_is_every_message_once_sent_ones_first() -> Non
 def test_a_message_begun_whose_fragments_are_all_acknowledged_is_taken_once() -> None:
     bench = Bench()
     message = OutgoingMessage(bytes(20 * PAYLOAD), 1)
-    bench.sender.enqueue(message)
+    bench.sender.queue.append(message)
     bench.flush()
     bench.sack(3)
-    assert bench.sender.take_unsent() == [message]
+    assert bench.sender.take_unsent() == [(message, True)]
 
 
 def test_new_parameters_are_used_at_once() -> None:

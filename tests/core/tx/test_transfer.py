@@ -116,7 +116,7 @@ def transfer(wire: Wire, sizes: list[int], *, streams: int = 1, limit_s: float =
     expected = []
     for n, size in enumerate(sizes):
         data = wire.random.randbytes(size)
-        wire.bench.sender.enqueue(OutgoingMessage(data, n % streams))
+        wire.bench.sender.queue.append(OutgoingMessage(data, n % streams))
         expected.append((n % streams, n // streams, data))
     wire.run(limit_s=limit_s)
     assert wire.messages() == expected
@@ -214,7 +214,7 @@ def test_a_path_that_dies_is_left_for_the_other() -> None:
         return [packet for packet in original() if packet.path is not dead]
 
     bench.flush = flush  # type: ignore[method-assign]  # what is sent on the dead path is gone
-    bench.sender.enqueue(OutgoingMessage(bytes(20 * PAYLOAD), 0))
+    bench.sender.queue.append(OutgoingMessage(bytes(20 * PAYLOAD), 0))
     wire.run(limit_s=3600)
     assert len(wire.received) == 20
 

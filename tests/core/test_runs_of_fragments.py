@@ -1,0 +1,182 @@
+"""Runs of packets with a fragment each, taken in one loop: they come to what the general way makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiosctp.config import Config
+from aiosctp.core.rx.in_order import InOrder
+from aiosctp.wire.chunks import Abort, Data, Heartbeat, Sack, UnknownChunk
+from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
+from tests.core.test_both_ways import Talk, Ways, in_a_run
+
+COUNT = 60
+"""A batch gets its early SACKs for the first packets; those behind them are taken together."""
+SIZE = 1000
+Change = Callable[[Talk, Data], bytes]
+
+
+def damaged(talk: Talk, chunk: Data) -> bytes:
+    return talk.packet(chunk)[:-1] + b"?"
+
+
+def of_another_association(talk: Talk, chunk: Data) -> bytes:
+    return talk.packet(chunk, tag=talk.tag ^ 1)
+
+
+def of_another_port(talk: Talk, chunk: Data) -> bytes:
+    packet = bytearray(talk.packet(chunk))
+    packet[0:4] = Z_PORT.to_bytes(2) + A_PORT.to_bytes(2)
+    return bytes(packet)
+
+
+def another_chunk(talk: Talk, chunk: Data) -> bytes:
+    return talk.packet(Raw(UnknownChunk(0xC1, 0, bytes(SIZE + 12)).encode()))
+
+
+def a_heartbeat(talk: Talk, chunk: Data) -> bytes:
+    return talk.packet(Heartbeat(bytes(SIZE + 8)))
+
+
+def smaller_with_another_behind(talk: Talk, chunk: Data) -> bytes:
+    behind = Raw(UnknownChunk(0x81, 0, bytes(96)).encode())
+    return talk.packet(replace(chunk, payload=chunk.payload[:-100]), behind)
+
+
+def with_(**changes: object) -> Change:
+    def change(talk: Talk, chunk: Data) -> bytes:
+        return talk.packet(replace(chunk, **changes))  # type: ignore[arg-type]  # fields of Data, by name
+
+    return change
+
+
+def of_tsn(ahead: int) -> Change:
+    def change(talk: Talk, chunk: Data) -> bytes:
+        return talk.packet(replace(chunk, tsn=chunk.tsn + ahead & 0xFFFF_FFFF))
+
+    return change
+
+
+CHANGES: dict[str, Change] = {
+    "damaged": damaged,
+    "of another association": of_another_association,
+    "of another port": of_another_port,
+    "another chunk": another_chunk,
+    "a HEARTBEAT": a_heartbeat,
+    "smaller, with another chunk behind": smaller_with_another_behind,
+    "of another stream": with_(stream=1),
+    "of another SSN": with_(ssn=9),
+    "of another PPID": with_(ppid=9),
+    "unordered": with_(unordered=True),
+    "a beginning": with_(beginning=True),
+    "an end": with_(ending=True),
+    "asks for a SACK": with_(immediate=True),
+    "ahead": of_tsn(1),
+    "far ahead": of_tsn(70000),
+    "behind": of_tsn(-1),
+}
+
+
+def run_of(talk: Talk, count: int = COUNT, *, unordered: bool = False) -> list[Data]:
+    """A message in so many chunks, with one PPID."""
+    return [replace(chunk, ppid=7) for chunk in talk.message(*[SIZE] * count, unordered=unordered)]
+
+
+@pytest.fixture
+def taken_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    counts: list[int] = []
+    take = InOrder.take_fragments
+
+    def counted(in_order: InOrder, payloads: list[bytes]) -> None:
+        counts.append(len(payloads))
+        take(in_order, payloads)
+
+    monkeypatch.setattr(InOrder, "take_fragments", counted)
+    return counts
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+def test_a_run_of_fragments_is_taken_together(taken_together: list[int], unordered: bool) -> None:
+    """Else all that follows would prove nothing."""
+    ways, talk = in_a_run()
+    sacks = ways.receive([talk.packet(chunk) for chunk in run_of(talk, unordered=unordered)])
+    assert sum(taken_together) > COUNT // 2
+    (message,) = ways.read()
+    assert len(message.data) == COUNT * SIZE
+    assert chunks_of(sacks, Sack)[-1].cumulative_tsn_ack == talk.next_tsn - 1 & 0xFFFF_FFFF
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+@pytest.mark.parametrize("name", CHANGES)
+def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, unordered: bool) -> None:
+    ways, talk = in_a_run()
+    chunks = run_of(talk, unordered=unordered)
+    packets = [talk.packet(chunk) for chunk in chunks]
+    packets[40] = CHANGES[name](talk, chunks[40])
+    ways.receive(packets)
+    assert sum(taken_together) >= 40 - 2 * 9
+    ways.read()
+
+
+def test_one_under_another_checksum_is_discarded() -> None:
+    """§6.8: what is damaged does not get into a message, though all else about it is right."""
+    ways, talk = in_a_run()
+    chunks = run_of(talk)
+    packets = [talk.packet(chunk) for chunk in chunks]
+    packets[40] = damaged(talk, chunks[40])
+    (*_, last) = chunks_of(ways.receive(packets), Sack)
+    assert last.cumulative_tsn_ack == chunks[39].tsn
+    assert ways.short.engine.counters.malformed_packets == 1
+    ways.receive([talk.packet(chunks[40])])
+    (message,) = ways.read()
+    assert message.data == b"".join(chunk.payload for chunk in chunks)
+
+
+def test_one_of_another_stream_aborts() -> None:
+    """§6.9: the fragments of a message have one stream."""
+    ways, talk = in_a_run()
+    chunks = run_of(talk)
+    packets = [talk.packet(chunk) for chunk in chunks]
+    packets[40] = CHANGES["of another stream"](talk, chunks[40])
+    aborts = chunks_of(ways.receive(packets), Abort)
+    assert [abort for abort in aborts if not abort.tag_reflected] != []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Config(receive_window_bytes=window, partial_delivery_point_bytes=window) for window in (30_000, 32_000, 45_000)]
+    + [Config(partial_delivery_point_bytes=point) for point in (20_000, 30_001, 40_000, 59_999, 60_000)],
+)
+def test_a_run_beyond_what_is_held(taken_together: list[int], config: Config) -> None:
+    """RFC 6458 §8.1.21: parts are delivered from the same fragment on; §6.2: the window closes with the same."""
+    ways, talk = in_a_run(config)
+    ways.receive([talk.packet(chunk) for chunk in run_of(talk)])
+    assert sum(taken_together) > 0
+    ways.read(partial=True)
+
+
+@given(
+    changes=st.dictionaries(st.integers(0, 2 * COUNT - 1), st.sampled_from(sorted(CHANGES)), max_size=3),
+    counts=st.lists(st.integers(1, COUNT), min_size=1, max_size=3),
+    config=st.sampled_from([Config(), Config(receive_window_bytes=40_000), Config(sack_frequency=5)]),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_run_comes_to_the_same(changes: dict[int, str], counts: list[int], config: Config) -> None:
+    ways, talk = in_a_run(config)
+    chunks = [chunk for count in counts for chunk in run_of(talk, count)]
+    packets = [
+        CHANGES[changes[index]](talk, chunk) if index in changes else talk.packet(chunk)
+        for index, chunk in enumerate(chunks)
+    ]
+    _in_batches(ways, packets)
+    ways.read(partial=True)
+
+
+def _in_batches(ways: Ways, packets: list[bytes]) -> None:
+    for start in range(0, len(packets), COUNT):
+        ways.receive(packets[start : start + COUNT])
