@@ -160,7 +160,8 @@ class BatchingTransport(asyncio.DatagramTransport):
         if self._is_closing:
             return True
         if not self._unsent:
-            fate = self._try_to_send(data, address, dont_fragment, segment_bytes)
+            send = self._send_now if dont_fragment else self._send_fragmentable_now
+            fate = send(data, address, segment_bytes)
             if fate is not _WAITS:
                 return fate is _DONE
         self._queue(data, address, dont_fragment, segment_bytes)
@@ -176,9 +177,7 @@ class BatchingTransport(asyncio.DatagramTransport):
         self._unsent.append((data, address, dont_fragment, segment_bytes))
         self._unsent_packets += packets
 
-    def _try_to_send(self, data: bytes, address: SockAddr, dont_fragment: bool, segment_bytes: int) -> _Fate:
-        if dont_fragment:
-            return self._send_now(data, address, segment_bytes)
+    def _send_fragmentable_now(self, data: bytes, address: SockAddr, segment_bytes: int) -> _Fate:
         set_dont_fragment(self._socket, False)
         try:
             return self._send_now(data, address, segment_bytes)
@@ -225,10 +224,12 @@ class BatchingTransport(asyncio.DatagramTransport):
 
     def _writable(self) -> None:
         while self._unsent:
-            fate = self._try_to_send(*self._unsent[0])
+            data, address, dont_fragment, segment_bytes = self._unsent[0]
+            send = self._send_now if dont_fragment else self._send_fragmentable_now
+            fate = send(data, address, segment_bytes)
             if fate is _WAITS:
                 return
-            data, address, dont_fragment, segment_bytes = self._unsent.popleft()
+            self._unsent.popleft()
             if fate is _REFUSED_AS_RUN:
                 singles = [(each, address, dont_fragment, 0) for each in segments(data, segment_bytes)]
                 self._unsent.extendleft(reversed(singles))

@@ -297,7 +297,10 @@ class Stack:
     def touch_to_send(self, engine: AssociationEngine) -> None:
         """`touch`, of an association that was given a message: of many in one turn of the loop only the first costs."""
         if engine is not self._given_to or not self._flush_is_due:
-            self.touch(engine)
+            self._check_process()
+            if self._engine is not None:
+                self._engine.touch_to_send(engine)
+                self._schedule_flush()
             self._given_to = engine
 
     def _schedule_flush(self) -> None:
@@ -336,9 +339,13 @@ class Stack:
                 engine.receive(data, host, udp_port, local_host, now, segment_bytes)
             except Exception as error:
                 self._report_bug(error)
-        self.flush(now)
+        if engine.is_in_haste:
+            self.flush(now)
+        else:
+            self._tell_all(engine)
         # The tasks that this has woken run in the loop's next turn. What they send goes out with this at its end; a
-        # flush that they ask for would come one turn later.
+        # flush that they ask for would come one turn later. Mostly it is the only one: a request came, and what it gets
+        # besides the answer waits for that.
         self._schedule_flush()
 
     def icmp_received(self, message: IcmpMessage) -> None:
@@ -366,11 +373,15 @@ class Stack:
         self._given_to = None
         for datagram in engine.poll_datagrams(now):
             self._send(datagram)
+        if engine.has_news:
+            self._tell_all(engine)
+        self._arm(engine, now)
+
+    def _tell_all(self, engine: StackEngine) -> None:
         for association in engine.poll_changed():
             self._tell(association)
         for fault in engine.poll_faults():
             self._report_bug(fault)
-        self._arm(engine, now)
 
     def _send(self, datagram: Datagram) -> None:
         port = self._ports.get(datagram.source or "")

@@ -21,7 +21,8 @@ The methods of the two engine classes are of four kinds, and called in this orde
 1. inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`: take in what happened;
 2. commands: `connect`, `send`, `shutdown`, `abort`, ...: what the user wants;
 3. outputs: `poll_datagrams`, then `poll_changed` and the events and messages of each association it names, then
-   `next_deadline`: after any batch of inputs and commands, drain them all;
+   `next_deadline`: after any batch of inputs and commands, drain them all. Unless it `is_in_haste`, `poll_changed` may
+   go first and the user answer what came, before all else goes out with the answer;
 4. getters, which change nothing.
 
 Nothing calls back out. `now` never goes backwards.

@@ -62,6 +62,8 @@ from aiosctp.wire.errors import DecodeError
 _MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
 
 
+# All are alike, and who sends one message at a time gets one for each.
+_SENDER_DRY: Final = SenderDry()
 _BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING})
 
 
@@ -382,6 +384,21 @@ class AssociationEngine:
         datagrams += self.path_mtu.transmit(now)
         return datagrams
 
+    @property
+    def may_send_at_once(self) -> bool:
+        """Whether `transmit` may return anything before the user has done more. In doubt, it may."""
+        return (
+            self.state is not AssociationState.ESTABLISHED
+            or self.receiver.sack_is_due
+            or self.sender.has_to_send
+            or len(self.output.control) > 0
+        )
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are events, or it has ended."""
+        return bool(self._events) or self.ending is not None
+
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
         events, self._events = self._events, NO_LIST
@@ -516,7 +533,7 @@ class AssociationEngine:
             self.failure.acknowledged(path)
         if self.sender.is_drained and not self._was_drained:
             self._was_drained = True
-            self.emit(SenderDry())
+            self.emit(_SENDER_DRY)
         return True
 
     def init_ack_arrived(self, chunk: InitAck, path: Path, now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
+_WITHOUT_SACKS: Final = HANDSHAKE | {AssociationState.CLOSED}
 
 
 class Output:
@@ -112,6 +113,18 @@ class Output:
         association = self._association
         association.receiver.batch_ended()
         datagrams: list[Datagram] = []
+        open_packets = self._transmit_control(datagrams, now) if self.control else {}
+        if association.state in MAY_TRANSMIT_DATA:
+            self._transmit_data(open_packets, datagrams, now)
+        if association.receiver.sack_is_due and association.state not in _WITHOUT_SACKS:
+            self._add_sack(open_packets, datagrams)
+        for packet in open_packets.values():
+            datagrams.append(self._seal(packet))
+        return datagrams
+
+    def _transmit_control(self, datagrams: list[Datagram], now: float) -> dict[Path, OutgoingPacket]:
+        """What waits in `control`. Returns the packets that take more."""
+        association = self._association
         leading: dict[Path, OutgoingPacket] = {}
         for packet in self.control.take_packets():
             datagrams.extend(self._seal(leader) for leader in leading.values())
@@ -122,22 +135,17 @@ class Output:
                 leading[packet.path] = packet
             else:
                 datagrams.append(self._seal(packet))
+        open_packets: dict[Path, OutgoingPacket] = {}
         if association.state in HANDSHAKE:
             # §5.1 C: until the COOKIE ACK "the sender MUST NOT send any other packets": answers wait.
-            return datagrams
-        open_packets: dict[Path, OutgoingPacket] = {}
+            return open_packets
         for packet in self.control.take_bundled(leading):
             # Whoever awaits a COOKIE ACK takes nothing before it: it does not wait for data that goes another way.
             if packet.is_complete or (packet.leads and packet.path is not association.paths.for_data()):
                 datagrams.append(self._seal(packet))
             else:
                 open_packets[packet.path] = packet
-        if association.state in MAY_TRANSMIT_DATA:
-            self._transmit_data(open_packets, datagrams, now)
-        if association.state is not AssociationState.CLOSED and association.receiver.sack_is_due:
-            self._add_sack(open_packets, datagrams)
-        datagrams.extend(self._seal(packet) for packet in open_packets.values())
-        return datagrams
+        return open_packets
 
     def _transmit_data(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram], now: float) -> None:
         """§6.10: control chunks first, then a SACK if one is owed (§6.1), then DATA.

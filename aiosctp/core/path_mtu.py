@@ -122,9 +122,13 @@ class PathMtuDiscovery:
         are of use to who has more to send than one takes; all paths are searched then, for the smallest of them sizes
         the fragments (RFC 9260 §7.3)."""
         association = self._association
-        if association.state not in MAY_TRANSMIT_DATA or not any(
-            p.flight_bytes >= p.packet_bytes for p in association.paths
-        ):
+        # Asked at every flush until there is something to search for.
+        for path in association.paths.all:
+            if path.flight_bytes >= path.packet_bytes:
+                break
+        else:
+            return
+        if association.state not in MAY_TRANSMIT_DATA:
             return
         for path in association.paths:
             if path.is_active and path.mtu_search is None and not path.mtu_is_fixed and now >= path.mtu_settled_until_s:

@@ -163,6 +163,13 @@ class Path:
         """§8.3: nothing that could update the RTT was sent within the current heartbeat period."""
         return self.flight_bytes == 0 and now - self.last_data_sent_at_s >= self.hb_interval_s
 
+    def idle_rtos(self, now: float) -> int:
+        """§7.2.1: for how many RTOs nothing was sent although it could have been. Waiting for T3 is not being idle."""
+        idle_s = now - self.last_data_sent_at_s
+        if idle_s < self.rto.rto_s or self.flight_bytes or self.awaits_ack_after_timeout or idle_s == float("inf"):
+            return 0
+        return int(idle_s / self.rto.rto_s)
+
     def rotate_source(self, local_addresses: Sequence[str]) -> None:
         """Try the next source address. §7.2.5.2: then the congestion control MUST start anew."""
         sources = sources_for(local_addresses, self.address)
@@ -249,4 +256,8 @@ class Paths:
     @property
     def amdcs(self) -> int:
         """§7.3: the Association Maximum DATA Chunk Size, "the smallest PMDCS discovered"."""
-        return min(path.pmdcs for path in self)
+        least = self.primary.packet_bytes
+        for path in self.all:
+            if path.packet_bytes < least:
+                least = path.packet_bytes
+        return (least - HEADER_BYTES) & ~3

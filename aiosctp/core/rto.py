@@ -29,7 +29,8 @@ class RetransmissionTimeout:
         else:
             self.rttvar_s += config.rto_beta * (abs(self.srtt_s - rtt_s) - self.rttvar_s)
             self.srtt_s += config.rto_alpha * (rtt_s - self.srtt_s)
-        self.rttvar_s = max(self.rttvar_s, CLOCK_GRANULARITY_S)
+        if self.rttvar_s < CLOCK_GRANULARITY_S:
+            self.rttvar_s = CLOCK_GRANULARITY_S
         self._set(self.srtt_s + 4 * self.rttvar_s)
 
     def take_max_seen_s(self) -> float:
@@ -48,5 +49,12 @@ class RetransmissionTimeout:
 
     def _set(self, rto_s: float) -> None:
         """C6, C7: within RTO.Min and RTO.Max."""
-        self.rto_s = min(max(rto_s, self._config.rto_min_s), self._config.rto_max_s)
-        self.max_seen_s = max(self.max_seen_s, self.rto_s)
+        config = self._config
+        # RTO.Min is no more than RTO.Max. Written out: it is done for every message of who sends one at a time.
+        if rto_s < config.rto_min_s:
+            rto_s = config.rto_min_s
+        elif rto_s > config.rto_max_s:
+            rto_s = config.rto_max_s
+        self.rto_s = rto_s
+        if rto_s > self.max_seen_s:
+            self.max_seen_s = rto_s

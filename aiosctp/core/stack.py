@@ -46,8 +46,9 @@ class StackEngine:
     """All associations and endpoints behind one UDP port.
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
-    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`.
-    Outputs: `has_output`, `poll_datagrams`, `poll_changed`, `next_deadline`. Getters: the rest.
+    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
+    Outputs: `has_output`, `is_in_haste`, `has_news`, `poll_datagrams`, `poll_changed`, `poll_faults`, `next_deadline`.
+    Getters: the rest.
     """
 
     def __init__(
@@ -456,9 +457,13 @@ class StackEngine:
 
     def touch(self, association: AssociationEngine) -> None:
         """Something was done with this association: look at its outputs at the next poll."""
-        self._touched[association] = None
+        self._touched[association] = self._changed[association] = None
         if association.state is AssociationState.CLOSED:
             self._ended.append(association)
+
+    def touch_to_send(self, association: AssociationEngine) -> None:
+        """`touch`, after `AssociationEngine.send`: nobody has to be told of that."""
+        self._touched[association] = None
 
     def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
         """Whether there is an association between these ports with a peer that has one of these addresses."""
@@ -471,6 +476,19 @@ class StackEngine:
         """Whether something happened since the last poll."""
         return bool(self._touched or self._answers or self._changed or self._faults)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything in `poll_changed` or `poll_faults`."""
+        return bool(self._changed or self._faults)
+
+    @property
+    def is_in_haste(self) -> bool:
+        """Whether to poll before the users have done more: something may be sent already, or an association has come to
+        be."""
+        if self._answers or not self._connecting.isdisjoint(self._touched):
+            return True
+        return any(association.may_send_at_once for association in self._touched)
+
     def poll_datagrams(self, now: float) -> list[Datagram]:
         """Everything that may be sent now; each association that was touched gets its turn."""
         datagrams = self._answers
@@ -481,11 +499,13 @@ class StackEngine:
             except Exception as error:
                 self._fault(association, error)
             self._settle(association, now)
-            self._changed[association] = None
+            if association.has_news:
+                self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
         for datagram in datagrams:
-            self.counters.datagrams_sent += packet_count(datagram.data, datagram.segment_bytes)
+            segment_bytes = datagram.segment_bytes
+            self.counters.datagrams_sent += packet_count(datagram.data, segment_bytes) if segment_bytes else 1
         return datagrams
 
     def poll_changed(self) -> list[AssociationEngine]:
@@ -522,7 +542,7 @@ class StackEngine:
             self._forget(association, now)
             return
         self._index(association, now)
-        deadline = association.next_deadline()
+        deadline = association.timers.next_deadline()
         if deadline is not None:
             self._wake_ups.schedule(association, deadline)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.stack import FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT
 from aiosctp.core.states import AssociationState
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.wire.chunks import Abort, Heartbeat, ShutdownAck
+from aiosctp.wire.chunks import Abort, Data, Heartbeat, Sack, ShutdownAck, decode_chunks
+from aiosctp.wire.packet import encode_packet
 from tests.core.bugs import replace_method
 from tests.core.laws import check_stack
 from tests.core.pair import Pair
@@ -85,6 +87,27 @@ def test_a_bug_in_the_exits_too_leaves_nothing_behind(monkeypatch: pytest.Monkey
     assert peer.state is AssociationState.CLOSED
     assert isinstance(peer.association.ending, AssociationAborted)
     assert (peer.engine.next_deadline(), len(peer.endpoint.associations)) == (None, 0)
+
+
+def test_what_came_is_told_before_anything_is_sent_and_what_was_given_is_not() -> None:
+    peer = Peer()
+    peer.established()
+    peer.send_data()  # the first is acknowledged at once (§5.1)
+    engine, association = peer.engine, peer.association
+    hastes: list[bool] = []
+    request = Data(peer.next_tsn, 0, 0, 0, b"request", unordered=True)
+    packet = encode_packet(A_PORT, Z_PORT, peer.z_tag, [request.encode()])
+    engine.receive(packet, peer.addresses[0], UDP_PORT, peer.z_addresses[0], peer.now)
+    hastes.append(engine.is_in_haste)
+    assert engine.poll_changed() == [association]
+    assert association.receiver.has_message()
+    association.send(OutgoingMessage(b"answer", 0))
+    engine.touch_to_send(association)
+    hastes.append(engine.is_in_haste)
+    (datagram,) = engine.poll_datagrams(peer.now)
+    assert [type(chunk) for chunk in decode_chunks(datagram.data)] == [Sack, Data]
+    assert engine.poll_changed() == []
+    assert hastes == [False, True]
 
 
 def test_an_association_may_end_after_its_endpoint_was_closed() -> None:

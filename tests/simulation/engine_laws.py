@@ -38,25 +38,15 @@ class EngineLaws:
         self.demands: dict[Receiver, str] = {}
         """Receivers that owe a SACK by the end of this flush, and why."""
         self._judge = judge
-        self._changed: list[AssociationEngine] = []
         self._changes_since_check: dict[AssociationEngine, int] = {}
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
-            ("core.stack:StackEngine.poll_changed", self._noting_changes),
             ("stack:Stack.flush", self._checking),
             ("core.rx.receiver:Receiver.build_sack", self._noting_sacks),
             ("core.rx.receiver:Receiver._duplicate", partial(self._demanding_sack, "a duplicate came (§6.2)")),
             ("core.rx.receiver:Receiver._renege", partial(self._demanding_sack, "a chunk held was dropped (§6.2)")),
         ]
-
-    def _noting_changes(self, original: Any) -> Any:
-        def poll_changed(engine: StackEngine) -> list[AssociationEngine]:
-            changed: list[AssociationEngine] = original(engine)
-            self._changed = changed
-            return changed
-
-        return poll_changed
 
     def _demanding_sack(self, why: str, original: Any) -> Any:
         def method(receiver: Receiver, *arguments: Any) -> Any:
@@ -75,10 +65,10 @@ class EngineLaws:
 
     def _checking(self, original: Any) -> Any:
         def flush(stack: Stack, now: float) -> None:
+            assert stack._engine is not None
+            changed = list(stack._engine._touched)
             original(stack, now)
-            changed, self._changed = self._changed, []
             try:
-                assert stack._engine is not None
                 self._check(stack, stack._engine, changed)
             except AssertionError as error:
                 self._judge.accuse(error)

@@ -43,6 +43,9 @@ class BurstLimit:
 
     def packets_sent(self, count: int, data_bytes: int) -> None:
         """With so much data each, no more than `packets_of` allows."""
+        if self._acked_bytes <= 0:
+            self._packets -= count
+            return
         beyond = min(count, self._beyond(data_bytes))
         self._acked_bytes -= beyond * data_bytes
         self._packets -= count - beyond

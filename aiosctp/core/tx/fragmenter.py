@@ -41,7 +41,11 @@ class Fragmenter:
             return 0
         data, number, _, unordered, _, _ = message
         cut_bytes = self._queue.cut_bytes
-        if cut_bytes == 0 and not unordered and self._queue.stream(number).ordered_in_window >= MAX_ORDERED_IN_WINDOW:
+        if (
+            cut_bytes == 0
+            and not unordered
+            and self._queue.by_number[number].ordered_in_window >= MAX_ORDERED_IN_WINDOW
+        ):
             return 0
         remaining = len(data) - cut_bytes
         return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes

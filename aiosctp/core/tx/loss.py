@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import IN_FLIGHT, OutstandingChunk
@@ -20,6 +21,9 @@ class Losses:
     """In order: those with the third miss indication."""
     lowest_missing: dict[Path, int] = field(default_factory=dict)
     """By the path each was last sent on, of the chunks below the Highest TSN Newly Acknowledged."""
+
+
+_NOTHING: Final = Losses()
 
 
 class LossDetection:
@@ -49,13 +53,13 @@ class LossDetection:
     def sack_taken(self, outstanding: Outstanding, acked: Acknowledged) -> Losses:
         """Count the miss indications of one SACK, in what it left missing and no more."""
         limit = outstanding.cumulative if acked.highest is None else acked.highest
-        if acked.advanced and self.in_fast_recovery and outstanding.gaps:
+        if acked.advanced and self._exit is not None and outstanding.gaps:
             # "If an endpoint is in Fast Recovery and a SACK chunk[...] arrives that advances the Cumulative TSN Ack
             # Point, the miss indications are incremented for all TSNs reported missing in the SACK chunk."
             limit = outstanding.gaps[-1][1]
-        losses = Losses()
         if limit == outstanding.cumulative and not acked.reneged:
-            return losses  # nothing is missing below
+            return _NOTHING  # is missing below
+        losses = Losses()
         for chunk in outstanding.missing_up_to(limit):
             losses.lowest_missing.setdefault(chunk.path, chunk.number)
             if chunk.state is IN_FLIGHT and limit > chunk.misses_from:

@@ -34,7 +34,7 @@ class Acknowledged:
     """What they take of the peer's window."""
     advanced: bool = False
     """Whether the Cumulative TSN Ack Point advanced."""
-    reneged: list[OutstandingChunk] = field(default_factory=list)
+    reneged: Sequence[OutstandingChunk] = ()
 
     def add(self, chunk: OutstandingChunk) -> None:
         """In increasing order of numbers."""
@@ -214,7 +214,8 @@ class Outstanding:
         The gaps of a peer that has taken back too much are not believed until it acknowledges for good.
         """
         acked = Acknowledged(advanced=cumulative > self.cumulative)
-        self._may_be_taken_back = min(MAX_TAKEN_BACK, self._may_be_taken_back + cumulative - self.cumulative)
+        if self._may_be_taken_back < MAX_TAKEN_BACK:
+            self._may_be_taken_back = min(MAX_TAKEN_BACK, self._may_be_taken_back + cumulative - self.cumulative)
         while self.cumulative < cumulative:
             if not self._chunks:
                 self._acknowledge_in_order(cumulative, acked)
@@ -235,12 +236,14 @@ class Outstanding:
         for first, last in without(gaps, before):
             for number in range(first, last + 1):
                 self._newly_acknowledged(self._chunks[number - cumulative - 1], acked)
+        reneged: list[OutstandingChunk] = []
         for first, last in without(before, gaps):
             for number in range(first, last + 1):
                 chunk = self._chunks[number - cumulative - 1]
                 self._enter_flight(chunk)
-                acked.reneged.append(chunk)
-        self._may_be_taken_back -= len(acked.reneged)
+                reneged.append(chunk)
+        acked.reneged = reneged
+        self._may_be_taken_back -= len(reneged)
 
     def _acknowledge_in_order(self, cumulative: int, acked: Acknowledged) -> None:
         """The first record is acknowledged, as far as this number. A chunk that was sent alone is left singled out."""

@@ -64,7 +64,8 @@ class SendQueue:
         """Its SSN, assigned when its first fragment is made."""
 
     def __bool__(self) -> bool:
-        return len(self._scheduler) > 0
+        # A message waits while some of it is not sent, and has at least one byte.
+        return self.queued_bytes > 0
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Those that wait, the one begun included, in any order."""
@@ -111,7 +112,7 @@ class SendQueue:
 
     def peek(self) -> Outgoing | None:
         """The message that the next chunk is cut from."""
-        return self._scheduler.first()
+        return self.in_order[0] if self.in_order else self._scheduler.first()
 
     def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""

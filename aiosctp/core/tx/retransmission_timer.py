@@ -23,8 +23,9 @@ class RetransmissionTimers:
 
     def sent(self, path: Path, now: float) -> None:
         """R1: "if the T3-rtx timer of that address is not running, start it"."""
-        if not self._timers.is_running((Timer.T3_RTX, path)):
-            self.restart(path, now)
+        key = (Timer.T3_RTX, path)
+        if not self._timers.is_running(key):
+            self._timers.start(key, now + path.rto.rto_s)
 
     def restart(self, path: Path, now: float) -> None:
         self._timers.start((Timer.T3_RTX, path), now + path.rto.rto_s)
@@ -36,13 +37,15 @@ class RetransmissionTimers:
         for path, lowest in acked.lowest_by_path.items():
             # R3: a SACK "that acknowledges the DATA chunk with the earliest outstanding TSN for that address".
             missing = losses.lowest_missing.get(path)
-            if missing is None or lowest < missing:
+            if path.flight_bytes == 0:
+                self.stop(path)  # R2
+            elif missing is None or lowest < missing:
                 self.restart(path, now)
         for chunk in acked.reneged:
             # R4, §6.2.1 D iii: "if no retransmit timer is running ..., then T3-rtx is started".
             self.sent(chunk.path, now)
-        self.stop_where_idle(acked.lowest_by_path)
-        self.stop_where_idle(chunk.path for chunk in losses.lost)
+        if losses.lost:
+            self.stop_where_idle(chunk.path for chunk in losses.lost)
 
     def stop_where_idle(self, paths: Iterable[Path]) -> None:
         """R2: "Whenever all outstanding data sent to an address have been acknowledged", or is marked and thus to be

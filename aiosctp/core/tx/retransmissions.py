@@ -12,33 +12,34 @@ from aiosctp.core.tx.outstanding import Outstanding
 class Retransmissions:
     """A heap of numbers. A chunk acknowledged in the meantime stays in it until it comes to the top."""
 
-    __slots__ = ("_numbers", "_outstanding")
+    __slots__ = ("_outstanding", "numbers")
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding
-        self._numbers: list[int] = NO_LIST
+        self.numbers: list[int] = NO_LIST
+        """The heap. When it is empty nothing is marked, and `first` need not be asked."""
 
     def __contains__(self, number: int) -> bool:
-        return number in self._numbers
+        return number in self.numbers
 
     def mark(self, chunk: OutstandingChunk) -> None:
         self._outstanding.mark(chunk)
-        if self._numbers is NO_LIST:
-            self._numbers = []
-        heapq.heappush(self._numbers, chunk.number)
+        if self.numbers is NO_LIST:
+            self.numbers = []
+        heapq.heappush(self.numbers, chunk.number)
 
     def rebuild(self) -> None:
         """After many were marked at once: what is marked, and nothing stale. A sorted list is a heap."""
-        self._numbers = [chunk.number for chunk in self._outstanding if chunk.state is MARKED]
+        self.numbers = [chunk.number for chunk in self._outstanding if chunk.state is MARKED]
 
     def first(self) -> OutstandingChunk | None:
         """The lowest TSN marked."""
-        while self._numbers:
-            chunk = self._outstanding.find(self._numbers[0])
+        while self.numbers:
+            chunk = self._outstanding.find(self.numbers[0])
             if chunk is not None and chunk.state is MARKED:
                 return chunk
-            heapq.heappop(self._numbers)
+            heapq.heappop(self.numbers)
         return None
 
     def clear(self) -> None:
-        self._numbers.clear()
+        self.numbers.clear()

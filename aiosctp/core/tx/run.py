@@ -41,17 +41,18 @@ ChunkParts: TypeAlias = tuple[bytes | memoryview, ...]
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     """Whether nothing is out of the ordinary, on the path that `path_to_send_on` named."""
-    window = transmission.window
+    window, outstanding = transmission.window, transmission.outstanding
     largest_charge = max(transmission.fragmenter.chunk_payload_bytes, MIN_CHARGE_BYTES)
     return (
         transmission.is_established
         and transmission.config.nodelay
         and transmission.queue.in_order is not None
-        and transmission.retransmissions.first() is None
+        and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
-        and not transmission.is_after_idle_time(path, now)
+        # Else cwnd has to decay first (§7.2.1).
+        and not path.idle_rtos(now)
         and not window.is_watched
-        and transmission.peer_rwnd_bytes >= MIN_CHARGE_BYTES
+        and window.room(outstanding.flight_charge_bytes) >= MIN_CHARGE_BYTES
         # So that what does not fit the window waits until all of it does (§6.1 A, `PeerWindow.largest_chunk`).
         and 2 * largest_charge <= window.largest_a_rwnd
         and transmission.has_tsns_for(_PIECES * MAX_BYTES)
@@ -62,6 +63,7 @@ class Run:
     """Packets for one path, filled at one moment."""
 
     __slots__ = (
+        "_charge_bytes",
         "_cwnd_room",
         "_payload_bytes",
         "_record",
@@ -78,7 +80,8 @@ class Run:
         self._record = SentRun(transmission.outstanding.highest + 1, path, now)
         self._tsn = self._record.first & TSN_MASK
         self._cwnd_room = path.congestion.cwnd - path.flight_bytes
-        self._window_room = transmission.peer_rwnd_bytes
+        self._window_room = transmission.window.room(transmission.outstanding.flight_charge_bytes)
+        self._charge_bytes = 0
         self._payload_bytes = 0
         self._unordered = 0
         self._viewed: Outgoing | None = None
@@ -96,8 +99,9 @@ class Run:
             packets.append(parts)
             self._count_packets(1, data_bytes)
             room = packet_bytes - PACKET_HEADER_BYTES & ~3
-            self._fill_with_fragments(packets, most - len(packets), room)
-            self._fill_with_messages(packets, most - len(packets), room)
+            if messages:
+                self._fill_with_fragments(packets, most - len(packets), room)
+                self._fill_with_messages(packets, most - len(packets), room)
             is_last = transmission.is_shutting_down and not messages
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
@@ -129,7 +133,7 @@ class Run:
             if start == 0 and room - HEADER_BYTES < left <= largest_payload:
                 # Whole, or not in this packet (`Fragmenter.fits`).
                 break
-            stream = queue.stream(number)
+            stream = queue.by_number[number]
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
@@ -159,6 +163,7 @@ class Run:
         _, charge_bytes, payload_bytes, stream, _ = kind
         self._record.add(count, kind)
         self._window_room -= count * charge_bytes
+        self._charge_bytes += count * charge_bytes
         self._payload_bytes += count * payload_bytes
         stream.queued_bytes -= count * payload_bytes
 
@@ -325,7 +330,7 @@ class Run:
         outstanding.append_run(
             record,
             size=path.congestion.cwnd - path.flight_bytes - self._cwnd_room,
-            charge_bytes=transmission.peer_rwnd_bytes - self._window_room,
+            charge_bytes=self._charge_bytes,
             payload_bytes=self._payload_bytes,
         )
         transmission.queue.queued_bytes -= self._payload_bytes

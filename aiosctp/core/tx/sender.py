@@ -106,7 +106,13 @@ class Sender:
     @property
     def is_drained(self) -> bool:
         """Whether everything given to us has been acknowledged (§9.2)."""
-        return not self.queue and not self.outstanding
+        # There is no chunk without user data.
+        return not (self.queue.queued_bytes or self.outstanding.buffered_bytes)
+
+    @property
+    def has_to_send(self) -> bool:
+        """Whether anything waits to be sent, or may wait to be sent again."""
+        return self.queue.queued_bytes > 0 or bool(self.retransmissions.numbers)
 
     @property
     def peer_rwnd_bytes(self) -> int:
@@ -207,28 +213,29 @@ class Sender:
         return self._acknowledged(tsn, None, now)
 
     def _acknowledged(self, tsn: int, sack: Sack | None, now: float) -> Cause | None:
-        steps = tsn_distance(self.cumulative_tsn_ack_point, tsn)
+        outstanding = self.outstanding
+        steps = tsn_distance(outstanding.cumulative, tsn)
         if steps >= TSN_HALF:
             return None  # §6.2.1 D i: out of order
-        cumulative = self.outstanding.cumulative + steps
+        cumulative = outstanding.cumulative + steps
         if sack is None:
             # As in a SACK, the TSN after the Cumulative TSN Ack is missing, and so no gap may begin with it.
-            gaps = [gap for gap in self.outstanding.gaps if gap[0] > cumulative + 1]
+            gaps = [gap for gap in outstanding.gaps if gap[0] > cumulative + 1]
         else:
-            gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative)
-        if (gaps[-1][1] if gaps else cumulative) > self.outstanding.highest:
+            gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
+        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest:
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
             # sent".
             return ProtocolViolation(b"acknowledged a TSN that was never sent")
-        acked = self.outstanding.acknowledge(cumulative, gaps)
+        acked = outstanding.acknowledge(cumulative, gaps)
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
         self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)
         self.window.acknowledged(cumulative)
-        self._round_trips.measure(self.outstanding, now)
+        self._round_trips.measure(outstanding, now)
         # §7.2.4, Note: the cwnd is adjusted for what was acknowledged before it is for what was lost.
         self._adjust_cwnd(acked)
         self.loss.advanced(cumulative)
-        losses = self.loss.sack_taken(self.outstanding, acked)
+        losses = self.loss.sack_taken(outstanding, acked)
         if losses.lost:
             self._fast_retransmit(losses.lost)
         self.t3.sack_taken(acked, losses, now)
@@ -237,19 +244,22 @@ class Sender:
     def _adjust_cwnd(self, acked: Acknowledged) -> None:
         """§7.2.1: "it SHOULD update its cwnd (or cwnds) apportioned to the destination addresses to which it
         transmitted the acknowledged data"."""
+        in_fast_recovery = self.loss.in_fast_recovery
+        all_acknowledged = not self.outstanding.buffered_bytes
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
             if self._acknowledged_paths is NO_DICT:
                 self._acknowledged_paths = {}
             self._acknowledged_paths[path] = None
-            before = path.congestion.cwnd
-            path.congestion.acknowledged(
+            congestion = path.congestion
+            before = congestion.cwnd
+            congestion.acknowledged(
                 acked_bytes,
                 is_cwnd_limited=path.is_cwnd_limited,
-                in_fast_recovery=self.loss.in_fast_recovery,
-                all_acknowledged=not self.outstanding,
+                in_fast_recovery=in_fast_recovery,
+                all_acknowledged=all_acknowledged,
             )
-            self._burst.acknowledged(acked_bytes + path.congestion.cwnd - before)
+            self._burst.acknowledged(acked_bytes + congestion.cwnd - before)
 
     def _fast_retransmit(self, lost: Sequence[OutstandingChunk]) -> None:
         """§7.2.4, 1 to 6."""

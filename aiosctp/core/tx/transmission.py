@@ -76,38 +76,38 @@ class Transmission:
         return path
 
     def _begin(self, now: float) -> None:
-        is_strict = self.loss.in_fast_recovery or _idle_rtos(self.paths.for_data(), now) > 0
+        is_strict = self.loss.in_fast_recovery or self.paths.for_data().idle_rtos(now) > 0
         self.burst.begin(self.config.max_burst, is_strict=is_strict)
         self.fragmenter.chunk_payload_bytes = min(self.paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
 
     def _end(self) -> None:
         self.burst.end()
-        for path in self.paths:
+        for path in self.paths.all:
             path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
 
     def _next_path(self, now: float) -> Path | None:
         """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked for
         retransmission (limited by the current cwnd)"."""
-        marked = self.retransmissions.first()
+        marked = self.retransmissions.first() if self.retransmissions.numbers else None
         if marked is not None:
             path = self._retransmission_path(marked)
             # §7.2.4, 3: "SHOULD ignore the value of cwnd ... for this single packet".
             return path if self.fast_retransmit_is_due or _cwnd_allows(path) else None
         self.fast_retransmit_is_due = False
-        if not self.queue:
+        if not self.queue.queued_bytes:
             return None
         path = self.paths.for_data()
         if not (_cwnd_allows(path) and self.burst.allows_packet):
             return None
         if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
-            return None if self._is_held_back(path) else path
+            return path if self.config.nodelay or not self._is_held_back(path) else None
         if not self.outstanding:
             self.window.closed(path, self.config, now)
         return None
 
     def _is_held_back(self, path: Path) -> bool:
         """RFC 6458 §8.1.5: without SCTP_NODELAY a small message waits while anything is outstanding."""
-        if self.config.nodelay or not self.outstanding or self.is_shutting_down:
+        if not self.outstanding or self.is_shutting_down:
             return False
         return not fills_packet(self.queue, path) and not is_urgent(self.queue)
 
@@ -117,11 +117,13 @@ class Transmission:
 
     def _next_payload_bytes(self, room: int) -> int:
         """How much user data the next new chunk may carry in so much room, 0 if none may be sent (§6.1 A)."""
-        wanted = 0 if len(self.outstanding) >= MAX_TSNS_IN_WINDOW else self.fragmenter.wanted()
+        outstanding = self.outstanding
+        has_tsns = outstanding.highest - outstanding.cumulative < MAX_TSNS_IN_WINDOW
+        wanted = self.fragmenter.wanted() if has_tsns else 0
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
-        if not allowed and self.window.is_probe_due and not self.outstanding:
+        allowed = self.window.largest_chunk(wanted, outstanding.flight_charge_bytes)
+        if not allowed and self.window.is_probe_due and not outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
 
@@ -133,12 +135,8 @@ class Transmission:
             return Run(self, packet.path, now).fill(packet)
         return None
 
-    def is_after_idle_time(self, path: Path, now: float) -> bool:
-        """Whether cwnd has to decay first (§7.2.1)."""
-        return _idle_rtos(path, now) > 0
-
     def has_tsns_for(self, chunks: int) -> bool:
-        return len(self.outstanding) + chunks <= MAX_TSNS_IN_WINDOW
+        return self.outstanding.highest - self.outstanding.cumulative + chunks <= MAX_TSNS_IN_WINDOW
 
     # -- the packet --
 
@@ -149,7 +147,7 @@ class Transmission:
         # §6.1 B: what reached cwnd before this packet; the breach of cwnd "MUST constitute one packet only".
         takes_new = _cwnd_allows(path)
         flight_before = path.flight_bytes
-        idle_rtos = _idle_rtos(path, now)
+        idle_rtos = path.idle_rtos(now)
         self._add_marked(packet, now)
         # New data follows in a packet with retransmissions only when none of these is left.
         if (
@@ -244,14 +242,6 @@ def _cwnd_allows(path: Path) -> bool:
     if path.awaits_ack_after_timeout:
         return path.flight_bytes == 0
     return path.flight_bytes < path.congestion.cwnd
-
-
-def _idle_rtos(path: Path, now: float) -> int:
-    """§7.2.1: for how many RTOs nothing was sent although it could have been. Waiting for T3 is not being idle."""
-    idle_s = now - path.last_data_sent_at_s
-    if path.flight_bytes or path.awaits_ack_after_timeout or idle_s == float("inf"):
-        return 0
-    return int(idle_s / path.rto.rto_s)
 
 
 def _add_parts(packet: OutgoingPacket, chunk: OutstandingChunk) -> None:
