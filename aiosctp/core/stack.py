@@ -174,6 +174,13 @@ class StackEngine:
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
         while (association := self._wake_ups.pop_due(now)) is not None:
+            deadline = association.next_deadline()
+            if deadline is None:
+                continue
+            if deadline > now:
+                # The timer that it was to be woken for was stopped, as that of a HEARTBEAT that was answered.
+                self._wake_ups.schedule(association, deadline)
+                continue
             try:
                 association.handle_timeout(now)
             except Exception as error:
