@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from benchmarks import guard, machine, plots, report
@@ -18,7 +17,7 @@ from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
 from benchmarks.results import Results
-from benchmarks.runner import Step, plan, run
+from benchmarks.runner import Sample, Step, plan, run
 from benchmarks.workloads import WORKLOADS, lossy
 
 MISUSED = 2
@@ -30,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # who read the output has seen enough
@@ -141,8 +140,11 @@ def _sides(bar: Bar) -> list[Reading]:
     return [side for side in (bar.ours, bar.theirs) if side is not None]
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+async def _samples(steps: Sequence[Step], progress: Progress) -> list[Sample]:
+    """Ended by SIGTERM it is cancelled, as by SIGINT: so that it ends its processes and removes its namespaces."""
+    taking = asyncio.create_task(run(steps, progress.before, progress.after))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, taking.cancel)
+    return await taking
 
 
 def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
@@ -150,11 +152,9 @@ def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
         plots.require()
     described = machine.describe()
     print("\n".join(report.heading(described)) + "\n", flush=True)
-    # Ended in either way, it ends its processes and removes its network namespaces.
-    signal.signal(signal.SIGTERM, _interrupt)
     neighbours = machine.Neighbours()
     with Progress(len(steps)) as progress:
-        results = Results(asyncio.run(run(steps, progress.before, progress.after)))
+        results = Results(asyncio.run(_samples(steps, progress)))
     described["cores_used"] = neighbours.cores_used()
     print("\n".join(report.neighbours(described)) + "\n")
     if arguments.json:
