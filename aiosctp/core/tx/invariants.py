@@ -66,6 +66,8 @@ def _check_buffers(sender: Sender) -> None:
         if chunk.is_ending and not unordered:
             ordered[number] += 1
     assert sender.outstanding_bytes == buffered.total()
+    urgent = sum(sack_immediately for _, _, _, _, _, sack_immediately in sender.queue)
+    assert sender.queue.urgent_messages == urgent
     first = sender.queue.peek()
     assert first is not None or not sender.queue.is_begun
     if first is not None and sender.queue.is_begun:

@@ -50,6 +50,7 @@ class SendQueue:
         "queued_bytes",
         "ssn",
         "stream_mark_bytes",
+        "urgent_messages",
     )
 
     def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
@@ -66,6 +67,8 @@ class SendQueue:
         """How much of the first message has been cut into chunks, and sent."""
         self.ssn = 0
         """Its SSN, assigned when its first fragment is made."""
+        self.urgent_messages = 0
+        """Those that ask to be acknowledged at once."""
         self.stream_mark_bytes = stream_mark_bytes
         self.excess_bytes = 0
         """What streams hold above this mark, in sum: a running number, for it is asked with each message, and all
@@ -108,7 +111,7 @@ class SendQueue:
 
     def append(self, message: Outgoing) -> int:
         """One more message waits. Returns how much its stream holds now."""
-        data, number, _, _, _, _ = message
+        data, number, _, _, _, sack_immediately = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
@@ -116,6 +119,8 @@ class SendQueue:
         stream.buffered_bytes += size
         self.queued_bytes += size
         self._scheduler.add(message)
+        if sack_immediately:
+            self.urgent_messages += 1
         held = stream.buffered_bytes
         above = held - self.stream_mark_bytes
         if above > 0:
@@ -150,9 +155,12 @@ class SendQueue:
         self.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        if self.cut_bytes == len(message[0]):
+        data, _, _, _, _, sack_immediately = message
+        if self.cut_bytes == len(data):
             self.cut_bytes = 0
             self._scheduler.taken()
+            if sack_immediately:
+                self.urgent_messages -= 1
 
     def take_all(self) -> list[Outgoing]:
         """Empty the queue: the message begun first, then the others as they would have been sent."""
@@ -163,5 +171,5 @@ class SendQueue:
         for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
             stream.above_mark_of = None
-        self.queued_bytes = self.cut_bytes = self.excess_bytes = 0
+        self.queued_bytes = self.cut_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken
