@@ -436,6 +436,7 @@ class Receiver:
         self._streams.check_invariants()
         self._queues.check_invariants()
         self._in_order.check_invariants()
+        self._window.check_invariants()
         charged = self._reassembly.check_invariants() + self._in_order.charged_bytes + self._queues.charged_bytes
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
