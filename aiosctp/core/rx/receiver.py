@@ -37,7 +37,7 @@ class Receiver:
     is left; then `packet_done` once; `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
-    `take_newly_readable`, `failure`.
+    `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
@@ -329,11 +329,6 @@ class Receiver:
         """Let go of what is empty."""
         self._queues.give_back()
         self._reassembly.give_back()
-
-    def take_newly_readable(self) -> list[int | None]:
-        """The streams that were taken over, and None for all others, whose queue was empty and got something since
-        this was last asked."""
-        return self._queues.take_newly_readable()
 
     def abort_partial_delivery(self) -> list[tuple[int, int]]:
         """Nothing more will come. Returns stream and SSN of each unfinished message of which the user has read a part

@@ -102,11 +102,6 @@ class Outstanding:
                 yield from chunks
                 number += len(chunks)
 
-    @property
-    def is_in_order(self) -> bool:
-        """Whether nothing is singled out: nothing was acknowledged by a gap, nothing was found missing."""
-        return not self._chunks
-
     def find(self, number: int) -> OutstandingChunk | None:
         """None when it is acknowledged for good."""
         if number <= self.cumulative:

@@ -134,11 +134,6 @@ class Sender:
         """User data accepted and not yet acknowledged for good: what the send buffer holds."""
         return self.queue.queued_bytes + self.outstanding.buffered_bytes
 
-    def stream_queued_bytes(self, stream: int) -> int:
-        """User data accepted for a stream and not yet sent."""
-        found = self.queue.find_stream(stream)
-        return 0 if found is None else found.queued_bytes
-
     def stream_buffered_bytes(self, stream: int) -> int:
         """User data accepted for a stream and not yet acknowledged for good."""
         found = self.queue.find_stream(stream)
