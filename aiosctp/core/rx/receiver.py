@@ -33,11 +33,11 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
-    is left; then `packet_done` once; `handle_delay_expired`.
+    Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
+    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
+    `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
-    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
-    `failure`.
+    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 

@@ -36,8 +36,8 @@ class Sender:
     Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
     `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
     `take_unsent`, `give_back`.
-    Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
-    `take_acknowledged_paths`. Getters: the rest.
+    Outputs, in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
+    where that says None; `take_acknowledged_paths`. Getters: the rest.
     """
 
     __slots__ = (
