@@ -216,14 +216,15 @@ class AssociationEngine:
             self.output.expect_answers_to_one_packet()
             self.counters.ictrlchunks += 1
             self.sack_received(sack, now)
-        if self.state not in _BULK_STATES:
-            self._receive(map(data_of, chunks), self.tcb.local_tag, path, now)
-        elif chunks:
-            self._receive_bulk_data(chunks, path, now)
-        if sack is not None:
+        taken = self._take_in_order(chunks, path, now) if chunks and self.state in _BULK_STATES else 0
+        if taken < len(chunks):
+            self.output.expect_answers_to_one_packet()
+            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
+            self.output.answers_end()
+        elif sack is not None:
             self.output.answers_end()
 
-    def _receive_bulk_data(self, chunks: Sequence[DataFields], path: Path, now: float) -> None:
+    def _take_in_order(self, chunks: Sequence[DataFields], path: Path, now: float) -> int:
         receiver = self.receiver
         if receiver.sack_is_due and receiver.may_acknowledge_early:
             # The one owed for the packets before goes first.
@@ -231,8 +232,7 @@ class AssociationEngine:
         taken = receiver.take_in_order(chunks, path)
         if taken == len(chunks):
             receiver.packet_done(now)
-        else:
-            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
+        return taken
 
     def _may_be_under(self, tag: int, chunks: Iterable[Chunk | DecodeError]) -> bool:
         """§8.5.1 B, C: ABORT and SHUTDOWN COMPLETE come under our own tag without the T bit, or under the peer's with

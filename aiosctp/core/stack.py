@@ -128,7 +128,11 @@ class StackEngine:
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
             if may_have_fragments and path is not None:
                 may_have_fragments = False
-                taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                try:
+                    taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                except Exception as error:
+                    self._fault(association, error)
+                    break
                 self.counters.datagrams_received += taken
                 start += taken * packet_bytes
                 continue

@@ -125,10 +125,10 @@ class Receiver:
     ) -> int:
         """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
         for the end of the batch: how many packets, from the one at `start` on, it took."""
-        begun = self._in_order.begun
-        if begun is None or not self.sack_is_due or self.may_acknowledge_early:
+        begun, payload_bytes = self._in_order.begun, packet_bytes - FRAGMENT_OVERHEAD_BYTES
+        if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
             return 0
-        most = self._in_order.most_fragments(packet_bytes - FRAGMENT_OVERHEAD_BYTES)
+        most = self._in_order.most_fragments(payload_bytes)
         tsn = self._tsns.cumulative + 1 & TSN_MASK
         payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
         if payloads:
@@ -389,7 +389,7 @@ class Receiver:
 
     def batch_ended(self) -> None:
         """What has come since this was last called came together; its last SACK is built after this."""
-        self._pace.batch_ended(max_burst=self._config.max_burst, has_gap=self._tsns.has_gap)
+        self._pace.batch_ended(has_gap=self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:
