@@ -624,9 +624,39 @@ def test_the_probe_of_the_base_may_be_told_too_big_at_once() -> None:
     link = Link(1000, 1500)
     link.complain(1000)
     link.complain(1000)
+    link.pair.run_for(RTT_S)
     assert link.sizes == [BASE, LEAST]
     link.pair.run_for(2 * RTT_S)
     assert link.path.mtu == 1000
+
+
+def test_however_many_packets_were_too_big_probes_are_a_round_trip_apart() -> None:
+    """S13: RFC 8899 §8: "the interval between individual probe packets MUST be at least one RTT"; whoever sees our
+    packets can forge what routers say."""
+    link = Link(65535, 1500)
+    for mtu in [*range(1499, BASE, -1), *[600] * 1000]:
+        link.complain(mtu)
+    assert len(link.probes) == 1
+    for _ in range(50):
+        for mtu in (600, 1400, 0, 1300):
+            link.complain(mtu)
+        link.pair.run_for(RTT_S / 10)
+    assert all(later.at - earlier.at >= RTT_S * 0.99 for earlier, later in pairwise(link.probes))
+    assert 1 < len(link.probes) <= 6
+
+
+def test_a_packet_too_big_makes_no_probe_of_an_address_that_is_not_confirmed() -> None:
+    """RFC 9260 §5.4: a peer may list the address of somebody else, who is sent HEARTBEATs at that pace, and small."""
+    pair = Pair(addresses_z=(ONE, TWO), route_mtu=1500)
+    pair.drop = lambda flight: flight.datagram.destination == TWO
+    link = Link(65535, pair=pair)
+    pair.drop = lambda flight: flight.datagram.destination == TWO
+    for mtu in (1400, 1300, 600, 0, 0):
+        link.complain(mtu, address=TWO)
+    pair.run_for(RTT_S)
+    path = next(path for path in link.ours.paths if path.address == TWO)
+    assert (path.state, path.mtu, path.mtu_search) == (PathState.UNCONFIRMED, BASE, None)
+    assert link.probes == []
 
 
 @pytest.mark.parametrize("mtu", [1, 68, 575])
@@ -648,11 +678,12 @@ def test_an_ipv6_path_never_falls_below_1280(mtu: int) -> None:
     assert link.path.mtu_search is None
 
 
-def test_a_packet_too_big_between_the_path_mtu_and_the_probe_is_probed_at_once() -> None:
+def test_a_packet_too_big_between_the_path_mtu_and_the_probe_is_probed_next() -> None:
     """S13: RFC 8899 §4.6.2: "The PLPMTU is not updated", "the next search point"."""
     link = Link(4000, 9000)
     link.send(BULK)
     link.complain(4000)
+    link.pair.run_for(RTT_S)
     assert (link.path.mtu, link.sizes) == (1500, [9000, 4000])
     link.pair.run_for(RTT_S)
     assert link.path.mtu == 4000
@@ -688,7 +719,7 @@ def test_a_packet_too_big_without_a_size_is_about_the_probe_that_is_under_way() 
     link = Link(1500, 9000)
     link.send(BULK)
     link.pair.a.engine.send_failed(link.probes[0].datagram, too_big=True, now=link.pair.now)
-    link.pair.flush()
+    link.pair.run_for(RTT_S)
     assert link.path.mtu == 1500
     assert len(link.sizes) == 2
     assert 1500 < link.sizes[1] < 9000
