@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from aiosctp.config import MAX_PATH_MTU
 from aiosctp.core.addresses import is_ipv6
 from aiosctp.core.datagram import Datagram
-from aiosctp.core.paths import DEFAULT_IPV4_MTU, IPV4_HEADER_BYTES, NEVER, largest_packet, least_mtu
+from aiosctp.core.paths import IPV4_HEADER_BYTES, NEVER, largest_packet, least_mtu
 from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Pad
@@ -145,15 +145,15 @@ class PathMtuDiscovery:
     def _begin(self, path: Path, now: float) -> None:
         """Most paths take what the interface takes: that is tried first."""
         largest = self._largest(path)
-        if largest < path.mtu:
-            path.set_mtu(largest)
         path.mtu_search = Search(Phase.SEARCHING, largest + 1, hint=largest)
         self._go_on(path, now)
 
     def _largest(self, path: Path) -> int:
-        """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface"."""
+        """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface". It bounds what is tried, and
+        takes nothing away from what was found to be carried. Where nothing is known of the route, DF may be off, and
+        what is answered may have been fragmented."""
         largest = self._association.route_mtu(path.local_address, path.address)
-        return DEFAULT_IPV4_MTU if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
+        return path.mtu if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
 
     def _go_on(self, path: Path, now: float) -> None:
         """Probe the next size, or be content."""

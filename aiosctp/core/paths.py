@@ -27,7 +27,7 @@ NEVER = float("-inf")
 
 RouteMtu = Callable[[str | None, str], int | None]
 """Of a source, or None for any, and a destination: the largest IP packet that the route between them takes as far as
-this machine knows, which is what its interface takes; None when it does not know."""
+this machine knows by itself, which is what its interface takes; None when it does not know."""
 
 
 def no_route_known(source: str | None, destination: str) -> int | None:

@@ -402,8 +402,8 @@ def test_after_600_seconds_data_begins_another_search() -> None:
     assert link.path.mtu == 9000
 
 
-def test_a_route_that_became_wider_or_narrower_is_found() -> None:
-    """Each search asks for the route's MTU anew."""
+def test_a_route_that_became_wider_is_found_and_one_that_became_narrower_bounds_the_search() -> None:
+    """Each search asks for the route's MTU anew; but what is carried is not given up for it."""
     link = searched(9000, 1500)
     link.pair.a.route_mtu = 9000
     link.pair.run_for(600)
@@ -412,7 +412,14 @@ def test_a_route_that_became_wider_or_narrower_is_found() -> None:
     link.pair.a.route_mtu = 1400
     link.pair.run_for(600)
     link.search()
-    assert link.path.mtu == 1400
+    assert link.path.mtu == 9000
+
+
+def test_over_ipv6_nothing_is_probed_where_nothing_is_known_of_the_route() -> None:
+    """As off Linux, where IP would fragment the probe, and its answer tell nothing."""
+    link = Link(1280, pair=ipv6_pair(None))
+    link.search()
+    assert (link.path.mtu, link.probes) == (1280, [])
 
 
 def test_a_late_answer_counts_as_well() -> None:
