@@ -239,9 +239,13 @@ class PathMtuDiscovery:
     def _answered_late(self, path: Path, size: int) -> None:
         if path.mtu_is_fixed:
             return
-        self._raise(path, size)
-        if path.mtu_search is not None:
-            path.mtu_search.ceiling = max(path.mtu_search.ceiling, size + 1)
+        search = path.mtu_search
+        if search is not None and search.ceiling:
+            search.ceiling = max(search.ceiling, size + 1)
+        if size >= path.mtu:
+            self._raise(path, size)
+        elif search is not None and search.phase is not Phase.SEARCHING:
+            search.carried = max(search.carried, size)
 
     def _raise(self, path: Path, size: int) -> None:
         """§5.3.1: "the PROBED_SIZE value is then assigned to the PLPMTU"; a late answer may have raised it further."""
@@ -333,6 +337,7 @@ class PathMtuDiscovery:
     def _smaller_one_arrived(self, path: Path, size: int, now: float) -> None:
         search = path.mtu_search
         assert search is not None
+        size = max(size, search.carried)
         if size == path.mtu:
             search.probe_count = 0
             self._go_on(path, now)

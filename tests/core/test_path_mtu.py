@@ -554,6 +554,30 @@ def test_an_outage_leaves_the_path_mtu_as_it_is(outage_s: float) -> None:
     assert len(link.probes) <= 12
 
 
+def test_a_late_answer_tells_how_far_to_fall_and_begins_no_search() -> None:
+    """The least size is tried, for the answer for the base is late; then the fall ends at the base."""
+    link = Link(1300, 1500)
+    link.send(3000)
+    held_up: list[Flight] = []
+
+    def hold_up(flight: Flight) -> bool:
+        if is_probe(flight) and ip_bytes(flight) == BASE and not held_up:
+            held_up.append(flight)
+            return True
+        return ip_bytes(flight) > BASE if flight.sender is link.pair.a else False
+
+    link.pair.drop = hold_up
+    link.pair.run_until(lambda: LEAST in link.sizes, limit_s=60)
+    search = link.path.mtu_search
+    assert search is not None
+    assert search.ceiling == 0
+    link.pair.z.engine.receive(held_up[0].data, "192.0.2.1", 9899, ONE, link.pair.now)
+    link.pair.run_until(lambda: search.carried == BASE, limit_s=1)
+    assert search.ceiling == 0
+    link.pair.run_until(lambda: link.path.mtu < 1500, limit_s=60)
+    assert link.path.mtu == BASE
+
+
 def test_small_packets_that_time_out_say_nothing_of_the_path_mtu() -> None:
     link = Link(1500, 1500)
     link.is_dead = True
