@@ -365,18 +365,31 @@ class PathMtuDiscovery:
 
     # -- packets too big --
 
-    def too_big(self, path: Path, mtu: int, now: float) -> None:
+    def too_big(self, path: Path, mtu: int, now: float, *, quotes_heartbeat: bool) -> None:
         """§4.6.2: a PTB message that is about a packet of ours, and names this size, or 0 when it named none. It "MUST
         NOT be used directly to set the PLPMTU"."""
         if path.mtu_is_fixed:
             return
         search = path.mtu_search
-        probed = 0 if search is None else search.probed
-        if mtu == 0 and search is not None and probed > path.mtu:
-            search.ceiling = min(search.ceiling, probed)
-            self._go_on(path, now)
+        if mtu == 0 and search is not None:
+            self._probe_too_big(path, search, now, quotes_heartbeat=quotes_heartbeat)
+        else:
+            self._told(path, mtu or plateau_below(path.mtu), now)
+
+    def _probe_too_big(self, path: Path, search: Search, now: float, *, quotes_heartbeat: bool) -> None:
+        """Nobody says for what: for the probe that is under way, if a HEARTBEAT was. Of DATA it tells nothing that is
+        not being found out; it may have been sent before the path was taken for narrower."""
+        if not quotes_heartbeat or search.is_held:
             return
-        mtu = mtu or plateau_below(probed or path.mtu)
+        if search.probed > path.mtu:
+            search.ceiling = min(search.ceiling, search.probed)
+            self._go_on(path, now)
+        else:
+            self._told(path, plateau_below(search.probed), now)
+
+    def _told(self, path: Path, mtu: int, now: float) -> None:
+        search = path.mtu_search
+        probed = 0 if search is None else search.probed
         if mtu < least_mtu(path.address):
             return  # "ought to be discarded without further processing"
         if self._association.state not in MAY_TRANSMIT_DATA or not path.is_active:

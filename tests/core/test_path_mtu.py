@@ -756,6 +756,24 @@ def test_a_packet_too_big_without_a_size_is_about_the_probe_that_is_under_way() 
     assert 1500 < link.sizes[1] < 9000
 
 
+def test_packets_too_big_without_a_size_say_once_that_data_was() -> None:
+    """A window of DATA was under way when the path became narrower: each of its packets draws one. What is tried for
+    the first of them is not too large because the others were."""
+    link = Link(1492, 1500)
+    for _ in range(10):
+        link.complain(0)
+    link.pair.run_for(5)
+    assert (link.path.mtu, link.sizes) == (1492, [1492])
+
+
+def test_a_packet_too_big_without_a_size_about_data_says_nothing_of_a_probe() -> None:
+    link = Link(9000)
+    link.send(BULK)
+    link.complain(0)
+    link.pair.run_for(RTT_S)
+    assert (link.path.mtu, link.sizes) == (9000, [9000])
+
+
 def test_a_packet_too_big_without_a_size_and_without_a_probe_goes_down_the_plateaus() -> None:
     """RFC 1191 §5."""
     link = Link(1492, 1500)
