@@ -756,6 +756,19 @@ def test_a_packet_too_big_without_a_size_is_about_the_probe_that_is_under_way() 
     assert 1500 < link.sizes[1] < 9000
 
 
+def test_what_our_own_system_says_of_the_interface_is_probed_next() -> None:
+    """Its MTU was lowered: the datagram refused says whose path it was."""
+    link = Link(1400, 1500)
+    link.send(3000)
+    data = next(flight for flight in link.sent if ip_bytes(flight) > 1400)
+    link.pair.a.engine.send_failed(data.datagram, too_big=True, mtu=1400, now=link.pair.now)
+    link.pair.flush()
+    assert (link.path.mtu, link.sizes) == (BASE, [1400])
+    assert link.pair.a.engine.counters.icmp_received == 0
+    link.pair.run_for(RTT_S)
+    assert link.path.mtu == 1400
+
+
 def test_packets_too_big_without_a_size_say_once_that_data_was() -> None:
     """A window of DATA was under way when the path became narrower: each of its packets draws one. What is tried for
     the first of them is not too large because the others were."""
