@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_unicast
@@ -45,6 +46,17 @@ def check_address(address: tuple[str, int]) -> tuple[str, int]:
 def check_config(config: Config | None) -> None:
     if config is not None and not isinstance(config, Config):
         raise TypeError(f"config must be a Config, not {type(config).__name__}")
+
+
+def check_outbound_streams(count: int | None) -> None:
+    if count is not None:
+        check_range("outbound_streams", count, 1, 65535)
+
+
+@lru_cache(maxsize=64)
+def asking_for(outbound_streams: int, config: Config) -> Config:
+    """The config with so many streams: made once for many calls, as all of it is validated anew."""
+    return config.replace(outbound_streams=outbound_streams)
 
 
 def strings(name: str, value: str | Sequence[str]) -> tuple[str, ...]:

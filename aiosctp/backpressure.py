@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.states import MAY_TAKE_USER_DATA
+
+_NO_STREAMS: Final[frozenset[int]] = frozenset()
 
 
 class Waiter:
@@ -28,13 +32,15 @@ class Backpressure:
     be cancelled.
     """
 
+    __slots__ = ("_above_their_mark", "_engine", "_loop", "waiting")
+
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
         self._loop = loop
-        self.waiting: dict[int, deque[Waiter]] = {}
+        self.waiting: dict[int, deque[Waiter]] = NO_DICT
         """By stream, those who wait. A message of a stream that is in here waits behind them; any other if it has no
         room."""
-        self._above_their_mark: frozenset[int] = frozenset()
+        self._above_their_mark = _NO_STREAMS
         """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
 
     def is_above_its_mark(self, stream: int) -> None:
@@ -43,6 +49,8 @@ class Backpressure:
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
+        if self.waiting is NO_DICT:
+            self.waiting = {}
         queue = self.waiting.setdefault(stream, deque())
         waiter = Waiter(self._loop.create_future(), size)
         queue.append(waiter)

@@ -10,7 +10,15 @@ from collections.abc import Coroutine, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
-from aiosctp.arguments import check_config, check_port, check_timeout, host_list, strings
+from aiosctp.arguments import (
+    asking_for,
+    check_config,
+    check_outbound_streams,
+    check_port,
+    check_timeout,
+    host_list,
+    strings,
+)
 from aiosctp.association import Association
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_unicast
@@ -71,8 +79,7 @@ class connect(Coroutine[Any, Any, Association]):
         check_timeout(timeout)
         check_config(config)
         check_stack(stack, udp_port, 0)
-        if outbound_streams is not None:
-            (config or Config()).replace(outbound_streams=outbound_streams)
+        check_outbound_streams(outbound_streams)
         self._hosts = _check_hosts(host)
         self._is_one_peer = not isinstance(host, str)
         self._port = port
@@ -145,7 +152,7 @@ class connect(Coroutine[Any, Any, Association]):
         stack = choose_stack(self._stack, self._udp_port, 0)
         config = self._config or stack.config
         if self._outbound_streams is not None:
-            config = config.replace(outbound_streams=self._outbound_streams)
+            config = asking_for(self._outbound_streams, config)
         if self._local_addresses is not None:
             found = [await _addresses_of(host, stack) for host in self._local_addresses]
             self._local_addresses = tuple(hosts[0] for hosts in found)

@@ -72,11 +72,18 @@ class WithoutSockets(Protocol):
         """Raises an error that says what to do instead."""
 
 
+# How long a route is believed to be what it was: asking the kernel takes a socket, and every new path asks.
+ROUTE_MTU_LIFE_S = 1.0
+MAX_ROUTES_KNOWN = 1024
+
+
 class SystemNetwork:
     """This machine."""
 
     def __init__(self, carrier: Carrier | None = None) -> None:
         self._carrier = carrier or (batching_carrier if IS_LINUX else endpoint_carrier)
+        self._route_mtus: dict[tuple[str | None, str], tuple[float, int | None]] = {}
+        """Until when each is believed, and what it is."""
 
     def now(self) -> float:
         """Not the loop's time: uvloop keeps that in whole milliseconds."""
@@ -89,7 +96,14 @@ class SystemNetwork:
         return list(dict.fromkeys(host for host, _ in interface_hosts()))
 
     def route_mtu(self, local_host: str | None, host: str) -> int | None:
-        return route_mtu(local_host, host)
+        now = self.now()
+        until_s, mtu = self._route_mtus.get((local_host, host), (now, None))
+        if now >= until_s:
+            mtu = route_mtu(local_host, host)
+            if len(self._route_mtus) >= MAX_ROUTES_KNOWN:
+                self._route_mtus.clear()
+            self._route_mtus[local_host, host] = (now + ROUTE_MTU_LIFE_S, mtu)
+        return mtu
 
     async def resolve(self, host: str) -> list[str]:
         if "%" in host:
@@ -127,5 +141,5 @@ class SystemNetwork:
         return ports
 
 
-current_network: ContextVar[Network] = ContextVar("current_network", default=SystemNetwork())  # noqa: B039 - has no state
+current_network: ContextVar[Network] = ContextVar("current_network", default=SystemNetwork())  # noqa: B039 - the machine is the same for all
 """What stacks made without `network=` use; a simulated host sets it for the tasks that run on it."""

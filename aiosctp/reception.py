@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiosctp.core.messages import Message
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.exceptions import AssociationShutdown
 from aiosctp.lifetime import Lifetime
 
@@ -16,12 +17,13 @@ class Reception:
     has taken none.
     """
 
+    __slots__ = ("_discards", "_life", "_taken_over", "_waiting")
+
     def __init__(self, life: Lifetime) -> None:
         self._life = life
-        self._waiting: dict[int | None, asyncio.Future[None]] = {}
-        self._partial: set[int | None] = set()
-        """Of those that wait, who takes parts of messages."""
-        self._taken_over: set[int] = set()
+        self._waiting: dict[int | None, tuple[asyncio.Future[None], bool]] = NO_DICT
+        """Who waits, and whether for parts of messages too."""
+        self._taken_over: dict[int, None] = NO_DICT
         self._discards = False
 
     def take(self, stream: int | None, partial: bool) -> Message | None:
@@ -43,14 +45,14 @@ class Reception:
     async def wait(self, stream: int | None, partial: bool) -> Message:
         """What `take` found none of, once it is there. Cancelling loses nothing."""
         while True:
-            waiter = self._waiting[stream] = self._life.stack.loop.create_future()
-            if partial:
-                self._partial.add(stream)
+            if self._waiting is NO_DICT:
+                self._waiting = {}
+            waiter = self._life.stack.loop.create_future()
+            self._waiting[stream] = waiter, partial
             try:
                 await waiter
             finally:
                 del self._waiting[stream]
-                self._partial.discard(stream)
             message = self.take(stream, partial)
             if message is not None:
                 return message
@@ -64,7 +66,9 @@ class Reception:
     def take_over(self, stream: int) -> None:
         """From now on this stream has a reader of its own."""
         if stream not in self._taken_over:
-            self._taken_over.add(stream)
+            if self._taken_over is NO_DICT:
+                self._taken_over = {}
+            self._taken_over[stream] = None
             self._life.engine.receiver.take_over(stream)
 
     def restarted(self) -> None:
@@ -84,12 +88,12 @@ class Reception:
             self._discard()
             return
         receiver = self._life.engine.receiver
-        for stream, waiter in self._waiting.items():
-            if not waiter.done() and (stream in self._partial or receiver.has_message(stream)):
+        for stream, (waiter, partial) in self._waiting.items():
+            if not waiter.done() and (partial or receiver.has_message(stream)):
                 waiter.set_result(None)
 
     def wake_all(self) -> None:
-        for waiter in self._waiting.values():
+        for waiter, _ in self._waiting.values():
             if not waiter.done():
                 waiter.set_result(None)
 

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Self, cast
 
-from aiosctp.arguments import check_config, check_port, check_range, strings
+from aiosctp.arguments import asking_for, check_config, check_outbound_streams, check_port, check_range, strings
 from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.config import Config
@@ -77,13 +77,12 @@ async def serve(
     if admit is not None and (inspect.iscoroutinefunction(admit) or not callable(admit)):
         raise TypeError("admit must be a plain function of the peer's address")
     check_config(config)
-    if outbound_streams is not None:
-        (config or Config()).replace(outbound_streams=outbound_streams)
+    check_outbound_streams(outbound_streams)
     host = None if host is None else strings("host", host)
     stack = choose_stack(stack, udp_port, DEFAULT_UDP_PORT)
     config = config or stack.config
     if outbound_streams is not None:
-        config = config.replace(outbound_streams=outbound_streams)
+        config = asking_for(outbound_streams, config)
     hosts = await _hosts_of(host, stack)
     server = Server(stack, handle_association, config)
     server.listen(hosts, port, backlog, max_associations, admit)
@@ -109,6 +108,9 @@ class Server(asyncio.AbstractServer):
         self._associations: dict[Association, None] = {}
         self._is_serving = False
         self._changes = Changes()
+        # Each look at a method makes an object, which every association would keep.
+        self._on_end = self._association_ended
+        self._on_handler_end = self._handler_ended
 
     def listen(
         self,
@@ -234,14 +236,14 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True, on_end=self._association_ended)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end)
         self._associations[association] = None
         self._stack.add(association)
         task = self._stack.loop.create_task(self._handle(association))
         # After the handler's first step, in which it may have subscribed.
         self._stack.loop.call_soon(association.release_held_events)
         self._handlers[task] = association
-        task.add_done_callback(self._handler_ended)
+        task.add_done_callback(self._on_handler_end)
 
     def stack_closed(self) -> None:
         self.close()

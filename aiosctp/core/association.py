@@ -16,6 +16,7 @@ from aiosctp.core.heartbeat import Heartbeats
 from aiosctp.core.inbox import ChunkArrived, DataDrained, PacketArrived, ShutdownRequested, TimerExpired
 from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import Outgoing
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
@@ -143,7 +144,7 @@ class AssociationEngine:
         self._was_drained = True
         self._packet_has_data = False
         self._is_first_chunk = True
-        self._events: list[Event] = []
+        self._events: list[Event] = NO_LIST
 
     def _make_sender(self) -> Sender:
         return Sender(
@@ -215,14 +216,15 @@ class AssociationEngine:
             self.output.expect_answers_to_one_packet()
             self.counters.ictrlchunks += 1
             self.sack_received(sack, now)
-        if self.state not in _BULK_STATES:
-            self._receive(map(data_of, chunks), self.tcb.local_tag, path, now)
-        elif chunks:
-            self._receive_bulk_data(chunks, path, now)
-        if sack is not None:
+        taken = self._take_in_order(chunks, path, now) if chunks and self.state in _BULK_STATES else 0
+        if taken < len(chunks):
+            self.output.expect_answers_to_one_packet()
+            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
+            self.output.answers_end()
+        elif sack is not None:
             self.output.answers_end()
 
-    def _receive_bulk_data(self, chunks: Sequence[DataFields], path: Path, now: float) -> None:
+    def _take_in_order(self, chunks: Sequence[DataFields], path: Path, now: float) -> int:
         receiver = self.receiver
         if receiver.sack_is_due and receiver.may_acknowledge_early:
             # The one owed for the packets before goes first.
@@ -230,8 +232,7 @@ class AssociationEngine:
         taken = receiver.take_in_order(chunks, path)
         if taken == len(chunks):
             receiver.packet_done(now)
-        else:
-            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
+        return taken
 
     def _may_be_under(self, tag: int, chunks: Iterable[Chunk | DecodeError]) -> bool:
         """§8.5.1 B, C: ABORT and SHUTDOWN COMPLETE come under our own tag without the T bit, or under the peer's with
@@ -400,7 +401,7 @@ class AssociationEngine:
 
     def poll_events(self) -> list[Event]:
         """What happened since the last call, in order."""
-        events, self._events = self._events, []
+        events, self._events = self._events, NO_LIST
         return events
 
     def take_counters(self) -> AssociationCounters:
@@ -432,6 +433,8 @@ class AssociationEngine:
             self.path_mtu.stop()
 
     def emit(self, event: Event) -> None:
+        if self._events is NO_LIST:
+            self._events = []
         self._events.append(event)
 
     def random_fraction(self) -> float:
@@ -452,6 +455,11 @@ class AssociationEngine:
         self.sender = self._make_sender()
         self.restart_receiver()
         self._was_drained = True
+
+    def give_back(self) -> None:
+        """A path is idle, so the association may be: let go of what its traffic has left empty."""
+        self.sender.give_back()
+        self.receiver.give_back()
 
     def restart_receiver(self) -> None:
         """The peer's first TSN is another than we knew: what it had begun to say will not be finished."""
@@ -525,7 +533,7 @@ class AssociationEngine:
             self.failure.acknowledged(path)
         if self.sender.is_drained and not self._was_drained:
             self._was_drained = True
-            self._events.append(_SENDER_DRY)
+            self.emit(_SENDER_DRY)
         return True
 
     def init_ack_arrived(self, chunk: InitAck, path: Path, now: float) -> None:

@@ -7,6 +7,7 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING
 
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Heartbeat, HeartbeatAck
@@ -102,7 +103,9 @@ class Heartbeats:
 
     def _make(self, path: Path, probe: Probe) -> bytes:
         nonce = self._association.entropy(NONCE_BYTES)
-        if len(path.pending_heartbeats) >= MAX_PENDING:
+        if path.pending_heartbeats is NO_DICT:
+            path.pending_heartbeats = {}
+        elif len(path.pending_heartbeats) >= MAX_PENDING:
             del path.pending_heartbeats[next(iter(path.pending_heartbeats))]
         path.pending_heartbeats[nonce] = probe
         return Heartbeat(_INFO.pack(nonce, probe.sent_at_s) + path.address.encode()).encode()
@@ -135,6 +138,7 @@ class Heartbeats:
             self._association.timers.start((Timer.HEARTBEAT, path), waits_until_s)
             return
         if not path.is_confirmed or path.is_idle(now):
+            self._association.give_back()
             self._send(path, now)
         self.schedule(path, now)
 
@@ -186,6 +190,8 @@ class Heartbeats:
         probe = None if path is None else path.pending_heartbeats.pop(nonce, None)
         if path is None or probe is None:
             return
+        if not path.pending_heartbeats:
+            path.pending_heartbeats = NO_DICT
         probe.rtt_s = now - probe.sent_at_s
         path.rto.measured(probe.rtt_s)
         # Those sent before it may still be answered; that the path works is known without them.

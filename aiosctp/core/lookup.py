@@ -35,7 +35,8 @@ class Lookup:
         association = self.by_tag.get(tag)
         if association is None or association.local_port != destination_port or association.peer_port != source_port:
             return None
-        return association
+        # A restart (§5.2.4 A) in the same batch has given it another tag, by which it is found after the next poll.
+        return association if association.tcb.local_tag == tag else None
 
     def of_peer(self, local_port: int, peer_port: int, host: str) -> AssociationEngine | None:
         """The association with a peer that has this address."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.wire.packet import HEADER_BYTES
 
@@ -51,26 +52,29 @@ class ControlQueue:
     __slots__ = ("_bundled", "_packets")
 
     def __init__(self) -> None:
-        self._packets: list[OutgoingPacket] = []
-        self._bundled: list[tuple[Path, bytes]] = []
+        self._packets: list[OutgoingPacket] = NO_LIST
+        self._bundled: list[tuple[Path, bytes]] = NO_LIST
 
     def __len__(self) -> int:
         return len(self._packets) + len(self._bundled)
 
     def push_packet(self, packet: OutgoingPacket) -> None:
         if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
+            if self._packets is NO_LIST:
+                self._packets = []
             self._packets.append(packet)
 
     def push(self, path: Path, chunk: bytes) -> None:
         if len(self) < MAX_QUEUED_CONTROL_CHUNKS:
+            if self._bundled is NO_LIST:
+                self._bundled = []
             self._bundled.append((path, chunk))
 
     def clear(self) -> None:
-        self._packets.clear()
-        self._bundled.clear()
+        self._packets = self._bundled = NO_LIST
 
     def take_packets(self) -> list[OutgoingPacket]:
-        packets, self._packets = self._packets, []
+        packets, self._packets = self._packets, NO_LIST
         return packets
 
     def take_bundled(self, leading: Mapping[Path, OutgoingPacket] | None = None) -> list[OutgoingPacket]:
@@ -86,5 +90,5 @@ class ControlQueue:
                 packet = open_packets[path] = OutgoingPacket(path)
                 packets.append(packet)
             packet.add(chunk)
-        self._bundled.clear()
+        self._bundled = NO_LIST
         return packets

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiosctp.config import Config
 from aiosctp.core.addresses import is_ipv6, sources_for
 from aiosctp.core.congestion import CongestionControl, make_congestion_control
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rto import RetransmissionTimeout
 from aiosctp.core.states import PathState
 from aiosctp.wire.packet import HEADER_BYTES
@@ -125,7 +126,7 @@ class Path:
         self.awaits_ack_after_timeout = False
         """§7.2.3: until something sent here is acknowledged, only one packet may be in flight."""
         self.last_data_sent_at_s = float("-inf")
-        self.pending_heartbeats: dict[bytes, Probe] = {}
+        self.pending_heartbeats: dict[bytes, Probe] = NO_DICT
         """The HEARTBEATs that await their answers, in the order of sending, by their nonces."""
         self.probed_at_s = float("-inf")
         """When the last HEARTBEAT to verify this address was sent (§5.4)."""

@@ -128,7 +128,11 @@ class StackEngine:
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
             if may_have_fragments and path is not None:
                 may_have_fragments = False
-                taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                try:
+                    taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                except Exception as error:
+                    self._fault(association, error)
+                    break
                 self.counters.datagrams_received += taken
                 start += taken * packet_bytes
                 continue
@@ -174,6 +178,13 @@ class StackEngine:
     def handle_timeout(self, now: float) -> None:
         """Let every association whose deadline has passed handle it."""
         while (association := self._wake_ups.pop_due(now)) is not None:
+            deadline = association.next_deadline()
+            if deadline is None:
+                continue
+            if deadline > now:
+                # The timer that it was to be woken for was stopped, as that of a HEARTBEAT that was answered.
+                self._wake_ups.schedule(association, deadline)
+                continue
             try:
                 association.handle_timeout(now)
             except Exception as error:

@@ -6,16 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from aiosctp.core.association import AssociationEngine
 
+def replace_method(monkeypatch: pytest.MonkeyPatch, part: object, name: str, method: Callable[..., object]) -> None:
+    """Of this association, or part of one, alone: it has slots and so no attributes of its own."""
+    whole = getattr(type(part), name)
 
-def replace_method(
-    monkeypatch: pytest.MonkeyPatch, association: AssociationEngine, name: str, method: Callable[..., object]
-) -> None:
-    """Of this association alone, which has slots and so no attributes of its own."""
-    whole = getattr(AssociationEngine, name)
+    def chosen(self: object, *arguments: object, **keywords: object) -> object:
+        return (method if self is part else whole)(self, *arguments, **keywords)
 
-    def chosen(self: AssociationEngine, *arguments: object, **keywords: object) -> object:
-        return (method if self is association else whole)(self, *arguments, **keywords)
-
-    monkeypatch.setattr(AssociationEngine, name, chosen)
+    monkeypatch.setattr(type(part), name, chosen)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
+from aiosctp.core import shortcuts
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
-from aiosctp.wire.chunks import Abort, CookieEcho, InitAck
+from aiosctp.wire.chunks import Abort, CookieEcho, Data, InitAck, Sack
 from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.parameters import StateCookie
 from tests.core.laws import check_association, check_stack
-from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Encodable, Peer, chunks_of
+from tests.core.scripted import A_INITIAL_TSN, A_PORT, UDP_PORT, Z_PORT, Encodable, Peer, chunks_of
 
 
 def receive(peer: Peer, chunk: Encodable, tag: int) -> None:
@@ -58,3 +61,26 @@ def test_who_aborts_and_connects_again_at_once_has_one_association_with_the_peer
     # A -> ABORT (T) -> Z
     peer.send(Abort((), True), tag=peer.tag)
     assert second.state is AssociationState.CLOSED
+
+
+@pytest.mark.parametrize("are_open", [True, False])
+@pytest.mark.parametrize("stale", ["SACK", "DATA"])
+def test_a_packet_under_the_tag_of_before_a_restart_means_nothing(
+    stale: str, are_open: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """§8.5: with the COOKIE ECHO of a restart in the same batch, what comes under the old tag is discarded."""
+    monkeypatch.setattr(shortcuts, "are_open", are_open)
+    peer = Peer()
+    peer.accepted()
+    association, old_tag = peer.association, peer.z_tag
+    peer.tag = 0xB0B0_B0B0
+    (init_ack,) = chunks_of(peer.send(peer.init(), tag=0), InitAck)
+    (cookie,) = (each.cookie for each in init_ack.parameters if isinstance(each, StateCookie))
+    old: Sack | Data = Data(A_INITIAL_TSN, 0, 0, 0, b"from before")
+    if stale == "SACK":
+        old = Sack(init_ack.initial_tsn + 1000 & 0xFFFF_FFFF, 5000)
+    receive(peer, CookieEcho(cookie), init_ack.initiate_tag)
+    receive(peer, old, old_tag)
+    peer.poll()
+    assert association.state is AssociationState.ESTABLISHED
+    assert association.receiver.read() is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aiosctp.config import Config
 from aiosctp.core.rx.in_order import InOrder
-from aiosctp.wire.chunks import Abort, Data, Heartbeat, Sack, UnknownChunk
+from aiosctp.wire.chunks import Abort, Data, Error, Heartbeat, Sack, UnknownChunk
 from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
 from tests.core.test_both_ways import Talk, Ways, in_a_run
 
@@ -180,3 +180,20 @@ def test_any_run_comes_to_the_same(changes: dict[int, str], counts: list[int], c
 def _in_batches(ways: Ways, packets: list[bytes]) -> None:
     for start in range(0, len(packets), COUNT):
         ways.receive(packets[start : start + COUNT])
+
+
+def test_a_run_of_sacks_behind_an_unfinished_message() -> None:
+    """Packets too small for any fragment, in a run of their own."""
+    ways, talk = in_a_run()
+    packets = [talk.packet(chunk) for chunk in run_of(talk)[:-1]]
+    sack = talk.packet(Sack(ways.short.z_initial_tsn - 1 & 0xFFFF_FFFF, 100_000))
+    ways.receive([*packets, sack, sack, sack, sack])
+    assert ways.short.engine.counters.datagrams_received == ways.general.engine.counters.datagrams_received
+
+
+def test_a_packet_of_many_chunks_on_streams_there_are_not_is_answered_by_one() -> None:
+    """§12.4: "MUST NOT send more than one packet containing chunks other than DATA" in response to one."""
+    ways, talk = in_a_run()
+    packet = talk.packet(*(talk.chunk(1, stream=40_000) for _ in range(250)))
+    answers = [answer for answer in ways.receive([packet]) if answer.has(Error)]
+    assert len(answers) == 1

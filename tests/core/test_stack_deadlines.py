@@ -6,6 +6,7 @@ import gc
 import weakref
 
 from aiosctp.config import Config
+from aiosctp.core.timers import Timer
 from aiosctp.core.wake_ups import LEAST_STALE_WAKE_UPS
 from tests.core.scripted import A_PORT, UDP_PORT, Peer
 from tests.core.transcript import Bench
@@ -49,3 +50,19 @@ def test_each_association_is_woken_at_its_own_deadline() -> None:
         (second_at, "192.0.2.2"),
         (first_at, "192.0.2.1"),
     ]
+
+
+def test_a_timer_that_was_stopped_wakes_nobody() -> None:
+    """As that of a HEARTBEAT which was answered: the association is woken for the next that runs."""
+    bench = Bench(config=Config())
+    association = Caller(bench).associate()
+    beats_at = bench.engine.next_deadline()
+    association.timers.start(Timer.SACK_DELAY, bench.now + 0.1)
+    bench.engine.touch(association)
+    bench.engine.poll_datagrams(bench.now)
+    assert bench.engine.next_deadline() == bench.now + 0.1
+    association.timers.stop(Timer.SACK_DELAY)
+    bench.engine.poll_changed()
+    bench.engine.handle_timeout(bench.now + 0.2)
+    assert not bench.engine.has_output
+    assert bench.engine.next_deadline() == beats_at

@@ -264,7 +264,7 @@ def test_messages_are_delivered_in_order_over_the_wrap(start: int, seed: int) ->
     """X42: §6.6: whatever order they come in, on two streams that are at different places."""
     peer = associate(a_first=0xFFFF_FFFA)
     expected = {0: start, 5: (start + 3) & 0xFFFF}
-    peer.association.receiver._streams.expected_ssns.update(expected)
+    peer.association.receiver._streams.expected_ssns = dict(expected)
     for n in arrivals(seed):
         stream = 5 if n % 2 else 0
         ssn = (expected[stream] + n // 2) & 0xFFFF

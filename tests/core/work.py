@@ -8,7 +8,6 @@ from types import CodeType, FrameType
 from typing import Any
 
 from aiosctp.core import addresses, cookie
-from aiosctp.wire import checksum
 from aiosctp.wire.packet import encode_packet
 from tests.core.scripted import A_PORT, UDP_PORT, Z_PORT, Encodable, Peer
 
@@ -19,7 +18,6 @@ _CACHES = (
     addresses.is_unicast,
     addresses.parse_host,
     addresses._scope_rank,
-    checksum.seed,
     cookie._pack_host,
     cookie._unpack_host,
 )

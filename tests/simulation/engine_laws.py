@@ -13,7 +13,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import AssociationState
-from aiosctp.stack import Stack
+from aiosctp.stack import TIMER_REST_S, Stack
 from tests.core.laws import check_planes, check_stack, check_state
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.users import LARGEST_MESSAGE_BYTES
@@ -90,7 +90,8 @@ class EngineLaws:
         deadline = engine.next_deadline()
         if deadline is not None and not stack.is_closed:
             assert stack._timer is not None, "deadlines, and no timer in the loop"
-            assert stack._timer_at <= deadline, "the loop's timer would miss a deadline"
+            assert stack._timer_rests_until <= stack.now() + TIMER_REST_S, "the timer rests too long"
+            assert stack._timer_at <= max(deadline, stack._timer_rests_until), "the loop's timer would miss a deadline"
 
     def _check_ended(self, engine: StackEngine, association: AssociationEngine) -> None:
         check_state(association)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import weakref
 from collections.abc import Callable, Iterable
@@ -14,10 +15,10 @@ import pytest
 import aiosctp
 from aiosctp.core.datagram import Received
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.stack import default_stack
+from aiosctp.stack import TIMER_REST_S, default_stack
 from aiosctp.testing import Network, Packet
 from aiosctp.testing.loop import VirtualTimeLoop
-from aiosctp.wire.chunks import Abort, Data
+from aiosctp.wire.chunks import Abort, Data, Heartbeat
 from tests.core.bugs import replace_method
 from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
@@ -332,7 +333,7 @@ async def test_a_flush_with_nothing_to_do_touches_nothing(monkeypatch: pytest.Mo
         assert not flushes
 
 
-def test_a_bug_in_the_engine_ends_its_association_and_no_other() -> None:
+def test_a_bug_in_the_engine_ends_its_association_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """A39: what happens to one association leaves the others alone."""
 
     async def run() -> list[dict[str, Any]]:
@@ -346,7 +347,7 @@ def test_a_bug_in_the_engine_ends_its_association_and_no_other() -> None:
             def explode(*args: object) -> None:
                 raise ZeroDivisionError("a bug")
 
-            broken.engine.sender.sack_received = explode  # type: ignore[assignment,method-assign]  # the bug
+            replace_method(monkeypatch, broken.engine.sender, "sack_received", explode)
             await broken.send(b"x")
             with pytest.raises(AssociationAborted) as caught:
                 await broken.receive()
@@ -467,3 +468,34 @@ async def test_both_sides_count_how_associations_began_and_ended() -> None:
             assert statistics.associations_established == 2
             assert statistics.associations_shut_down == 1
             assert statistics.associations_aborted == 1
+
+
+@virtual_time
+async def test_deadlines_that_follow_one_another_share_a_wake_up() -> None:
+    """Those of many associations that beat: each HEARTBEAT goes when it is due, or at the next wake-up."""
+    config = aiosctp.Config(hb_interval_s=1.0)
+    async with TwoHosts(config=config) as hosts:
+        await hosts.serve()
+        engines = [(await hosts.pair())[0].engine for _ in range(100)]
+        due = {engine.local_port: engine.next_deadline() for engine in engines}
+        fired_at: list[float] = []
+        sent_at: dict[int, float] = {}
+        whole = hosts.client._timer_fired
+
+        def timer_fired() -> None:
+            fired_at.append(hosts.client.now())
+            whole()
+
+        def look(packet: Packet) -> None:
+            if chunk_type(packet) == Heartbeat.type and packet.source == "192.0.2.1":
+                sent_at.setdefault(int.from_bytes(packet.data[:2]), hosts.client.now())
+
+        hosts.client._timer_fired = timer_fired  # type: ignore[method-assign]  # it is observed
+        hosts.network.observers.append(look)
+        await asyncio.sleep(3.0)
+        assert all(later - earlier > TIMER_REST_S * 0.99 for earlier, later in itertools.pairwise(fired_at))
+        assert sent_at.keys() == due.keys()
+        late_s = [sent_at[port] - at for port, at in due.items() if at is not None]
+        assert len(late_s) == len(engines)
+        assert all(-1e-6 <= late <= TIMER_REST_S + 1e-6 for late in late_s)
+        assert any(late == 0 for late in late_s)

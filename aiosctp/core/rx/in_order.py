@@ -12,6 +12,7 @@ from typing import Final
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
+from aiosctp.core.nothing import NO_DICT, NO_LIST
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly, Run
 from aiosctp.core.rx.streams import InboundStreams
@@ -68,7 +69,7 @@ class InOrder:
         self.partial_delivery_point_bytes = partial_delivery_point_bytes
         self._begun: DataFields | None = None
         """The first fragment."""
-        self._parts: list[bytes] = []
+        self._parts: list[bytes] = NO_LIST
         self.held_bytes = 0
         self.charged_bytes = 0
         self.sack_was_asked_for = False
@@ -95,6 +96,8 @@ class InOrder:
         if self._begun is not None:
             return 0
         window, expected_ssns, inbound_streams = self._window, self._streams.expected_ssns, self._inbound_streams
+        if expected_ssns is NO_DICT:
+            expected_ssns = self._streams.expected_ssns = {}
         messages: list[Message] = []
         held_bytes, brink_bytes = window.held_bytes, window.brink_bytes
         next_tsn = self._tsns.cumulative + 1 & TSN_MASK
@@ -147,6 +150,7 @@ class InOrder:
             return 0  # from here on it is delivered in parts
         if begun is None:
             self._begun = chunk
+            self._parts = []
         self._parts.append(payload)
         self.held_bytes += size
         self.charged_bytes += charge_bytes
@@ -202,7 +206,7 @@ class InOrder:
         self.clear()
         is_unordered = flags & DATA_UNORDERED != 0
         if not is_unordered:
-            self._streams.expected_ssns[stream] = ssn + 1 & SSN_MASK
+            self._streams.expect(stream, ssn + 1 & SSN_MASK)
         self._queues.put(Message(data, stream, ppid, is_unordered, ssn, first_tsn, tsn))
 
     def hand_over(self, reassembly: Reassembly) -> None:
@@ -231,7 +235,7 @@ class InOrder:
         """Let go of the fragments. Returns what was charged for them."""
         charged_bytes = self.charged_bytes
         self._begun = None
-        self._parts = []
+        self._parts = NO_LIST
         self.held_bytes = self.charged_bytes = 0
         return charged_bytes
 

@@ -9,17 +9,20 @@ from typing import Final
 # its flights would never outgrow Max.Burst, and each SACK lost would cost it a T3-rtx. But every SACK costs both ends:
 # past as many as let go a flight of MAX_SACKS_AT_ONCE * Max.Burst packets, the rest of a batch shares one.
 MAX_SACKS_AT_ONCE: Final = 8
-_MANY: Final = 2
+# What a peer sends for a SACK, as §16 recommends it; ours need not be the same.
+_PEERS_MAX_BURST: Final = 4
+# More than twice what a peer sends that lives by the number of our SACKs, and gets as many as there are.
+_LARGE_BATCH_PACKETS: Final = 2 * (MAX_SACKS_AT_ONCE + 1) * _PEERS_MAX_BURST
 
 
 class SackPace:
     """Learns whether the peer lives by the number of our SACKs, and spares them if not.
 
-    A batch with many more packets than Max.Burst for each SACK that the one before may have got is of a peer that sends
-    by the bytes we acknowledge (as we do, `BurstLimit`) and has a cwnd for it, past slow start: the next batch gets
-    half as many, down to the one at its end. Any other may be of a peer that we hold back (usrsctp sends Max.Burst
-    packets a SACK, give or take how they fall into batches), or that has little to say, which costs little: twice as
-    many. After a loss the peer may be in slow start: as many as in the beginning.
+    A large batch is of a peer that sends by the bytes we acknowledge (as we do, `BurstLimit`), or by more packets for a
+    SACK than is usual: the next one gets half as many SACKs, down to the one at its end, as long as batches stay large.
+    Any other may be of a peer that we hold back (usrsctp sends Max.Burst packets a SACK, give or take how they fall
+    into batches), or that has little to say, which costs little: twice as many. After a loss the peer may be in slow
+    start: as many as in the beginning.
     """
 
     __slots__ = ("_early_sacks", "_most_early_sacks", "allows_another", "packets")
@@ -36,13 +39,13 @@ class SackPace:
         self._early_sacks += 1
         self.allows_another = self._early_sacks < self._most_early_sacks
 
-    def batch_ended(self, *, max_burst: int, has_gap: bool) -> None:
+    def batch_ended(self, *, has_gap: bool) -> None:
         self._early_sacks = 0
         packets, self.packets = self.packets, 0
         most = self._most_early_sacks
         if has_gap:
             self._most_early_sacks = MAX_SACKS_AT_ONCE
-        elif packets > _MANY * (most + 1) * max_burst:
+        elif packets > _LARGE_BATCH_PACKETS:
             self._most_early_sacks = most // 2
         elif packets:
             self._most_early_sacks = min(2 * most or 1, MAX_SACKS_AT_ONCE)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rx.window import ReceiveWindow
 
 
@@ -18,18 +19,30 @@ class ReadQueues:
     unfinished. Beyond, `has_overflowed`; the parts of it that have been read are lost.
     """
 
+    __slots__ = (
+        "_collected",
+        "_collected_bytes",
+        "_has_streams_of_their_own",
+        "_newly_readable",
+        "_queues",
+        "_shown",
+        "_window",
+        "has_overflowed",
+        "max_message_bytes",
+    )
+
     def __init__(self, window: ReceiveWindow, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
         self.has_overflowed = False
         self._window = window
-        self._queues: dict[int | None, deque[Message]] = {}
+        self._queues: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
-        self._collected: dict[int, bytearray] = {}
+        self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
-        self._shown: set[int] = set()
+        self._shown: dict[int, None] = NO_DICT
         """Streams with an unfinished message of which the user has seen parts."""
-        self._newly_readable: dict[int | None, None] = {}
+        self._newly_readable: dict[int | None, None] = NO_DICT
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
@@ -46,10 +59,21 @@ class ReadQueues:
     def _append(self, key: int | None, messages: Sequence[Message]) -> None:
         queue = self._queues.get(key)
         if queue is None:
-            queue = self._queues[key] = deque()
+            queue = self._add_queue(key, deque())
         if not queue:
-            self._newly_readable[key] = None
+            self._is_newly_readable(key)
         queue.extend(messages)
+
+    def _add_queue(self, key: int | None, queue: deque[Message]) -> deque[Message]:
+        if self._queues is NO_DICT:
+            self._queues = {}
+        self._queues[key] = queue
+        return queue
+
+    def _is_newly_readable(self, key: int | None) -> None:
+        if self._newly_readable is NO_DICT:
+            self._newly_readable = {}
+        self._newly_readable[key] = None
 
     def take_over(self, stream: int) -> None:
         """From now on the stream has a queue of its own; what is queued for it moves there."""
@@ -59,8 +83,8 @@ class ReadQueues:
         own = deque(message for message in common if message.stream == stream)
         if own:
             self._queues[None] = deque(message for message in common if message.stream != stream)
-            self._newly_readable[stream] = None
-        self._queues[stream] = own
+            self._is_newly_readable(stream)
+        self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
     def has_message(self, stream: int | None) -> bool:
@@ -70,7 +94,7 @@ class ReadQueues:
         if not self._newly_readable:
             return []
         keys = list(self._newly_readable)
-        self._newly_readable.clear()
+        self._newly_readable = NO_DICT
         return keys
 
     def read(self, stream: int | None, partial: bool) -> Message | None:
@@ -82,7 +106,7 @@ class ReadQueues:
             if not self._shown and not self._collected and message.end_of_record:
                 return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:
-                self._shown.discard(message.stream)
+                self._shown.pop(message.stream, None)
                 return message
             if partial:
                 return self._show(message)
@@ -97,15 +121,19 @@ class ReadQueues:
             self._collected_bytes -= len(collected)
             message = message._replace(data=bytes(collected) + message.data)
         if message.end_of_record:
-            self._shown.discard(message.stream)
+            self._shown.pop(message.stream, None)
         else:
-            self._shown.add(message.stream)
+            if self._shown is NO_DICT:
+                self._shown = {}
+            self._shown[message.stream] = None
         return message
 
     def _collect(self, message: Message) -> Message | None:
         """A bytearray, not a list of parts: a peer's parts may be tiny, and this is outside the window."""
         collected = self._collected.get(message.stream)
         if collected is None:
+            if self._collected is NO_DICT:
+                self._collected = {}
             collected = self._collected[message.stream] = bytearray()
         collected += message.data
         self._collected_bytes += len(message.data)
@@ -116,7 +144,7 @@ class ReadQueues:
         if not message.end_of_record:
             return None
         self._forget(message.stream)
-        self._shown.discard(message.stream)
+        self._shown.pop(message.stream, None)
         return message._replace(data=bytes(collected))
 
     def _forget(self, stream: int) -> None:
@@ -138,8 +166,13 @@ class ReadQueues:
         self._forget(stream)
         if stream not in self._shown:
             return False
-        self._shown.remove(stream)
+        del self._shown[stream]
         return True
+
+    def give_back(self) -> None:
+        """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
+        if not self._has_streams_of_their_own and not self._queues.get(None):
+            self._queues = NO_DICT
 
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""

@@ -6,6 +6,7 @@ import heapq
 from dataclasses import dataclass
 
 from aiosctp.core.charge import charge_of
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.chunks import Data
 
@@ -51,9 +52,9 @@ class Reassembly:
     __slots__ = ("_by_end", "_by_start", "_heap", "_payloads")
 
     def __init__(self) -> None:
-        self._payloads: dict[int, bytes] = {}
-        self._by_end: dict[int, Run] = {}
-        self._by_start: dict[int, Run] = {}
+        self._payloads: dict[int, bytes] = NO_DICT
+        self._by_end: dict[int, Run] = NO_DICT
+        self._by_start: dict[int, Run] = NO_DICT
         """Runs that lack their beginning: those that a chunk may still be put before."""
         self._heap: list[int] | None = None
         """The TSNs held, negated, once the highest had to be found; with some that are held no longer."""
@@ -66,8 +67,13 @@ class Reassembly:
         """No chunk is held, and no message is under way."""
         return not self._by_end
 
+    def _begin_to_hold(self) -> None:
+        self._payloads, self._by_end, self._by_start = {}, {}, {}
+
     def put(self, run: Run, payloads: list[bytes]) -> None:
         """Hold the beginning of a message, while nothing is held: one that `InOrder` took."""
+        if self._payloads is NO_DICT:
+            self._begin_to_hold()
         self._payloads.update(zip(range(run.start, run.end + 1), payloads, strict=True))
         self._by_end[run.end] = run
 
@@ -94,6 +100,8 @@ class Reassembly:
             right is not None and not right.continues_with(chunk)
         ):
             return ProtocolViolation(b"the fragments of a message differ in stream, SSN or U bit")
+        if self._payloads is NO_DICT:
+            self._begin_to_hold()
         size = len(chunk.payload)
         self._payloads[tsn] = chunk.payload
         if self._heap is not None:
@@ -205,11 +213,14 @@ class Reassembly:
     def clear(self) -> int:
         """Let go of everything. Returns what was charged for it."""
         charged = sum(run.charged_bytes for run in self._by_end.values())
-        self._payloads.clear()
-        self._by_end.clear()
-        self._by_start.clear()
+        self._payloads = self._by_end = self._by_start = NO_DICT
         self._heap = None
         return charged
+
+    def give_back(self) -> None:
+        """Let go of the room, if it is empty."""
+        if self.is_empty:
+            self._payloads = self._by_end = self._by_start = NO_DICT
 
     def check_invariants(self) -> int:
         """Returns what is charged for all that is held."""

@@ -8,6 +8,7 @@ from typing import Final
 from aiosctp.config import Config
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.rx.pace import SackPace
@@ -34,11 +35,32 @@ class Receiver:
 
     Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
     is left; then `packet_done` once; `handle_delay_expired`.
-    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`.
+    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
     `take_newly_readable`, `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
+
+    __slots__ = (
+        "_config",
+        "_counters",
+        "_duplicate_tsns",
+        "_in_order",
+        "_is_undisturbed",
+        "_pace",
+        "_packet_is_urgent",
+        "_packets_unacknowledged",
+        "_queues",
+        "_reassembly",
+        "_streams",
+        "_timers",
+        "_tsns",
+        "_window",
+        "has_unacknowledged",
+        "inbound_streams",
+        "sack_is_due",
+        "sack_path",
+    )
 
     def __init__(
         self,
@@ -74,7 +96,7 @@ class Receiver:
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
-        self._duplicate_tsns: list[int] = []
+        self._duplicate_tsns: list[int] = NO_LIST
         self._packets_unacknowledged = 0
         self._pace = SackPace()
         self._packet_is_urgent = True
@@ -103,10 +125,10 @@ class Receiver:
     ) -> int:
         """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
         for the end of the batch: how many packets, from the one at `start` on, it took."""
-        begun = self._in_order.begun
-        if begun is None or not self.sack_is_due or self.may_acknowledge_early:
+        begun, payload_bytes = self._in_order.begun, packet_bytes - FRAGMENT_OVERHEAD_BYTES
+        if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
             return 0
-        most = self._in_order.most_fragments(packet_bytes - FRAGMENT_OVERHEAD_BYTES)
+        most = self._in_order.most_fragments(payload_bytes)
         tsn = self._tsns.cumulative + 1 & TSN_MASK
         payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
         if payloads:
@@ -150,6 +172,8 @@ class Receiver:
         self._packet_is_urgent = True
         self._counters.idupchunks += 1
         if len(self._duplicate_tsns) < MAX_DUPLICATES:
+            if self._duplicate_tsns is NO_LIST:
+                self._duplicate_tsns = []
             self._duplicate_tsns.append(tsn)
 
     def _new_chunk(self, chunk: Data, tsn: int) -> Cause | None:
@@ -301,6 +325,11 @@ class Receiver:
         """Give a stream a queue of its own; what is queued for it moves there."""
         self._queues.take_over(stream)
 
+    def give_back(self) -> None:
+        """Let go of what is empty."""
+        self._queues.give_back()
+        self._reassembly.give_back()
+
     def take_newly_readable(self) -> list[int | None]:
         """The streams that were taken over, and None for all others, whose queue was empty and got something since
         this was last asked."""
@@ -343,7 +372,7 @@ class Receiver:
         room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
         gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
         duplicates = self._duplicate_tsns[: room - len(gaps)]
-        self._duplicate_tsns.clear()
+        self._duplicate_tsns = NO_LIST
         self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False
@@ -365,7 +394,7 @@ class Receiver:
 
     def batch_ended(self) -> None:
         """What has come since this was last called came together; its last SACK is built after this."""
-        self._pace.batch_ended(max_burst=self._config.max_burst, has_gap=self._tsns.has_gap)
+        self._pace.batch_ended(has_gap=self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:

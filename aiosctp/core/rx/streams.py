@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rx.reassembly import Run
 from aiosctp.wire.serial import SSN_HALF, SSN_MASK, ssn_add, ssn_distance
 
@@ -33,15 +34,21 @@ class InboundStreams:
     __slots__ = ("_busy", "expected_ssns")
 
     def __init__(self) -> None:
-        self.expected_ssns: dict[int, int] = {}
-        """By stream, the SSN whose turn it is. §6.5: SSNs start from 0."""
-        self._busy: dict[int, _BusyStream] = {}
+        self.expected_ssns: dict[int, int] = NO_DICT
+        """By stream, the SSN whose turn it is; set by `expect`. §6.5: SSNs start from 0."""
+        self._busy: dict[int, _BusyStream] = NO_DICT
+
+    def expect(self, stream: int, ssn: int) -> None:
+        """It is the turn of this SSN."""
+        if self.expected_ssns is NO_DICT:
+            self.expected_ssns = {}
+        self.expected_ssns[stream] = ssn
 
     def take_turn(self, stream: int, ssn: int) -> bool:
         """Whether it is the turn of this SSN, which is then over."""
         if self.expected_ssns.get(stream, 0) != ssn:
             return False
-        self.expected_ssns[stream] = (ssn + 1) & SSN_MASK
+        self.expect(stream, (ssn + 1) & SSN_MASK)
         return True
 
     def is_past(self, stream: int, ssn: int, tsns_ahead: int) -> bool:
@@ -64,7 +71,7 @@ class InboundStreams:
         if busy is None:
             if self.take_turn(run.stream, run.ssn):
                 return [run]
-            busy = self._busy[run.stream] = _BusyStream()
+            busy = self._make_busy(run.stream)
         partial = busy.partial
         if run.ssn in busy.by_ssn or (partial is not None and not partial.unordered and partial.ssn == run.ssn):
             return None
@@ -76,14 +83,20 @@ class InboundStreams:
 
     def parts_begin(self, run: Run) -> None:
         run.is_partial = True
-        self._busy.setdefault(run.stream, _BusyStream()).partial = run
+        (self._busy.get(run.stream) or self._make_busy(run.stream)).partial = run
+
+    def _make_busy(self, stream: int) -> _BusyStream:
+        if self._busy is NO_DICT:
+            self._busy = {}
+        busy = self._busy[stream] = _BusyStream()
+        return busy
 
     def parts_ended(self, run: Run) -> list[Run]:
         """The last part was delivered: which messages can be now."""
         busy = self._busy[run.stream]
         busy.partial = None
         if not run.unordered:
-            self.expected_ssns[run.stream] = ssn_add(run.ssn, 1)
+            self.expect(run.stream, ssn_add(run.ssn, 1))
         return self._release(run.stream, busy)
 
     def _release(self, stream: int, busy: _BusyStream) -> list[Run]:
@@ -93,7 +106,7 @@ class InboundStreams:
         while (run := busy.by_ssn.pop(ssn, None)) is not None:
             ready.append(run)
             ssn = ssn_add(ssn, 1)
-        self.expected_ssns[stream] = ssn
+        self.expect(stream, ssn)
         if busy.is_idle:
             del self._busy[stream]
         return ready

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
+from aiosctp.core.nothing import NO_LIST
+
 # §3.3.4: an offset in a Gap Ack Block has 16 bits. What comes from further ahead could not be acknowledged.
 MAX_OFFSET: Final = 0xFFFF
 # A SACK of 1500 bytes names 365 ranges. A peer that makes us keep this many has lost every second packet of 6 MB, or
@@ -23,8 +25,8 @@ class TsnTracker:
 
     def __init__(self, cumulative: int) -> None:
         self.cumulative = cumulative
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+        self._starts: list[int] = NO_LIST
+        self._ends: list[int] = NO_LIST
 
     def __contains__(self, tsn: int) -> bool:
         if tsn <= self.cumulative:
@@ -60,6 +62,9 @@ class TsnTracker:
             if starts and starts[0] == tsn + 1:
                 self.cumulative = ends[0]
                 del starts[0], ends[0]
+            return
+        if not starts:
+            self._starts, self._ends = [tsn], [tsn]
             return
         index = bisect_right(starts, tsn)
         joins_left = index > 0 and ends[index - 1] == tsn - 1

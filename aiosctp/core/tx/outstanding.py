@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Outgoing
+from aiosctp.core.nothing import NO_DEQUE, NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
@@ -19,11 +19,6 @@ from aiosctp.core.tx.sent_run import SentRun
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
 # limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
 MAX_TAKEN_BACK = 0xFFFF
-
-
-# What stands for an empty deque until there is something to put in: most associations are idle, and each deque would be
-# 760 bytes. It takes nothing.
-_NONE: Final[deque[Any]] = deque(maxlen=0)
 
 
 @dataclass(slots=True)
@@ -81,18 +76,18 @@ class Outstanding:
         """The Cumulative TSN Ack Point, as a number."""
         self.highest = cumulative
         """The highest number ever sent."""
-        self._chunks: deque[OutstandingChunk] = _NONE
+        self._chunks: deque[OutstandingChunk] = NO_DEQUE
         """Those singled out: from the Cumulative TSN Ack Point on, one for each number."""
-        self._records: deque[SentRun | OutstandingChunk] = _NONE
+        self._records: deque[SentRun | OutstandingChunk] = NO_DEQUE
         """What was sent after those."""
-        self.gaps: list[Range] = []
+        self.gaps: list[Range] = NO_LIST
         """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint. All singled out."""
         self.flight_charge_bytes = 0
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
         """User data of all these chunks."""
         self._may_be_taken_back = MAX_TAKEN_BACK
-        self._first_by_path: dict[Path, int] = {}
+        self._first_by_path: dict[Path, int] = NO_DICT
         """No chunk below this that was last sent there is unacknowledged: where to look for the earliest from."""
 
     def __len__(self) -> int:
@@ -136,7 +131,7 @@ class Outstanding:
 
     def single_out(self, number: int) -> None:
         """Make a chunk of its own of each up to this number."""
-        if self._chunks is _NONE:
+        if self._chunks is NO_DEQUE:
             self._chunks = deque()
         cumulative, chunks, records = self.cumulative, self._chunks, self._records
         while (following := cumulative + len(chunks) + 1) <= number:
@@ -166,7 +161,7 @@ class Outstanding:
         """Sent for the first time."""
         assert chunk.number == self.highest + 1
         self.highest = chunk.number
-        if self._chunks is _NONE:
+        if self._chunks is NO_DEQUE:
             self._chunks = deque()
         (self._records if self._records else self._chunks).append(chunk)
         self.buffered_bytes += len(chunk.payload)
@@ -176,12 +171,14 @@ class Outstanding:
         """Sent for the first time: this many bytes with headers and padding, of the peer's window, of user data."""
         assert run.first == self.highest + 1
         self.highest += len(run.messages)
-        if self._records is _NONE:
+        if self._records is NO_DEQUE:
             self._records = deque()
         self._records.append(run)
         self.buffered_bytes += payload_bytes
         self.flight_charge_bytes += charge_bytes
         run.path.flight_bytes += size
+        if self._first_by_path is NO_DICT:
+            self._first_by_path = {}
         self._first_by_path.setdefault(run.path, run.first)
 
     def mark(self, chunk: OutstandingChunk) -> None:
@@ -199,6 +196,8 @@ class Outstanding:
         chunk.state = IN_FLIGHT
         path = chunk.path
         path.flight_bytes += chunk.size
+        if self._first_by_path is NO_DICT:
+            self._first_by_path = {}
         if chunk.number < self._first_by_path.setdefault(path, chunk.number):
             self._first_by_path[path] = chunk.number
         self.flight_charge_bytes += charge_of(len(chunk.payload))
@@ -298,6 +297,12 @@ class Outstanding:
                 yield self._chunks[number - self.cumulative - 1]
             first = end + 1
 
+    def give_back(self) -> None:
+        """Let go of the room, while it is empty."""
+        assert not self
+        self._chunks = self._records = NO_DEQUE
+        self._first_by_path = NO_DICT
+
     def first_on(self, path: Path) -> int:
         """Below this number nothing last sent on the path is unacknowledged."""
         return self._first_by_path.get(path, self.highest + 1)
@@ -314,7 +319,7 @@ class Outstanding:
         self._chunks.clear()
         self._records.clear()
         self._first_by_path.clear()
-        self.gaps = []
+        self.gaps = NO_LIST
         self.buffered_bytes = 0
         return messages
 

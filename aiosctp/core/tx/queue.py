@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiosctp.core.messages import Outgoing
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
 from aiosctp.wire.serial import ssn_add
 
@@ -50,8 +51,8 @@ class SendQueue:
     def __init__(self, scheduler: str = "fcfs") -> None:
         self._make_scheduler = SCHEDULERS[scheduler]
         self._scheduler: Scheduler = NOTHING_WAITS
-        """Made with the first stream: what holds nothing is the same for every association."""
-        self.by_number: dict[int, OutgoingStream] = {}
+        """Made with the first stream, as `by_number` is: what holds nothing is the same for every association."""
+        self.by_number: dict[int, OutgoingStream] = NO_DICT
         """The streams ever used."""
         self.in_order = self._scheduler.in_order
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
@@ -82,10 +83,11 @@ class SendQueue:
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
         if stream is None:
-            stream = self.by_number[number] = OutgoingStream(number)
             if self._scheduler is NOTHING_WAITS:
+                self.by_number = {}
                 self._scheduler = self._make_scheduler()
                 self.in_order = self._scheduler.in_order
+            stream = self.by_number[number] = OutgoingStream(number)
         return stream
 
     def streams(self) -> list[OutgoingStream]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.tx.chunk import MARKED, OutstandingChunk
 from aiosctp.core.tx.outstanding import Outstanding
 
@@ -15,7 +16,7 @@ class Retransmissions:
 
     def __init__(self, outstanding: Outstanding) -> None:
         self._outstanding = outstanding
-        self.numbers: list[int] = []
+        self.numbers: list[int] = NO_LIST
         """The heap. When it is empty nothing is marked, and `first` need not be asked."""
 
     def __contains__(self, number: int) -> bool:
@@ -23,6 +24,8 @@ class Retransmissions:
 
     def mark(self, chunk: OutstandingChunk) -> None:
         self._outstanding.mark(chunk)
+        if self.numbers is NO_LIST:
+            self.numbers = []
         heapq.heappush(self.numbers, chunk.number)
 
     def rebuild(self) -> None:

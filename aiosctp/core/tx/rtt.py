@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.outstanding import Outstanding
 
@@ -21,11 +22,13 @@ class RoundTrips:
     __slots__ = ("_timed",)
 
     def __init__(self) -> None:
-        self._timed: dict[Path, Timed] = {}
+        self._timed: dict[Path, Timed] = NO_DICT
 
     def sent(self, number: int, path: Path, now: float) -> None:
         """For the first time."""
         if path not in self._timed:
+            if self._timed is NO_DICT:
+                self._timed = {}
             self._timed[path] = Timed(number, now)
 
     def retransmitted(self, number: int) -> None:
@@ -40,6 +43,10 @@ class RoundTrips:
             if outstanding.is_acknowledged(timed.number):
                 path.rto.measured(now - timed.sent_at_s)
                 del self._timed[path]
+
+    def give_back(self) -> None:
+        """Nothing is outstanding, and so nothing timed."""
+        self._timed = NO_DICT
 
     def forget(self) -> None:
         self._timed.clear()

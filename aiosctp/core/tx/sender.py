@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from aiosctp.config import Config
 from aiosctp.core.messages import Outgoing
+from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
@@ -34,10 +35,25 @@ class Sender:
 
     Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
     `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
-    `take_unsent`.
+    `take_unsent`, `give_back`.
     Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
     `take_acknowledged_paths`. Getters: the rest.
     """
+
+    __slots__ = (
+        "_acknowledged_paths",
+        "_burst",
+        "_counters",
+        "_paths",
+        "_round_trips",
+        "_transmission",
+        "loss",
+        "outstanding",
+        "queue",
+        "retransmissions",
+        "t3",
+        "window",
+    )
 
     def __init__(
         self, *, initial_tsn: int, config: Config, paths: Paths, timers: Timers, counters: AssociationCounters
@@ -52,7 +68,7 @@ class Sender:
         self.t3 = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
-        self._acknowledged_paths: dict[Path, None] = {}
+        self._acknowledged_paths: dict[Path, None] = NO_DICT
         self._transmission = Transmission(
             config=config,
             paths=paths,
@@ -232,6 +248,8 @@ class Sender:
         all_acknowledged = not self.outstanding.buffered_bytes
         for path, acked_bytes in acked.bytes_by_path.items():
             path.awaits_ack_after_timeout = False
+            if self._acknowledged_paths is NO_DICT:
+                self._acknowledged_paths = {}
             self._acknowledged_paths[path] = None
             congestion = path.congestion
             before = congestion.cwnd
@@ -255,9 +273,15 @@ class Sender:
         self._transmission.fast_retransmit_is_due = True
         self.loss.enter_fast_recovery(self.outstanding.highest)
 
+    def give_back(self) -> None:
+        """Let go of what is empty."""
+        if not self.outstanding:
+            self.outstanding.give_back()
+            self._round_trips.give_back()
+
     def take_acknowledged_paths(self) -> list[Path]:
         """The paths on which something was newly acknowledged since the last call, in that order (§8.1, §8.2)."""
-        paths, self._acknowledged_paths = self._acknowledged_paths, {}
+        paths, self._acknowledged_paths = self._acknowledged_paths, NO_DICT
         return list(paths)
 
     # -- timers --

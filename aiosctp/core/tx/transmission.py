@@ -64,6 +64,11 @@ class Transmission:
 
     def path_to_send_on(self, now: float) -> Path | None:
         if not self.burst.is_open:
+            if not self.queue and self.retransmissions.first() is None:
+                # As at most opportunities: a packet came, or a timer expired, and nothing waits.
+                self.fast_retransmit_is_due = False
+                self._end()
+                return None
             self._begin(now)
         path = self._next_path(now)
         if path is None:

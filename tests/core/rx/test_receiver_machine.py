@@ -117,7 +117,7 @@ class ReceiverMachine(RuleBasedStateMachine):
         self.bench = Bench(inbound_streams=STREAMS, config=config, goes_short_way=goes_short_way)
         self.model = Model()
         for stream in range(STREAMS):
-            self.bench.receiver._streams.expected_ssns[stream] = FIRST_SSN
+            self.bench.receiver._streams.expect(stream, FIRST_SSN)
 
     # -- rules --
 
