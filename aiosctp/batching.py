@@ -122,19 +122,19 @@ class BatchingTransport(asyncio.DatagramTransport):
         self._loop.remove_reader(self._socket.fileno())
         self._loop.add_reader(self._socket.fileno(), self._readable)
 
-    def _drain_errors(self) -> bool:
+    def _drain_errors(self) -> int:
         """Take the ICMP errors: left there, they would keep the socket readable for ever.
 
-        True when the kernel itself has told one of them the MTU of the interface.
+        The MTU of the interface, when the kernel itself has told it of what it was to send just now; else 0.
         """
-        told_mtu = False
+        told_mtu = 0
         for _ in range(MAX_ERRORS_PER_WAKE_UP):
             error = next_error(self._socket)
             if error is None:
                 break
             self._has_taken_errors = True
+            told_mtu = error.local_mtu or told_mtu
             if error.message is not None:
-                told_mtu |= error.is_local
                 self._protocol.icmp_received(error.message)
         return told_mtu
 
@@ -197,16 +197,18 @@ class BatchingTransport(asyncio.DatagramTransport):
             return self._send_again(data, address, segment_bytes, told_mtu)
         return _DONE
 
-    def _send_again(self, data: bytes, address: SockAddr, segment_bytes: int, told_mtu: bool) -> _Fate:
+    def _send_again(self, data: bytes, address: SockAddr, segment_bytes: int, told_mtu: int) -> _Fate:
         try:
             self._call_socket(data, address, segment_bytes)
         except (BlockingIOError, InterruptedError):
             return _WAITS
         except OSError as error:
-            told_mtu |= self._drain_errors()
+            told_mtu = self._drain_errors() or told_mtu
             if segment_bytes and error.errno in _RUN_REFUSALS:
                 return self._refused_as_run(error)
-            if not (told_mtu and error.errno == errno.EMSGSIZE):
+            if error.errno == errno.EMSGSIZE:
+                self._protocol.was_too_big(told_mtu)
+            else:
                 self._protocol.error_received(error)
         return _DONE
 

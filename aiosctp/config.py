@@ -64,7 +64,7 @@ class Config:
         None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
-        `path_mtu` switches it off.
+        `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
     The beginning and the end:
       valid_cookie_life_s: how long a peer may take to return the cookie of our INIT ACK (§5.1.3).
       max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.

@@ -31,8 +31,9 @@ class QueuedError(NamedTuple):
     """An entry of the queue. `message` is None for what says nothing that the engine could act on."""
 
     message: IcmpMessage | None
-    is_local: bool
-    """It is the kernel's own word on a datagram of ours that it did not send."""
+    local_mtu: int = 0
+    """What the interface takes, by the kernel's own word on a datagram of ours that it did not send; else 0. It quotes
+    nothing of it: it is the one that the failing call was to send."""
 
 
 def ask_for_errors(udp_socket: socket.socket) -> None:
@@ -52,20 +53,18 @@ def next_error(udp_socket: socket.socket) -> QueuedError | None:
     for level, option, data in ancillary:
         if (level, option) in _RECVERR and address and len(data) >= _EXTENDED_ERROR.size:
             return _decode(quoted, address, data)
-    return QueuedError(None, False)
+    return QueuedError(None)
 
 
 def _decode(quoted: bytes, address: SockAddr, data: bytes) -> QueuedError:
     number, origin, icmp_type, icmp_code, _, info, _ = _EXTENDED_ERROR.unpack_from(data)
-    is_local = origin == _ORIGIN_LOCAL
-    if is_local:
+    if origin == _ORIGIN_LOCAL:
         # What else the kernel says on its own is what the failing call says.
-        kind = IcmpKind.PACKET_TOO_BIG if number == errno.EMSGSIZE and info else None
-    else:
-        kind = _KINDS.get((origin, icmp_type, icmp_code))
-        if kind is None and (origin, icmp_type) in _UNREACHABLE:
-            kind = IcmpKind.DESTINATION_UNREACHABLE
+        return QueuedError(None, info if number == errno.EMSGSIZE else 0)
+    kind = _KINDS.get((origin, icmp_type, icmp_code))
+    if kind is None and (origin, icmp_type) in _UNREACHABLE:
+        kind = IcmpKind.DESTINATION_UNREACHABLE
     if kind is None:
-        return QueuedError(None, is_local)
+        return QueuedError(None)
     mtu = info if kind is IcmpKind.PACKET_TOO_BIG else 0
-    return QueuedError(IcmpMessage(kind, quoted, host_of(address), mtu), is_local)
+    return QueuedError(IcmpMessage(kind, quoted, host_of(address), mtu))

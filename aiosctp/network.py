@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import NoReturn, Protocol, cast, runtime_checkable
 
-import ifaddr
-
 from aiosctp.batching import batching_carrier
-from aiosctp.core.addresses import canonical_host, parse_host
+from aiosctp.core.addresses import canonical_host
 from aiosctp.core.datagram import Datagram
-from aiosctp.sockets import IS_LINUX, SockAddr, bind_sockets, host_of, route_mtu, with_named_scope
+from aiosctp.sockets import IS_LINUX, SockAddr, bind_sockets, host_of, interface_hosts, route_mtu, with_named_scope
 from aiosctp.udp import Carrier, DatagramReceiver, UDPEncapsulation, endpoint_carrier
 
 
@@ -51,7 +49,8 @@ class Network(Protocol):
 
     def route_mtu(self, local_host: str | None, host: str) -> int | None:
         """The largest IP packet, headers included, that the route from `local_host` (None: from wherever it leads out)
-        to `host` takes as far as this machine knows; None when it does not know."""
+        to `host` takes as far as this machine knows by itself: what its interface takes. None when it does not know,
+        and where packets can't be sent with DF."""
 
     async def resolve(self, host: str) -> list[str]:
         """The addresses of a name, best first; of an address with a scope, itself with the interface's name.
@@ -94,11 +93,7 @@ class SystemNetwork:
         return os.urandom(count)
 
     def local_addresses(self) -> list[str]:
-        hosts: dict[str, None] = {}
-        for adapter in ifaddr.get_adapters():
-            for ip in adapter.ips:
-                hosts[_host_of(ip.ip, adapter.name)] = None
-        return list(hosts)
+        return list(dict.fromkeys(host for host, _ in interface_hosts()))
 
     def route_mtu(self, local_host: str | None, host: str) -> int | None:
         now = self.now()
@@ -144,13 +139,6 @@ class SystemNetwork:
                 udp_socket.close()
             raise
         return ports
-
-
-def _host_of(ip: str | tuple[str, int, int], interface: str) -> str:
-    if isinstance(ip, str):
-        return canonical_host(ip)
-    host = canonical_host(ip[0])
-    return f"{host}%{interface}" if parse_host(host).is_link_local else host
 
 
 current_network: ContextVar[Network] = ContextVar("current_network", default=SystemNetwork())  # noqa: B039 - the machine is the same for all

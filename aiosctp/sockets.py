@@ -6,11 +6,16 @@ import errno
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
-from aiosctp.core.addresses import canonical_host, is_ipv6
+import ifaddr
+
+from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
+
+if sys.platform != "win32":
+    import fcntl
 
 SockAddr = tuple[str, int] | tuple[str, int, int, int]
 
@@ -25,8 +30,6 @@ IP_MTU_DISCOVER = 10
 IPV6_MTU_DISCOVER = 23
 PMTUDISC_DONT = 0
 PMTUDISC_PROBE = 3
-IP_MTU = 14
-IPV6_MTU = 24
 IP_RECVERR = 11
 IPV6_RECVERR = 25
 SO_SNDBUFFORCE = 32
@@ -34,6 +37,9 @@ SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55
 # linux/sock_diag.h: nine counters, SK_MEMINFO_DROPS the last.
 _MEMINFO = struct.Struct("=9I")
+# linux/sockios.h, net/if.h: struct ifreq, of which the MTU is all that is read.
+SIOCGIFMTU = 0x8921
+_MTU_REQUEST = struct.Struct("16si20x")
 # RFC 863. Connecting a UDP socket sends nothing.
 DISCARD_PORT = 9
 IS_LINUX = sys.platform == "linux"
@@ -96,19 +102,57 @@ def set_dont_fragment(udp_socket: socket.socket, dont_fragment: bool) -> None:
 def route_mtu(local_host: str | None, host: str) -> int | None:
     """See `aiosctp.network.Network.route_mtu`.
 
-    What an unverified ICMP message told it may be in there: it is a first guess, and no more.
+    It is the MTU of the interface with the address that such packets leave from. IP_MTU would say more, but believes
+    any ICMP message with fitting ports: RFC 8899 §4.6.1 has those validated by what is harder to guess.
     """
     if not IS_LINUX:
         return None
-    level, option = (socket.IPPROTO_IPV6, IPV6_MTU) if is_ipv6(host) else (socket.IPPROTO_IP, IP_MTU)
     try:
         with socket.socket(socket.AF_INET6 if is_ipv6(host) else socket.AF_INET, socket.SOCK_DGRAM) as asking:
             if local_host is not None:
                 asking.bind(socket_address(local_host, 0))
             asking.connect(socket_address(host, DISCARD_PORT))
-            return asking.getsockopt(level, option)
+            return _interface_mtu(asking)
     except OSError:
         return None
+
+
+def _interface_mtu(connected: socket.socket) -> int:
+    local_host = host_of(connected.getsockname())
+    try:
+        return _mtu_of(connected, _interface_of(local_host))
+    except OSError:
+        # The interface is gone, and its addresses may be elsewhere now.
+        _interface_of.cache_clear()
+        return _mtu_of(connected, _interface_of(local_host))
+
+
+def _mtu_of(any_socket: socket.socket, interface: str) -> int:
+    answer = fcntl.ioctl(any_socket, SIOCGIFMTU, _MTU_REQUEST.pack(interface.encode(), 0))
+    return int(_MTU_REQUEST.unpack(answer)[1])
+
+
+@lru_cache(maxsize=4096)
+def _interface_of(local_host: str) -> str:
+    """Kept: listing the interfaces takes longer than a handshake. Raises OSError for an address that is on none."""
+    for host, interface in interface_hosts():
+        if host == local_host:
+            return interface
+    raise OSError(errno.EADDRNOTAVAIL, f"{local_host} is on no interface")
+
+
+def interface_hosts() -> Iterator[tuple[str, str]]:
+    """Every host of this machine with the name of its interface, loopback included."""
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            yield _host_on(ip.ip, adapter.name), adapter.name
+
+
+def _host_on(ip: str | tuple[str, int, int], interface: str) -> str:
+    if isinstance(ip, str):
+        return canonical_host(ip)
+    host = canonical_host(ip[0])
+    return f"{host}%{interface}" if parse_host(host).is_link_local else host
 
 
 def bind_sockets(hosts: Sequence[str], udp_port: int, *, skip_unusable: bool) -> list[tuple[str, socket.socket]]:

@@ -353,10 +353,10 @@ class Stack:
             self._engine.icmp_received(message, self._network.now())
             self._schedule_flush()
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+    def send_failed(self, datagram: Datagram, *, too_big: bool, mtu: int = 0) -> None:
         # Called from within flush(), whose datagrams the engine has handed over: it can take this in.
         if self._engine is not None and not self._is_closed:
-            self._engine.send_failed(datagram, too_big=too_big, now=self._network.now())
+            self._engine.send_failed(datagram, too_big=too_big, mtu=mtu, now=self._network.now())
             self._schedule_flush()
 
     # -- driving --

@@ -24,10 +24,11 @@ class DatagramReceiver(Protocol):
         """Everything that one wake-up found, in order, which came to `local_host`."""
 
     def icmp_received(self, message: IcmpMessage) -> None:
-        """An ICMP message about a datagram of ours, or the kernel's own word on one that it could not send."""
+        """An ICMP message about a datagram of ours."""
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
-        """The operating system refused a datagram. Called while the stack sends."""
+    def send_failed(self, datagram: Datagram, *, too_big: bool, mtu: int = 0) -> None:
+        """The operating system refused a datagram, as `too_big` for an interface with this MTU, 0 if it did not say.
+        Called while the stack sends."""
 
 
 @runtime_checkable
@@ -142,8 +143,10 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Transports call this from within `sendto`, and for pending errors of datagrams sent before."""
-        if self._sending is not None and isinstance(exc, OSError):
-            self._receiver.send_failed(self._sending, too_big=exc.errno == errno.EMSGSIZE)
+        if isinstance(exc, OSError) and exc.errno == errno.EMSGSIZE:
+            self.was_too_big(0)
+        elif self._sending is not None and isinstance(exc, OSError):
+            self._receiver.send_failed(self._sending, too_big=False)
 
     # -- what the batching transport adds --
 
@@ -151,6 +154,11 @@ class UDPEncapsulation(asyncio.DatagramProtocol):
         """Everything that one wake-up found."""
         if not self._is_closed:
             self._receiver.datagrams_received(batch, self.local_host)
+
+    def was_too_big(self, mtu: int) -> None:
+        """What is being sent, for an interface with this MTU, 0 if the kernel did not say."""
+        if self._sending is not None:
+            self._receiver.send_failed(self._sending, too_big=True, mtu=mtu)
 
     def icmp_received(self, message: IcmpMessage) -> None:
         if not self._is_closed:

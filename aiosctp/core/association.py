@@ -312,7 +312,7 @@ class AssociationEngine:
                 case (Timer.HEARTBEAT_ACK, Path() as path):
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
-                    self.path_mtu.unanswered(path, now)
+                    self.path_mtu.timer_expired(path, now)
                 case Timer.ZERO_WINDOW_PROBE:
                     self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:

@@ -18,6 +18,7 @@ from aiosctp.core.paths import least_mtu
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.packet import HEADER_BYTES
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _QUOTED_HEADER = struct.Struct("!HHL")
 _QUOTED_INIT = struct.Struct("!HHLLBBHL")
+_HEARTBEAT = bytes([ChunkType.HEARTBEAT])
 
 
 class IcmpKind(Enum):
@@ -86,7 +88,8 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
         case IcmpKind.PACKET_TOO_BIG:
             # ICMP7.
             if association.path_mtu.is_on:
-                association.path_mtu.too_big(path, message.mtu, now)
+                quotes_heartbeat = message.quoted[HEADER_BYTES : HEADER_BYTES + 1] == _HEARTBEAT
+                association.path_mtu.too_big(path, message.mtu, now, quotes_heartbeat=quotes_heartbeat)
             else:
                 _shrink(path, message.mtu)
         case IcmpKind.PORT_UNREACHABLE | IcmpKind.PROTOCOL_UNREACHABLE if init_was_refused:

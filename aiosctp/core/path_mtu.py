@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from aiosctp.config import MAX_PATH_MTU
 from aiosctp.core.addresses import is_ipv6
 from aiosctp.core.datagram import Datagram
-from aiosctp.core.paths import DEFAULT_IPV4_MTU, IPV4_HEADER_BYTES, largest_packet, least_mtu
+from aiosctp.core.paths import IPV4_HEADER_BYTES, NEVER, largest_packet, least_mtu
 from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Pad
@@ -58,7 +58,7 @@ class Phase(Enum):
 class Search:
     """What goes on on a path until its search is complete."""
 
-    __slots__ = ("carried", "ceiling", "hint", "phase", "probe_count", "probed")
+    __slots__ = ("carried", "ceiling", "hint", "is_held", "phase", "probe_count", "probed")
 
     def __init__(self, phase: Phase, ceiling: int = 0, hint: int = 0) -> None:
         self.phase = phase
@@ -72,6 +72,8 @@ class Search:
         """PROBED_SIZE: that of the probe that is to be sent or to be answered, else 0."""
         self.probe_count = 0
         """PROBE_COUNT: probes lost in a row."""
+        self.is_held = False
+        """Whether PROBE_TIMER is that of a probe that may not go yet."""
 
 
 class PathMtuDiscovery:
@@ -101,7 +103,11 @@ class PathMtuDiscovery:
         due, self._due = self._due, ()
         # Since one fell due, the association may have ended.
         may_probe = self._association.state in MAY_TRANSMIT_DATA
-        return [self._probe(path, now) for path in due if may_probe and path.mtu_search is not None]
+        return [
+            self._probe(path, now)
+            for path in due
+            if may_probe and path.mtu_search is not None and not self._must_wait(path, now)
+        ]
 
     def stop(self) -> None:
         """No HEARTBEAT goes any more (RFC 9260 §8.3)."""
@@ -139,15 +145,15 @@ class PathMtuDiscovery:
     def _begin(self, path: Path, now: float) -> None:
         """Most paths take what the interface takes: that is tried first."""
         largest = self._largest(path)
-        if largest < path.mtu:
-            path.set_mtu(largest)
         path.mtu_search = Search(Phase.SEARCHING, largest + 1, hint=largest)
         self._go_on(path, now)
 
     def _largest(self, path: Path) -> int:
-        """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface"."""
+        """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface". It bounds what is tried, and
+        takes nothing away from what was found to be carried. Where nothing is known of the route, DF may be off, and
+        what is answered may have been fragmented."""
         largest = self._association.route_mtu(path.local_address, path.address)
-        return DEFAULT_IPV4_MTU if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
+        return path.mtu if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
 
     def _go_on(self, path: Path, now: float) -> None:
         """Probe the next size, or be content."""
@@ -180,15 +186,28 @@ class PathMtuDiscovery:
         search = path.mtu_search
         assert search is not None
         search.probed = size
+        search.is_held = False
         self._association.timers.stop((Timer.PATH_MTU_PROBE, path))
         if path not in self._due:
             self._due += (path,)
+
+    def _must_wait(self, path: Path, now: float) -> bool:
+        """§8: "the interval between individual probe packets MUST be at least one RTT", however many PTB messages there
+        are, which anyone who sees our packets can forge."""
+        search = path.mtu_search
+        assert search is not None
+        rtt_s = path.rto.rto_s if path.rto.srtt_s is None else path.rto.srtt_s
+        search.is_held = now < path.mtu_probed_at_s + rtt_s
+        if search.is_held:
+            self._association.timers.start((Timer.PATH_MTU_PROBE, path), path.mtu_probed_at_s + rtt_s)
+        return search.is_held
 
     def _probe(self, path: Path, now: float) -> Datagram:
         """§6.2.1.2: "an SCTP common header followed by a HEARTBEAT chunk and a PAD chunk". §3, 2: with DF set."""
         association = self._association
         search = path.mtu_search
         assert search is not None
+        path.mtu_probed_at_s = now
         heartbeat = association.heartbeats.make_mtu_probe(path, search.probed, now)
         room = largest_packet(path.address, search.probed) - HEADER_BYTES - len(heartbeat)
         pad = Pad(bytes((room & ~3) - CHUNK_HEADER_BYTES)).encode()
@@ -204,6 +223,8 @@ class PathMtuDiscovery:
         if search is None or size != search.probed:
             self._answered_late(path, size)
             return
+        # A round trip has passed, be it shorter than most.
+        path.mtu_probed_at_s = NEVER
         self._association.timers.stop((Timer.PATH_MTU_PROBE, path))
         match search.phase:
             case Phase.SEARCHING:
@@ -218,18 +239,30 @@ class PathMtuDiscovery:
     def _answered_late(self, path: Path, size: int) -> None:
         if path.mtu_is_fixed:
             return
-        self._raise(path, size)
-        if path.mtu_search is not None:
-            path.mtu_search.ceiling = max(path.mtu_search.ceiling, size + 1)
+        search = path.mtu_search
+        if search is not None and search.ceiling:
+            search.ceiling = max(search.ceiling, size + 1)
+        if size >= path.mtu:
+            self._raise(path, size)
+        elif search is not None and search.phase is not Phase.SEARCHING:
+            search.carried = max(search.carried, size)
 
     def _raise(self, path: Path, size: int) -> None:
         """§5.3.1: "the PROBED_SIZE value is then assigned to the PLPMTU"; a late answer may have raised it further."""
         if size > path.mtu:
             path.set_mtu(size)
 
+    def timer_expired(self, path: Path, now: float) -> None:
+        """PROBE_TIMER."""
+        assert path.mtu_search is not None
+        if path.mtu_search.is_held:
+            self._ask(path, path.mtu_search.probed)
+        else:
+            self.unanswered(path, now)
+
     def unanswered(self, path: Path, now: float) -> None:
-        """PROBE_TIMER expired. §3, 7: "Loss of a probe packet SHOULD NOT be treated as an indication of congestion";
-        §6.2.1.2: "an unsuccessful probe is discounted"."""
+        """§3, 7: "Loss of a probe packet SHOULD NOT be treated as an indication of congestion"; §6.2.1.2: "an
+        unsuccessful probe is discounted"."""
         search = path.mtu_search
         assert search is not None
         search.probe_count += 1
@@ -278,8 +311,7 @@ class PathMtuDiscovery:
 
     def _smaller(self, path: Path, size: int) -> int:
         """The next smaller size that a path is expected to carry: BASE_PLPMTU, MIN_PLPMTU; then 0."""
-        least = least_mtu(path.address)
-        base = least if is_ipv6(path.address) else BASE_IPV4_MTU
+        least, base = least_mtu(path.address), base_mtu(path.address)
         return base if base < size else least if least < size else 0
 
     def _try_smaller(self, path: Path) -> None:
@@ -305,6 +337,7 @@ class PathMtuDiscovery:
     def _smaller_one_arrived(self, path: Path, size: int, now: float) -> None:
         search = path.mtu_search
         assert search is not None
+        size = max(size, search.carried)
         if size == path.mtu:
             search.probe_count = 0
             self._go_on(path, now)
@@ -332,23 +365,37 @@ class PathMtuDiscovery:
 
     # -- packets too big --
 
-    def too_big(self, path: Path, mtu: int, now: float) -> None:
+    def too_big(self, path: Path, mtu: int, now: float, *, quotes_heartbeat: bool) -> None:
         """§4.6.2: a PTB message that is about a packet of ours, and names this size, or 0 when it named none. It "MUST
         NOT be used directly to set the PLPMTU"."""
         if path.mtu_is_fixed:
             return
         search = path.mtu_search
-        probed = 0 if search is None else search.probed
-        if mtu == 0 and search is not None and probed > path.mtu:
-            search.ceiling = min(search.ceiling, probed)
-            self._go_on(path, now)
+        if mtu == 0 and search is not None:
+            self._probe_too_big(path, search, now, quotes_heartbeat=quotes_heartbeat)
+        else:
+            self._told(path, mtu or plateau_below(path.mtu), now)
+
+    def _probe_too_big(self, path: Path, search: Search, now: float, *, quotes_heartbeat: bool) -> None:
+        """Nobody says for what: for the probe that is under way, if a HEARTBEAT was. Of DATA it tells nothing that is
+        not being found out; it may have been sent before the path was taken for narrower."""
+        if not quotes_heartbeat or search.is_held:
             return
-        mtu = mtu or plateau_below(probed or path.mtu)
+        if search.probed > path.mtu:
+            search.ceiling = min(search.ceiling, search.probed)
+            self._go_on(path, now)
+        else:
+            self._told(path, plateau_below(search.probed), now)
+
+    def _told(self, path: Path, mtu: int, now: float) -> None:
+        search = path.mtu_search
+        probed = 0 if search is None else search.probed
         if mtu < least_mtu(path.address):
             return  # "ought to be discarded without further processing"
-        if self._association.state not in MAY_TRANSMIT_DATA:
-            if mtu < path.mtu:
-                path.set_mtu(self._smaller(path, path.mtu))
+        if self._association.state not in MAY_TRANSMIT_DATA or not path.is_active:
+            # No probe can tell: none goes to an address that is not confirmed (RFC 9260 §5.4).
+            if search is None and mtu < path.mtu:
+                path.set_mtu(min(path.mtu, base_mtu(path.address)))
         elif search is not None and search.phase is Phase.BASE and mtu < probed:
             search.hint = mtu
             self._try_smaller(path)
@@ -373,6 +420,11 @@ class PathMtuDiscovery:
         else:
             search.phase = Phase.BASE
             self._ask(path, smaller)
+
+
+def base_mtu(address: str) -> int:
+    """BASE_PLPMTU."""
+    return least_mtu(address) if is_ipv6(address) else BASE_IPV4_MTU
 
 
 def next_size(confirmed: int, ceiling: int, *, is_last_try: bool = False) -> int:

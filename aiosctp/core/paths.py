@@ -24,10 +24,11 @@ DEFAULT_IPV4_MTU = 1500
 # RFC 8200 §5: every IPv6 link carries this much; larger is for discovery to find.
 DEFAULT_IPV6_MTU = 1280
 MIN_IPV4_MTU = 576
+NEVER = float("-inf")
 
 RouteMtu = Callable[[str | None, str], int | None]
 """Of a source, or None for any, and a destination: the largest IP packet that the route between them takes as far as
-this machine knows, which is what its interface takes; None when it does not know."""
+this machine knows by itself, which is what its interface takes; None when it does not know."""
 
 
 def no_route_known(source: str | None, destination: str) -> int | None:
@@ -71,6 +72,7 @@ class Path:
         "local_address",
         "mtu",
         "mtu_is_fixed",
+        "mtu_probed_at_s",
         "mtu_search",
         "mtu_settled_until_s",
         "packet_bytes",
@@ -110,6 +112,8 @@ class Path:
         """By the user: nothing that is found out changes it."""
         self.mtu_search: Search | None = None
         """RFC 8899: what is being found out about the MTU, if anything."""
+        self.mtu_probed_at_s = NEVER
+        """When the last probe of a size was sent, if its answer has not come."""
         self.mtu_settled_until_s = float("-inf")
         """Until then the MTU that was found is good enough."""
         self.congestion: CongestionControl = make_congestion_control(

@@ -200,12 +200,12 @@ class StackEngine:
         else:
             self.touch(association)
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool, now: float) -> None:
-        """The operating system refused a datagram: no route, or larger than its interface takes. It is lost, as on the
-        wire, and says of its path what an ICMP message would."""
+    def send_failed(self, datagram: Datagram, *, too_big: bool, now: float, mtu: int = 0) -> None:
+        """The operating system refused a datagram: no route, or larger than its interface takes, which is `mtu` if it
+        said so. It is lost, as on the wire, and says of its path what an ICMP message would."""
         self.counters.send_errors += 1
         kind = IcmpKind.PACKET_TOO_BIG if too_big else IcmpKind.DESTINATION_UNREACHABLE
-        message = IcmpMessage(kind, datagram.data, datagram.destination)
+        message = IcmpMessage(kind, datagram.data, datagram.destination, mtu)
         association = handle_icmp(message, self._lookup.of_peer, now)
         if association is not None:
             self.touch(association)

@@ -291,7 +291,7 @@ class SimulatedDatagramTransport(asyncio.DatagramTransport):
             number = _ERRNO_OF[message.kind]
             self._tell(OSError(number, os.strerror(number)))
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+    def send_failed(self, datagram: Datagram, *, too_big: bool, mtu: int = 0) -> None:
         number = errno.EMSGSIZE if too_big else errno.EHOSTUNREACH
         self._tell(OSError(number, os.strerror(number)))
 

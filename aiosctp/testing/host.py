@@ -64,7 +64,7 @@ class Port:
             data, _, destination, udp_port, dont_fragment, _ = datagram
             packet = Packet(self.local_host, self.udp_port, destination, udp_port, data, dont_fragment, self.ecn)
             if dont_fragment and self._host.mtu is not None and packet.ip_bytes > self._host.mtu:
-                self.receiver.send_failed(datagram, too_big=True)
+                self.receiver.send_failed(datagram, too_big=True, mtu=self._host.mtu)
             else:
                 self._host.network.send(packet)
 

@@ -402,8 +402,8 @@ def test_after_600_seconds_data_begins_another_search() -> None:
     assert link.path.mtu == 9000
 
 
-def test_a_route_that_became_wider_or_narrower_is_found() -> None:
-    """Each search asks for the route's MTU anew."""
+def test_a_route_that_became_wider_is_found_and_one_that_became_narrower_bounds_the_search() -> None:
+    """Each search asks for the route's MTU anew; but what is carried is not given up for it."""
     link = searched(9000, 1500)
     link.pair.a.route_mtu = 9000
     link.pair.run_for(600)
@@ -412,7 +412,14 @@ def test_a_route_that_became_wider_or_narrower_is_found() -> None:
     link.pair.a.route_mtu = 1400
     link.pair.run_for(600)
     link.search()
-    assert link.path.mtu == 1400
+    assert link.path.mtu == 9000
+
+
+def test_over_ipv6_nothing_is_probed_where_nothing_is_known_of_the_route() -> None:
+    """As off Linux, where IP would fragment the probe, and its answer tell nothing."""
+    link = Link(1280, pair=ipv6_pair(None))
+    link.search()
+    assert (link.path.mtu, link.probes) == (1280, [])
 
 
 def test_a_late_answer_counts_as_well() -> None:
@@ -547,6 +554,30 @@ def test_an_outage_leaves_the_path_mtu_as_it_is(outage_s: float) -> None:
     assert len(link.probes) <= 12
 
 
+def test_a_late_answer_tells_how_far_to_fall_and_begins_no_search() -> None:
+    """The least size is tried, for the answer for the base is late; then the fall ends at the base."""
+    link = Link(1300, 1500)
+    link.send(3000)
+    held_up: list[Flight] = []
+
+    def hold_up(flight: Flight) -> bool:
+        if is_probe(flight) and ip_bytes(flight) == BASE and not held_up:
+            held_up.append(flight)
+            return True
+        return ip_bytes(flight) > BASE if flight.sender is link.pair.a else False
+
+    link.pair.drop = hold_up
+    link.pair.run_until(lambda: LEAST in link.sizes, limit_s=60)
+    search = link.path.mtu_search
+    assert search is not None
+    assert search.ceiling == 0
+    link.pair.z.engine.receive(held_up[0].data, "192.0.2.1", 9899, ONE, link.pair.now)
+    link.pair.run_until(lambda: search.carried == BASE, limit_s=1)
+    assert search.ceiling == 0
+    link.pair.run_until(lambda: link.path.mtu < 1500, limit_s=60)
+    assert link.path.mtu == BASE
+
+
 def test_small_packets_that_time_out_say_nothing_of_the_path_mtu() -> None:
     link = Link(1500, 1500)
     link.is_dead = True
@@ -624,9 +655,39 @@ def test_the_probe_of_the_base_may_be_told_too_big_at_once() -> None:
     link = Link(1000, 1500)
     link.complain(1000)
     link.complain(1000)
+    link.pair.run_for(RTT_S)
     assert link.sizes == [BASE, LEAST]
     link.pair.run_for(2 * RTT_S)
     assert link.path.mtu == 1000
+
+
+def test_however_many_packets_were_too_big_probes_are_a_round_trip_apart() -> None:
+    """S13: RFC 8899 §8: "the interval between individual probe packets MUST be at least one RTT"; whoever sees our
+    packets can forge what routers say."""
+    link = Link(65535, 1500)
+    for mtu in [*range(1499, BASE, -1), *[600] * 1000]:
+        link.complain(mtu)
+    assert len(link.probes) == 1
+    for _ in range(50):
+        for mtu in (600, 1400, 0, 1300):
+            link.complain(mtu)
+        link.pair.run_for(RTT_S / 10)
+    assert all(later.at - earlier.at >= RTT_S * 0.99 for earlier, later in pairwise(link.probes))
+    assert 1 < len(link.probes) <= 6
+
+
+def test_a_packet_too_big_makes_no_probe_of_an_address_that_is_not_confirmed() -> None:
+    """RFC 9260 §5.4: a peer may list the address of somebody else, who is sent HEARTBEATs at that pace, and small."""
+    pair = Pair(addresses_z=(ONE, TWO), route_mtu=1500)
+    pair.drop = lambda flight: flight.datagram.destination == TWO
+    link = Link(65535, pair=pair)
+    pair.drop = lambda flight: flight.datagram.destination == TWO
+    for mtu in (1400, 1300, 600, 0, 0):
+        link.complain(mtu, address=TWO)
+    pair.run_for(RTT_S)
+    path = next(path for path in link.ours.paths if path.address == TWO)
+    assert (path.state, path.mtu, path.mtu_search) == (PathState.UNCONFIRMED, BASE, None)
+    assert link.probes == []
 
 
 @pytest.mark.parametrize("mtu", [1, 68, 575])
@@ -648,11 +709,12 @@ def test_an_ipv6_path_never_falls_below_1280(mtu: int) -> None:
     assert link.path.mtu_search is None
 
 
-def test_a_packet_too_big_between_the_path_mtu_and_the_probe_is_probed_at_once() -> None:
+def test_a_packet_too_big_between_the_path_mtu_and_the_probe_is_probed_next() -> None:
     """S13: RFC 8899 §4.6.2: "The PLPMTU is not updated", "the next search point"."""
     link = Link(4000, 9000)
     link.send(BULK)
     link.complain(4000)
+    link.pair.run_for(RTT_S)
     assert (link.path.mtu, link.sizes) == (1500, [9000, 4000])
     link.pair.run_for(RTT_S)
     assert link.path.mtu == 4000
@@ -688,10 +750,41 @@ def test_a_packet_too_big_without_a_size_is_about_the_probe_that_is_under_way() 
     link = Link(1500, 9000)
     link.send(BULK)
     link.pair.a.engine.send_failed(link.probes[0].datagram, too_big=True, now=link.pair.now)
-    link.pair.flush()
+    link.pair.run_for(RTT_S)
     assert link.path.mtu == 1500
     assert len(link.sizes) == 2
     assert 1500 < link.sizes[1] < 9000
+
+
+def test_what_our_own_system_says_of_the_interface_is_probed_next() -> None:
+    """Its MTU was lowered: the datagram refused says whose path it was."""
+    link = Link(1400, 1500)
+    link.send(3000)
+    data = next(flight for flight in link.sent if ip_bytes(flight) > 1400)
+    link.pair.a.engine.send_failed(data.datagram, too_big=True, mtu=1400, now=link.pair.now)
+    link.pair.flush()
+    assert (link.path.mtu, link.sizes) == (BASE, [1400])
+    assert link.pair.a.engine.counters.icmp_received == 0
+    link.pair.run_for(RTT_S)
+    assert link.path.mtu == 1400
+
+
+def test_packets_too_big_without_a_size_say_once_that_data_was() -> None:
+    """A window of DATA was under way when the path became narrower: each of its packets draws one. What is tried for
+    the first of them is not too large because the others were."""
+    link = Link(1492, 1500)
+    for _ in range(10):
+        link.complain(0)
+    link.pair.run_for(5)
+    assert (link.path.mtu, link.sizes) == (1492, [1492])
+
+
+def test_a_packet_too_big_without_a_size_about_data_says_nothing_of_a_probe() -> None:
+    link = Link(9000)
+    link.send(BULK)
+    link.complain(0)
+    link.pair.run_for(RTT_S)
+    assert (link.path.mtu, link.sizes) == (9000, [9000])
 
 
 def test_a_packet_too_big_without_a_size_and_without_a_probe_goes_down_the_plateaus() -> None:

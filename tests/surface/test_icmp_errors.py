@@ -12,7 +12,7 @@ import pytest
 
 import aiosctp
 from aiosctp.batching import BatchingTransport, batching_carrier
-from aiosctp.core.datagram import Received
+from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.icmp import IcmpKind, IcmpMessage
 from aiosctp.sockets import (
     IS_LINUX,
@@ -111,7 +111,9 @@ class ToldSocket(socket.socket):
             raise BlockingIOError
         number, origin, icmp_type, icmp_code, info = self.errors.pop(0)
         data = struct.pack("=IBBBBII", number, origin, icmp_type, icmp_code, 0, info, 0)
-        return b"quoted", [(socket.IPPROTO_IP, 11, data), (socket.SOL_SOCKET, 29, data)], 0, ("192.0.2.7", 9899)
+        local = 1
+        quoted = b"" if origin == local else b"quoted"
+        return quoted, [(socket.IPPROTO_IP, 11, data), (socket.SOL_SOCKET, 29, data)], 0, ("192.0.2.7", 9899)
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="Linux's error queue")
@@ -156,13 +158,47 @@ def test_icmp_types_mean_what_the_engine_tells_apart(failure: OSError) -> None:
             (IcmpKind.PORT_UNREACHABLE, 0),
             (IcmpKind.PACKET_TOO_BIG, 1300),
             (IcmpKind.PROTOCOL_UNREACHABLE, 0),
-            (IcmpKind.PACKET_TOO_BIG, 1200),
         ]
         assert {(message.quoted, message.destination) for message in recorder.icmp} == {(b"quoted", "192.0.2.7")}
         protocol.close()
         told.errors = []
         protocol.batch_received([Received(b"late", "127.0.0.1", 1)])
         protocol.icmp_received(recorder.icmp[0])
-        assert (len(recorder.received), len(recorder.icmp)) == (1, 9)
+        assert (len(recorder.received), len(recorder.icmp)) == (1, 8)
+
+    run(asyncio.SelectorEventLoop, main())
+
+
+class NarrowSocket(ToldSocket):
+    """Its interface takes 1200 bytes, which the kernel says as Linux does: the call fails, and an entry that quotes
+    nothing is in the error queue."""
+
+    def sendto(self, data: Any, *where: Any) -> int:
+        local = 1
+        if len(data) > 1200 - 28:
+            self.errors.append((errno.EMSGSIZE, local, 0, 0, 1200))
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        return super().sendto(data, *where)
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="Linux's error queue")
+def test_what_the_interface_takes_is_told_with_the_datagram_that_was_too_large() -> None:
+    """It is no ICMP message."""
+
+    async def main() -> None:
+        narrow = NarrowSocket(socket.AF_INET, socket.SOCK_DGRAM)
+        narrow.bind(("127.0.0.1", 0))
+        narrow.setblocking(False)
+        narrow.errors, narrow.first_failure = [], None
+        recorder = Recorder()
+        protocol = UDPEncapsulation(recorder, "127.0.0.1", narrow)
+        BatchingTransport(asyncio.get_running_loop(), narrow, protocol)
+        fits, too_large = (Datagram(bytes(n), "127.0.0.1", "127.0.0.1", protocol.udp_port) for n in (1172, 1173))
+        protocol.send(too_large)
+        protocol.send(fits)
+        assert (recorder.refused, recorder.told_mtus) == ([(too_large, True)], [1200])
+        assert (recorder.icmp, narrow.errors) == ([], [])
+        await recorder.until(lambda: recorder.received == [fits.data])
+        protocol.close()
 
     run(asyncio.SelectorEventLoop, main())

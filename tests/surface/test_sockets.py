@@ -6,6 +6,7 @@ import asyncio
 import errno
 import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,24 @@ def test_the_mtu_of_a_route_is_the_interfaces(host: str) -> None:
     mtu = network.route_mtu(host, host)
     assert mtu is not None
     assert 1280 <= mtu <= 65536
+
+
+class MisledSocket(socket.socket):
+    """The kernel was told by ICMP that no route carries more than 552 bytes."""
+
+    def getsockopt(self, level: int, option: int, *buffer: Any) -> Any:
+        ip_mtu, ipv6_mtu = 14, 24
+        if (level, option) in ((socket.IPPROTO_IP, ip_mtu), (socket.IPPROTO_IPV6, ipv6_mtu)):
+            return 552
+        return super().getsockopt(level, option, *buffer)
+
+
+@pytest.mark.skipif(not IS_LINUX, reason="the MTU of an interface is asked for on Linux alone")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_mtu_of_a_route_is_not_what_icmp_told_the_kernel(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 8899 §4.6.1: "MUST validate": the kernel looks at ports alone, no tag."""
+    monkeypatch.setattr(socket, "socket", MisledSocket)
+    assert SystemNetwork().route_mtu(host, host) == int(Path("/sys/class/net/lo/mtu").read_text())
 
 
 def test_a_route_that_is_not_there_has_no_mtu() -> None:

@@ -38,6 +38,8 @@ class Recorder:
         self.batches: list[list[Received]] = []
         self.icmp: list[IcmpMessage] = []
         self.refused: list[tuple[Datagram, bool]] = []
+        self.told_mtus: list[int] = []
+        """With each of these."""
         self._changed = asyncio.Event()
 
     def datagrams_received(self, datagrams: Iterable[Received], local_host: str) -> None:
@@ -48,8 +50,9 @@ class Recorder:
         self.icmp.append(message)
         self._changed.set()
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+    def send_failed(self, datagram: Datagram, *, too_big: bool, mtu: int = 0) -> None:
         self.refused.append((datagram, too_big))
+        self.told_mtus.append(mtu)
         self._changed.set()
 
     @property

@@ -30,7 +30,7 @@ class Recorder:
     def icmp_received(self, message: IcmpMessage) -> None:
         self.icmp.append((self.host.now(), message))
 
-    def send_failed(self, datagram: Datagram, *, too_big: bool) -> None:
+    def send_failed(self, datagram: Datagram, *, too_big: bool, mtu: int = 0) -> None:
         self.refused.append((datagram, too_big))
 
     # -- for tests --
