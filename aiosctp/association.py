@@ -180,8 +180,7 @@ class Association:
 
     def _queue(self, message: Outgoing) -> None:
         engine = self.engine
-        if engine.send(message) > engine.config.stream_send_buffer_bytes:
-            self._backpressure.is_above_its_mark(message[1])
+        engine.send(message)
         self.stack.touch_to_send(engine)
 
     def _check_outbound(self, stream: int) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
 
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.states import MAY_TAKE_USER_DATA
-
-_NO_STREAMS: Final[frozenset[int]] = frozenset()
 
 
 class Waiter:
@@ -32,7 +29,7 @@ class Backpressure:
     be cancelled.
     """
 
-    __slots__ = ("_above_their_mark", "_engine", "_loop", "waiting")
+    __slots__ = ("_engine", "_loop", "waiting")
 
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
@@ -40,12 +37,6 @@ class Backpressure:
         self.waiting: dict[int, deque[Waiter]] = NO_DICT
         """By stream, those who wait. A message of a stream that is in here waits behind them; any other if it has no
         room."""
-        self._above_their_mark = _NO_STREAMS
-        """Streams that held more than their mark when last seen; each takes a mark's share, so they are few."""
-
-    def is_above_its_mark(self, stream: int) -> None:
-        """The message just queued has brought this stream above its own mark."""
-        self._above_their_mark |= {stream}
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
@@ -97,9 +88,9 @@ class Backpressure:
         held = queue.by_number.get(stream)
         if held is not None and held.buffered_bytes >= config.stream_send_buffer_bytes:
             return False
-        if self._above_their_mark:
-            return self._counted_bytes() < config.send_buffer_bytes
-        return queue.queued_bytes + engine.sender.outstanding.buffered_bytes < config.send_buffer_bytes
+        # As `_counted_bytes`, without the calls: every message asks.
+        held_bytes = queue.queued_bytes + engine.sender.outstanding.buffered_bytes
+        return held_bytes - queue.excess_bytes < config.send_buffer_bytes
 
     def _stream_has_room(self, stream: int) -> bool:
         return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
@@ -107,12 +98,4 @@ class Backpressure:
     def _counted_bytes(self) -> int:
         """What the association holds, with at most its own mark for each stream."""
         sender = self._engine.sender
-        mark = self._engine.config.stream_send_buffer_bytes
-        counted = sender.buffered_bytes
-        for stream in self._above_their_mark:
-            excess = sender.stream_buffered_bytes(stream) - mark
-            if excess <= 0:
-                self._above_their_mark -= {stream}
-            else:
-                counted -= excess
-        return counted
+        return sender.buffered_bytes - sender.queue.excess_bytes

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import guard, machine, plots, report
 from benchmarks.model import Bar, Case, Reading, Unavailable, Workload
 from benchmarks.peers import PEERS
 from benchmarks.progress import Progress
 from benchmarks.results import Results
-from benchmarks.runner import Step, plan, run
-from benchmarks.workloads import WORKLOADS
+from benchmarks.runner import Sample, Step, plan, run
+from benchmarks.workloads import WORKLOADS, lossy
 
 MISUSED = 2
 INTERRUPTED = 130
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # who read the output has seen enough
@@ -59,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (running, table):
         command.add_argument("--rounds", type=int, default=5, metavar="N", help="samples of each peer in each case")
+        command.add_argument(
+            "--patterns", type=int, metavar="N", help="of losses, instead of ten (lossy, head-of-line)"
+        )
         command.add_argument("--seconds", type=float, default=2.0, metavar="S", help="length of a sample")
         command.add_argument("--json", type=Path, metavar="FILE", help="write everything there, each sample raw")
         command.add_argument("--plot", type=Path, metavar="DIR", help="draw PNGs there (extra bench)")
@@ -90,29 +95,41 @@ def _run(arguments: argparse.Namespace) -> int:
     def wanted(workload: Workload, case: Case, peer: str) -> bool:
         return arguments.case in case.name and (arguments.peers is None or peer in arguments.peers)
 
-    steps = plan(workloads, rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted)
+    steps = plan(workloads, wanted=wanted, **_extent(arguments))
     if not steps:
         print("nothing to measure: no such case has such a peer", file=sys.stderr)
         return MISUSED
     results = _measure(steps, arguments)
     for workload in workloads:
         print("\n".join(report.workload_table(results, workload)))
+    _print_lines(report.relay_line(results))
     return 0
 
 
 def _table(arguments: argparse.Namespace) -> int:
     bars = _all_bars()
     read = {(side.workload, side.case, side.peer) for bar in bars for side in _sides(bar)}
+    read.add((lossy.ALONE.workload, lossy.ALONE.case, lossy.ALONE.peer))
 
     def wanted(workload: Workload, case: Case, peer: str) -> bool:
         return (workload.name, case.name, peer) in read
 
-    steps = plan(WORKLOADS.values(), rounds=arguments.rounds, seconds=arguments.seconds, wanted=wanted)
+    steps = plan(WORKLOADS.values(), wanted=wanted, **_extent(arguments))
     results = _measure(steps, arguments)
     for workload in WORKLOADS.values():
         print("\n".join(report.workload_table(results, workload)))
+    _print_lines(report.relay_line(results))
     print("\n".join(report.bars_table(results, bars)))
     return 0
+
+
+def _extent(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"rounds": arguments.rounds, "seconds": arguments.seconds, "patterns": arguments.patterns}
+
+
+def _print_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _all_bars() -> list[Bar]:
@@ -123,6 +140,13 @@ def _sides(bar: Bar) -> list[Reading]:
     return [side for side in (bar.ours, bar.theirs) if side is not None]
 
 
+async def _samples(steps: Sequence[Step], progress: Progress) -> list[Sample]:
+    """Ended by SIGTERM it is cancelled, as by SIGINT: so that it ends its processes and removes its namespaces."""
+    taking = asyncio.create_task(run(steps, progress.before, progress.after))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, taking.cancel)
+    return await taking
+
+
 def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
     if arguments.plot:
         plots.require()
@@ -130,7 +154,7 @@ def _measure(steps: Sequence[Step], arguments: argparse.Namespace) -> Results:
     print("\n".join(report.heading(described)) + "\n", flush=True)
     neighbours = machine.Neighbours()
     with Progress(len(steps)) as progress:
-        results = Results(asyncio.run(run(steps, progress.before, progress.after)))
+        results = Results(asyncio.run(_samples(steps, progress)))
     described["cores_used"] = neighbours.cores_used()
     print("\n".join(report.neighbours(described)) + "\n")
     if arguments.json:

@@ -32,13 +32,15 @@ class Figure:
 class Case:
     """One thing that is measured, for several peers in turn: A B C, A B C, ...
 
-    name: unique in its workload. rounds: how often, where the run's `--rounds` is not what decides.
+    name: unique in its workload. rounds: how often, where the run's `--rounds` is not what decides. is_by_pattern: each
+    round is a pattern of losses, of which the run's `--patterns` may want fewer or more.
     """
 
     name: str
     peers: tuple[str, ...]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     rounds: int | None = None
+    is_by_pattern: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 from benchmarks.model import Unavailable
 from benchmarks.relay import Weather, between_namespaces, relaying
 
 HOSTS = ("10.77.0.1", "10.77.0.2")
 PREFIX = 30
+NAMESPACES = Path("/var/run/netns")
+_NAME = re.compile(r"aiosctp-benchmarks-(\d+)-(first|second)")
 
 
 @contextlib.asynccontextmanager
 async def joined(weather: Weather) -> AsyncIterator[tuple[str, str]]:
     """The names of two namespaces, whose hosts are `HOSTS`. Raises Unavailable where they are not permitted."""
+    remove_left_behind()
     with _namespace("first") as first, _namespace("second") as second:
         async with relaying(weather, *between_namespaces(first, second)):
             for name, host in zip((first, second), HOSTS, strict=True):
@@ -29,6 +34,14 @@ async def joined(weather: Weather) -> AsyncIterator[tuple[str, str]]:
 def inside(namespace: str) -> list[str]:
     """What to put before a command line so that it runs in there."""
     return ["ip", "netns", "exec", namespace]
+
+
+def remove_left_behind() -> None:
+    """Remove the namespaces of runs that were killed and could not. Raises Unavailable."""
+    for path in NAMESPACES.glob("aiosctp-benchmarks-*"):
+        match = _NAME.fullmatch(path.name)
+        if match and not Path("/proc", match[1]).exists():
+            _ip("netns", "delete", path.name)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ def draw(results: Results, workloads: Iterable[Workload], caption: str, director
         if curves:
             drawn.append(_save(_growth(results, workload, curves), caption, directory / f"{workload.name}.png"))
     verdicts = [judge(results, bar) for workload in workloads for bar in workload.bars]
-    measured = [verdict for verdict in verdicts if verdict.measured]
+    measured = [verdict for verdict in verdicts if verdict.is_measured]
     if measured:
         drawn.append(_save(_bars(measured), caption, directory / "bars.png"))
     return drawn

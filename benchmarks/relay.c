@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -174,6 +175,18 @@ wait_time(const struct direction *directions, struct timespec *wait)
 	return wait;
 }
 
+/* What the kernel dropped because we did not read it in time: it never came to us. A tun device does not say. */
+static uint64_t
+dropped_unread(int descriptor)
+{
+	uint32_t memory[SK_MEMINFO_VARS];
+	socklen_t size = sizeof(memory);
+
+	if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &size) < 0 || size < sizeof(memory))
+		return 0;
+	return memory[SK_MEMINFO_DROPS];
+}
+
 static void
 tell(const struct direction *directions)
 {
@@ -182,7 +195,7 @@ tell(const struct direction *directions)
 	for (int i = 0; i < 2; i++) {
 		came += directions[i].came;
 		lost += directions[i].lost;
-		overflowed += directions[i].overflowed;
+		overflowed += directions[i].overflowed + dropped_unread(directions[i].in);
 		sent += directions[i].sent;
 	}
 	printf("{\"event\": \"carried\", \"came\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"overflowed\": %" PRIu64
@@ -270,8 +283,11 @@ udp(uint64_t port, uint64_t peer_port)
 
 	if (descriptor < 0)
 		fail("socket");
-	setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	/* Past net.core.rmem_max and wmem_max where that is permitted. */
+	if (setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	if (bind(descriptor, (struct sockaddr *)&own, sizeof(own)) < 0)
 		fail("bind");
 	if (connect(descriptor, (struct sockaddr *)&peer, sizeof(peer)) < 0)

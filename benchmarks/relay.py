@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,15 @@ class Relay:
         """Packets, of both directions: those that `came`, were `lost` by the seed, `overflowed`, were `sent`."""
         os.kill(self._process.pid, signal.SIGUSR1)
         return await self._process.event("carried")
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """For so long it reads nothing."""
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.model import Bar, Case, Reading, Workload
 from benchmarks.results import Results, Spread, Verdict, judge
+from benchmarks.workloads import lossy
 
 # What the others are compared with: ours at its best.
 OURS = ("aiosctp-uvloop", "aiosctp")
@@ -52,7 +53,7 @@ def _ours(asked: Sequence[str]) -> str | None:
 
 def _header(workload: Workload, ours: str | None) -> Sequence[str]:
     ratio = f"{ours} to it" if ours else ""
-    return ("", *(figure.unit for figure in workload.figures), ratio, "IP packets: longest, mean, in a frame")
+    return ("", *(figure.unit for figure in workload.figures), ratio, "IP packets: longest, mean, in a frame", "")
 
 
 def _row(results: Results, workload: Workload, case: Case, peer: str, ours: str | None) -> Sequence[str]:
@@ -63,10 +64,11 @@ def _row(results: Results, workload: Workload, case: Case, peer: str, ours: str 
     cells = [
         _spread(results.spread(each), figure.scale) for each, figure in zip(readings, workload.figures, strict=True)
     ]
+    shortfall = results.rounds(readings[0]).shortfall
     ratio = None
     if ours is not None and ours != peer:
         ratio = results.ratio(replace(readings[0], peer=ours), readings[0])
-    return (peer, *cells, f"{_spread(ratio)}x" if ratio else "", _packets(results, workload, case, peer))
+    return (peer, *cells, f"{_spread(ratio)}x" if ratio else "", _packets(results, workload, case, peer), shortfall)
 
 
 def _packets(results: Results, workload: Workload, case: Case, peer: str) -> str:
@@ -80,11 +82,36 @@ def bars_table(results: Results, bars: Iterable[Bar]) -> list[str]:
     lines = ["| workload | measured (min to max) | bar | beyond | |", "|---|---|---|---|---|"]
     for bar in bars:
         verdict = judge(results, bar)
-        measured = f"{_spread(verdict.measured)}{_unit(bar)}" if verdict.measured else verdict.reason or "-"
+        measured = verdict.reason or "-"
+        if verdict.measured:
+            measured = f"{_spread(verdict.measured)}{_unit(bar)} {verdict.rounds.shortfall}".rstrip()
         lines.append(
             f"| {bar.text} | {measured} | {_mark(bar, bar.bar)} | {_mark(bar, bar.beyond)} | {_word(verdict)} |"
         )
     return lines
+
+
+def relay_line(results: Results) -> list[str]:
+    """Whether the relay of the workload `lossy` was the limit of anything that went through it; nothing when it was not
+    measured alone."""
+    alone = results.spread(lossy.ALONE)
+    through = {
+        f"{peer}, {case.name}": results.spread(Reading(lossy.NAME, case.name, peer, lossy.ALONE.figure))
+        for case in lossy.WORKLOAD.cases()
+        for peer in case.peers
+        if case.name != lossy.ALONE.case
+    }
+    fastest = max(((spread.median, name) for name, spread in through.items() if spread), default=None)
+    if alone is None or fastest is None:
+        return []
+    rate, name = fastest
+    times = alone.median / rate
+    verdict = "as it has to" if times >= lossy.MARGIN else "TOO LITTLE"
+    return [
+        f"the relay alone carries {_number(times)}x the fastest result through it ({name}), "
+        f">= {lossy.MARGIN}x: {verdict}; {_number(alone.median * 8 / 1e6)} Mbit/s",
+        "",
+    ]
 
 
 def _word(verdict: Verdict) -> str:

@@ -25,6 +25,23 @@ class Spread:
         return cls(median(values), min(values), max(values), len(values))
 
 
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Rounds that were asked for, those taken, and the first reason why one was not."""
+
+    asked: int
+    taken: int
+    reason: str = ""
+
+    @property
+    def shortfall(self) -> str:
+        """In words; empty when all have been taken."""
+        if self.taken == self.asked:
+            return ""
+        reason = self.reason.splitlines()[-1] if self.reason else "no such figure"
+        return f"({self.taken} of {self.asked} rounds: {reason})"
+
+
 class Results:
     """All samples of one run, by what they are of."""
 
@@ -63,6 +80,14 @@ class Results:
             return ""
         return next((sample.reason for sample in of_peer), "")
 
+    def rounds(self, *readings: Reading) -> Rounds:
+        """How many rounds have what all these readings name, of those that were to."""
+        of = {(each.workload, each.case, each.peer) for each in readings}
+        samples = [s for s in self.samples if (s.workload, s.case, s.peer) in of]
+        asked = {sample.round for sample in samples}
+        taken = asked.intersection(*(self.by_round(each) for each in readings))
+        return Rounds(len(asked), len(taken), next((s.reason for s in samples if s.figures is None), ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -70,11 +95,17 @@ class Verdict:
 
     bar: Bar
     measured: Spread | None
+    rounds: Rounds
     reason: str = ""
 
     @property
+    def is_measured(self) -> bool:
+        """Half of the rounds have to have it: what remains of fewer may be those that went well."""
+        return self.measured is not None and 2 * self.rounds.taken >= self.rounds.asked
+
+    @property
     def word(self) -> str:
-        if self.measured is None:
+        if not self.is_measured:
             return "not measured"
         if self._reaches(self.bar.beyond):
             return "beyond"
@@ -98,4 +129,4 @@ def judge(results: Results, bar: Bar) -> Verdict:
         spread = results.ratio(bar.ours, bar.theirs)
     sides = [bar.ours] if bar.theirs is None else [bar.ours, bar.theirs]
     reasons = (results.reason(side.workload, side.case, side.peer) for side in sides)
-    return Verdict(bar, spread, next(filter(None, reasons), ""))
+    return Verdict(bar, spread, results.rounds(*sides), next(filter(None, reasons), ""))

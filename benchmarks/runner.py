@@ -35,6 +35,7 @@ def plan(
     *,
     rounds: int,
     seconds: float,
+    patterns: int | None = None,
     wanted: Callable[[Workload, Case, str], bool] = lambda workload, case, peer: True,
 ) -> list[Step]:
     """The samples in the order in which they are taken, of those peers in those cases that are wanted."""
@@ -42,10 +43,14 @@ def plan(
         Step(workload, case, peer, Turn(number, seconds))
         for workload in workloads
         for case in workload.cases()
-        for number in range(case.rounds or rounds)
+        for number in range(_rounds(case, rounds, patterns))
         for peer in case.peers
         if wanted(workload, case, peer)
     ]
+
+
+def _rounds(case: Case, rounds: int, patterns: int | None) -> int:
+    return (patterns if case.is_by_pattern else None) or case.rounds or rounds
 
 
 async def run(steps: Sequence[Step], before: Callable[[Step], None], after: Callable[[Sample], None]) -> list[Sample]:

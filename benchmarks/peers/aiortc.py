@@ -18,12 +18,12 @@ from typing import Any
 
 import aiortc
 
+from benchmarks.peers.buffers import enlarge
 from benchmarks.peers.job import (
     HOST,
     MESSAGES_PER_LOOK,
     SCTP_PORT,
     SEND_BUFFER_BYTES,
-    UDP_BUFFER_BYTES,
     Job,
     Meter,
     RoundTrips,
@@ -72,8 +72,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 def _udp_socket(job: Job) -> socket.socket:
     udp_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        udp_socket.setsockopt(socket.SOL_SOCKET, option, UDP_BUFFER_BYTES)
+    enlarge(udp_socket)
     udp_socket.setblocking(False)
     udp_socket.bind((HOST, job.udp_port))
     udp_socket.connect((HOST, job.remote_udp_port))

@@ -83,6 +83,20 @@ async def _accept(job: Job, stack: aiosctp.Stack) -> None:
     await _serve(handle, stack)
 
 
+async def _keep(job: Job, stack: aiosctp.Stack) -> None:
+    count = 0
+
+    async def handle(association: aiosctp.Association) -> None:
+        nonlocal count
+        count += 1
+        if count == job.associations:
+            tell("held", associations=count)
+        await association.wait_closed()
+        count -= 1
+
+    await _serve(handle, stack)
+
+
 async def _serve(handle: Callable[[aiosctp.Association], Awaitable[None]], stack: aiosctp.Stack) -> None:
     async with await aiosctp.serve(handle, None, SCTP_PORT, backlog=4096, stack=stack) as server:
         tell("ready")
@@ -177,7 +191,7 @@ _SIDES = {
     ("handshakes", "sender"): _shake_hands,
     ("requests", "receiver"): _answer,
     ("requests", "sender"): _request,
-    ("hold", "receiver"): _accept,
+    ("hold", "receiver"): _keep,
     ("hold", "sender"): _hold,
 }
 

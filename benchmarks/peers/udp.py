@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from benchmarks.peers.job import HOST, MESSAGES_PER_LOOK, UDP_BUFFER_BYTES, Job, Meter, read_job, tell
+from benchmarks.peers.buffers import enlarge
+from benchmarks.peers.job import HOST, MESSAGES_PER_LOOK, Job, Meter, read_job, tell
 
 UDP_SEGMENT, UDP_GRO = 103, 104  # linux/udp.h
 MAX_SEGMENTS = 64
@@ -21,8 +22,7 @@ _HEADERS_BYTES = 28
 def main(way: str, job: Job) -> None:
     """Send or receive until the runner ends it."""
     udp_socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        udp_socket.setsockopt(socket.SOL_SOCKET, option, UDP_BUFFER_BYTES)
+    enlarge(udp_socket)
     udp_socket.bind((HOST, job.udp_port))
     udp_socket.connect((HOST, job.remote_udp_port))
     if job.side == "receiver":

@@ -195,31 +195,48 @@ static void round_trip_over(void)
 
 /* ---- The stack ---- */
 
-/* As root usrsctp would also open raw SCTP sockets and hear every SCTP packet of the machine. */
-static void drop_privileges(void)
+/* As root usrsctp would also open raw SCTP sockets and hear every SCTP packet of the machine. Only its buffers, as large
+ * as those of the others, take root: so it begins as nobody, and is root once more for them. */
+static void begin_as_nobody(void)
 {
-	if (geteuid() != 0)
-		return;
 	const struct passwd *nobody = getpwnam("nobody");
-	if (nobody == NULL || setgroups(0, NULL) < 0 || setgid(nobody->pw_gid) < 0 || setuid(nobody->pw_uid) < 0)
+	if (nobody == NULL || setgroups(0, NULL) < 0 || setgid(nobody->pw_gid) < 0 || seteuid(nobody->pw_uid) < 0)
 		die("cannot become nobody");
+}
+
+static void stay_nobody(void)
+{
+	if (setuid(getpwnam("nobody")->pw_uid) < 0)
+		die("cannot stay nobody");
+}
+
+static void enlarge(int fd, int option, int force_option)
+{
+	const int size = UDP_BUFFER_BYTES;
+	if (setsockopt(fd, SOL_SOCKET, force_option, &size, sizeof size) < 0)
+		setsockopt(fd, SOL_SOCKET, option, &size, sizeof size);
 }
 
 /* usrsctp has no setting for the buffers of its UDP sockets. */
 static void widen_udp_buffers(void)
 {
-	const int size = UDP_BUFFER_BYTES;
 	for (int fd = 3; fd < 64; fd++) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+		enlarge(fd, SO_RCVBUF, SO_RCVBUFFORCE);
+		enlarge(fd, SO_SNDBUF, SO_SNDBUFFORCE);
 	}
 }
 
 static void start_stack(void)
 {
-	drop_privileges();
+	const bool is_root = geteuid() == 0;
+	if (is_root)
+		begin_as_nobody();
 	usrsctp_init((uint16_t)job.udp_port, NULL, NULL);
+	if (is_root && seteuid(0) < 0)
+		die("seteuid");
 	widen_udp_buffers();
+	if (is_root)
+		stay_nobody();
 	usrsctp_sysctl_set_sctp_no_csum_on_loopback(0);
 	usrsctp_sysctl_set_sctp_sendspace(SEND_BUFFER_BYTES);
 	usrsctp_sysctl_set_sctp_recvspace(RECEIVE_WINDOW_BYTES);

@@ -38,7 +38,14 @@ class HeadOfLine:
 
     def cases(self) -> Sequence[Case]:
         return [
-            Case(f"{loss * 100:g} % loss", PEERS, {"loss": loss}, rounds=PATTERNS if loss else 2) for loss in LOSSES
+            Case(
+                f"{loss * 100:g} % loss",
+                PEERS,
+                {"loss": loss},
+                rounds=PATTERNS if loss else 2,
+                is_by_pattern=bool(loss),
+            )
+            for loss in LOSSES
         ]
 
     async def measure(self, case: Case, peer: str, turn: Turn) -> Figures:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import INTERRUPTED
 from benchmarks.peers.job import Job
 from benchmarks.workloads import WORKLOADS
 
@@ -80,3 +82,25 @@ def test_every_bar_reads_what_some_case_measures() -> None:
                 of = WORKLOADS[side.workload]
                 peers = {case.name: case.peers for case in of.cases()}
                 assert side.peer in peers[side.case]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_run_that_is_terminated_leaves_no_process_behind() -> None:
+    program = [sys.executable, "-m", "benchmarks", "run", "messages", "--peers", "aiosctp", "--seconds", "60"]
+    with subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as runner:
+        children = _children(runner)
+        runner.terminate()
+        assert runner.wait(TIMEOUT_S) == INTERRUPTED
+    assert children
+    assert not any(Path("/proc", child).exists() for child in children)
+
+
+def _children(runner: subprocess.Popen[bytes]) -> list[str]:
+    """Its peers, both of which it has once the second is there."""
+    until = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until:
+        children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split()
+        if len(children) == 2:
+            return children
+        time.sleep(0.01)
+    return []

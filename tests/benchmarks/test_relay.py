@@ -86,3 +86,12 @@ def test_more_loss_loses_the_same_and_others() -> None:
 def test_the_first_packets_are_spared() -> None:
     weather = Weather(loss=1.0, seed=1, spared=8)
     assert [weather.loses(0, n) for n in range(10)] == [False] * 8 + [True] * 2
+
+
+async def test_what_it_does_not_read_in_time_is_counted() -> None:
+    """It is stopped while more comes than its buffer holds."""
+    async with _between(Weather(loss=0.0, seed=1, delay_s=0.002)) as (relay, first, _):
+        with relay.stopped():
+            for _ in range(8000):
+                first.send(bytes(1400))
+        assert (await relay.carried())["overflowed"] > 0

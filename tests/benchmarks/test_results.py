@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.model import Bar
-from benchmarks.results import Results, Spread, judge
+from benchmarks.results import Results, Rounds, Spread, judge
 from tests.benchmarks.runs import reading, samples
 
 
@@ -62,3 +62,18 @@ def test_a_bar_without_theirs_is_about_the_reading_itself() -> None:
 def test_a_bar_whose_peer_failed_is_not_measured_and_says_why() -> None:
     verdict = judge(Results(samples("a", 1.0) + samples("b", None)), _bar())
     assert (verdict.word, verdict.reason) == ("not measured", "it fell silent")
+
+
+@pytest.mark.parametrize(
+    ("ours", "word"), [((4.0, 4.0, None, None), "beyond"), ((4.0, None, None, None), "not measured")]
+)
+def test_a_bar_needs_half_of_its_rounds(ours: tuple[float | None, ...], word: str) -> None:
+    verdict = judge(Results(samples("a", *ours) + samples("b", 1.0, 1.0, 1.0, 1.0)), _bar())
+    assert verdict.word == word
+    assert verdict.rounds.shortfall == f"({ours.count(4.0)} of 4 rounds: it fell silent)"
+
+
+def test_a_round_counts_for_a_ratio_when_both_have_it() -> None:
+    results = Results(samples("a", None, 2.0, 3.0) + samples("b", 1.0, None, 1.0))
+    assert results.rounds(reading("a"), reading("b")) == Rounds(3, 1, "it fell silent")
+    assert Results(samples("a", 1.0)).rounds(reading("a")).shortfall == ""

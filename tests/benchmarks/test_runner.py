@@ -34,6 +34,13 @@ def test_a_case_may_have_rounds_of_its_own_and_peers_may_be_left_out() -> None:
     assert _turns(steps) == [("one", "b", 0), ("one", "b", 1), ("one", "b", 2)]
 
 
+def test_of_patterns_there_are_as_many_as_the_run_wants() -> None:
+    cases = [Case("patterns", ("a",), rounds=10, is_by_pattern=True), Case("own", ("a",), rounds=2)]
+    workload = Made("made", cases, lambda peer, turn: 0)
+    for patterns, expected in ((None, 12), (3, 5)):
+        assert len(plan([workload], rounds=1, seconds=1, patterns=patterns)) == expected
+
+
 async def test_samples_carry_what_was_measured_and_are_told_as_they_come() -> None:
     workload = Made("made", [Case("one", ("a", "b"))], lambda peer, turn: 10.0 * turn.number + ord(peer))
     before: list[Step] = []

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from benchmarks.model import Case, Figures, Turn, Unavailable
+from benchmarks import namespaces
+from benchmarks.model import Case, Figures, SampleFailed, Turn, Unavailable
+from benchmarks.pairs import pair
+from benchmarks.relay import Weather
+from benchmarks.runner import plan
 from benchmarks.workloads import head_of_line, lossy, memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and the relay are Linux's")
@@ -23,8 +28,25 @@ async def _measure(workload: lossy.Lossy | memory.Memory | head_of_line.HeadOfLi
 
 
 async def test_associations_are_held_on_both_sides() -> None:
-    figures = await _measure(memory.WORKLOAD, Case("20", (), {"associations": 20}), "aiosctp")
-    assert figures["bytes_per_association"] == max(figures["client_bytes"], figures["server_bytes"])
+    async with pair("aiosctp", TURN, task="hold", associations=20, at_a_time=7, warm_up_s=memory.SET_UP_S) as sides:
+        held = [await side.event("held") for side in sides]
+    assert [each["associations"] for each in held] == [20, 20]
+
+
+async def test_memory_is_what_each_side_has_grown_by_and_the_dearer_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    resident = {0: [1_000_000, 2_000_000], 20: [1_100_000, 2_300_000]}
+
+    async def read(peer: str, turn: Turn, count: int, idle_s: float = 0.0) -> tuple[list[int], Figures]:
+        return resident[count], {"client_cpu": 0.25} if idle_s else {}
+
+    monkeypatch.setattr(memory, "_resident", read)
+    figures = await _measure(memory.WORKLOAD, Case("x", (), {"associations": 20, "idle_s": 1.0}), "aiosctp")
+    assert figures == {
+        "client_bytes": 5000,
+        "server_bytes": 15000,
+        "bytes_per_association": 15000,
+        "client_cpu": 0.25,
+    }
 
 
 def test_the_memory_and_the_time_of_a_process_are_read() -> None:
@@ -39,11 +61,36 @@ async def test_packets_go_through_the_relay(task: dict[str, object]) -> None:
     assert figures["packets"] > 100
 
 
-def test_every_peer_meets_the_same_patterns_and_each_round_another() -> None:
+async def test_every_peer_meets_the_same_patterns_and_each_round_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[Weather] = []
+
+    def relaying(weather: Weather, *where: str) -> None:
+        met.append(weather)
+        raise SampleFailed("that is all")
+
+    monkeypatch.setattr(lossy, "relaying", relaying)
     (case,) = (case for case in lossy.WORKLOAD.cases() if case.name == lossy.case_name("requests", 0.01))
-    assert case.rounds is not None
-    assert case.rounds >= 10
-    assert set(case.peers) == {lossy.OURS, lossy.THEIRS}
+    by_peer: dict[str, list[Weather]] = {}
+    for step in plan([lossy.WORKLOAD], rounds=1, seconds=1, wanted=lambda workload, each, peer: each == case):
+        with pytest.raises(SampleFailed):
+            await lossy.WORKLOAD.measure(step.case, step.peer, step.turn)
+        by_peer.setdefault(step.peer, []).append(met[-1])
+    ours, theirs = by_peer[lossy.OURS], by_peer[lossy.THEIRS]
+    assert ours == theirs
+    assert {weather.loss for weather in ours} == {0.01}
+    assert len({weather.seed for weather in ours}) == len(ours) >= 10
+
+
+def test_namespaces_of_runs_that_are_gone_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = 2**22 + 1  # beyond the largest pid
+    names = [f"aiosctp-benchmarks-{pid}-{side}" for pid in (gone, os.getpid()) for side in ("first", "second")]
+    for name in [*names, "aiosctp-benchmarks-mine", "other"]:
+        (tmp_path / name).touch()
+    removed: list[str] = []
+    monkeypatch.setattr(namespaces, "NAMESPACES", tmp_path)
+    monkeypatch.setattr(namespaces, "_ip", lambda *words: removed.append(words[-1]))
+    namespaces.remove_left_behind()
+    assert sorted(removed) == names[:2]
 
 
 @pytest.mark.parametrize("peer", ["aiosctp", "tcp-reno"])

@@ -12,6 +12,7 @@ import pytest
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.chunks import Data
+from tests.core.work import assert_constant, instructions
 from tests.surface.two_hosts import TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
@@ -68,6 +69,20 @@ async def test_a_full_stream_keeps_no_other_stream_waiting() -> None:
             async with asyncio.timeout(0.001):
                 await ours.send(bytes(900), stream=stream)
         ours.send_nowait(b"even now", stream=5)
+
+
+@virtual_time
+async def test_what_a_send_costs_does_not_grow_with_the_streams_above_their_mark() -> None:
+    config = aiosctp.Config(outbound_streams=1000, max_inbound_streams=1000, stream_send_buffer_bytes=1)
+    async with associated(config=config) as (_, ours, _):
+        streams = iter(range(1000))
+
+        def cost(above: int) -> int:
+            for _ in range(above):
+                ours.send_nowait(b"xx", stream=next(streams))
+            return instructions(lambda: ours.send_nowait(b"xx", stream=next(streams)))
+
+        assert_constant(cost, 100)
 
 
 @virtual_time

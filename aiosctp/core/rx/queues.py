@@ -23,7 +23,6 @@ class ReadQueues:
         "_collected",
         "_collected_bytes",
         "_has_streams_of_their_own",
-        "_newly_readable",
         "_queues",
         "_shown",
         "_window",
@@ -42,7 +41,6 @@ class ReadQueues:
         self._collected_bytes = 0
         self._shown: dict[int, None] = NO_DICT
         """Streams with an unfinished message of which the user has seen parts."""
-        self._newly_readable: dict[int | None, None] = NO_DICT
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
@@ -60,8 +58,6 @@ class ReadQueues:
         queue = self._queues.get(key)
         if queue is None:
             queue = self._add_queue(key, deque())
-        if not queue:
-            self._is_newly_readable(key)
         queue.extend(messages)
 
     def _add_queue(self, key: int | None, queue: deque[Message]) -> deque[Message]:
@@ -69,11 +65,6 @@ class ReadQueues:
             self._queues = {}
         self._queues[key] = queue
         return queue
-
-    def _is_newly_readable(self, key: int | None) -> None:
-        if self._newly_readable is NO_DICT:
-            self._newly_readable = {}
-        self._newly_readable[key] = None
 
     def take_over(self, stream: int) -> None:
         """From now on the stream has a queue of its own; what is queued for it moves there."""
@@ -83,19 +74,11 @@ class ReadQueues:
         own = deque(message for message in common if message.stream == stream)
         if own:
             self._queues[None] = deque(message for message in common if message.stream != stream)
-            self._is_newly_readable(stream)
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
     def has_message(self, stream: int | None) -> bool:
         return bool(self._queues.get(stream))
-
-    def take_newly_readable(self) -> list[int | None]:
-        if not self._newly_readable:
-            return []
-        keys = list(self._newly_readable)
-        self._newly_readable = NO_DICT
-        return keys
 
     def read(self, stream: int | None, partial: bool) -> Message | None:
         queue = self._queues.get(stream)
@@ -178,7 +161,6 @@ class ReadQueues:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues
         self._has_streams_of_their_own = previous._has_streams_of_their_own
-        self._newly_readable = previous._newly_readable
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown

@@ -33,11 +33,11 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `take_in_order` for the DATA chunks of a packet, if they may go the short way; `data_received` for each that
-    is left; then `packet_done` once; `handle_delay_expired`.
+    Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
+    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
+    `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
-    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`;
-    `take_newly_readable`, `failure`.
+    Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
@@ -330,11 +330,6 @@ class Receiver:
         self._queues.give_back()
         self._reassembly.give_back()
 
-    def take_newly_readable(self) -> list[int | None]:
-        """The streams that were taken over, and None for all others, whose queue was empty and got something since
-        this was last asked."""
-        return self._queues.take_newly_readable()
-
     def abort_partial_delivery(self) -> list[tuple[int, int]]:
         """Nothing more will come. Returns stream and SSN of each unfinished message of which the user has read a part
         (RFC 6458 §6.1.7). What is complete stays readable; whatever else is held is let go of."""
@@ -436,6 +431,7 @@ class Receiver:
         self._streams.check_invariants()
         self._queues.check_invariants()
         self._in_order.check_invariants()
+        self._window.check_invariants()
         charged = self._reassembly.check_invariants() + self._in_order.charged_bytes + self._queues.charged_bytes
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES

@@ -84,8 +84,16 @@ class ReceiveWindow:
         return self.held_bytes <= self.update_at_bytes
 
     def _reckon_update(self) -> None:
-        known = self._known_to_peer_bytes
-        self.update_at_bytes = self._most_held_for_update_bytes - known if self._advertised_bytes else self.brink_bytes
+        self.update_at_bytes = self._update_is_wanted_at()
+
+    def _update_is_wanted_at(self) -> int:
+        if not self._advertised_bytes:
+            return self.brink_bytes
+        return self._most_held_for_update_bytes - self._known_to_peer_bytes
+
+    def check_invariants(self) -> None:
+        assert 0 <= self._known_to_peer_bytes <= self._advertised_bytes
+        assert self.update_at_bytes == self._update_is_wanted_at()
 
     def advertise(self) -> int:
         """The a_rwnd of a SACK sent now. RFC 1122 §4.2.3.3: the right edge of a window with less than a segment left

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import IN_FLIGHT, OutstandingChunk
@@ -13,17 +14,17 @@ from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 MISS_INDICATIONS = 3
 
 
-@dataclass(slots=True)
-class Losses:
+class Losses(NamedTuple):
     """What one SACK told of the chunks it did not acknowledge."""
 
-    lost: list[OutstandingChunk] = field(default_factory=list)
+    lost: Sequence[OutstandingChunk]
     """In order: those with the third miss indication."""
-    lowest_missing: dict[Path, int] = field(default_factory=dict)
+    lowest_missing: Mapping[Path, int]
     """By the path each was last sent on, of the chunks below the Highest TSN Newly Acknowledged."""
 
 
-_NOTHING: Final = Losses()
+# Everyone's, and so of what can't be changed.
+_NOTHING: Final = Losses((), MappingProxyType({}))
 
 
 class LossDetection:
@@ -59,19 +60,22 @@ class LossDetection:
             limit = outstanding.gaps[-1][1]
         if limit == outstanding.cumulative and not acked.reneged:
             return _NOTHING  # is missing below
-        losses = Losses()
+        lost: list[OutstandingChunk] = []
+        lowest_missing: dict[Path, int] = {}
         for chunk in outstanding.missing_up_to(limit):
-            losses.lowest_missing.setdefault(chunk.path, chunk.number)
-            if chunk.state is IN_FLIGHT and limit > chunk.misses_from:
-                self._missed(chunk, losses)
+            lowest_missing.setdefault(chunk.path, chunk.number)
+            if chunk.state is IN_FLIGHT and limit > chunk.misses_from and self._missed(chunk):
+                lost.append(chunk)
         for chunk in acked.reneged:
             # §6.2.1 D iii: "Count one miss indication". Below the limit it has had it.
-            if chunk.number > limit:
-                self._missed(chunk, losses)
-        return losses
+            if chunk.number > limit and self._missed(chunk):
+                lost.append(chunk)
+        return Losses(lost, lowest_missing)
 
-    def _missed(self, chunk: OutstandingChunk, losses: Losses) -> None:
+    def _missed(self, chunk: OutstandingChunk) -> bool:
+        """Whether this was the third miss indication."""
         chunk.misses += 1
-        if chunk.misses >= MISS_INDICATIONS and not chunk.was_fast_retransmitted:
-            chunk.was_fast_retransmitted = True
-            losses.lost.append(chunk)
+        if chunk.misses < MISS_INDICATIONS or chunk.was_fast_retransmitted:
+            return False
+        chunk.was_fast_retransmitted = True
+        return True

@@ -14,8 +14,5 @@ def fills_packet(queue: SendQueue, path: Path) -> bool:
 
 
 def is_urgent(queue: SendQueue) -> bool:
-    """Whether any message that waits asks to be acknowledged at once: whoever asks that does not mean to wait before.
-
-    To be asked of a queue that does not fill a packet, and so is short.
-    """
-    return any(sack_immediately for _, _, _, _, _, sack_immediately in queue)
+    """Whether any message that waits asks to be acknowledged at once: who asks that does not mean to wait before."""
+    return queue.urgent_messages > 0

@@ -102,11 +102,6 @@ class Outstanding:
                 yield from chunks
                 number += len(chunks)
 
-    @property
-    def is_in_order(self) -> bool:
-        """Whether nothing is singled out: nothing was acknowledged by a gap, nothing was found missing."""
-        return not self._chunks
-
     def find(self, number: int) -> OutstandingChunk | None:
         """None when it is acknowledged for good."""
         if number <= self.cumulative:
@@ -260,6 +255,8 @@ class Outstanding:
             charge_bytes += count * each_charge
             payload_bytes += count * each_payload
             stream.buffered_bytes -= count * each_payload
+            if stream.above_mark_of is not None:
+                stream.above_mark_of.released(stream, count * each_payload)
             if ends_ordered:
                 stream.ordered_in_window -= count
         acked.add_run(run.path, self.cumulative + 1, number, size, charge_bytes)
@@ -278,9 +275,12 @@ class Outstanding:
             self._newly_acknowledged(chunk, acked)
         payload_bytes = len(chunk.payload)
         self.buffered_bytes -= payload_bytes
-        chunk.stream.buffered_bytes -= payload_bytes
+        stream = chunk.stream
+        stream.buffered_bytes -= payload_bytes
+        if stream.above_mark_of is not None:
+            stream.above_mark_of.released(stream, payload_bytes)
         if chunk.is_ending and not chunk.is_unordered:
-            chunk.stream.ordered_in_window -= 1
+            stream.ordered_in_window -= 1
 
     def _newly_acknowledged(self, chunk: OutstandingChunk, acked: Acknowledged) -> None:
         if chunk.state is IN_FLIGHT:

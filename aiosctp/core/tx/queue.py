@@ -13,7 +13,7 @@ from aiosctp.wire.serial import ssn_add
 class OutgoingStream:
     """What a stream keeps while the association lives."""
 
-    __slots__ = ("buffered_bytes", "next_ssn", "number", "ordered_in_window", "queued_bytes")
+    __slots__ = ("above_mark_of", "buffered_bytes", "next_ssn", "number", "ordered_in_window", "queued_bytes")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -25,6 +25,8 @@ class OutgoingStream:
         """User data accepted and not yet sent."""
         self.buffered_bytes = 0
         """User data accepted and not cumulatively acknowledged."""
+        self.above_mark_of: SendQueue | None = None
+        """The queue, while `excess_bytes` there counts what this stream holds above its mark."""
 
     def begin_ordered(self) -> int:
         """The SSN of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its fragments.
@@ -43,12 +45,15 @@ class SendQueue:
         "_scheduler",
         "by_number",
         "cut_bytes",
+        "excess_bytes",
         "in_order",
         "queued_bytes",
         "ssn",
+        "stream_mark_bytes",
+        "urgent_messages",
     )
 
-    def __init__(self, scheduler: str = "fcfs") -> None:
+    def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
         self._make_scheduler = SCHEDULERS[scheduler]
         self._scheduler: Scheduler = NOTHING_WAITS
         """Made with the first stream, as `by_number` is: what holds nothing is the same for every association."""
@@ -62,6 +67,12 @@ class SendQueue:
         """How much of the first message has been cut into chunks, and sent."""
         self.ssn = 0
         """Its SSN, assigned when its first fragment is made."""
+        self.urgent_messages = 0
+        """Those that ask to be acknowledged at once."""
+        self.stream_mark_bytes = stream_mark_bytes
+        self.excess_bytes = 0
+        """What streams hold above this mark, in sum: a running number, for it is asked with each message, and all
+        streams may be above a low mark."""
 
     def __bool__(self) -> bool:
         # A message waits while some of it is not sent, and has at least one byte.
@@ -100,7 +111,7 @@ class SendQueue:
 
     def append(self, message: Outgoing) -> int:
         """One more message waits. Returns how much its stream holds now."""
-        data, number, _, _, _, _ = message
+        data, number, _, _, _, sack_immediately = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
@@ -108,7 +119,32 @@ class SendQueue:
         stream.buffered_bytes += size
         self.queued_bytes += size
         self._scheduler.add(message)
-        return stream.buffered_bytes
+        if sack_immediately:
+            self.urgent_messages += 1
+        held = stream.buffered_bytes
+        above = held - self.stream_mark_bytes
+        if above > 0:
+            self.excess_bytes += min(size, above)
+            stream.above_mark_of = self
+        return held
+
+    def released(self, stream: OutgoingStream, payload_bytes: int) -> None:
+        """A stream that was above its mark holds so much less now."""
+        above = stream.buffered_bytes - self.stream_mark_bytes
+        if above > 0:
+            self.excess_bytes -= payload_bytes
+        else:
+            self.excess_bytes -= payload_bytes + above
+            stream.above_mark_of = None
+
+    def set_stream_mark(self, mark_bytes: int) -> None:
+        """Linear in the streams."""
+        self.stream_mark_bytes = mark_bytes
+        self.excess_bytes = 0
+        for stream in self.by_number.values():
+            above = stream.buffered_bytes - mark_bytes
+            self.excess_bytes += max(0, above)
+            stream.above_mark_of = self if above > 0 else None
 
     def peek(self) -> Outgoing | None:
         """The message that the next chunk is cut from."""
@@ -119,9 +155,12 @@ class SendQueue:
         self.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        if self.cut_bytes == len(message[0]):
+        data, _, _, _, _, sack_immediately = message
+        if self.cut_bytes == len(data):
             self.cut_bytes = 0
             self._scheduler.taken()
+            if sack_immediately:
+                self.urgent_messages -= 1
 
     def take_all(self) -> list[Outgoing]:
         """Empty the queue: the message begun first, then the others as they would have been sent."""
@@ -131,5 +170,6 @@ class SendQueue:
             self._scheduler.taken()
         for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
-        self.queued_bytes = self.cut_bytes = 0
+            stream.above_mark_of = None
+        self.queued_bytes = self.cut_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken

@@ -205,6 +205,8 @@ class Run:
             ):
                 break
         self._tsn = tsn
+        if immediate:
+            self._transmission.queue.urgent_messages -= count
         if unordered:
             self._unordered += count
         else:
@@ -258,6 +260,7 @@ class Run:
             flags |= DATA_ENDING
             if immediate:
                 flags |= DATA_IMMEDIATE
+                queue.urgent_messages -= 1
             assert queue.in_order is not None
             queue.in_order.popleft()
             end = 0

@@ -36,8 +36,8 @@ class Sender:
     Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
     `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
     `take_unsent`, `give_back`.
-    Outputs, in this order until it is None: `path_to_send_on`, then `fill` with a packet for that path;
-    `take_acknowledged_paths`. Getters: the rest.
+    Outputs, in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
+    where that says None; `take_acknowledged_paths`. Getters: the rest.
     """
 
     __slots__ = (
@@ -60,7 +60,7 @@ class Sender:
     ) -> None:
         self._paths = paths
         self._counters = counters
-        self.queue = SendQueue()
+        self.queue = SendQueue(config.stream_send_buffer_bytes)
         self.outstanding = Outstanding(initial_tsn - 1)
         self.retransmissions = Retransmissions(self.outstanding)
         self.window = PeerWindow(timers)
@@ -134,11 +134,6 @@ class Sender:
         """User data accepted and not yet acknowledged for good: what the send buffer holds."""
         return self.queue.queued_bytes + self.outstanding.buffered_bytes
 
-    def stream_queued_bytes(self, stream: int) -> int:
-        """User data accepted for a stream and not yet sent."""
-        found = self.queue.find_stream(stream)
-        return 0 if found is None else found.queued_bytes
-
     def stream_buffered_bytes(self, stream: int) -> int:
         """User data accepted for a stream and not yet acknowledged for good."""
         found = self.queue.find_stream(stream)
@@ -165,6 +160,8 @@ class Sender:
     # -- commands --
 
     def configure(self, config: Config) -> None:
+        if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
+            self.queue.set_stream_mark(config.stream_send_buffer_bytes)
         self._transmission.config = config
 
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:

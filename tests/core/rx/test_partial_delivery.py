@@ -247,15 +247,11 @@ def test_unfinished_messages_of_all_streams_are_bounded_together() -> None:
 def test_a_stream_taken_over_has_a_queue_of_its_own() -> None:
     bench = Bench()
     bench.packets(data(0, stream=1), data(1, stream=2), data(2, stream=1, ssn=1))
-    assert bench.receiver.take_newly_readable() == [None]
     bench.receiver.take_over(1)
-    assert bench.receiver.take_newly_readable() == [1]
     assert bench.receiver.has_message(1)
     assert bench.read_payloads(1) == [b"<0>", b"<2>"]
     assert bench.read_payloads() == [b"<1>"]
     bench.packets(data(3, stream=1, ssn=2), data(4, stream=2, ssn=1))
-    assert bench.receiver.take_newly_readable() == [1, None]
-    assert bench.receiver.take_newly_readable() == []
     assert bench.read_payloads(1) == [b"<3>"]
     assert bench.read_payloads() == [b"<4>"]
 
@@ -270,17 +266,6 @@ def test_taking_over_a_stream_with_nothing_queued_or_twice_changes_nothing() -> 
     assert bench.receiver.read(3) is None
     assert bench.receiver.read(4) is None
     assert bench.read_payloads() == [b"<1>"]
-
-
-def test_a_queue_is_newly_readable_when_it_was_empty() -> None:
-    bench = Bench()
-    bench.packets(data(0))
-    assert bench.receiver.take_newly_readable() == [None]
-    bench.packets(data(1, ssn=1))
-    assert bench.receiver.take_newly_readable() == []
-    bench.read_all()
-    bench.packets(data(2, ssn=2))
-    assert bench.receiver.take_newly_readable() == [None]
 
 
 # -- the end --

@@ -99,6 +99,18 @@ def test_otherwise_an_update_is_wanted_for_a_quarter_of_the_buffer() -> None:
     assert [*wanted, window.wants_update] == [False, True]
 
 
+def test_what_came_after_the_sack_and_was_read_counts_for_the_next_update() -> None:
+    """R19: §6.2: by the peer's account it has taken of the window, and only an update gives that back."""
+    window = ReceiveWindow(100_000)
+    assert window.advertise() == 100_000
+    window.charge(25_000)
+    window.release(24_999)
+    wanted = [window.wants_update]
+    window.release(1)
+    assert [*wanted, window.wants_update] == [False, True]
+    window.check_invariants()
+
+
 def test_no_update_is_wanted_that_would_say_what_the_peer_knows() -> None:
     """A quarter of a small buffer is less than the edge moves by: an update for it would be followed by the next."""
     window = ReceiveWindow(2000)

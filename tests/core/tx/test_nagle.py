@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiosctp.config import Config
 from tests.core.tx.bench import PAYLOAD, Bench, numbers
+from tests.core.work import assert_constant, instructions
 
 
 def delaying() -> Bench:
@@ -80,3 +81,27 @@ def test_nodelay_can_be_switched_on_while_messages_wait() -> None:
     assert bench.send(10) == []
     bench.sender.configure(bench.config.replace(nodelay=True))
     assert numbers(bench.flush()) == [[1]]
+
+
+def test_what_a_look_costs_does_not_grow_with_what_waits() -> None:
+    """B01: many tiny messages wait for a large packet, and each asks."""
+
+    def cost(messages: int) -> int:
+        bench = delaying()
+        bench.send(10)
+        assert bench.send(*[1] * messages) == []
+        return instructions(lambda: bench.sender.path_to_send_on(bench.now))
+
+    assert_constant(cost, 20)
+
+
+def test_a_message_that_was_urgent_and_is_sent_hurries_no_other() -> None:
+    """B01: whole, or in fragments; one packet at a time, or in a run."""
+    for size in (10, 3 * PAYLOAD):
+        for nodelay in (False, True):
+            bench = delaying()
+            bench.sender.configure(bench.config.replace(nodelay=nodelay))
+            bench.enqueue(size, sack_immediately=True)
+            assert bench.flush()
+            bench.sender.configure(bench.config)
+            assert bench.send(10) == []
