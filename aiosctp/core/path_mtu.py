@@ -58,7 +58,7 @@ class Phase(Enum):
 class Search:
     """What goes on on a path until its search is complete."""
 
-    __slots__ = ("carried", "ceiling", "hint", "is_held", "phase", "probe_count", "probed")
+    __slots__ = ("carried", "ceiling", "hint", "is_held", "phase", "probe_count", "probed", "told")
 
     def __init__(self, phase: Phase, ceiling: int = 0, hint: int = 0) -> None:
         self.phase = phase
@@ -74,6 +74,8 @@ class Search:
         """PROBE_COUNT: probes lost in a row."""
         self.is_held = False
         """Whether PROBE_TIMER is that of a probe that may not go yet."""
+        self.told = 0
+        """What a router told that the path carries no more than, while larger packets may be in flight; else 0."""
 
 
 class PathMtuDiscovery:
@@ -230,11 +232,18 @@ class PathMtuDiscovery:
             case Phase.SEARCHING:
                 search.probe_count = 0
                 self._raise(path, size)
+                self._resend_what_was_too_large(path, search, size)
                 self._go_on(path, now)
             case Phase.CONFIRMING:
                 self._doubt_was_unfounded(path, now)
             case Phase.BASE:
                 self._smaller_one_arrived(path, size, now)
+
+    def _resend_what_was_too_large(self, path: Path, search: Search, size: int) -> None:
+        """What the router told is true as far as it can be found out."""
+        if search.told and size + 3 >= search.told:  # packets end on a 4-byte boundary
+            search.told = 0
+            self._association.sender.packets_were_too_large(path)
 
     def _answered_late(self, path: Path, size: int) -> None:
         if path.mtu_is_fixed:
@@ -415,7 +424,7 @@ class PathMtuDiscovery:
         if is_base:
             self._shrink(path, smaller)
         if mtu >= smaller and is_base:
-            search.ceiling = mtu + 1
+            search.ceiling, search.told = mtu + 1, mtu
             self._go_on(path, now)
         else:
             search.phase = Phase.BASE

@@ -756,6 +756,15 @@ def test_a_packet_too_big_without_a_size_is_about_the_probe_that_is_under_way() 
     assert 1500 < link.sizes[1] < 9000
 
 
+def test_what_was_too_large_goes_again_as_soon_as_the_size_told_is_known_to_be_carried() -> None:
+    """No T3-rtx has to run out for it."""
+    link = Link(1500, 1500)
+    link.mtu = 1400
+    link.send(4000)
+    link.complain(1400)
+    assert link.transfer(100) < 10 * RTT_S
+
+
 def test_what_our_own_system_says_of_the_interface_is_probed_next() -> None:
     """Its MTU was lowered: the datagram refused says whose path it was."""
     link = Link(1400, 1500)
