@@ -217,7 +217,8 @@ class AssociationEngine:
             self.counters.ictrlchunks += 1
             self.sack_received(sack, now)
         taken = self._take_in_order(chunks, path, now) if chunks and self.state in _BULK_STATES else 0
-        if taken < len(chunks):
+        # A SACK may have moved a shutdown on (§9.2), which then counts the packet too.
+        if taken < len(chunks) or self.state not in _BULK_STATES:
             self.output.expect_answers_to_one_packet()
             self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
             self.output.answers_end()

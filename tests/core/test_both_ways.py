@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
 from aiosctp.core import shortcuts
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.inbox import DataDrained, Input, PacketArrived
+from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import Message
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.states import AssociationState
@@ -285,6 +287,24 @@ def test_a_sack_that_ends_what_is_outstanding_moves_a_shutdown_on_before_the_dat
     acknowledged = [chunk.cumulative_tsn_ack for chunk in chunks_of(answers, Shutdown)]
     assert acknowledged == [A_INITIAL_TSN, A_INITIAL_TSN + 1, 0]
     assert len(ways.read()) == 2
+
+
+def test_a_sack_alone_that_ends_what_is_outstanding_moves_a_shutdown_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """§9.2: the packet is told to the shutdown as any other is: T2 is started alike."""
+    ways, talk = in_a_run()
+    ways.same(lambda peer: peer.user_sends(b"outstanding"))
+    ways.same(Peer.user_shuts_down)
+    told: list[type] = []
+    step = Lifecycle.step
+
+    def telling(lifecycle: Lifecycle, message: Input) -> None:
+        told.append(type(message))
+        step(lifecycle, message)
+
+    monkeypatch.setattr(Lifecycle, "step", telling)
+    ways.receive([talk.packet(Sack(ways.short.z_initial_tsn, 100_000))])
+    assert ways.is_in(AssociationState.SHUTDOWN_SENT)
+    assert told == 2 * [DataDrained, PacketArrived]
 
 
 def with_other_ports(packet: bytes) -> bytes:
