@@ -332,11 +332,10 @@ class AssociationEngine:
         """The ASSOCIATE primitive (§11.1.2): send INIT."""
         self.lifecycle.start_connecting(now)
 
-    def send(self, message: Outgoing) -> int:
-        """The SEND primitive (§11.1.5): queue a message. The caller has checked its stream and size, and the state.
-        Returns how much user data its stream holds now."""
+    def send(self, message: Outgoing) -> None:
+        """The SEND primitive (§11.1.5): queue a message. The caller has checked its stream and size, and the state."""
         self._was_drained = False
-        return self.sender.queue.append(message)
+        self.sender.queue.append(message)
 
     def shutdown(self, now: float) -> None:
         """The SHUTDOWN primitive (§9.2): graceful, under the guard T5 from now on; during the handshake, after it."""

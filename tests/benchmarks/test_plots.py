@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks.model import Bar, Case, Reading
 from benchmarks.plots import draw
 from benchmarks.results import Results
@@ -14,8 +12,6 @@ from benchmarks.workloads import bulk
 from tests.benchmarks.runs import RATE, Made, reading, samples
 
 PNG = b"\x89PNG\r\n"
-
-pytest.importorskip("matplotlib", reason="matplotlib is of the extra `bench`")
 
 
 def test_a_run_is_drawn_as_far_as_it_has_figures(tmp_path: Path) -> None:

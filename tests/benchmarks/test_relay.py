@@ -11,6 +11,7 @@ import pytest
 from benchmarks.model import Unavailable
 from benchmarks.processes import Event, free_udp_ports
 from benchmarks.relay import Relay, Weather, between_ports, relaying
+from tests.interop.toolchain import unavailable
 
 HOST = "127.0.0.1"
 PACKETS = 400
@@ -34,7 +35,7 @@ async def _between(weather: Weather) -> AsyncIterator[tuple[Relay, socket.socket
             async with relaying(weather, *where, life_s=30) as relay:
                 yield relay, peers[0], peers[1]
         except Unavailable as error:
-            pytest.skip(str(error))
+            unavailable(str(error))
 
 
 def _carry(sender: socket.socket, receiver: socket.socket) -> list[int]:

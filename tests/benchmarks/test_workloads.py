@@ -14,6 +14,7 @@ from benchmarks.pairs import pair
 from benchmarks.relay import Weather
 from benchmarks.runner import plan
 from benchmarks.workloads import head_of_line, lossy, memory
+from tests.interop.toolchain import unavailable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and the relay are Linux's")
 
@@ -24,7 +25,7 @@ async def _measure(workload: lossy.Lossy | memory.Memory | head_of_line.HeadOfLi
     try:
         return await workload.measure(case, peer, TURN)
     except Unavailable as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
 
 
 async def test_associations_are_held_on_both_sides() -> None:

@@ -109,8 +109,8 @@ class SendQueue:
         """The stream, if it was ever used."""
         return self.by_number.get(number)
 
-    def append(self, message: Outgoing) -> int:
-        """One more message waits. Returns how much its stream holds now."""
+    def append(self, message: Outgoing) -> None:
+        """One more message waits."""
         data, number, _, _, _, sack_immediately = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
@@ -121,12 +121,10 @@ class SendQueue:
         self._scheduler.add(message)
         if sack_immediately:
             self.urgent_messages += 1
-        held = stream.buffered_bytes
-        above = held - self.stream_mark_bytes
+        above = stream.buffered_bytes - self.stream_mark_bytes
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
-        return held
 
     def released(self, stream: OutgoingStream, payload_bytes: int) -> None:
         """A stream that was above its mark holds so much less now."""
