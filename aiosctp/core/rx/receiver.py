@@ -377,6 +377,11 @@ class Receiver:
         return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
 
     @property
+    def has_plain_sack(self) -> bool:
+        """Whether the next SACK has neither gaps nor duplicates."""
+        return not (self._duplicate_tsns or self._tsns.has_gap)
+
+    @property
     def may_acknowledge_early(self) -> bool:
         """Whether a SACK that is due is sent before the next packet of the batch is taken. §6.7: with a gap open there
         is one for each packet: the peer counts them (§7.2.4)."""

@@ -14,6 +14,7 @@ from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
 from aiosctp.core.tx.sent_run import SentRun
+from aiosctp.wire.serial import TSN_MASK
 
 # How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
@@ -221,6 +222,30 @@ class Outstanding:
         if gaps or self.gaps:
             self._acknowledge_by_gaps(gaps, acked)
         return acked
+
+    def acknowledge_single(self, tsn: int) -> OutstandingChunk | None:
+        """The short way of `acknowledge`, when this is the TSN of the only chunk outstanding, which was sent alone:
+        that chunk. None, and nothing is changed, when `acknowledge` has to be asked."""
+        chunks = self._chunks
+        if (
+            self.highest - self.cumulative != 1
+            or self.highest & TSN_MASK != tsn
+            or not chunks
+            or chunks[0].state is not IN_FLIGHT
+            or self._may_be_taken_back < MAX_TAKEN_BACK
+        ):
+            return None
+        chunk = chunks.popleft()
+        chunk.state = ACKNOWLEDGED
+        self.cumulative = self.highest
+        path, stream, payload_bytes = chunk.path, chunk.stream, len(chunk.payload)
+        path.flight_bytes = self.flight_charge_bytes = self.buffered_bytes = 0
+        stream.buffered_bytes -= payload_bytes
+        if stream.above_mark_of is not None:
+            stream.above_mark_of.released(stream, payload_bytes)
+        if chunk.is_ending and not chunk.is_unordered:
+            stream.ordered_in_window -= 1
+        return chunk
 
     def _acknowledge_by_gaps(self, gaps: list[Range], acked: Acknowledged) -> None:
         cumulative = self.cumulative

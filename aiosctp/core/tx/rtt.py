@@ -39,9 +39,9 @@ class RoundTrips:
 
     def measure(self, outstanding: Outstanding, now: float) -> None:
         """After a SACK: take the times of what it acknowledged."""
-        for path, timed in list(self._timed.items()) if self._timed else ():
-            if outstanding.is_acknowledged(timed.number):
-                path.rto.measured(now - timed.sent_at_s)
+        for path, (number, sent_at_s) in list(self._timed.items()) if self._timed else ():
+            if number <= outstanding.cumulative or outstanding.is_acknowledged(number):
+                path.rto.measured(now - sent_at_s)
                 del self._timed[path]
 
     def give_back(self) -> None:

@@ -22,6 +22,7 @@ from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
 from aiosctp.core.tx.run import Run, may_run
 from aiosctp.core.tx.sent_run import Parts
+from aiosctp.core.tx.single import send_single
 from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.serial import TSN_HALF
@@ -67,12 +68,12 @@ class Transmission:
             if not self.queue and self.retransmissions.first() is None:
                 # As at most opportunities: a packet came, or a timer expired, and nothing waits.
                 self.fast_retransmit_is_due = False
-                self._end()
+                self.end()
                 return None
             self._begin(now)
         path = self._next_path(now)
         if path is None:
-            self._end()
+            self.end()
         return path
 
     def _begin(self, now: float) -> None:
@@ -80,7 +81,8 @@ class Transmission:
         self.burst.begin(self.config.max_burst, is_strict=is_strict)
         self.fragmenter.chunk_payload_bytes = min(self.paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Of the opportunity."""
         self.burst.end()
         for path in self.paths.all:
             path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
@@ -135,6 +137,11 @@ class Transmission:
             return Run(self, packet.path, now).fill(packet)
         return None
 
+    def send_single(self, path: Path, room: int, now: float) -> OutstandingChunk | None:
+        """In the place of a whole opportunity, when nothing waits but one message that fits so much room of a packet:
+        its chunk. None: `path_to_send_on` has to be asked."""
+        return send_single(self, path, room, now) if self.takes_short_way else None
+
     def has_tsns_for(self, chunks: int) -> bool:
         return self.outstanding.highest - self.outstanding.cumulative + chunks <= MAX_TSNS_IN_WINDOW
 
@@ -178,7 +185,7 @@ class Transmission:
         self._add_marked(packet, now)
         if self.retransmissions.first() is None:
             self._add_new(packet, now)
-        self._end()
+        self.end()
         if path.flight_bytes == flight_before:
             return False
         path.last_data_sent_at_s = now
