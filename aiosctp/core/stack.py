@@ -489,7 +489,7 @@ class StackEngine:
     def is_in_haste(self) -> bool:
         """Whether to poll before the users have done more: something may be sent already, or an association has come to
         be."""
-        if self._answers or not self._connecting.isdisjoint(self._touched):
+        if self._answers or (self._connecting and not self._connecting.isdisjoint(self._touched)):
             return True
         return any(association.may_send_at_once for association in self._touched)
 

@@ -24,6 +24,7 @@ from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
 from aiosctp.core.tx.sent_run import Parts
+from aiosctp.core.tx.single import send_single
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
 from aiosctp.wire.chunks import Sack
@@ -202,7 +203,7 @@ class Sender:
     def send_single(self, path: Path, room: int, now: float) -> OutstandingChunk | None:
         """In the place of all that: the one chunk there is to send, if it fits so much room of a packet for this path,
         and nothing is out of the ordinary."""
-        return self._transmission.send_single(path, room, now)
+        return send_single(self._transmission, path, room, now) if self._takes_short_way else None
 
     # -- acknowledgement --
 
@@ -256,7 +257,7 @@ class Sender:
         path = chunk.path
         self.window.advertised(a_rwnd)
         self.window.acknowledged(chunk.number)
-        self._round_trips.measure(self.outstanding, now)
+        self._round_trips.measure_single(path, now)
         self._grow_cwnd(path, chunk.size, in_fast_recovery=False, all_acknowledged=True)
         self.t3.stop(path)  # R2
 

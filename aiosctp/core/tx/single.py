@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aiosctp.core.charge import charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
     from aiosctp.core.tx.transmission import Transmission
@@ -36,12 +36,13 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     payload_bytes = len(data)
     length = fragmenter.HEADER_BYTES + payload_bytes
     size = length + 3 & ~3
+    charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
     stream = queue.by_number[stream_number]
     if (
         size > room
         # §6.1: "The sending of a DATA chunk fills the congestion or receiver window" asks for a SACK.
         or path.flight_bytes + size >= path.congestion.cwnd
-        or window.a_rwnd - outstanding.flight_charge_bytes - charge_of(payload_bytes) < path.packet_bytes
+        or window.a_rwnd - outstanding.flight_charge_bytes - charge_bytes < path.packet_bytes
         # Else cwnd has to decay first (§7.2.1).
         or now - path.last_data_sent_at_s >= path.rto.rto_s
         or path.awaits_ack_after_timeout
@@ -57,13 +58,17 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     flags, ssn = _WHOLE, 0
     if immediate:
         flags |= DATA_IMMEDIATE
+        queue.urgent_messages = 0
     if unordered:
         flags |= DATA_UNORDERED
         transmission.counters.ouodchunks += 1
     else:
-        ssn = stream.begin_ordered()
+        ssn = stream.next_ssn
+        stream.next_ssn = ssn + 1 & SSN_MASK
+        stream.ordered_in_window += 1
         transmission.counters.oodchunks += 1
-    queue.cut(message, stream, payload_bytes)
+    messages.popleft()
+    queue.queued_bytes = stream.queued_bytes = 0
     header = _PACK(_DATA, flags, length, number & TSN_MASK, stream_number, ssn, ppid)
     chunk = OutstandingChunk(number, message, stream, header, data, path, now, is_ending=True)
     outstanding.append(chunk)

@@ -22,7 +22,6 @@ from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
 from aiosctp.core.tx.run import Run, may_run
 from aiosctp.core.tx.sent_run import Parts
-from aiosctp.core.tx.single import send_single
 from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.serial import TSN_HALF
@@ -136,11 +135,6 @@ class Transmission:
         if self.takes_short_way and may_run(self, packet.path, now):
             return Run(self, packet.path, now).fill(packet)
         return None
-
-    def send_single(self, path: Path, room: int, now: float) -> OutstandingChunk | None:
-        """In the place of a whole opportunity, when nothing waits but one message that fits so much room of a packet:
-        its chunk. None: `path_to_send_on` has to be asked."""
-        return send_single(self, path, room, now) if self.takes_short_way else None
 
     def has_tsns_for(self, chunks: int) -> bool:
         return self.outstanding.highest - self.outstanding.cumulative + chunks <= MAX_TSNS_IN_WINDOW
