@@ -113,7 +113,8 @@ class Output:
         """Everything that may be sent now."""
         association = self._association
         association.receiver.batch_ended()
-        if association.state is ESTABLISHED and not self.control:
+        messages = association.sender.queue.in_order
+        if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
             single = self._transmit_single(now)
             if single is not None:
                 return [single]

@@ -234,8 +234,7 @@ class Outstanding:
         that chunk. None, and nothing is changed, when `acknowledge` has to be asked."""
         chunks = self._chunks
         if (
-            self.highest - self.cumulative != 1
-            or self.highest & TSN_MASK != tsn
+            self.highest & TSN_MASK != tsn
             or not chunks
             or chunks[0].state is not IN_FLIGHT
             or self._may_be_taken_back < MAX_TAKEN_BACK

@@ -219,11 +219,8 @@ class Sender:
 
     def _acknowledged(self, tsn: int, sack: Sack | None, now: float) -> Cause | None:
         outstanding = self.outstanding
-        if sack is not None and self._takes_short_way and not (sack.gap_ack_blocks or self.loss.in_fast_recovery):
-            single = outstanding.acknowledge_single(tsn)
-            if single is not None:
-                self._single_acknowledged(single, sack.a_rwnd, now)
-                return None
+        if outstanding.highest - outstanding.cumulative == 1 and sack and self._single_acknowledged(sack, now):
+            return None
         steps = tsn_distance(outstanding.cumulative, tsn)
         if steps >= TSN_HALF:
             return None  # §6.2.1 D i: out of order
@@ -251,15 +248,21 @@ class Sender:
         self.t3.sack_taken(acked, losses, now)
         return None
 
-    def _single_acknowledged(self, chunk: OutstandingChunk, a_rwnd: int, now: float) -> None:
-        """The short way, as for the one message of `send_single`: what all the rules come to when this was outstanding
-        alone, and nothing is missing."""
+    def _single_acknowledged(self, sack: Sack, now: float) -> bool:
+        """The short way, as for the one message of `send_single`: what all the rules come to when one chunk was
+        outstanding, and is not any more. False, and nothing has changed, when they have to be gone through."""
+        if not self._takes_short_way or sack.gap_ack_blocks or self.loss.in_fast_recovery:
+            return False
+        chunk = self.outstanding.acknowledge_single(sack.cumulative_tsn_ack)
+        if chunk is None:
+            return False
         path = chunk.path
-        self.window.advertised(a_rwnd)
+        self.window.advertised(sack.a_rwnd)
         self.window.acknowledged(chunk.number)
         self._round_trips.measure_single(path, now)
         self._grow_cwnd(path, chunk.size, in_fast_recovery=False, all_acknowledged=True)
         self.t3.stop(path)  # R2
+        return True
 
     def _adjust_cwnd(self, acked: Acknowledged) -> None:
         """§7.2.1: "it SHOULD update its cwnd (or cwnds) apportioned to the destination addresses to which it
