@@ -160,12 +160,11 @@ class Run:
         return packet_room - room
 
     def _add_stretch(self, count: int, kind: Kind) -> None:
-        _, charge_bytes, payload_bytes, stream, _ = kind
+        _, charge_bytes, payload_bytes, _, _ = kind
         self._record.add(count, kind)
         self._window_room -= count * charge_bytes
         self._charge_bytes += count * charge_bytes
         self._payload_bytes += count * payload_bytes
-        stream.queued_bytes -= count * payload_bytes
 
     def _take_alike(self, stream: OutgoingStream, most: int) -> list[ChunkParts]:
         """The chunks of the first message and of those like it in size, stream and flags that follow it, each whole, so
