@@ -28,10 +28,8 @@ def test_over_ipv6_what_was_cut_before_is_made_too_large_for_the_interface_to_be
         assert before < ip_bytes(flight) <= before + 4
 
 
-@pytest.mark.parametrize("route_mtu", [None, 65536])
-def test_over_ipv6_nothing_is_added_where_the_interface_is_unknown_or_takes_every_datagram(
-    route_mtu: int | None,
-) -> None:
+@pytest.mark.parametrize("route_mtu", [None, 1400, 65536], ids=["unknown", "too small already", "takes any"])
+def test_over_ipv6_nothing_is_added_where_the_interface_needs_or_allows_none(route_mtu: int | None) -> None:
     link = Link(1500, pair=ipv6_pair(1500))
     link.search()
     link.send(BULK)

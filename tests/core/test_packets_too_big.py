@@ -69,6 +69,17 @@ def test_the_probe_of_the_base_may_be_told_too_big_at_once() -> None:
     assert link.path.mtu == 1000
 
 
+def test_without_a_size_the_probe_of_the_base_is_taken_to_exceed_the_plateau_below() -> None:
+    """RFC 1191 §7."""
+    link = Link(1006, 1500)
+    link.complain(1000)
+    link.pair.a.engine.send_failed(link.probes[0].datagram, too_big=True, now=link.pair.now)
+    link.pair.run_for(RTT_S)
+    assert link.sizes == [BASE, LEAST]
+    link.pair.run_for(2 * RTT_S)
+    assert link.path.mtu == 1006
+
+
 def test_however_many_packets_were_too_big_probes_are_a_round_trip_apart() -> None:
     """S13: RFC 8899 §8: "the interval between individual probe packets MUST be at least one RTT"; whoever sees our
     packets can forge what routers say."""
