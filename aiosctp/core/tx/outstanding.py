@@ -237,6 +237,7 @@ class Outstanding:
             self.highest & TSN_MASK != tsn
             or not chunks
             or chunks[0].state is not IN_FLIGHT
+            # What is acknowledged for good is set off against it.
             or self._may_be_taken_back < MAX_TAKEN_BACK
         ):
             return None

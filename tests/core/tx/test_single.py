@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aiosctp.config import Config
-from aiosctp.wire.chunks import PADDING
+from aiosctp.core.tx import fragmenter, transmission
+from aiosctp.wire.chunks import PADDING, Sack
 from aiosctp.wire.packet import encode_packet
-from tests.core.tx.bench import PAYLOAD, WINDOW, Bench
+from tests.core.tx.bench import PAYLOAD, WINDOW, Bench, tsn
 from tests.core.tx.test_run import Side
 
 SACK_BYTES = 16
 ONE = ([64], 0, False, False)
+LARGE = ([PAYLOAD - SACK_BYTES], 0, False, False)
 ALL_OF_IT = (40, 0, WINDOW)
 
 sizes = st.sampled_from([1, 63, 64, 300, PAYLOAD - SACK_BYTES, PAYLOAD - SACK_BYTES + 1, PAYLOAD, PAYLOAD + 1])
@@ -27,7 +30,9 @@ messages = st.tuples(
 sacks = st.tuples(
     st.sampled_from([40, 40, 0, 1, 2]), st.integers(0, 1), st.sampled_from([WINDOW] * 5 + [0, 200, 1600, 3000])
 )
-steps = st.lists(messages | sacks | st.sampled_from(["expire", "idle"]), min_size=1, max_size=40)
+steps = st.lists(
+    messages | sacks | st.sampled_from(["expire", "idle", "congestion avoidance"]), min_size=1, max_size=40
+)
 
 
 class Single(Side):
@@ -40,7 +45,7 @@ class Single(Side):
         if chunk is None:
             return super().send()
         self.runs += 1
-        assert super().send() == [], "there was nothing else to send"
+        assert not bench.sender.has_to_send
         return [encode_packet(1, 2, 3, (chunk.header, chunk.payload, PADDING[len(chunk.payload) & 3]))]
 
 
@@ -67,7 +72,21 @@ class Single(Side):
 @example(script=[ONE, "expire", ALL_OF_IT, ONE, ALL_OF_IT], max_burst=4, paths=2, nodelay=True, rwnd=WINDOW)
 # cwnd is fully utilized, and grows (§7.2.1).
 @example(
-    script=[([PAYLOAD - 16], 0, False, False)] * 3 + [ALL_OF_IT, ONE, ALL_OF_IT],
+    script=[LARGE, LARGE, LARGE, LARGE, ALL_OF_IT, ONE, ALL_OF_IT], max_burst=4, paths=1, nodelay=True, rwnd=WINDOW
+)
+@example(
+    script=[LARGE, LARGE, LARGE, LARGE, "congestion avoidance", ALL_OF_IT, ONE, ALL_OF_IT],
+    max_burst=4,
+    paths=1,
+    nodelay=True,
+    rwnd=WINDOW,
+)
+# So is the window; and the last part of a message is no message.
+@example(script=[LARGE, LARGE, LARGE, ALL_OF_IT], max_burst=4, paths=1, nodelay=True, rwnd=3000)
+@example(script=[ONE, ([5000], 0, False, False), (1, 0, WINDOW)], max_burst=1, paths=1, nodelay=True, rwnd=3000)
+# Fast Recovery is left by the SACK of one chunk (§7.2.4).
+@example(
+    script=[ONE, ONE, (0, 1, WINDOW), ONE, (0, 1, WINDOW), ONE, (0, 1, WINDOW), (3, 0, WINDOW), ALL_OF_IT],
     max_burst=4,
     paths=1,
     nodelay=True,
@@ -79,6 +98,9 @@ def test_both_ways_send_the_same_and_leave_the_same(
     config = Config(rto_min_s=0.05, max_burst=max_burst, nodelay=nodelay, stream_send_buffer_bytes=100)
     single, general = Single(True, config, paths, 1500, rwnd), Side(False, config, paths, 1500, rwnd)
     for step in [*script, ALL_OF_IT, ALL_OF_IT]:
+        if step == "congestion avoidance":
+            single.bench.path.congestion.ssthresh = general.bench.path.congestion.ssthresh = 1
+            continue
         assert single.follow(step) == general.follow(step)
         assert _facts(single.bench) == _facts(general.bench)
 
@@ -97,6 +119,8 @@ def _facts(bench: Bench) -> dict[str, object]:
         "timed": [sender._round_trips._timed.get(path) for path in bench.paths],
         "window": (sender.window.a_rwnd, sender.window.largest_a_rwnd, sender.window.was_answered),
         "buffered": (sender.queued_bytes, sender.buffered_bytes, sender.queue.excess_bytes),
+        "burst": (sender._burst._acked_bytes, sender._burst.is_open),
+        "Fast Recovery": sender.in_fast_recovery,
         "counters": bench.counters,
     }
 
@@ -108,3 +132,45 @@ def test_a_message_that_waits_alone_takes_it() -> None:
         single.follow(ALL_OF_IT)
     # But for the first, before which nothing was ever sent.
     assert single.runs == 4
+
+
+def test_what_was_acknowledged_by_a_gap_is_not_acknowledged_anew() -> None:
+    """Though it is the only one that is outstanding."""
+    sides = Single(True, Config(rto_min_s=0.05), 1, 1500, WINDOW), Side(False, Config(rto_min_s=0.05), 1, 1500, WINDOW)
+    for side in sides:
+        for step in (ONE, ALL_OF_IT, ONE, ONE):
+            side.follow(step)
+        for sack in (Sack(tsn(0), WINDOW, ((2, 2),)), Sack(tsn(1), WINDOW, ((1, 1),)), Sack(tsn(2), WINDOW)):
+            assert side.bench.sender.sack_received(sack, side.bench.now) is None
+    assert _facts(sides[0].bench) == _facts(sides[1].bench)
+
+
+def test_a_gap_beyond_the_only_chunk_is_a_violation() -> None:
+    """§12.4: "a SACK chunk acknowledging a TSN that has not been sent"."""
+    bench = _after_one()
+    assert bench.sender.send_single(bench.path, PAYLOAD, bench.now) is not None
+    assert bench.sender.sack_received(Sack(tsn(1), WINDOW, ((2, 2),)), bench.now) is not None
+
+
+def test_the_limits_of_a_send_window_hold_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((transmission, "MAX_TSNS_IN_WINDOW"), (fragmenter, "MAX_ORDERED_IN_WINDOW")):
+        bench = _after_one()
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, 0)
+            assert bench.sender.send_single(bench.path, PAYLOAD, bench.now) is None
+        assert bench.sender.send_single(bench.path, PAYLOAD, bench.now) is not None
+
+
+def test_an_opportunity_that_has_begun_is_gone_on_with() -> None:
+    bench = _after_one()
+    assert bench.sender.path_to_send_on(bench.now) is bench.path
+    assert bench.sender.send_single(bench.path, PAYLOAD, bench.now) is None
+
+
+def _after_one() -> Bench:
+    """One message was sent and acknowledged, and one waits."""
+    bench = Bench()
+    bench.send(64)
+    assert bench.sack(0) is None
+    bench.enqueue(64)
+    return bench
