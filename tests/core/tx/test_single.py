@@ -84,9 +84,9 @@ class Single(Side):
 # So is the window; and the last part of a message is no message.
 @example(script=[LARGE, LARGE, LARGE, ALL_OF_IT], max_burst=4, paths=1, nodelay=True, rwnd=3000)
 @example(script=[ONE, ([5000], 0, False, False), (1, 0, WINDOW)], max_burst=1, paths=1, nodelay=True, rwnd=3000)
-# Fast Recovery is left by the SACK of one chunk (§7.2.4).
+# What the peer has taken back is set off against what it acknowledges.
 @example(
-    script=[ONE, ONE, (0, 1, WINDOW), ONE, (0, 1, WINDOW), ONE, (0, 1, WINDOW), (3, 0, WINDOW), ALL_OF_IT],
+    script=[ONE, ONE, *[(0, 1, WINDOW), (0, 0, WINDOW)] * 3, ALL_OF_IT, ONE, ALL_OF_IT],
     max_burst=4,
     paths=1,
     nodelay=True,
@@ -120,6 +120,7 @@ def _facts(bench: Bench) -> dict[str, object]:
         "window": (sender.window.a_rwnd, sender.window.largest_a_rwnd, sender.window.was_answered),
         "buffered": (sender.queued_bytes, sender.buffered_bytes, sender.queue.excess_bytes),
         "burst": (sender._burst._acked_bytes, sender._burst.is_open),
+        "to take back": sender.outstanding._may_be_taken_back,
         "Fast Recovery": sender.in_fast_recovery,
         "counters": bench.counters,
     }
@@ -134,15 +135,42 @@ def test_a_message_that_waits_alone_takes_it() -> None:
     assert single.runs == 4
 
 
-def test_what_was_acknowledged_by_a_gap_is_not_acknowledged_anew() -> None:
-    """Though it is the only one that is outstanding."""
+def test_fast_recovery_ends_with_the_only_chunk_outstanding() -> None:
+    """§6.2.1 D iv; until then, cwnd does not grow (§7.2.1)."""
     sides = Single(True, Config(rto_min_s=0.05), 1, 1500, WINDOW), Side(False, Config(rto_min_s=0.05), 1, 1500, WINDOW)
     for side in sides:
-        for step in (ONE, ALL_OF_IT, ONE, ONE):
+        bench = side.bench
+        bench.cwnd = 6 * PAYLOAD
+        for step in (ONE, ALL_OF_IT, *[LARGE] * 5):
             side.follow(step)
-        for sack in (Sack(tsn(0), WINDOW, ((2, 2),)), Sack(tsn(1), WINDOW, ((1, 1),)), Sack(tsn(2), WINDOW)):
-            assert side.bench.sender.sack_received(sack, side.bench.now) is None
+        for last in (2, 3, 4):
+            assert bench.sender.sack_received(Sack(tsn(0), WINDOW, ((2, last),)), bench.now) is None
+        side.send()
+        assert bench.sender.sack_received(Sack(tsn(4), WINDOW), bench.now) is None
+        assert bench.sender.in_fast_recovery
+        bench.path.is_cwnd_limited = True
+        assert bench.sender.sack_received(Sack(tsn(5), WINDOW), bench.now) is None
+        assert not bench.sender.in_fast_recovery
     assert _facts(sides[0].bench) == _facts(sides[1].bench)
+
+
+def test_what_is_marked_for_retransmission_goes_first() -> None:
+    """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked"."""
+    bench = _after_one()
+    bench.send(64)
+    bench.sender.packets_were_too_large(bench.path)
+    bench.enqueue(64)
+    assert bench.sender.send_single(bench.path, PAYLOAD, bench.now) is None
+
+
+def test_the_rest_of_a_message_goes_as_it_began_though_all_of_it_would_fit_by_now() -> None:
+    bench = Bench(rwnd=1200)
+    bench.path.set_mtu(576)
+    assert bench.send(1400)
+    assert bench.sender.has_to_send
+    bench.path.set_mtu(9000)
+    bench.sender.peer_window_advertised(WINDOW)
+    assert bench.sender.send_single(bench.path, 8000, bench.now) is None
 
 
 def test_a_gap_beyond_the_only_chunk_is_a_violation() -> None:
