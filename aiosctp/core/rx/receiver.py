@@ -304,7 +304,7 @@ class Receiver:
 
     # -- commands --
 
-    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
+    def read(self, stream: int | None = None, partial: bool = False) -> Message | None:
         """The next message, or None. With a stream: of one that was taken over; without: of all others.
 
         With `partial`, the parts of a message that is delivered before it is complete come as they are. Without, they
