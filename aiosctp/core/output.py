@@ -139,7 +139,7 @@ class Output:
         if owes_sack:
             room -= MIN_SACK_BYTES
         if not path.is_confirmed or (
-            not receiver.has_plain_sack or path is not self._sack_path() if owes_sack else receiver.sack_is_due
+            not receiver.has_plain_sack or path is not receiver.sack_path if owes_sack else receiver.sack_is_due
         ):
             return None
         chunk = association.sender.send_single(path, room, now)

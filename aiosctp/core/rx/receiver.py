@@ -219,8 +219,8 @@ class Receiver:
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
             self._packet_is_urgent = False
             self.sack_is_due = True
-        elif not self._timers.is_running(SACK_DELAY):
-            self._timers.start(SACK_DELAY, now + self._config.sack_delay_s)
+        else:
+            self._timers.start_unless_running(SACK_DELAY, now + self._config.sack_delay_s)
 
     def handle_delay_expired(self) -> None:
         """§6.2: SACK.Delay has passed."""

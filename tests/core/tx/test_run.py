@@ -55,12 +55,17 @@ class Side:
             bench.enqueue(*step_sizes, stream=stream, unordered=unordered, sack_immediately=sack_immediately)
         else:
             self._sack(*step)
-        packets = []
+        packets = self.send()
+        bench.sender.check_invariants()
+        return packets
+
+    def send(self) -> list[bytes]:
+        """All that may be sent now."""
+        bench, packets = self.bench, []
         while (path := bench.sender.path_to_send_on(bench.now)) is not None:
             parts = filled(bench.sender, path, bench.now)
             self.runs += len(parts) > 1
             packets += [encode_packet(1, 2, 3, each) for each in parts]
-        bench.sender.check_invariants()
         return packets
 
     def _sack(self, steps: int, missing: int, rwnd: int) -> None:
