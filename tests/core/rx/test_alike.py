@@ -62,7 +62,9 @@ def test_each_tsn_and_ssn_is_looked_at(index: int, fields: dict[str, Any]) -> No
     both_ways(changed(index, **fields))
 
 
-@pytest.mark.parametrize("fields", [{"unordered": True, "ssn": 5}, {"immediate": True}, {"stream": 10, "unordered": True}])
+@pytest.mark.parametrize(
+    "fields", [{"unordered": True, "ssn": 5}, {"immediate": True}, {"stream": 10, "unordered": True}]
+)
 def test_what_they_have_in_common_is_obeyed(fields: dict[str, Any]) -> None:
     both_ways([replace(chunk, **fields) for chunk in ALIKE])
 
