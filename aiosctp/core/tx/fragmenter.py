@@ -87,7 +87,7 @@ class Fragmenter:
         if unordered:
             flags |= DATA_UNORDERED
         header = encode_data_header(flags, payload_bytes, number & TSN_MASK, stream_number, self._queue.ssn, ppid)
-        self._queue.cut(message, payload_bytes)
+        self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
 
 

@@ -81,7 +81,8 @@ def _check_buffers(sender: Sender) -> None:
     excess = 0
     for stream in sender.queue.streams():
         assert stream.ordered_in_window == ordered[stream.number]
-        assert stream.buffered_bytes == queued[stream.number] + buffered[stream.number]
+        assert stream.queued_bytes == queued[stream.number]
+        assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number]
         above = stream.buffered_bytes - sender.queue.stream_mark_bytes
         assert stream.above_mark_of is (sender.queue if above > 0 else None)
         excess += max(0, above)

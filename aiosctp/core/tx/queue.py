@@ -13,7 +13,7 @@ from aiosctp.wire.serial import ssn_add
 class OutgoingStream:
     """What a stream keeps while the association lives."""
 
-    __slots__ = ("above_mark_of", "buffered_bytes", "next_ssn", "number", "ordered_in_window")
+    __slots__ = ("above_mark_of", "buffered_bytes", "next_ssn", "number", "ordered_in_window", "queued_bytes")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -21,6 +21,8 @@ class OutgoingStream:
         """§6.5: "MUST start from 0 when the association is established"."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
+        self.queued_bytes = 0
+        """User data accepted and not yet sent."""
         self.buffered_bytes = 0
         """User data accepted and not cumulatively acknowledged."""
         self.above_mark_of: SendQueue | None = None
@@ -113,6 +115,7 @@ class SendQueue:
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
+        stream.queued_bytes += size
         stream.buffered_bytes += size
         self.queued_bytes += size
         self._scheduler.add(message)
@@ -145,9 +148,10 @@ class SendQueue:
         """The message that the next chunk is cut from."""
         return self.in_order[0] if self.in_order else self._scheduler.first()
 
-    def cut(self, message: Outgoing, payload_bytes: int) -> None:
+    def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
         self.cut_bytes += payload_bytes
+        stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
         data, _, _, _, _, sack_immediately = message
         if self.cut_bytes == len(data):
@@ -163,7 +167,7 @@ class SendQueue:
             taken.append(message)
             self._scheduler.taken()
         for stream in self.by_number.values():
-            stream.buffered_bytes = stream.ordered_in_window = 0
+            stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
             stream.above_mark_of = None
         self.queued_bytes = self.cut_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken

@@ -168,11 +168,12 @@ class Run:
         return packet_room - room
 
     def _add_stretch(self, count: int, kind: Kind) -> None:
-        _, charge_bytes, payload_bytes, _, _ = kind
+        _, charge_bytes, payload_bytes, stream, _ = kind
         self._record.add(count, kind)
         self._window_room -= count * charge_bytes
         self._charge_bytes += count * charge_bytes
         self._payload_bytes += count * payload_bytes
+        stream.queued_bytes -= count * payload_bytes
 
     def _take_alike(self, stream: OutgoingStream, count: int) -> Parts:
         """The chunks of the first messages, each whole: so many as `_count_alike` has found alike."""
