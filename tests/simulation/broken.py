@@ -77,9 +77,9 @@ def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None
     original(reno, acked_bytes, **how)
 
 
-def _read_and_leak(original: Any, queues: Any, stream: Any, partial: bool) -> Any:
-    message = original(queues, stream, partial)
-    queues._window.held_bytes += 1
+def _read_and_leak(original: Any, receiver: Any, stream: Any = None, partial: bool = False) -> Any:
+    message = original(receiver, stream, partial)
+    receiver._window.held_bytes += 1
     return message
 
 
@@ -238,7 +238,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "a message is delivered twice": ("core.rx.queues:ReadQueues.put", _every(50, _put_twice)),
     "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
-    "the window leaks": ("core.rx.queues:ReadQueues.read", _every(50, _read_and_leak)),
+    "the window leaks": ("core.rx.receiver:Receiver.read", _every(50, _read_and_leak)),
     "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
     "no SACK is sent for a reneged chunk": ("core.rx.receiver:Receiver._renege", _instead(_not_urgent)),
     "the window is not re-opened": ("core.rx.receiver:Receiver.read", _instead(_read_untold)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rx.window import ReceiveWindow
@@ -22,12 +22,12 @@ class ReadQueues:
     __slots__ = (
         "_collected",
         "_collected_bytes",
-        "_has_parts",
         "_has_streams_of_their_own",
-        "_queues",
         "_shown",
         "_window",
+        "by_stream",
         "has_overflowed",
+        "has_parts",
         "max_message_bytes",
     )
 
@@ -35,10 +35,10 @@ class ReadQueues:
         self.max_message_bytes = max_message_bytes
         self.has_overflowed = False
         self._window = window
-        self._queues: dict[int | None, deque[Message]] = NO_DICT
+        self.by_stream: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
-        self._has_parts = False
+        self.has_parts = False
         """There may be parts of messages, here or shown to the user, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
@@ -48,8 +48,8 @@ class ReadQueues:
     def put(self, message: Message) -> None:
         """Its window has been charged."""
         if not message.end_of_record:
-            self._has_parts = True
-        self._append(message.stream if message.stream in self._queues else None, (message,))
+            self.has_parts = True
+        self._append(message.stream if message.stream in self.by_stream else None, (message,))
 
     def put_all(self, messages: Sequence[Message]) -> None:
         """`put` for each, in order."""
@@ -60,39 +60,37 @@ class ReadQueues:
             self._append(None, messages)
 
     def _append(self, key: int | None, messages: Sequence[Message]) -> None:
-        queue = self._queues.get(key)
+        queue = self.by_stream.get(key)
         if queue is None:
             queue = self._add_queue(key, deque())
         queue.extend(messages)
 
     def _add_queue(self, key: int | None, queue: deque[Message]) -> deque[Message]:
-        if self._queues is NO_DICT:
-            self._queues = {}
-        self._queues[key] = queue
+        if self.by_stream is NO_DICT:
+            self.by_stream = {}
+        self.by_stream[key] = queue
         return queue
 
     def take_over(self, stream: int) -> None:
         """From now on the stream has a queue of its own; what is queued for it moves there."""
-        if stream in self._queues:
+        if stream in self.by_stream:
             return
-        common = self._queues.get(None, ())
+        common = self.by_stream.get(None, ())
         own = deque(message for message in common if message.stream == stream)
         if own:
-            self._queues[None] = deque(message for message in common if message.stream != stream)
+            self.by_stream[None] = deque(message for message in common if message.stream != stream)
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
     def has_message(self, stream: int | None) -> bool:
-        return bool(self._queues.get(stream))
+        return bool(self.by_stream.get(stream))
 
     def read(self, stream: int | None, partial: bool) -> Message | None:
-        queue = self._queues.get(stream)
+        """The next message, or part of one; while there are none but whole messages, `Receiver.read` takes them."""
+        queue = self.by_stream.get(stream)
         while queue:
             message = queue.popleft()
-            size = len(message[0])
-            self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
-            if not self._has_parts:
-                return message  # as nearly always
+            self._window.release(charge_of(len(message.data)))
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.pop(message.stream, None)
                 return message
@@ -140,15 +138,15 @@ class ReadQueues:
 
     def abandon(self, stream: int, first_tsn: int) -> bool:
         """The message of this stream with that first TSN will never be whole. Returns whether the user saw parts."""
-        key = stream if stream in self._queues else None
-        queue = self._queues.get(key)
+        key = stream if stream in self.by_stream else None
+        queue = self.by_stream.get(key)
         if queue:
             kept = deque(message for message in queue if message.stream != stream or message.tsn != first_tsn)
             self._window.release(
                 sum(charge_of(len(message.data)) for message in queue)
                 - sum(charge_of(len(message.data)) for message in kept)
             )
-            self._queues[key] = kept
+            self.by_stream[key] = kept
             if any(message.stream == stream for message in kept):
                 return False  # what was read of the stream is of an earlier message, which is whole
         self._forget(stream)
@@ -159,15 +157,15 @@ class ReadQueues:
 
     def give_back(self) -> None:
         """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
-        if not self._has_streams_of_their_own and not self._queues.get(None):
-            self._queues = NO_DICT
-            self._has_parts = bool(self._collected or self._shown)
+        if not self._has_streams_of_their_own and not self.by_stream.get(None):
+            self.by_stream = NO_DICT
+            self.has_parts = bool(self._collected or self._shown)
 
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
-        self._queues = previous._queues
+        self.by_stream = previous.by_stream
         self._has_streams_of_their_own = previous._has_streams_of_their_own
-        self._has_parts = previous._has_parts
+        self.has_parts = previous.has_parts
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
@@ -175,17 +173,17 @@ class ReadQueues:
 
     @property
     def message_count(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self.by_stream.values()))
 
     @property
     def charged_bytes(self) -> int:
-        return sum(charge_of(len(message.data)) for queue in self._queues.values() for message in queue)
+        return sum(charge_of(len(message.data)) for queue in self.by_stream.values() for message in queue)
 
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
-        assert self._has_streams_of_their_own == any(key is not None for key in self._queues)
-        assert self._has_parts or not (self._collected or self._shown)
-        for key, queue in self._queues.items():
+        assert self._has_streams_of_their_own == any(key is not None for key in self.by_stream)
+        assert self.has_parts or not (self._collected or self._shown)
+        for key, queue in self.by_stream.items():
             for message in queue:
-                assert (message.stream if message.stream in self._queues else None) == key
-                assert self._has_parts or message.end_of_record
+                assert (message.stream if message.stream in self.by_stream else None) == key
+                assert self.has_parts or message.end_of_record

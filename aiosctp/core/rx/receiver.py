@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from aiosctp.config import Config
-from aiosctp.core.charge import charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
@@ -313,7 +313,15 @@ class Receiver:
         Reading may make a SACK due, for the window (§6.2).
         """
         queues, window = self._queues, self._window
-        message = queues.read(stream, partial)
+        whole = None if queues.has_parts else queues.by_stream.get(stream)
+        if whole:
+            # As `ReadQueues.read`, without the calls: every message is read here.
+            taken = whole.popleft()
+            size = len(taken[0])
+            window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+            message: Message | None = taken
+        else:
+            message = queues.read(stream, partial)
         if not self.sack_is_due and (window.held_bytes <= window.update_at_bytes or queues.has_overflowed):
             self.sack_is_due = True
         return message

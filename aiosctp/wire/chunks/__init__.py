@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from aiosctp.wire.chunks.bulk import FRAGMENT_OVERHEAD_BYTES, Bulk, DataFields, data_of, decode_bulk, decode_fragments
+from aiosctp.wire.chunks.alike import AlikeChunks, DataFields
+from aiosctp.wire.chunks.bulk import FRAGMENT_OVERHEAD_BYTES, Bulk, data_of, decode_bulk, decode_fragments
 from aiosctp.wire.chunks.common import TAG_REFLECTED
 from aiosctp.wire.chunks.control import (
     Abort,
@@ -50,6 +51,7 @@ __all__ = [
     "PADDING",
     "TAG_REFLECTED",
     "Abort",
+    "AlikeChunks",
     "Bulk",
     "Chunk",
     "CookieAck",

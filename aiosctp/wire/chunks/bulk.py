@@ -7,11 +7,13 @@ where it lies, and no more is copied than the user data.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
 from crc32c import crc32c
 
+from aiosctp.wire.chunks.alike import DataFields, decode_alike
 from aiosctp.wire.chunks.data import (
     DATA_BEGINNING,
     DATA_ENDING,
@@ -25,10 +27,7 @@ from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG, is_intact
 from aiosctp.wire.serial import TSN_MASK
 
-DataFields: TypeAlias = tuple[int, int, int, int, int, int, int, bytes]
-"""A DATA chunk as a plain tuple: type, flags, length, TSN, stream, SSN, PPID, and the user data, at least one byte."""
-
-Bulk: TypeAlias = tuple[Sack | None, list[DataFields]]
+Bulk: TypeAlias = tuple[Sack | None, Sequence[DataFields]]
 
 _DATA: Final = ChunkType.DATA.value
 _SACK: Final = ChunkType.SACK.value
@@ -111,7 +110,7 @@ def data_of(fields: DataFields) -> Data:
     )
 
 
-def _decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:
+def _decode_data(datagrams: bytes, at: int, end: int) -> Sequence[DataFields] | None:
     """All the chunks from here to the end, if all are DATA with user data."""
     if end - at <= _DATA_HEADER_BYTES:
         return None
@@ -123,13 +122,19 @@ def _decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None
         # The only one, of which the padding may be missing.
         return [(type, flags, length, tsn, stream, ssn, ppid, datagrams[at + _DATA_HEADER_BYTES : stop])]
     if (end - at) % _padded(length) == 0:
-        chunks = list(_of_length(length).iter_unpack(datagrams[at:end]))
-        for chunk in chunks:
-            if chunk[0] != _DATA or chunk[2] != length:
-                break
-        else:
+        alike = decode_alike(datagrams, at, end, _padded(length))
+        chunks = alike if alike is not None else _decode_sizes_alike(datagrams, at, end, length)
+        if chunks is not None:
             return chunks
     return _decode_one_by_one(datagrams, at, end)
+
+
+def _decode_sizes_alike(datagrams: bytes, at: int, end: int, length: int) -> list[DataFields] | None:
+    chunks = list(_of_length(length).iter_unpack(datagrams[at:end]))
+    for chunk in chunks:
+        if chunk[0] != _DATA or chunk[2] != length:
+            return None
+    return chunks
 
 
 def _decode_one_by_one(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:
