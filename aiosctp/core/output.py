@@ -199,5 +199,5 @@ class Output:
     def _seal_run(self, path: Path, run: Sequence[Parts], datagrams: list[Datagram]) -> None:
         association = self._association
         ports_and_tag = association.local_port, association.peer_port, association.tcb.peer_tag
-        for data, segment_bytes in encode_packets(*ports_and_tag, run):
+        for data, segment_bytes in encode_packets(*ports_and_tag, run, path.packet_bytes):
             datagrams.append(Datagram(data, path.local_address, path.address, path.udp_port, True, segment_bytes))

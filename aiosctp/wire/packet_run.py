@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, repeat
 from typing import Final
 
 from crc32c import crc32c
@@ -19,11 +20,49 @@ MAX_BYTES: Final = 65507
 
 
 def encode_packets(
-    source_port: int, destination_port: int, verification_tag: int, packets: Iterable[Sequence[bytes | memoryview]]
+    source_port: int,
+    destination_port: int,
+    verification_tag: int,
+    packets: Sequence[Sequence[bytes | memoryview]],
+    largest_bytes: int,
 ) -> Iterator[tuple[bytes, int]]:
     """The packets with these chunks, joined as far as they go in one piece, and the size of each in it; of the last one
-    of a piece it may be smaller. The size is 0 where a piece is one packet."""
+    of a piece it may be smaller. The size is 0 where a piece is one packet.
+
+    largest_bytes: none of the packets is larger.
+    """
     ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
+    encode = _encode_small if largest_bytes < _LARGE_BYTES else _encode_any
+    return encode(ports_and_tag, packets)
+
+
+def _encode_small(ports_and_tag: bytes, packets: Sequence[Sequence[bytes | memoryview]]) -> Iterator[tuple[bytes, int]]:
+    """Many to a piece: what each packet of a piece needs is done for all of them in one call."""
+    header_crc = seed(ports_and_tag)
+    rest = iter(packets)
+    bodies: list[bytes] = []
+    # No more than a piece at a time, so that the caches hold what is gone through three times.
+    while bodies := [*bodies, *map(b"".join, islice(rest, MAX_PACKETS - len(bodies)))]:
+        count = _count_in_piece(list(map(len, bodies)))
+        piece = [ports_and_tag] * (3 * count)
+        piece[1::3] = map(CHECKSUM.pack, map(crc32c, bodies[:count], repeat(header_crc)))
+        piece[2::3] = bodies[:count]
+        yield b"".join(piece), HEADER_BYTES + len(bodies[0]) if count > 1 else 0
+        del bodies[:count]
+
+
+def _count_in_piece(sizes: Sequence[int]) -> int:
+    """How many of the packets whose chunks have these sizes go in one piece, from the first on."""
+    first = sizes[0]
+    most = min(MAX_PACKETS, MAX_BYTES // (HEADER_BYTES + first), len(sizes))
+    for index, size in enumerate(islice(sizes, most)):
+        if size != first:
+            # Only the last one of a piece may be smaller.
+            return index + 1 if size < first else index
+    return most
+
+
+def _encode_any(ports_and_tag: bytes, packets: Iterable[Sequence[bytes | memoryview]]) -> Iterator[tuple[bytes, int]]:
     header_crc = seed(ports_and_tag)
     piece: list[bytes | memoryview] = []
     packet_bytes = room_packets = count = 0

@@ -144,7 +144,7 @@ def test_a_run_is_so_many_pieces_as_a_socket_with_gso_takes(mtu: int) -> None:
     path = bench.sender.path_to_send_on(bench.now)
     assert path is not None
     run = filled(bench.sender, path, bench.now)
-    in_pieces = [len(data) // (size or len(data)) for data, size in encode_packets(1, 2, 3, run)]
+    in_pieces = [len(data) // (size or len(data)) for data, size in encode_packets(1, 2, 3, run, mtu - 28)]
     assert in_pieces == [min(MAX_PACKETS, MAX_BYTES // (mtu - 28))] * 4
 
 
@@ -197,7 +197,7 @@ def test_a_gap_singles_out_what_is_below_it_and_no_more() -> None:
 
 def pieces(*lengths: int) -> list[tuple[int, int]]:
     packets = [[bytes(16), bytes(length)] for length in lengths]
-    return [(len(data), size) for data, size in encode_packets(1, 2, 3, packets)]
+    return [(len(data), size) for data, size in encode_packets(1, 2, 3, packets, max(lengths) + 28)]
 
 
 @pytest.mark.parametrize("length", [100, 8000])
@@ -221,4 +221,4 @@ def test_a_piece_is_no_larger_than_the_kernel_takes() -> None:
 def test_each_packet_is_as_encoded_alone(parts: list[bytes]) -> None:
     """§6.8: its own header and checksum."""
     alone = encode_packet(9, 8, 0xDEADBEEF, parts)
-    assert list(encode_packets(9, 8, 0xDEADBEEF, [parts, parts])) == [(2 * alone, len(alone))]
+    assert list(encode_packets(9, 8, 0xDEADBEEF, [parts, parts], len(alone))) == [(2 * alone, len(alone))]
