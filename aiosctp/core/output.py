@@ -9,12 +9,11 @@ from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
-from aiosctp.wire.packet_run import encode_packets
+from aiosctp.wire.packet_run import Packets, encode_packets
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
-    from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
 _WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
@@ -196,7 +195,7 @@ class Output:
         fits = packet.size <= path.packet_bytes
         return Datagram(data, path.local_address, path.address, path.udp_port, fits)
 
-    def _seal_run(self, path: Path, run: Sequence[Parts], datagrams: list[Datagram]) -> None:
+    def _seal_run(self, path: Path, run: Sequence[Packets], datagrams: list[Datagram]) -> None:
         association = self._association
         ports_and_tag = association.local_port, association.peer_port, association.tcb.peer_tag
         for data, segment_bytes in encode_packets(*ports_and_tag, run, path.packet_bytes):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, repeat
-from typing import Final
+from itertools import chain, islice, repeat
+from typing import Final, TypeAlias
 
 from crc32c import crc32c
 
 from aiosctp.wire.checksum import seed
+from aiosctp.wire.chunks.fragments import Fragments
 from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG
 
 # Joining the chunks costs less than a checksum carried on from part to part, until there is much to copy.
@@ -18,12 +19,15 @@ _LARGE_BYTES: Final = 4096
 MAX_PACKETS: Final = 64
 MAX_BYTES: Final = 65507
 
+Packets: TypeAlias = Sequence[bytes | memoryview] | Fragments
+"""The chunks of one packet, whole or in parts; or fragments, of which each has a packet."""
+
 
 def encode_packets(
     source_port: int,
     destination_port: int,
     verification_tag: int,
-    packets: Sequence[Sequence[bytes | memoryview]],
+    packets: Sequence[Packets],
     largest_bytes: int,
 ) -> Iterator[tuple[bytes, int]]:
     """The packets with these chunks, joined as far as they go in one piece, and the size of each in it; of the last one
@@ -36,13 +40,13 @@ def encode_packets(
     return encode(ports_and_tag, packets)
 
 
-def _encode_small(ports_and_tag: bytes, packets: Sequence[Sequence[bytes | memoryview]]) -> Iterator[tuple[bytes, int]]:
+def _encode_small(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[tuple[bytes, int]]:
     """Many to a piece: what each packet of a piece needs is done for all of them in one call."""
     header_crc = seed(ports_and_tag)
-    rest = iter(packets)
+    rest = chain.from_iterable(map(_join, packets))
     bodies: list[bytes] = []
     # No more than a piece at a time, so that the caches hold what is gone through three times.
-    while bodies := [*bodies, *map(b"".join, islice(rest, MAX_PACKETS - len(bodies)))]:
+    while bodies := [*bodies, *islice(rest, MAX_PACKETS - len(bodies))]:
         count = _count_in_piece(list(map(len, bodies)))
         piece = [ports_and_tag] * (3 * count)
         piece[1::3] = map(CHECKSUM.pack, map(crc32c, bodies[:count], repeat(header_crc)))
@@ -62,11 +66,15 @@ def _count_in_piece(sizes: Sequence[int]) -> int:
     return most
 
 
-def _encode_any(ports_and_tag: bytes, packets: Iterable[Sequence[bytes | memoryview]]) -> Iterator[tuple[bytes, int]]:
+def _join(packets: Packets) -> Sequence[bytes]:
+    return packets.encode() if isinstance(packets, Fragments) else (b"".join(packets),)
+
+
+def _encode_any(ports_and_tag: bytes, packets: Iterable[Packets]) -> Iterator[tuple[bytes, int]]:
     header_crc = seed(ports_and_tag)
     piece: list[bytes | memoryview] = []
     packet_bytes = room_packets = count = 0
-    for chunks in packets:
+    for chunks in chain.from_iterable(map(_parts, packets)):
         # Of a packet with one large chunk that is the second part, or the third behind a SACK.
         if len(chunks[1]) < _LARGE_BYTES:
             chunks = (b"".join(chunks),)
@@ -88,3 +96,7 @@ def _encode_any(ports_and_tag: bytes, packets: Iterable[Sequence[bytes | memoryv
         room_packets = room_packets - 1 if size == packet_bytes else 0
     if count:
         yield b"".join(piece), packet_bytes if count > 1 else 0
+
+
+def _parts(packets: Packets) -> Iterable[Sequence[bytes | memoryview]]:
+    return packets.chunks() if isinstance(packets, Fragments) else (packets,)

@@ -27,6 +27,7 @@ from aiosctp.wire.chunks.data import (
     Data,
     encode_data_header,
 )
+from aiosctp.wire.chunks.fragments import Fragments
 from aiosctp.wire.chunks.heartbeat import Heartbeat, HeartbeatAck
 from aiosctp.wire.chunks.init import Init, InitAck
 from aiosctp.wire.chunks.pad import Pad
@@ -53,6 +54,7 @@ __all__ = [
     "Data",
     "DataFields",
     "Error",
+    "Fragments",
     "Heartbeat",
     "HeartbeatAck",
     "Init",

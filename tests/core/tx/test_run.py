@@ -15,7 +15,7 @@ from aiosctp.core.tx.sent_run import SentRun
 from aiosctp.wire.chunks import Sack
 from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS, encode_packets
-from tests.core.tx.bench import PAYLOAD, WINDOW, Bench, filled, tsn
+from tests.core.tx.bench import PAYLOAD, WINDOW, Bench, each_alone, filled, tsn
 
 sizes = st.sampled_from([1, 3, 64, 100, 700, 1443, 1444, 1445, 3000, 16384]) | st.integers(1, 5000)
 messages = st.tuples(
@@ -156,7 +156,7 @@ def test_chunks_of_another_kind_lead_the_first_packet_of_a_run() -> None:
     assert path is not None
     packet = OutgoingPacket(path)
     packet.add(bytes(16))
-    first, *others = bench.sender.fill_run(packet, bench.now) or []
+    first, *others = each_alone(bench.sender.fill_run(packet, bench.now) or [])
     assert first is packet.chunks
     assert (first[0], len(first[2])) == (bytes(16), PAYLOAD - 16)
     assert [len(parts[1]) for parts in others] == [PAYLOAD] * 3
