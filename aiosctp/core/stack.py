@@ -33,7 +33,17 @@ from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_bulk, decode_chunks
+from aiosctp.wire.chunks import (
+    Abort,
+    ArrivedFragments,
+    Chunk,
+    CookieEcho,
+    Init,
+    InitAck,
+    ShutdownComplete,
+    decode_bulk,
+    decode_chunks,
+)
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
@@ -124,12 +134,15 @@ class StackEngine:
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
         path: Path | None = None
+        fragments: ArrivedFragments | None = None
         may_have_fragments = False
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
             if may_have_fragments and path is not None:
                 may_have_fragments = False
+                if fragments is None:
+                    fragments = ArrivedFragments(data, view, packet_bytes, header_seed)
                 try:
-                    taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
+                    taken = association.receiver.take_fragments(fragments, start, path)
                 except Exception as error:
                     self._fault(association, error)
                     break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -92,7 +92,7 @@ def taken_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     take = InOrder.take_fragments
 
-    def counted(in_order: InOrder, payloads: list[bytes]) -> None:
+    def counted(in_order: InOrder, payloads: Sequence[bytes]) -> None:
         counts.append(len(payloads))
         take(in_order, payloads)
 

@@ -20,7 +20,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
+from aiosctp.wire.chunks import ArrivedFragments, Data, DataFields, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -120,17 +120,14 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
-    def take_fragments(
-        self, datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, path: Path
-    ) -> int:
-        """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
-        for the end of the batch: how many packets, from the one at `start` on, it took."""
-        begun, payload_bytes = self._in_order.begun, packet_bytes - FRAGMENT_OVERHEAD_BYTES
+    def take_fragments(self, fragments: ArrivedFragments, start: int, path: Path) -> int:
+        """The short way for a run of packets with a fragment each, once a SACK is owed that waits for the end of the
+        batch: how many packets, from the one at `start` on, it took."""
+        begun, payload_bytes = self._in_order.begun, fragments.payload_bytes
         if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
             return 0
         most = self._in_order.most_fragments(payload_bytes)
-        tsn = self._tsns.cumulative + 1 & TSN_MASK
-        payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
+        payloads = fragments.take(start, begun, self._tsns.cumulative + 1 & TSN_MASK, most)
         if payloads:
             self.sack_path = path
             self.has_unacknowledged = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from aiosctp.wire.chunks.bulk import FRAGMENT_OVERHEAD_BYTES, Bulk, DataFields, data_of, decode_bulk, decode_fragments
+from aiosctp.wire.chunks.arrived_fragments import ArrivedFragments
+from aiosctp.wire.chunks.bulk import Bulk, DataFields, data_of, decode_bulk
 from aiosctp.wire.chunks.common import TAG_REFLECTED
 from aiosctp.wire.chunks.control import (
     Abort,
@@ -43,10 +44,10 @@ __all__ = [
     "DATA_HEADER",
     "DATA_IMMEDIATE",
     "DATA_UNORDERED",
-    "FRAGMENT_OVERHEAD_BYTES",
     "PADDING",
     "TAG_REFLECTED",
     "Abort",
+    "ArrivedFragments",
     "Bulk",
     "Chunk",
     "CookieAck",
@@ -70,7 +71,6 @@ __all__ = [
     "decode_bulk",
     "decode_chunk",
     "decode_chunks",
-    "decode_fragments",
     "decode_sack",
     "encode_data_header",
     "encode_sack",
