@@ -142,14 +142,16 @@ class StackEngine:
                 if fragments is None:
                     fragments = ArrivedFragments(data, view, packet_bytes, header_seed)
                 try:
-                    taken = association.receiver.take_fragments(fragments, start, path)
+                    taken, left = association.receiver.take_fragments(fragments, start, path)
+                    if left:
+                        association.receive_bulk((None, left), path, now)
                 except Exception as error:
                     self._fault(association, error)
                     break
                 self.counters.datagrams_received += taken
                 start += taken * packet_bytes
                 continue
-            # Where fragments from the middle of a message end, there is another packet before the next ones.
+            # Where these end there is a packet of another kind.
             may_have_fragments = True
             end = start + packet_bytes
             bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed)

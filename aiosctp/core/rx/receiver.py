@@ -120,21 +120,36 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
-    def take_fragments(self, fragments: ArrivedFragments, start: int, path: Path) -> int:
-        """The short way for a run of packets with a fragment each, once a SACK is owed that waits for the end of the
-        batch: how many packets, from the one at `start` on, it took."""
-        begun, payload_bytes = self._in_order.begun, fragments.payload_bytes
-        if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
-            return 0
-        most = self._in_order.most_fragments(payload_bytes)
-        payloads = fragments.take(start, begun, self._tsns.cumulative + 1 & TSN_MASK, most)
-        if payloads:
+    def take_fragments(self, fragments: ArrivedFragments, start: int, path: Path) -> tuple[int, list[DataFields]]:
+        """The short way for a run of packets with fragments, once a SACK is owed that waits for the end of the batch.
+
+        How many packets, from the one at `start` on, it took, and the chunks of the last of them that it did not.
+        """
+        in_order, payload_bytes = self._in_order, fragments.payload_bytes
+        count = 0
+        left: list[DataFields] = []
+        if payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
+            return count, left
+        while (begun := in_order.begun) is not None and not left:
+            most, tsn = in_order.most_fragments(payload_bytes), self._tsns.cumulative + 1 & TSN_MASK
+            payloads = fragments.take(start + count * fragments.packet_bytes, begun, tsn, most)
+            if payloads:
+                in_order.take_fragments(payloads)
+                count += len(payloads)
+            # At the border of two messages there is a packet with an end and a beginning.
+            chunks = fragments.chunks(start + count * fragments.packet_bytes)
+            if chunks is None:
+                break
+            left = chunks[in_order.take(chunks) :]
+            count += 1
+        if count:
             self.sack_path = path
             self.has_unacknowledged = True
-            self._in_order.take_fragments(payloads)
-            self._packets_unacknowledged += len(payloads)
-            self._pace.packets += len(payloads)
-        return len(payloads)
+            # As it is by now, for the SACK that is owed.
+            in_order.sack_was_asked_for = False
+            self._packets_unacknowledged += count - bool(left)
+            self._pace.packets += count - bool(left)
+        return count, left
 
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from crc32c import crc32c
 
-from aiosctp.wire.chunks.bulk import DataFields
+from aiosctp.wire.chunks.bulk import DataFields, decode_data
 from aiosctp.wire.chunks.data import DATA_HEADER, DATA_UNORDERED
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG
@@ -32,13 +32,13 @@ class ArrivedFragments:
     """The full packets of a run, from the first on that is asked for, as far as each has the same ports and tag and is
     intact: read as if there were a fragment in each."""
 
-    __slots__ = ("_datagrams", "_heads", "_packet_bytes", "_payloads", "_seed", "_start", "_view")
+    __slots__ = ("_datagrams", "_heads", "_payloads", "_seed", "_start", "_view", "packet_bytes")
 
     def __init__(self, datagrams: bytes, view: memoryview, packet_bytes: int, seed: int) -> None:
         """view: of `datagrams`. seed: that of the first eight header bytes of the packets that will be asked for."""
         self._datagrams = datagrams
         self._view = view
-        self._packet_bytes = packet_bytes
+        self.packet_bytes = packet_bytes
         self._seed = seed
         self._start = -1
         self._heads: list[_Head] = []
@@ -47,15 +47,13 @@ class ArrivedFragments:
     @property
     def payload_bytes(self) -> int:
         """The user data of each; a packet of a run may be too small for any."""
-        return self._packet_bytes - _OVERHEAD_BYTES
+        return self.packet_bytes - _OVERHEAD_BYTES
 
     def take(self, start: int, first: DataFields, tsn: int, most: int) -> tuple[bytes, ...]:
         """The user data of packets from `start` on, so many at most, as far as each has nothing in it but a fragment
         from the middle of the message that `first` began, with this TSN or the next in turn."""
-        if self._start < 0:
-            self._read(start)
-        index = count = (start - self._start) // self._packet_bytes
-        head_start = _HEAD_START.pack(_DATA, first[1] & DATA_UNORDERED, self._packet_bytes - HEADER_BYTES)
+        index = count = self._index(start)
+        head_start = _HEAD_START.pack(_DATA, first[1] & DATA_UNORDERED, self.packet_bytes - HEADER_BYTES)
         head_rest = _HEAD_REST.pack(first[4], first[5], first[6])
         for head in islice(self._heads, index, index + most):
             if head != (head_start, tsn, head_rest):
@@ -64,8 +62,19 @@ class ArrivedFragments:
             tsn = tsn + 1 & TSN_MASK
         return self._payloads[index:count]
 
+    def chunks(self, start: int) -> list[DataFields] | None:
+        """What is in the packet at `start`: None unless it is DATA with user data, and nothing else."""
+        if self._index(start) >= len(self._heads):
+            return None
+        return decode_data(self._datagrams, start + HEADER_BYTES, start + self.packet_bytes)
+
+    def _index(self, start: int) -> int:
+        if self._start < 0:
+            self._read(start)
+        return (start - self._start) // self.packet_bytes
+
     def _read(self, start: int) -> None:
-        datagrams, packet_bytes = self._datagrams, self._packet_bytes
+        datagrams, packet_bytes = self._datagrams, self.packet_bytes
         self._start = start
         count = self._intact(start, (len(datagrams) - start) // packet_bytes)
         view = self._view[start : start + count * packet_bytes]
@@ -74,7 +83,7 @@ class ArrivedFragments:
 
     def _intact(self, start: int, count: int) -> int:
         """How many of so many packets are (§6.8), and have the ports and the tag of the first."""
-        fields = _packets(self._packet_bytes - HEADER_BYTES, count).unpack_from(self._datagrams, start)
+        fields = _packets(self.packet_bytes - HEADER_BYTES, count).unpack_from(self._datagrams, start)
         ports_and_tag = self._datagrams[start : start + PORTS_AND_TAG.size]
         checksums = tuple(map(crc32c, fields[2::3], repeat(self._seed)))
         if checksums == fields[1::3] and fields[::3].count(ports_and_tag) == count:

@@ -46,7 +46,7 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     if not is_intact(datagrams, view, start, end, seed):
         return None
     if datagrams[at] == _DATA:
-        chunks = _decode_data(datagrams, at, end)
+        chunks = decode_data(datagrams, at, end)
         return None if chunks is None else (None, chunks)
     _, length, cumulative_tsn_ack, a_rwnd, counts = _PLAIN_SACK.unpack_from(datagrams, at)
     if length != _SACK_BYTES or counts:
@@ -55,7 +55,7 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     at += _SACK_BYTES
     if at == end:
         return sack, []
-    chunks = _decode_data(datagrams, at, end)
+    chunks = decode_data(datagrams, at, end)
     return None if chunks is None else (sack, chunks)
 
 
@@ -75,7 +75,7 @@ def data_of(fields: DataFields) -> Data:
     )
 
 
-def _decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:
+def decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:
     """All the chunks from here to the end, if all are DATA with user data."""
     if end - at <= _DATA_HEADER_BYTES:
         return None
