@@ -46,7 +46,10 @@ def _encode_small(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[
     rest = chain.from_iterable(map(_join, packets))
     bodies: list[bytes] = []
     # No more than a piece at a time, so that the caches hold what is gone through three times.
-    while bodies := [*bodies, *islice(rest, MAX_PACKETS - len(bodies))]:
+    while True:
+        bodies += islice(rest, MAX_PACKETS - len(bodies))
+        if not bodies:
+            return
         count = _count_in_piece(list(map(len, bodies)))
         piece = [ports_and_tag] * (3 * count)
         piece[1::3] = map(CHECKSUM.pack, map(crc32c, bodies[:count], repeat(header_crc)))
@@ -59,11 +62,13 @@ def _count_in_piece(sizes: Sequence[int]) -> int:
     """How many of the packets whose chunks have these sizes go in one piece, from the first on."""
     first = sizes[0]
     most = min(MAX_PACKETS, MAX_BYTES // (HEADER_BYTES + first), len(sizes))
-    for index, size in enumerate(islice(sizes, most)):
+    if sizes[:most].count(first) == most:
+        return most
+    for index, size in enumerate(sizes):
         if size != first:
             # Only the last one of a piece may be smaller.
             return index + 1 if size < first else index
-    return most
+    raise AssertionError("one of them is of another size")
 
 
 def _join(packets: Packets) -> Sequence[bytes]:
