@@ -155,6 +155,8 @@ def each_alone(run: Iterable[Parts | Fragments]) -> list[Parts]:
     """The chunks of each packet of a run."""
     packets: list[Parts] = []
     for parts in run:
+        if isinstance(parts, Fragments):
+            assert parts.encode() == list(map(b"".join, parts.chunks()))
         packets += map(list, parts.chunks()) if isinstance(parts, Fragments) else [parts]
     return packets
 
