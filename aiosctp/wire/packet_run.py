@@ -36,12 +36,12 @@ def encode_packets(
     largest_bytes: none of the packets is larger.
     """
     ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
-    encode = _encode_small if largest_bytes < _LARGE_BYTES else _encode_any
+    encode = _encode_many if len(packets) > 1 and largest_bytes < _LARGE_BYTES else _encode_any
     return encode(ports_and_tag, packets)
 
 
-def _encode_small(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[tuple[bytes, int]]:
-    """Many to a piece: what each packet of a piece needs is done for all of them in one call."""
+def _encode_many(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[tuple[bytes, int]]:
+    """Small packets, many to a piece: what each one of a piece needs is done for all of them in one call."""
     header_crc = seed(ports_and_tag)
     rest = chain.from_iterable(map(_join, packets))
     bodies: list[bytes] = []
