@@ -391,7 +391,7 @@ class AssociationEngine:
             self.state is not ESTABLISHED
             or self.receiver.sack_is_due
             or self.sender.has_to_send
-            or len(self.output.control) > 0
+            or bool(self.output.control)
         )
 
     @property

@@ -22,6 +22,7 @@ class ReadQueues:
     __slots__ = (
         "_collected",
         "_collected_bytes",
+        "_has_parts",
         "_has_streams_of_their_own",
         "_queues",
         "_shown",
@@ -37,6 +38,8 @@ class ReadQueues:
         self._queues: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
+        self._has_parts = False
+        """There may be parts of messages, here or shown to the user, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
         self._shown: dict[int, None] = NO_DICT
@@ -44,6 +47,8 @@ class ReadQueues:
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
+        if not message.end_of_record:
+            self._has_parts = True
         self._append(message.stream if message.stream in self._queues else None, (message,))
 
     def put_all(self, messages: Sequence[Message]) -> None:
@@ -86,8 +91,8 @@ class ReadQueues:
             message = queue.popleft()
             size = len(message[0])
             self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
-            if not self._shown and not self._collected and message.end_of_record:
-                return message  # as nearly always: of no stream parts have been read
+            if not self._has_parts:
+                return message  # as nearly always
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.pop(message.stream, None)
                 return message
@@ -156,11 +161,13 @@ class ReadQueues:
         """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
         if not self._has_streams_of_their_own and not self._queues.get(None):
             self._queues = NO_DICT
+            self._has_parts = bool(self._collected or self._shown)
 
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues
         self._has_streams_of_their_own = previous._has_streams_of_their_own
+        self._has_parts = previous._has_parts
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
@@ -177,6 +184,8 @@ class ReadQueues:
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
         assert self._has_streams_of_their_own == any(key is not None for key in self._queues)
+        assert self._has_parts or not (self._collected or self._shown)
         for key, queue in self._queues.items():
             for message in queue:
                 assert (message.stream if message.stream in self._queues else None) == key
+                assert self._has_parts or message.end_of_record

@@ -319,7 +319,7 @@ class Receiver:
 
     # -- commands --
 
-    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
+    def read(self, stream: int | None = None, partial: bool = False) -> Message | None:
         """The next message, or None. With a stream: of one that was taken over; without: of all others.
 
         With `partial`, the parts of a message that is delivered before it is complete come as they are. Without, they
@@ -376,17 +376,25 @@ class Receiver:
 
         §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
         """
-        room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
-        gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
-        duplicates = self._duplicate_tsns[: room - len(gaps)]
-        self._duplicate_tsns = NO_LIST
+        gaps: Sequence[tuple[int, int]] = ()
+        duplicates: Sequence[int] = ()
+        if not self.has_plain_sack:
+            room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
+            gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
+            duplicates = self._duplicate_tsns[: room - len(gaps)]
+            self._duplicate_tsns = NO_LIST
         self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False
         self._timers.stop(SACK_DELAY)
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
-        return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
+        return encode_sack(self._tsns.cumulative & TSN_MASK, self._window.advertise(), gaps, duplicates)
+
+    @property
+    def has_plain_sack(self) -> bool:
+        """Whether the next SACK has neither gaps nor duplicates."""
+        return not self._duplicate_tsns and (self._is_undisturbed or not self._tsns.has_gap)
 
     @property
     def may_acknowledge_early(self) -> bool:
@@ -401,7 +409,7 @@ class Receiver:
 
     def batch_ended(self) -> None:
         """What has come since this was last called came together; its last SACK is built after this."""
-        self._pace.batch_ended(has_gap=self._tsns.has_gap)
+        self._pace.batch_ended(has_gap=not self._is_undisturbed and self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:
