@@ -32,7 +32,7 @@ class ArrivedFragments:
     """The full packets of a run, from the first on that is asked for, as far as each has the same ports and tag and is
     intact: read as if there were a fragment in each."""
 
-    __slots__ = ("_datagrams", "_heads", "_payloads", "_seed", "_start", "_view", "packet_bytes")
+    __slots__ = ("_datagrams", "_heads", "_seed", "_start", "_view", "packet_bytes")
 
     def __init__(self, datagrams: bytes, view: memoryview, packet_bytes: int, seed: int) -> None:
         """view: of `datagrams`. seed: that of the first eight header bytes of the packets that will be asked for."""
@@ -42,7 +42,6 @@ class ArrivedFragments:
         self._seed = seed
         self._start = -1
         self._heads: list[_Head] = []
-        self._payloads: tuple[bytes, ...] = ()
 
     @property
     def payload_bytes(self) -> int:
@@ -52,7 +51,7 @@ class ArrivedFragments:
     def take(self, start: int, first: DataFields, tsn: int, most: int) -> tuple[bytes, ...]:
         """The user data of packets from `start` on, so many at most, as far as each has nothing in it but a fragment
         from the middle of the message that `first` began, with this TSN or the next in turn."""
-        index = count = self._index(start)
+        index, count = self._index(start), 0
         head_start = _HEAD_START.pack(_DATA, first[1] & DATA_UNORDERED, self.packet_bytes - HEADER_BYTES)
         head_rest = _HEAD_REST.pack(first[4], first[5], first[6])
         for head in islice(self._heads, index, index + most):
@@ -60,7 +59,7 @@ class ArrivedFragments:
                 break
             count += 1
             tsn = tsn + 1 & TSN_MASK
-        return self._payloads[index:count]
+        return _payloads(self.payload_bytes, count).unpack_from(self._datagrams, start) if count else ()
 
     def chunks(self, start: int) -> list[DataFields] | None:
         """What is in the packet at `start`: None unless it is DATA with user data, and nothing else."""
@@ -79,7 +78,6 @@ class ArrivedFragments:
         count = self._intact(start, (len(datagrams) - start) // packet_bytes)
         view = self._view[start : start + count * packet_bytes]
         self._heads = list(_head(self.payload_bytes).iter_unpack(view))
-        self._payloads = _payloads(self.payload_bytes, count).unpack_from(datagrams, start)
 
     def _intact(self, start: int, count: int) -> int:
         """How many of so many packets are (§6.8), and have the ports and the tag of the first."""
