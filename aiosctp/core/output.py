@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.ip_fragmentation import make_fragmentable
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, MAY_TRANSMIT_DATA
 from aiosctp.wire.chunks import PADDING
@@ -217,10 +218,12 @@ class Output:
         association = self._association
         path = packet.path
         tag = association.tcb.peer_tag if packet.verification_tag is None else packet.verification_tag
-        data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
         # What can't be cut smaller (a cookie of the peer's making; §6.9, a chunk made before the path MTU fell) goes
         # out to be fragmented by IP.
         fits = packet.size <= path.packet_bytes
+        if not fits:
+            make_fragmentable(packet, association)
+        data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
         return Datagram(data, path.local_address, path.address, path.udp_port, fits)
 
     def _seal_run(self, path: Path, run: Sequence[Packets], datagrams: list[Datagram]) -> None:

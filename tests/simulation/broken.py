@@ -268,10 +268,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # Paths.
     "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),
     "a path MTU is raised before the probe is answered": (
-        "core.path_mtu:PathMtuDiscovery._ask",
+        "core.path_mtu:PathMtuDiscovery.ask",
         _instead(_raised_early),
     ),
-    "the path MTU's probe timer is forgotten": ("core.path_mtu:PathMtuDiscovery._ask", _every(5, _nothing)),
+    "the path MTU's probe timer is forgotten": ("core.path_mtu:PathMtuDiscovery.ask", _every(5, _nothing)),
     "what no longer fits keeps DF": ("core.output:Output._seal", _instead(_dont_fragment)),
     "addresses are believed unverified": ("core.paths:Path.__init__", _instead(_confirmed)),
     "addresses are never verified": ("core.heartbeat:Heartbeats.ack_received", _instead(_same_nonce)),
