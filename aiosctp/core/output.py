@@ -11,12 +11,11 @@ from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, MAY_TRANSMIT_DATA
 from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
-from aiosctp.wire.packet_run import encode_packets
+from aiosctp.wire.packet_run import Packets, encode_packets
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
-    from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
 _WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
@@ -227,8 +226,8 @@ class Output:
         data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
         return Datagram(data, path.local_address, path.address, path.udp_port, fits)
 
-    def _seal_run(self, path: Path, run: Sequence[Parts], datagrams: list[Datagram]) -> None:
+    def _seal_run(self, path: Path, run: Sequence[Packets], datagrams: list[Datagram]) -> None:
         association = self._association
         ports_and_tag = association.local_port, association.peer_port, association.tcb.peer_tag
-        for data, segment_bytes in encode_packets(*ports_and_tag, run):
+        for data, segment_bytes in encode_packets(*ports_and_tag, run, path.packet_bytes):
             datagrams.append(Datagram(data, path.local_address, path.address, path.udp_port, True, segment_bytes))

@@ -208,7 +208,7 @@ class InOrder:
         before_brink = (window.brink_bytes - window.held_bytes) // charge_of(payload_bytes)
         return max(0, min(before_parts, before_brink))
 
-    def take_fragments(self, payloads: list[bytes]) -> None:
+    def take_fragments(self, payloads: Sequence[bytes]) -> None:
         """The next of the message that is coming in, of one size, no more than `most_fragments` and not the last."""
         count, payload_bytes = len(payloads), len(payloads[0])
         charge_bytes = count * charge_of(payload_bytes)

@@ -20,7 +20,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import Data, DataFields, encode_sack
+from aiosctp.wire.chunks import ArrivedFragments, Data, DataFields, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -33,8 +33,8 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `take_fragments` for those `fragments_expected` names; `take_in_order` for the DATA chunks of a packet, if
-    they may go the short way; `data_received` for each that is left; then `packet_done` once;
+    Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
+    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
     Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
@@ -120,21 +120,36 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
-    def fragments_expected(self, payload_bytes: int) -> tuple[DataFields, int, int] | None:
-        """Whether fragments with so much user data may come in one piece: while a SACK is owed that waits for the end
-        of the batch. The first fragment of their message, the TSN of the next one, and how many may come."""
-        begun = self._in_order.begun
-        if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
-            return None
-        return begun, self._tsns.cumulative + 1 & TSN_MASK, self._in_order.most_fragments(payload_bytes)
+    def take_fragments(self, fragments: ArrivedFragments, start: int, path: Path) -> tuple[int, Sequence[DataFields]]:
+        """The short way for a run of packets with fragments, once a SACK is owed that waits for the end of the batch.
 
-    def take_fragments(self, payloads: list[bytes], path: Path) -> None:
-        """The short way for the fragments of as many packets, which are those expected."""
-        self.sack_path = path
-        self.has_unacknowledged = True
-        self._in_order.take_fragments(payloads)
-        self._packets_unacknowledged += len(payloads)
-        self._pace.packets += len(payloads)
+        How many packets, from the one at `start` on, it took, and the chunks of the last of them that it did not.
+        """
+        in_order, payload_bytes = self._in_order, fragments.payload_bytes
+        count = 0
+        left: Sequence[DataFields] = ()
+        if payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
+            return count, left
+        while (begun := in_order.begun) is not None and not left:
+            most, tsn = in_order.most_fragments(payload_bytes), self._tsns.cumulative + 1 & TSN_MASK
+            payloads = fragments.take(start + count * fragments.packet_bytes, begun, tsn, most)
+            if payloads:
+                in_order.take_fragments(payloads)
+                count += len(payloads)
+            # At the border of two messages there is a packet with an end and a beginning.
+            chunks = fragments.chunks(start + count * fragments.packet_bytes)
+            if chunks is None:
+                break
+            left = chunks[in_order.take(chunks) :]
+            count += 1
+        if count:
+            self.sack_path = path
+            self.has_unacknowledged = True
+            # As it is by now, for the SACK that is owed.
+            in_order.sack_was_asked_for = False
+            self._packets_unacknowledged += count - bool(left)
+            self._pace.packets += count - bool(left)
+        return count, left
 
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""

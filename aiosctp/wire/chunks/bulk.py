@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from crc32c import crc32c
-
 from aiosctp.wire.chunks.alike import DataFields, decode_alike
 from aiosctp.wire.chunks.data import (
     DATA_BEGINNING,
@@ -24,8 +22,7 @@ from aiosctp.wire.chunks.data import (
 )
 from aiosctp.wire.chunks.sack import Sack
 from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG, is_intact
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.packet import HEADER_BYTES, is_intact
 
 Bulk: TypeAlias = tuple[Sack | None, Sequence[DataFields]]
 
@@ -35,12 +32,6 @@ _DATA_HEADER_BYTES: Final = DATA_HEADER.size
 _SACK_BYTES: Final = 16  # without gaps and duplicates
 _PLAIN_SACK: Final = struct.Struct("!BxHLLL")  # type, length, Cumulative TSN Ack, a_rwnd, both counts
 LEAST_BULK_BYTES: Final = HEADER_BYTES + _SACK_BYTES
-
-FRAGMENT_OVERHEAD_BYTES: Final = HEADER_BYTES + _DATA_HEADER_BYTES
-"""What a packet with one fragment has besides its user data."""
-_FRAGMENT: Final = struct.Struct("!8s4s4sL8s")  # ports and tag, checksum; type, flags and length, TSN, the rest
-_FRAGMENT_START: Final = struct.Struct("!BBH")
-_FRAGMENT_REST: Final = struct.Struct("!HHL")  # stream, SSN, PPID
 
 
 def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: int) -> Bulk | None:
@@ -54,7 +45,7 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     if not is_intact(datagrams, view, start, end, seed):
         return None
     if datagrams[at] == _DATA:
-        chunks = _decode_data(datagrams, at, end)
+        chunks = decode_data(datagrams, at, end)
         return None if chunks is None else (None, chunks)
     _, length, cumulative_tsn_ack, a_rwnd, counts = _PLAIN_SACK.unpack_from(datagrams, at)
     if length != _SACK_BYTES or counts:
@@ -63,35 +54,8 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     at += _SACK_BYTES
     if at == end:
         return sack, []
-    chunks = _decode_data(datagrams, at, end)
+    chunks = decode_data(datagrams, at, end)
     return None if chunks is None else (sack, chunks)
-
-
-def decode_fragments(
-    datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, first: DataFields, tsn: int, most: int
-) -> list[bytes]:
-    """The user data of full packets from `start` on, `most` of them at most, as far as each is intact and has the
-    header of the one at `start` and nothing in it but a fragment from the middle of the message that `first` began,
-    with this TSN or the next in turn.
-
-    view: of `datagrams`. seed: that of the first eight header bytes at `start`.
-    """
-    ports_and_tag = datagrams[start : start + PORTS_AND_TAG.size]
-    chunk_start = _FRAGMENT_START.pack(_DATA, first[1] & DATA_UNORDERED, packet_bytes - HEADER_BYTES)
-    rest = _FRAGMENT_REST.pack(first[4], first[5], first[6])
-    payloads: list[bytes] = []
-    end = start + packet_bytes
-    stop = min(len(datagrams), start + most * packet_bytes)
-    while end <= stop:
-        header, received, found, found_tsn, found_rest = _FRAGMENT.unpack_from(datagrams, start)
-        if found_tsn != tsn or found != chunk_start or found_rest != rest or header != ports_and_tag:
-            break
-        if received != CHECKSUM.pack(crc32c(view[start + HEADER_BYTES : end], seed)):
-            break
-        payloads.append(datagrams[start + FRAGMENT_OVERHEAD_BYTES : end])
-        tsn = tsn + 1 & TSN_MASK
-        start, end = end, end + packet_bytes
-    return payloads
 
 
 def data_of(fields: DataFields) -> Data:
@@ -110,7 +74,7 @@ def data_of(fields: DataFields) -> Data:
     )
 
 
-def _decode_data(datagrams: bytes, at: int, end: int) -> Sequence[DataFields] | None:
+def decode_data(datagrams: bytes, at: int, end: int) -> Sequence[DataFields] | None:
     """All the chunks from here to the end, if all are DATA with user data."""
     if end - at <= _DATA_HEADER_BYTES:
         return None
