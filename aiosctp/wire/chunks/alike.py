@@ -45,7 +45,11 @@ class AlikeChunks(Sequence[DataFields]):
     @overload
     def __getitem__(self, index: slice) -> list[DataFields]: ...
     def __getitem__(self, index: int | slice) -> DataFields | list[DataFields]:
-        return list(self)[index]
+        if isinstance(index, slice):
+            return list(self)[index]
+        # Alone: who takes fragments asks for one after the other.
+        fields = self.tsns[index], self.stream, self.ssns[index], self.ppids[index], self.payloads[index]
+        return _DATA, self.flags, self.length, *fields
 
 
 def decode_alike(datagrams: bytes, at: int, end: int, size: int) -> AlikeChunks | None:

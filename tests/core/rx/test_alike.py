@@ -43,6 +43,7 @@ def test_chunks_that_differ_in_no_more_than_tsn_ssn_ppid_and_data_are_read_by_co
         (chunk.tsn, chunk.ssn, chunk.ppid, chunk.payload) for chunk in ALIKE
     ]
     assert chunks[3:] == list(chunks)[3:]
+    assert [chunks[index] for index in range(-COUNT, COUNT)] == [*chunks, *chunks]
 
 
 @pytest.mark.parametrize("index", range(COUNT))
