@@ -316,16 +316,14 @@ class Asking:
             association.failure.acknowledged(self._path)
             association.timers.start(Timer.RECONFIG, now + self._path.rto.rto_s)
             return
-        self._acknowledged(number)
         outcome = Outcome.FAILED
         if response.result in _SUCCESS:
             outcome = Outcome.DONE
         elif response.result == ReconfigurationResult.DENIED:
             outcome = Outcome.DENIED
-        if isinstance(sent.parameter, SsnTsnResetRequest):
-            self._tsn_reset_answered(response, outcome)
-            if association.ending is not None:
-                return
+        if isinstance(sent.parameter, SsnTsnResetRequest) and not self._tsn_reset_answered(response, outcome):
+            return
+        self._acknowledged(number)
         for piece in sent.pieces:
             self._piece_ended(piece, outcome)
 
@@ -363,18 +361,20 @@ class Asking:
             if piece.request is not None:
                 piece.request.part_ended(outcome, is_told=True)
 
-    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> None:
+    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> bool:
+        """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
             association.receiver.tsn_reset_refused()
-            return
+            return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:
             association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
-            return
+            return False
         # H5.
         performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
         association.sender.begin_anew(receiver_next)
+        return True
 
     # -- the end --
 
