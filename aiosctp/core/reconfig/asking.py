@@ -32,7 +32,7 @@ from aiosctp.wire.reconfig import (
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
-from aiosctp.wire.serial import tsn_add
+from aiosctp.wire.serial import TSN_HALF, tsn_add, tsn_distance
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -80,8 +80,8 @@ class Asking:
         """§4.1: "initialized to the same value as the initial TSN"."""
         self._waiting: dict[Piece, None] = {}
         """In the order asked for."""
-        self._unproven = 0
-        """How many of our last numbers the peer may not know of."""
+        self._unproven: list[int] = []
+        """Numbers of ours that count as answered, though the peer may not know of them."""
         self._wanted: OutgoingReset | AddOutgoing | None = None
         """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the
         peer's would answer: neither side could send that any more."""
@@ -208,7 +208,7 @@ class Asking:
             if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
                 self._acknowledged(number)
                 # Or the peer added as many of its own accord, and has never heard of ours.
-                self._unproven += 1
+                self._unproven.append(number)
                 return sent
         return None
 
@@ -353,10 +353,11 @@ class Asking:
         if sent is None:
             return
         association = self._association
-        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and self._unproven:
-            self._count_back(now)
+        unproven = [each for each in self._unproven if tsn_distance(each, number) < TSN_HALF]
+        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and unproven:
+            self._count_back(unproven[-1], now)
             return
-        self._unproven = 0
+        self._unproven = self._unproven[len(unproven) :]
         if response.result == ReconfigurationResult.IN_PROGRESS:
             # H2: "the timer for the Re-configuration Request Sequence Number is started again".
             assert self._path is not None
@@ -382,9 +383,9 @@ class Asking:
             else:
                 self._piece_ended(piece, outcome)
 
-    def _count_back(self, now: float) -> None:
+    def _count_back(self, unknown: int, now: float) -> None:
         """The peer waits for a number that was thought to be answered: what is in flight is asked again from there."""
-        self._unproven -= 1
+        self._unproven.remove(unknown)
         self.next_number = tsn_add(self.next_number, -1)
         in_flight, self._in_flight = self._in_flight, {}
         for number, sent in in_flight.items():
