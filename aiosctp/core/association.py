@@ -438,7 +438,7 @@ class AssociationEngine:
             self.state is not ESTABLISHED
             or self.receiver.sack_is_due
             or self.sender.has_to_send
-            or self.reconfig is not None
+            or (self.reconfig is not None and self.reconfig.has_to_do)
             or bool(self.output.control)
         )
 

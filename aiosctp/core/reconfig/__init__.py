@@ -91,6 +91,11 @@ class Reconfiguration:
 
     # -- output --
 
+    @property
+    def has_to_do(self) -> bool:
+        """Whether `proceed` may do anything."""
+        return bool(self.asking.waiting or self.asking.kept) or self.answering.is_suspending
+
     def proceed(self, now: float) -> bool:
         """Do what has become possible since the last call. Whether there is something to send."""
         association = self._association
