@@ -100,7 +100,9 @@ class Backpressure:
         engine = self._engine
         queue, config = engine.sender.queue, engine.config
         # As `_counted_bytes`, without the calls: who sends on many streams asks for every message.
-        held_bytes = queue.queued_bytes + engine.sender.outstanding.buffered_bytes - queue.excess_bytes
+        held_bytes = (
+            queue.queued_bytes + queue.held_bytes + engine.sender.outstanding.buffered_bytes - queue.excess_bytes
+        )
         room = config.send_buffer_bytes - held_bytes
         held = queue.by_number.get(stream)
         stream_room = config.stream_send_buffer_bytes - (0 if held is None else held.buffered_bytes)

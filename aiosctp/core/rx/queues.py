@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
@@ -20,6 +20,7 @@ class ReadQueues:
     """
 
     __slots__ = (
+        "_arrivals",
         "_collected",
         "_collected_bytes",
         "_has_streams_of_their_own",
@@ -38,8 +39,10 @@ class ReadQueues:
         self.by_stream: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
+        self._arrivals: dict[int, None] | None = None
+        """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
         self.has_parts = False
-        """There may be parts of messages, here or shown to the user, and not whole messages alone."""
+        """There may be parts of messages, here or shown to the user, or marks, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
         self._shown: dict[int, None] = NO_DICT
@@ -49,7 +52,12 @@ class ReadQueues:
         """Its window has been charged."""
         if not message.end_of_record:
             self.has_parts = True
-        self._append(message.stream if message.stream in self.by_stream else None, (message,))
+        stream = message.stream
+        if self._arrivals is not None:
+            self._arrivals[stream] = None
+            self._append(stream, (message,))
+        else:
+            self._append(stream if stream in self.by_stream else None, (message,))
 
     def put_all(self, messages: Sequence[Message]) -> None:
         """`put` for each, in order."""
@@ -82,6 +90,60 @@ class ReadQueues:
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
+    def use_streams(self) -> None:
+        """From now on every stream that has something has a queue of its own; what is in the common one moves."""
+        if self._arrivals is not None:
+            return
+        if self.by_stream is NO_DICT:
+            self.by_stream = {}
+        self._arrivals = {}
+        self._has_streams_of_their_own = True
+        for message in self.by_stream.pop(None, ()):
+            self.put(message)
+
+    def take_arrivals(self) -> list[int]:
+        """The streams in whose own queue something was put since the last call."""
+        arrivals = list(self._arrivals or ())
+        if arrivals:
+            self._arrivals = {}
+        return arrivals
+
+    def release_stream(self, stream: int) -> None:
+        """Nobody reads it any more: what is queued is dropped."""
+        queue = self.by_stream.pop(stream, None)
+        if queue is None:
+            return
+        self._window.release(sum(charge_of(len(message.data)) for message in queue))
+        self._forget(stream)
+        self._shown.pop(stream, None)
+        if self._arrivals is not None:
+            self._arrivals.pop(stream, None)
+        else:
+            self._has_streams_of_their_own = any(key is not None for key in self.by_stream)
+
+    def mark_resets(self, streams: Collection[int] | None, mark: Message) -> None:
+        """Put a mark behind what is unread of each of these streams, or of all, that were reset: in a queue of their
+        own in any case, in the common one only where something of the stream is unread there. Never two in a row."""
+        common: dict[int, Message] = {message.stream: message for message in self.by_stream.get(None, ())}
+        own: list[int] = []
+        if streams is not None:
+            streams = dict.fromkeys(streams)
+            own = [stream for stream in streams if stream in self.by_stream]
+        else:
+            own = [key for key in self.by_stream if key is not None]
+        for stream in own:
+            queue = self.by_stream[stream]
+            if not queue or queue[-1].data:
+                self._put_mark(mark._replace(stream=stream))
+        for stream, last in common.items():
+            if last.data and (streams is None or stream in streams):
+                self._put_mark(mark._replace(stream=stream))
+
+    def _put_mark(self, mark: Message) -> None:
+        self._window.charge(charge_of(0))
+        self.has_parts = True
+        self.put(mark)
+
     def has_message(self, stream: int | None) -> bool:
         return bool(self.by_stream.get(stream))
 
@@ -91,6 +153,13 @@ class ReadQueues:
         while queue:
             message = queue.popleft()
             self._window.release(charge_of(len(message.data)))
+            if not message.data:
+                # A mark: whoever reads all streams as one needs none.
+                self._forget(message.stream)
+                self._shown.pop(message.stream, None)
+                if stream is None:
+                    continue
+                return message
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.pop(message.stream, None)
                 return message
@@ -165,6 +234,7 @@ class ReadQueues:
         """What is whole and unread goes on being readable, and charged."""
         self.by_stream = previous.by_stream
         self._has_streams_of_their_own = previous._has_streams_of_their_own
+        self._arrivals = previous._arrivals
         self.has_parts = previous.has_parts
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
@@ -181,9 +251,11 @@ class ReadQueues:
 
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
-        assert self._has_streams_of_their_own == any(key is not None for key in self.by_stream)
+        has_own = self._arrivals is not None or any(key is not None for key in self.by_stream)
+        assert self._has_streams_of_their_own == has_own
+        assert self._arrivals is None or None not in self.by_stream
         assert self.has_parts or not (self._collected or self._shown)
         for key, queue in self.by_stream.items():
             for message in queue:
                 assert (message.stream if message.stream in self.by_stream else None) == key
-                assert self.has_parts or message.end_of_record
+                assert self.has_parts or (message.end_of_record and message.data)
