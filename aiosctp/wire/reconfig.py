@@ -43,7 +43,8 @@ class OutgoingSsnResetRequest(ParameterBase):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         streams = _decode_streams(body, _OUTGOING.size, cls.type)
-        return cls(*_OUTGOING.unpack_from(body), streams)
+        request, response, last_assigned_tsn = _OUTGOING.unpack_from(body)
+        return cls(request, response, last_assigned_tsn, streams)
 
     def __str__(self) -> str:
         return (
@@ -70,7 +71,8 @@ class IncomingSsnResetRequest(ParameterBase):
     @classmethod
     def decode(cls, body: bytes) -> Self:
         streams = _decode_streams(body, _NUMBER.size, cls.type)
-        return cls(*_NUMBER.unpack_from(body), streams)
+        (request,) = _NUMBER.unpack_from(body)
+        return cls(request, streams)
 
     def __str__(self) -> str:
         return f"in req={self.request_sequence_number} streams={_listed(self.streams)}"
