@@ -7,23 +7,23 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from aiosctp.config import Config
-from aiosctp.core.reconfig import Outcome, Request
-from aiosctp.core.states import AssociationState
-from aiosctp.wire.chunks import Chunk, CookieAck, Data, Error, Init, InitAck, ReConfig
+from aiosctp.core.reconfig import Request
+from aiosctp.wire.chunks import Data, Error, Init, InitAck, ReConfig
 from aiosctp.wire.codepoints import ChunkType, ReconfigurationResult
 from aiosctp.wire.packet import encode_chunk
-from aiosctp.wire.parameters import Parameter, SupportedExtensions
+from aiosctp.wire.parameters import Parameter, SupportedExtensions, UnknownParameter
 from aiosctp.wire.reconfig import (
     AddIncomingStreamsRequest,
     AddOutgoingStreamsRequest,
     IncomingSsnResetRequest,
     OutgoingSsnResetRequest,
     ReconfigurationParameter,
+    ReconfigurationRequest,
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
 from aiosctp.wire.tlv import encode_tlv
-from tests.core.scripted import A_INITIAL_TSN, A_RWND, COOKIE, Packet, Peer, Raw, chunks_of
+from tests.core.scripted import A_INITIAL_TSN, COOKIE, Packet, Peer, Raw, chunks_of
 
 ONE, TWO = "192.0.2.1", "192.0.2.2"
 RTO_S = 1.0
@@ -86,12 +86,12 @@ def reconfigs_of(packets: Iterable[Packet]) -> list[ReConfig]:
     return chunks_of(packets, ReConfig)
 
 
-def parameters_of(packets: Iterable[Packet]) -> list[ReconfigurationParameter]:
+def parameters_of(packets: Iterable[Packet]) -> list[ReconfigurationParameter | UnknownParameter]:
     """All that the RE-CONFIG chunks of these packets hold."""
     return [parameter for chunk in reconfigs_of(packets) for parameter in chunk.parameters]
 
 
-def requests_of(packets: Iterable[Packet]) -> list[ReconfigurationParameter]:
+def requests_of(packets: Iterable[Packet]) -> list[ReconfigurationRequest]:
     return [each for each in parameters_of(packets) if isinstance(each, REQUESTS)]
 
 
@@ -118,6 +118,11 @@ def data_of(packets: Iterable[Packet]) -> list[tuple[int, int, bytes]]:
     return [(chunk.stream, chunk.ssn, chunk.payload) for chunk in chunks_of(packets, Data)]
 
 
+def is_under_way(request: Request) -> bool:
+    """Now: a type checker takes the outcome to be what it was asserted to be before."""
+    return request.outcome is None
+
+
 class Script(Peer):
     """A, whose requests begin just before the wrap, as its TSNs do.
 
@@ -137,7 +142,7 @@ class Script(Peer):
         super().__init__(config, addresses=tuple(addresses), seed=seed)
         self.announces = tuple(announces)
         self.next_request = A_INITIAL_TSN
-        self._last_requests: tuple[ReconfigurationParameter, ...] = ()
+        self._last_requests: tuple[ReconfigurationRequest, ...] = ()
         if z_first is not None:
             dice = random.Random(seed)
             given = iter([0x5A5A_5A5A, z_first])
@@ -202,13 +207,12 @@ class Script(Peer):
 
     def answer(
         self,
-        request: ReconfigurationParameter,
+        request: ReconfigurationRequest,
         result: int = PERFORMED,
         sender_next_tsn: int | None = None,
         receiver_next_tsn: int | None = None,
     ) -> list[Packet]:
         """A -> RE-CONFIG [response] -> Z."""
-        assert isinstance(request, REQUESTS)
         response = ReconfigurationResponse(request.request_sequence_number, result, sender_next_tsn, receiver_next_tsn)
         return self.send(ReConfig((response,)))
 
@@ -294,9 +298,8 @@ class Script(Peer):
             return
         numbers = [each.request_sequence_number for each in requests]
         if self._last_requests:
-            last = self._last_requests[-1]
-            assert isinstance(last, REQUESTS)
-            assert numbers[0] == number(last.request_sequence_number, 1), "request numbers grow by one"
+            last = self._last_requests[-1].request_sequence_number
+            assert numbers[0] == number(last, 1), "request numbers grow by one"
         else:
             assert numbers[0] == self.z_initial_tsn, "§4.1: the first is the initial TSN"
         assert numbers == [number(numbers[0], n) for n in range(len(numbers))]

@@ -68,7 +68,7 @@ def number_of(request: ReconfigurationParameter) -> int:
 
 @EACH
 def test_each_request_is_answered_under_its_number(makes: Makes) -> None:
-    """P11, S06: D1, D2: its number and a result; a granted Incoming or Add Incoming by the Outgoing that it asks for."""
+    """P11, S06: D1, D2: its number and a result; a granted Incoming or Add Incoming by what it asks for."""
     peer = in_use()
     request = makes(peer)
     packets = peer.ask(request)
@@ -134,7 +134,7 @@ def test_the_answer_to_an_ssn_tsn_reset_has_both_tsns() -> None:
 @EACH
 @pytest.mark.parametrize("config", [WILLING, UNWILLING], ids=["willing", "unwilling"])
 def test_a_request_is_answered_with_a_sack_too(makes: Makes, config: Config) -> None:
-    """S06: "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled": of what has come so far."""
+    """S06: "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled": of what has come."""
     peer = in_use(config)
     before = peer.cumulative_tsn
     sacks = chunks_of(peer.ask(makes(peer)), Sack)
@@ -204,7 +204,7 @@ def test_what_is_around_the_chunk_is_processed() -> None:
 @EACH
 @pytest.mark.parametrize("config", [WILLING, UNWILLING], ids=["willing", "unwilling"])
 def test_a_retransmission_gets_the_same_chunk(makes: Makes, config: Config) -> None:
-    """S06: "the same RE-CONFIG chunk MUST to be sent back in response, as it was earlier", and nothing is done again."""
+    """S06: "the same RE-CONFIG chunk MUST to be sent back in response, as it was earlier"; nothing is done again."""
     peer = in_use(config)
     request = makes(peer)
     answers = [reconfigs_of(peer.ask(request)) for _ in range(3)]

@@ -30,7 +30,7 @@ from tests.core.scripted import chunks_of
 
 
 def test_the_streams_listed_begin_at_zero_and_no_others() -> None:
-    """P08, S06: E3: "only these specific streams MUST be reset to 0, and all other non-listed SSNs remain unchanged"."""
+    """P08, S06: E3: "only these ... MUST be reset to 0, and all other non-listed SSNs remain unchanged"."""
     peer = established()
     peer.a_uses(1, 2, 3)
     request = peer.outgoing(3, 1)
@@ -175,8 +175,6 @@ def test_other_streams_are_not_held() -> None:
 
 def test_all_streams_are_held_when_none_is_listed() -> None:
     """P08, S06: E2, E3: all of them are affected."""
-    deferred = Deferred()
-    peer = deferred.peer
     peer = established()
     peer.a_uses(1, 2)
     late = peer.data(b"late", 1, 2)
@@ -259,18 +257,19 @@ def test_held_data_sent_twice_is_delivered_once() -> None:
     assert [data for _, data in peer.reads()].count(b"new") == 1
 
 
-@pytest.mark.parametrize("order", permutations(range(5)), ids=lambda order: "".join(map(str, order)))
+# A1 has A wait for our answer: what is of after it comes no sooner than the request, which is 2.
+ORDERS = [order for order in permutations(range(5)) if order.index(2) < min(order.index(3), order.index(4))]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: "".join(map(str, order)))
 def test_data_of_before_and_after_in_any_order(order: tuple[int, ...]) -> None:
     """P08, S06, X54: a reset never loses or mixes what is of before and of after it."""
     peer = established()
     peer.a_uses(1)
     old = [peer.data(b"old %d" % n, 1, 2 + n) for n in range(2)]
     request = peer.outgoing(1)
-    # A new TSN on the stream under its new number comes no sooner than the request: A1 has A wait for our answer.
     new = [peer.data(b"new %d" % n, 1, n) for n in range(2)]
-    things = [*old, ReConfig((request,)), *new]
-    if order.index(2) > min(order.index(3), order.index(4)):
-        order = (2, *(each for each in order if each != 2))
+    things: list[Data | ReConfig] = [*old, ReConfig((request,)), *new]
     for each in order:
         peer.send(things[each])
     packets = peer.ask(request)
@@ -418,9 +417,9 @@ def first_and_last(peer: Script) -> tuple[bytes, bytes]:
 
 
 def test_many_resets_in_a_row_keep_nothing() -> None:
-    """X49, X46: ten thousand of them, with a message between each two: each in its order, and nothing is left."""
+    """X49, X46: two thousand of them, with a message between each two: each in its order, and nothing is left."""
     peer = established()
-    for n in range(10_000):
+    for n in range(2000):
         peer.says(b"%d" % n, 1, 0)
         peer.ask(peer.outgoing(1))
         if n % 100 == 99:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.core.reconfig import Outcome
 from aiosctp.core.states import AssociationState
 from aiosctp.events import StreamChange
 from aiosctp.wire.chunks import Sack
@@ -18,7 +19,6 @@ from tests.core.reconfig.script import (
     PERFORMED,
     QUIET,
     STREAMS,
-    Outcome,
     causes_of,
     data_of,
     established,
