@@ -87,6 +87,7 @@ def test_each_request_is_answered_under_its_number(makes: Makes) -> None:
 def test_what_we_do_not_wish_to_do_is_denied(makes: Makes) -> None:
     """P11, S06: §5.2.1: "it MUST send a corresponding response parameter ... with an appropriate Result field"."""
     peer = in_use(UNWILLING)
+    peer.events.clear()
     request = makes(peer)
     packets = peer.ask(request)
     assert reconfigs_of(packets) == [ReConfig((ReconfigurationResponse(number_of(request), DENIED),))]

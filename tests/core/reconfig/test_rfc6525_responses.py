@@ -61,6 +61,7 @@ def test_a_response_to_another_number_is_none(asks: Asks, off: int) -> None:
 def test_a_response_that_nobody_asked_for_is_ignored(result: int) -> None:
     """P11, X53: H1: before any request, under the number that the first one would have."""
     peer = established()
+    peer.events.clear()
     response = ReconfigurationResponse(peer.z_initial_tsn, result)
     assert reconfigs_of(peer.send(ReConfig((response,)))) == []
     assert peer.events == []
