@@ -89,6 +89,8 @@ class Talk:
             return is_quiet and all(request.outcome is not None for request in requests)
 
         self.pair.run_until(is_settled, limit_s=3600)
+        # The answer to the last chunk, on which the other side is settled too, may be under way.
+        self.pair.run_for(1)
         self.listen()
         assert self.read[self.z] == self.said[self.a]
         assert self.read[self.a] == self.said[self.z]
@@ -213,6 +215,21 @@ def test_both_sides_ask_at_once(ours: str, theirs: str) -> None:
     # §5.2.3): one may be refused. Nothing else has a reason to be.
     if not {ours, theirs} <= NEEDS_THE_PEERS_TURN:
         assert [request.outcome for request in requests] == [Outcome.DONE, Outcome.DONE]
+
+
+@pytest.mark.parametrize("latency_s", [0.01, 0.3])
+def test_both_sides_close_streams_of_their_own_at_once(latency_s: float) -> None:
+    """S06: each resets its half of a stream and asks for the other half, as whoever closes a byte stream does: nothing
+    that one waits for waits for the other."""
+    talk = in_use()
+    talk.pair.latency_s = latency_s
+    requests = []
+    for association, streams in ((talk.a, (2, 6)), (talk.z, (1, 5))):
+        for stream in streams:
+            requests.append(association.reset_outgoing((stream,)))
+            requests.append(association.reset_incoming((stream,)))
+        talk.touch(association)
+    talk.settle(requests)
 
 
 @pytest.mark.parametrize("seed", range(25))

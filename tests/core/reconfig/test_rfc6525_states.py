@@ -343,9 +343,8 @@ def test_a_peer_that_comes_up_with_it_may_be_asked() -> None:
     """X08, E05: the other way round."""
     peer = Script(announces=())
     peer.established()
-    assert not peer.association.supports_reconfig
+    assert peer.association.supports_reconfig is False
     restarts(peer)
-    assert peer.association.supports_reconfig
     assert len(requests_of(peer.resets(1)[1])) == 1
 
 
