@@ -61,7 +61,6 @@ class Asking:
         "_in_flight",
         "_in_progress",
         "_path",
-        "_tsn_reset_from_s",
         "_waiting",
         "kept",
         "next_number",
@@ -78,8 +77,6 @@ class Asking:
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
         self._path: Path | None = None
-        self._tsn_reset_from_s = float("-inf")
-        """When another SSN/TSN Reset Request may go."""
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
 
@@ -116,8 +113,16 @@ class Asking:
     def reset_association(self) -> Request:
         request = Request(self._tell_association_reset)
         request.add_part()
-        self._waiting[TsnReset(request)] = None
+        piece = TsnReset(request)
+        if not (self._waiting or self._in_flight or self._association.timers.is_running(Timer.SSN_TSN_RESET)):
+            self._suspend_for(piece)
+        self._waiting[piece] = None
         return request
+
+    def _suspend_for(self, piece: TsnReset) -> None:
+        """C2: "suspending any new transmissions": its turn has come."""
+        piece.suspends = True
+        self._association.sender.queue.suspend()
 
     def add_outgoing(self, count: int) -> Request:
         request = Request(self._tell_streams)
@@ -192,7 +197,7 @@ class Asking:
         path = association.paths.for_data()
         if self._in_flight or not self._waiting or not path.is_confirmed:
             return []
-        pieces = self._choose(path, now)
+        pieces = self._choose(path)
         for piece in pieces:
             del self._waiting[piece]
         for group in _grouped(pieces):
@@ -202,41 +207,35 @@ class Asking:
             self._path = path
             association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
             if self.awaits_tsn_reset:
-                self._tsn_reset_from_s = now + MAX_SEGMENT_LIFETIME_S
+                association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
         return [sent.parameter for sent in self._in_flight.values()]
 
-    def _choose(self, path: Path, now: float) -> list[Piece]:
+    def _choose(self, path: Path) -> list[Piece]:
         """The first that is ready, and what may go with it (§3.1)."""
-        queue = self._association.sender.queue
-        first = next((piece for piece in self._waiting if self._is_ready(piece, now)), None)
+        first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
         match first:
             case None:
                 return []
             case TsnReset() as piece:
-                piece.suspends = True
                 # C2: "The sender has either no outstanding TSNs or considers all outstanding TSNs abandoned": the
                 # former, so that nothing is lost.
-                queue.suspend()
+                self._suspend_for(piece)
                 return [first] if self._association.sender.is_silent else []
             case OutgoingReset(wanted=wanted) if wanted is not None:
                 return [first]
             case OutgoingReset() | IncomingReset():
-                return self._choose_resets(path, now)
+                return self._choose_resets(path)
             case AddOutgoing() | AddIncoming():
                 others = (each for each in self._waiting if isinstance(each, AddOutgoing | AddIncoming))
                 second = next((each for each in others if type(each) is not type(first)), None)
                 return [first] if second is None else [first, second]
 
-    def _is_ready(self, piece: Piece, now: float) -> bool:
+    def _is_ready(self, piece: Piece) -> bool:
         if isinstance(piece, OutgoingReset):
             return piece.is_drained(self._association.sender.queue)
-        if isinstance(piece, TsnReset) and now < self._tsn_reset_from_s:
-            # The timer is for nothing but that this is asked again.
-            self._association.timers.start(Timer.SSN_TSN_RESET, self._tsn_reset_from_s)
-            return False
-        return True
+        return not (isinstance(piece, TsnReset) and self._association.timers.is_running(Timer.SSN_TSN_RESET))
 
-    def _choose_resets(self, path: Path, now: float) -> list[Piece]:
+    def _choose_resets(self, path: Path) -> list[Piece]:
         """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction."""
         room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
         chosen: list[Piece] = []
@@ -246,7 +245,7 @@ class Asking:
             if not isinstance(piece, OutgoingReset | IncomingReset):
                 continue
             kind = type(piece)
-            if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece, now):
+            if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece):
                 continue
             header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
             size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
