@@ -294,7 +294,8 @@ class Script(Peer):
         kinds = tuple(map(type, chunk.parameters))
         assert kinds in COMBINATIONS, f"§3.1 does not allow {kinds}"
         requests = tuple(each for each in chunk.parameters if isinstance(each, REQUESTS))
-        if not requests or requests == self._last_requests:
+        if set(requests) <= set(self._last_requests):
+            # Responses alone, or a retransmission, which may leave out what was answered.
             return
         numbers = [each.request_sequence_number for each in requests]
         if self._last_requests:

@@ -6,14 +6,17 @@ import pytest
 
 from aiosctp.core.reconfig import Outcome
 from aiosctp.events import StreamReset
-from aiosctp.wire.reconfig import IncomingSsnResetRequest, ReconfigurationResponse
+from aiosctp.wire.reconfig import IncomingSsnResetRequest, OutgoingSsnResetRequest, ReconfigurationResponse
 from tests.core.reconfig.script import (
     DENIED,
     FAILURE,
     IN_PROGRESS,
     NOTHING_TO_DO,
     PERFORMED,
+    STREAMS,
+    data_of,
     established,
+    is_under_way,
     number,
     reconfigs_of,
     requests_of,
@@ -153,6 +156,52 @@ def test_the_peer_answers_with_data_still_under_way() -> None:
     assert results_of(packets) == [(reset.request_sequence_number, PERFORMED)]
     assert request.outcome is Outcome.DONE
     assert peer.reads() == [(1, b"late")]
+
+
+def test_all_streams_both_ways_as_in_appendix_a() -> None:
+    """P08, P09, P11: OUT-REQ:X,Y-1|IN-REQ:X+1, then RESP:X|OUT-REQ:Y,X+1, then RESP:Y; our two may be two chunks."""
+    peer = established()
+    peer.z_uses(*range(STREAMS))
+    peer.a_uses(*range(STREAMS))
+    ours = peer.association.reset_outgoing(range(STREAMS))
+    theirs = peer.association.reset_incoming(range(STREAMS))
+    packets = peer.touch()
+    if len(requests_of(packets)) == 1:
+        packets += peer.answer(requests_of(packets)[0])
+    outgoing, incoming = requests_of(packets)
+    assert (outgoing.request_sequence_number, incoming.request_sequence_number) == (
+        peer.z_initial_tsn,
+        number(peer.z_initial_tsn, 1),
+    )
+    assert isinstance(outgoing, OutgoingSsnResetRequest)
+    assert outgoing.response_sequence_number == number(peer.next_request, -1)
+    response = ReconfigurationResponse(outgoing.request_sequence_number, PERFORMED)
+    reset = peer.outgoing(answers=incoming.request_sequence_number)
+    assert results_of(peer.ask(response, reset)) == [(reset.request_sequence_number, PERFORMED)]
+    assert (ours.outcome, theirs.outcome) == (Outcome.DONE, Outcome.DONE)
+    assert reconfigs_of(peer.wait(100)) == []
+    for stream in range(STREAMS):
+        assert data_of(peer.user_sends(b"new", stream=stream)) == [(stream, 0, b"new")]
+        peer.acknowledge_all()
+        peer.says(b"new", stream, 0)
+    assert len(peer.reads()) == STREAMS
+
+
+def test_the_answer_to_one_of_two_leaves_the_timer_running() -> None:
+    """P11, S06: H1: the timer stops when all "for which the Re-configuration Timer is running are acknowledged"."""
+    peer = established()
+    ours = peer.association.reset_outgoing((1,))
+    theirs = peer.association.reset_incoming((1,))
+    packets = peer.touch()
+    first, *rest = requests_of(packets)
+    packets = peer.answer(first)
+    assert ours.outcome is Outcome.DONE
+    (second,) = rest or requests_of(packets)
+    assert second in requests_of(peer.wait(1.1))
+    assert is_under_way(theirs)
+    peer.answer(second, NOTHING_TO_DO)
+    assert reconfigs_of(peer.wait(100)) == []
+    assert theirs.outcome is Outcome.DONE
 
 
 def test_both_directions_are_asked_for_in_chunks_that_are_allowed() -> None:

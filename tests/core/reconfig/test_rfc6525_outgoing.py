@@ -17,6 +17,7 @@ from tests.core.reconfig.script import (
     PERFORMED,
     STREAMS,
     SUCCESS,
+    WILLING,
     data_of,
     established,
     is_under_way,
@@ -196,6 +197,21 @@ def test_what_goes_at_once_goes_before_the_request() -> None:
     (chunk,) = chunks_of(packets, Data)
     assert asked(packets).last_assigned_tsn == chunk.tsn
     assert (chunk.ssn, chunk.payload) == (0, b"before")
+
+
+def test_what_nagle_holds_back_goes_before() -> None:
+    """S06: a small message that waits for a SACK (RFC 6458 §8.1.5) was given before the reset all the same."""
+    peer = established(WILLING.replace(nodelay=False))
+    peer.user_sends(b"outstanding", stream=1)
+    assert data_of(peer.user_sends(b"small", stream=1)) == []
+    _, packets = peer.resets(1)
+    packets += peer.acknowledge_all()
+    assert data_of(packets) == [(1, 1, b"small")]
+    request = asked(packets)
+    assert request.last_assigned_tsn == chunks_of(packets, Data)[-1].tsn
+    peer.acknowledge_all()
+    assert data_of(peer.user_sends(b"after", stream=1)) == []
+    assert data_of(peer.answer(request)) == [(1, 0, b"after")]
 
 
 def test_a_message_in_many_chunks_is_finished_first() -> None:

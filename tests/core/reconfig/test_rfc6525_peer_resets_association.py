@@ -6,7 +6,7 @@ import pytest
 
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.states import AssociationState
-from aiosctp.events import AssociationReset
+from aiosctp.events import AssociationReset, PartialDelivery
 from aiosctp.wire.chunks import Data, ReConfig, Sack
 from aiosctp.wire.reconfig import ReconfigurationResponse
 from tests.core.laws import check_association
@@ -111,6 +111,22 @@ def test_half_a_message_is_given_up() -> None:
     assert peer.association.receiver.held_bytes == 0
     peer.says(b"new", 1, 0)
     assert [data for _, data in peer.reads()][-1] == b"new"
+    check_association(peer.association)
+
+
+def test_the_user_is_told_of_the_message_whose_rest_will_not_come() -> None:
+    """P10, S06: G4; RFC 6458 §6.1.7: who has read a part of it must not wait for the end."""
+    peer = established(WILLING.replace(partial_delivery_point_bytes=1500))
+    peer.send(Data(peer.next_tsn, 1, 0, 0, bytes(1400), ending=False))
+    peer.send(Data(number(peer.next_tsn, 1), 1, 0, 0, bytes(1400), beginning=False, ending=False))
+    peer.next_tsn = number(peer.next_tsn, 2)
+    part = peer.association.receiver.read(partial=True)
+    assert part is not None
+    assert not part.end_of_record
+    performed(peer)
+    assert peer.events_of(PartialDelivery) == [PartialDelivery(1, 0)]
+    peer.says(b"new", 1, 0)
+    assert [data for _, data in peer.reads()][-1:] == [b"new"]
     check_association(peer.association)
 
 
