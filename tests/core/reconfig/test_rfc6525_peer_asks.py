@@ -104,6 +104,25 @@ def test_the_peer_asks_again_while_our_data_drains() -> None:
     assert set(outgoing_of(peer.heard)) == {ours}
 
 
+@pytest.mark.parametrize("kind", ["outgoing", "incoming", "add_outgoing", "add_incoming"])
+def test_while_it_is_in_progress_another_is_not_begun(kind: str) -> None:
+    """P11, S06, X49: Table 3, 4: "Request already in progress": the peer has one in flight (§5.1.1), and we keep one."""
+    peer = in_use()
+    for _ in range(60):
+        peer.association.send(OutgoingMessage(bytes(1000), stream=1))
+    peer.touch()
+    first = peer.incoming(1)
+    assert results_of(peer.ask(first)) == [(first.request_sequence_number, IN_PROGRESS)]
+    second = getattr(peer, kind)(2)
+    packets = peer.ask(second)
+    assert results_of(packets) == [(second.request_sequence_number, REQUEST_IN_PROGRESS)]
+    while not outgoing_of(packets):
+        packets = peer.acknowledge_all()
+    (ours,) = outgoing_of(packets)
+    assert (ours.response_sequence_number, ours.streams) == (first.request_sequence_number, (1,))
+    assert (peer.inbound_streams, peer.outbound_streams) == (STREAMS, STREAMS)
+
+
 @pytest.mark.parametrize("streams", [(STREAMS,), (1, 0xFFFF)], ids=str)
 def test_a_stream_out_of_range_is_a_wrong_ssn(streams: tuple[int, ...]) -> None:
     """P11, S06: Table 3, 3: and nothing is reset."""

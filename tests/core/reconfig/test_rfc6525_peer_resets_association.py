@@ -13,6 +13,7 @@ from tests.core.laws import check_association
 from tests.core.reconfig.script import (
     IN_PROGRESS,
     PERFORMED,
+    REQUEST_IN_PROGRESS,
     STREAMS,
     WILLING,
     Script,
@@ -193,6 +194,17 @@ def test_what_the_user_gives_meanwhile_goes_under_the_new_numbers() -> None:
     assert [chunk.ssn for chunk in before] == list(range(len(before)))
     assert [chunk.ssn for chunk in after] == list(range(len(after)))
     assert [chunk.payload for chunk in before[3:] + after] == [b"%d" % n for n in range(20)]
+
+
+def test_while_it_is_in_progress_another_is_not_begun() -> None:
+    """P11, S06: Table 3, 4: "Request already in progress"; the one that is goes on."""
+    peer = in_use()
+    peer.user_sends(b"outstanding", stream=1)
+    first, second = peer.ssn_tsn(), peer.add_outgoing(1)
+    assert results_of(peer.ask(first)) == [(first.request_sequence_number, IN_PROGRESS)]
+    assert results_of(peer.ask(second)) == [(second.request_sequence_number, REQUEST_IN_PROGRESS)]
+    assert (first.request_sequence_number, PERFORMED) in results_of(peer.acknowledge_all())
+    assert peer.inbound_streams == STREAMS
 
 
 def test_a_message_begun_is_not_cut() -> None:

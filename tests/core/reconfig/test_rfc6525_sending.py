@@ -204,6 +204,17 @@ def test_each_expiry_counts_for_the_destination_and_the_association(asks: Asks) 
 
 
 @EACH
+@EACH
+def test_an_answer_clears_what_was_counted(asks: Asks) -> None:
+    """S06, R21: §8.1 of RFC 9260: "each time" the peer acknowledges: else some packets lost in years would end it."""
+    peer = established()
+    _, packets = asks(peer)
+    peer.wait(3.5)
+    assert peer.association.failure.error_count == 2
+    peer.answer(requests_of(packets)[0], DENIED)
+    assert (peer.path(ONE).error_count, peer.association.failure.error_count) == (0, 0)
+
+
 def test_too_many_expiries_end_the_association(asks: Asks) -> None:
     """S06: "threshold management, possibly destroying the association"."""
     peer = established(WILLING.replace(association_max_retrans=3))
