@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # §5.1.4: "Only one SSN/TSN Reset Request SHOULD be sent within 30 seconds, which is considered a maximum segment
 # lifetime".
 MAX_SEGMENT_LIFETIME_S: Final = 30.0
+# A request that crossed one of the peer's is asked again, but not for ever.
+MAX_REFUSALS: Final = 10
 _CHUNK_HEADER_BYTES: Final = 4
 _OUTGOING_BYTES: Final = 16
 _INCOMING_BYTES: Final = 8
@@ -62,6 +64,7 @@ class Asking:
         "_in_progress",
         "_path",
         "_waiting",
+        "_wanted",
         "kept",
         "next_number",
     )
@@ -72,6 +75,9 @@ class Asking:
         """§4.1: "initialized to the same value as the initial TSN"."""
         self._waiting: dict[Piece, None] = {}
         """In the order asked for."""
+        self._wanted: OutgoingReset | AddOutgoing | None = None
+        """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the
+        peer's would answer: neither side could send that any more."""
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
@@ -140,7 +146,8 @@ class Asking:
         """The peer wants it."""
         if isinstance(piece, OutgoingReset):
             piece.hold(self._association.sender.queue)
-        self._waiting[piece] = None
+        self._wanted = piece
+        self._association.timers.stop(Timer.CROSSED)
 
     # -- what the answering side asks --
 
@@ -149,12 +156,20 @@ class Asking:
         return any(isinstance(sent.parameter, SsnTsnResetRequest) for sent in self._in_flight.values())
 
     @property
+    def awaits_request(self) -> bool:
+        """Whether what is in flight is answered by a request of the peer's."""
+        wishes = (IncomingSsnResetRequest, AddIncomingStreamsRequest)
+        return any(isinstance(sent.parameter, wishes) for sent in self._in_flight.values())
+
+    @property
     def is_suspending(self) -> bool:
         """Whether no new message may begin for the sake of a request of ours."""
         return self.awaits_tsn_reset or any(isinstance(piece, TsnReset) and piece.suspends for piece in self._waiting)
 
-    def is_waiting(self, piece: Piece) -> bool:
-        return piece in self._waiting
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something waits for the peer's sake."""
+        return self._wanted is not None
 
     def is_resetting(self, streams: Sequence[int] | None) -> bool:
         """§5.2.3: whether the Outgoing SSN Reset Request in flight "completely overlaps" these streams, or all."""
@@ -195,11 +210,11 @@ class Asking:
         """
         association = self._association
         path = association.paths.for_data()
-        if self._in_flight or not self._waiting or not path.is_confirmed:
+        if self._in_flight or not (self._waiting or self._wanted) or not path.is_confirmed:
             return []
         pieces = self._choose(path)
         for piece in pieces:
-            del self._waiting[piece]
+            self._waiting.pop(piece, None)
         for group in _grouped(pieces):
             parameter = self._make(group, answered_number)
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
@@ -212,6 +227,10 @@ class Asking:
 
     def _choose(self, path: Path) -> list[Piece]:
         """The first that is ready, and what may go with it (§3.1)."""
+        wanted = self._wanted
+        if wanted is not None and self._is_ready(wanted):
+            self._wanted = None
+            return [wanted]
         first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
         match first:
             case None:
@@ -221,19 +240,20 @@ class Asking:
                 # former, so that nothing is lost.
                 self._suspend_for(piece)
                 return [first] if self._association.sender.is_silent else []
-            case OutgoingReset(wanted=wanted) if wanted is not None:
-                return [first]
             case OutgoingReset() | IncomingReset():
                 return self._choose_resets(path)
             case AddOutgoing() | AddIncoming():
-                others = (each for each in self._waiting if isinstance(each, AddOutgoing | AddIncoming))
-                second = next((each for each in others if type(each) is not type(first)), None)
+                kind = AddIncoming if isinstance(first, AddOutgoing) else AddOutgoing
+                second = next((each for each in self._waiting if isinstance(each, kind) and self._is_ready(each)), None)
                 return [first] if second is None else [first, second]
 
     def _is_ready(self, piece: Piece) -> bool:
         if isinstance(piece, OutgoingReset):
             return piece.is_drained(self._association.sender.queue)
-        return not (isinstance(piece, TsnReset) and self._association.timers.is_running(Timer.SSN_TSN_RESET))
+        timers = self._association.timers
+        if isinstance(piece, IncomingReset | AddIncoming):
+            return self._wanted is None and not timers.is_running(Timer.CROSSED)
+        return not (isinstance(piece, TsnReset) and timers.is_running(Timer.SSN_TSN_RESET))
 
     def _choose_resets(self, path: Path) -> list[Piece]:
         """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction."""
@@ -245,7 +265,7 @@ class Asking:
             if not isinstance(piece, OutgoingReset | IncomingReset):
                 continue
             kind = type(piece)
-            if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece):
+            if not self._is_ready(piece):
                 continue
             header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
             size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
@@ -316,18 +336,29 @@ class Asking:
             association.failure.acknowledged(self._path)
             association.timers.start(Timer.RECONFIG, now + self._path.rto.rto_s)
             return
-        self._acknowledged(number)
         outcome = Outcome.FAILED
         if response.result in _SUCCESS:
             outcome = Outcome.DONE
         elif response.result == ReconfigurationResult.DENIED:
             outcome = Outcome.DENIED
-        if isinstance(sent.parameter, SsnTsnResetRequest):
-            self._tsn_reset_answered(response, outcome)
-            if association.ending is not None:
-                return
+        if isinstance(sent.parameter, SsnTsnResetRequest) and not self._tsn_reset_answered(response, outcome):
+            return
+        self._acknowledged(number)
         for piece in sent.pieces:
-            self._piece_ended(piece, outcome)
+            if response.result == ReconfigurationResult.REQUEST_IN_PROGRESS and self._asks_again(piece):
+                self._waiting[piece] = None
+                # Until the peer's request is here, or has come to nothing.
+                assert self._path is not None
+                association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
+            else:
+                self._piece_ended(piece, outcome)
+
+    def _asks_again(self, piece: Piece) -> bool:
+        """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""
+        if not isinstance(piece, IncomingReset | AddIncoming) or piece.refusals == MAX_REFUSALS:
+            return False
+        piece.refusals += 1
+        return True
 
     def _acknowledged(self, number: int) -> None:
         """E1, H1: "If all ... are acknowledged, the Re-configuration Timer MUST be stopped"."""
@@ -363,18 +394,20 @@ class Asking:
             if piece.request is not None:
                 piece.request.part_ended(outcome, is_told=True)
 
-    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> None:
+    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> bool:
+        """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
             association.receiver.tsn_reset_refused()
-            return
+            return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:
             association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
-            return
+            return False
         # H5.
         performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
         association.sender.begin_anew(receiver_next)
+        return True
 
     # -- the end --
 
@@ -382,6 +415,7 @@ class Asking:
         """The association ends, or begins anew: nothing of this will be answered."""
         pieces = [piece for sent in self._in_flight.values() for piece in sent.pieces]
         pieces += self._waiting
+        self._wanted = None
         self._in_flight.clear()
         self._waiting.clear()
         for piece in pieces:
