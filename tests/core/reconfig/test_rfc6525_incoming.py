@@ -6,6 +6,7 @@ import pytest
 
 from aiosctp.core.reconfig import Outcome
 from aiosctp.events import StreamReset
+from aiosctp.wire.chunks import ReConfig
 from aiosctp.wire.reconfig import IncomingSsnResetRequest, OutgoingSsnResetRequest, ReconfigurationResponse
 from tests.core.reconfig.script import (
     DENIED,
@@ -13,6 +14,7 @@ from tests.core.reconfig.script import (
     IN_PROGRESS,
     NOTHING_TO_DO,
     PERFORMED,
+    REQUEST_IN_PROGRESS,
     STREAMS,
     data_of,
     established,
@@ -118,7 +120,10 @@ def test_nothing_to_do_is_success() -> None:
     assert reconfigs_of(peer.wait(100)) == []
 
 
-@pytest.mark.parametrize("result", FAILURE)
+REFUSED = [result for result in FAILURE if result != REQUEST_IN_PROGRESS]
+
+
+@pytest.mark.parametrize("result", REFUSED)
 def test_what_is_refused_changes_nothing(result: int) -> None:
     """P11, S06: H3; the user is told."""
     peer = established()
@@ -130,6 +135,30 @@ def test_what_is_refused_changes_nothing(result: int) -> None:
     assert (list(event.incoming), event.denied, event.failed) == ([1], result == DENIED, result != DENIED)
     peer.says(b"goes on", 1, 2)
     assert peer.reads() == [(1, b"goes on")]
+
+
+@pytest.mark.parametrize("kind", ["asks_for_reset", "adds_incoming"])
+def test_a_peer_that_has_one_in_progress_is_asked_again_or_no_more(kind: str) -> None:
+    """P11, S06: Table 3, 4: both may have asked at once: the request has failed, or another goes, under the next number
+    (B1), and not in a hurry."""
+    peer = established()
+    request, packets = getattr(peer, kind)(1)
+    began = peer.now
+    for n in range(20):
+        (asked_,) = requests_of(packets)
+        assert asked_.request_sequence_number == number(peer.z_initial_tsn, n)
+        packets = peer.answer(asked_, REQUEST_IN_PROGRESS)
+        if request.outcome is not None:
+            break
+        if not requests_of(packets):
+            packets = [peer.next_packet(ReConfig)]
+    if request.outcome is None:
+        assert peer.now - began > 1
+        peer.answer(requests_of(packets)[0], DENIED)
+        assert request.outcome is Outcome.DENIED
+    else:
+        assert request.outcome is Outcome.FAILED
+    assert reconfigs_of(peer.wait(100)) == []
 
 
 def test_an_outgoing_request_that_answers_nothing_stops_no_timer() -> None:

@@ -204,9 +204,8 @@ def test_each_expiry_counts_for_the_destination_and_the_association(asks: Asks) 
 
 
 @EACH
-@EACH
 def test_an_answer_clears_what_was_counted(asks: Asks) -> None:
-    """S06, R21: §8.1 of RFC 9260: "each time" the peer acknowledges: else some packets lost in years would end it."""
+    """S06, R23: §8.1 of RFC 9260: "each time" the peer acknowledges: else some packets lost in years would end it."""
     peer = established()
     _, packets = asks(peer)
     peer.wait(3.5)
@@ -215,6 +214,7 @@ def test_an_answer_clears_what_was_counted(asks: Asks) -> None:
     assert (peer.path(ONE).error_count, peer.association.failure.error_count) == (0, 0)
 
 
+@EACH
 def test_too_many_expiries_end_the_association(asks: Asks) -> None:
     """S06: "threshold management, possibly destroying the association"."""
     peer = established(WILLING.replace(association_max_retrans=3))
@@ -230,7 +230,7 @@ def test_too_many_expiries_end_the_association(asks: Asks) -> None:
 
 
 def test_a_path_that_answers_no_request_becomes_inactive() -> None:
-    """S06, R22: the destination's threshold too (§8.2 of RFC 9260)."""
+    """S06, R23: the destination's threshold too (§8.2 of RFC 9260)."""
     peer = established(WILLING.replace(path_max_retrans=2), addresses=(ONE, TWO))
     peer.resets(1)
     peer.wait(100)
