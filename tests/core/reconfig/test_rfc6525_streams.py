@@ -100,14 +100,19 @@ def test_an_add_incoming_request_says_what_it_must() -> None:
 @pytest.mark.parametrize("response_first", [False, True])
 def test_the_peers_add_outgoing_request_is_the_answer(response_first: bool) -> None:
     """P12, P13, S06: §5.2.6: "either send a response parameter denying the request or ... a corresponding Add Outgoing
-    Streams Request": some send a response as well."""
+    Streams Request": some send a response as well. What is asked again meanwhile gets the same chunk (§5.2.1)."""
     peer = established()
     request, packets = peer.adds_incoming(4)
     if response_first:
         peer.answer(requests_of(packets)[0])
     # A -> RE-CONFIG [Add Outgoing Streams] -> Z, Z -> RE-CONFIG [Response] -> A
     theirs = peer.add_outgoing(4)
-    assert results_of(peer.ask(theirs)) == [(theirs.request_sequence_number, PERFORMED)]
+    packets = peer.ask(theirs)
+    assert results_of(packets) == [(theirs.request_sequence_number, PERFORMED)]
+    for _ in range(3):
+        if requests_of(packets):
+            peer.ask(theirs)
+        packets = peer.wait(2)
     assert peer.inbound_streams == STREAMS + 4
     assert request.outcome is Outcome.DONE
     assert reconfigs_of(peer.wait(100)) == []
@@ -115,6 +120,27 @@ def test_the_peers_add_outgoing_request_is_the_answer(response_first: bool) -> N
     peer.says(b"new", 13, 0)
     assert peer.reads() == [(13, b"new")]
     assert peer.events_of(StreamChange)[-1].incoming == STREAMS + 4
+
+
+def test_an_add_outgoing_request_of_the_peers_own_is_no_proof_that_ours_arrived() -> None:
+    """P13, S06: it names no number of ours, so §5.1.1 holds: ours "MUST" be retransmitted. Lost, its number is the
+    next one that the peer expects, and any other would be a bad one for ever."""
+    peer = established()
+    _, packets = peer.adds_incoming(4)
+    (lost,) = requests_of(packets)
+    # A, which has not heard of it, adds as many on its own.
+    theirs = peer.add_outgoing(4)
+    packets = peer.ask(theirs)
+    assert results_of(packets) == [(theirs.request_sequence_number, PERFORMED)]
+    assert lost in requests_of(packets + peer.wait(5))
+    # A -> RE-CONFIG [Add Outgoing Streams] -> Z: the answer
+    peer.ask(peer.add_outgoing(4))
+    _, packets = peer.resets(1)
+    packets += peer.wait(20)
+    assert {each.request_sequence_number for each in requests_of(packets)} <= {
+        peer.z_initial_tsn,
+        number(peer.z_initial_tsn, 1),
+    }
 
 
 @pytest.mark.parametrize("result", [result for result in FAILURE if result != REQUEST_IN_PROGRESS])
