@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiosctp.core.reconfig import performing
@@ -31,7 +32,7 @@ from aiosctp.wire.reconfig import (
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
-from aiosctp.wire.serial import tsn_add
+from aiosctp.wire.serial import TSN_HALF, tsn_add, tsn_distance
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 MAX_SEGMENT_LIFETIME_S: Final = 30.0
 # A request that crossed one of the peer's is asked again, but not for ever.
 MAX_REFUSALS: Final = 10
+# RTO.Max bounds the timer; this only the arithmetic.
+MAX_DOUBLINGS: Final = 16
 _CHUNK_HEADER_BYTES: Final = 4
 _OUTGOING_BYTES: Final = 16
 _INCOMING_BYTES: Final = 8
@@ -60,9 +63,11 @@ class Asking:
 
     __slots__ = (
         "_association",
+        "_expirations",
         "_in_flight",
         "_in_progress",
         "_path",
+        "_unproven",
         "_waiting",
         "_wanted",
         "kept",
@@ -75,6 +80,8 @@ class Asking:
         """§4.1: "initialized to the same value as the initial TSN"."""
         self._waiting: dict[Piece, None] = {}
         """In the order asked for."""
+        self._unproven: list[int] = []
+        """Numbers of ours that count as answered, though the peer may not know of them."""
         self._wanted: OutgoingReset | AddOutgoing | None = None
         """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the
         peer's would answer: neither side could send that any more."""
@@ -83,6 +90,8 @@ class Asking:
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
         self._path: Path | None = None
+        self._expirations = 0
+        """Of the timer, since it was started for this chunk or the peer last answered it."""
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
 
@@ -198,6 +207,8 @@ class Asking:
             wanted = sent.parameter
             if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
                 self._acknowledged(number)
+                # Or the peer added as many of its own accord, and has never heard of ours.
+                self._unproven.append(number)
                 return sent
         return None
 
@@ -220,7 +231,8 @@ class Asking:
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
         if self._in_flight:
             self._path = path
-            association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+            self._expirations = 0
+            self._start_timer(now)
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
         return [sent.parameter for sent in self._in_flight.values()]
@@ -310,15 +322,27 @@ class Asking:
         association, path = self._association, self._path
         assert path is not None
         assert self._in_flight
-        path.rto.back_off()
+        self._expirations += 1
         if len(self._in_progress) < len(self._in_flight):
             association.failure.retransmission_timed_out(path)
             if association.ending is not None:
                 return
-        self._path = path = association.paths.for_retransmission(path)
+        self._path = association.paths.for_retransmission(path)
+        self._send_again(now)
+
+    def _send_again(self, now: float) -> None:
+        assert self._path is not None
         chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values()))
-        association.output.send_control(path, chunk.encode(), is_repeat=True)
-        association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+        self._association.output.send_control(self._path, chunk.encode(), is_repeat=True)
+        self._start_timer(now)
+
+    def _start_timer(self, now: float) -> None:
+        """§5.1.1: "MUST use the same value as SCTP's data transmission timer", doubled "at every expiration": for
+        itself alone, as what waits long, being in progress, says nothing of the path."""
+        assert self._path is not None
+        backed_off_s = self._path.rto.rto_s * 2 ** min(self._expirations, MAX_DOUBLINGS)
+        timeout_s = min(backed_off_s, self._association.config.rto_max_s)
+        self._association.timers.start(Timer.RECONFIG, now + timeout_s)
 
     # -- answers --
 
@@ -329,12 +353,18 @@ class Asking:
         if sent is None:
             return
         association = self._association
+        unproven = [each for each in self._unproven if tsn_distance(each, number) < TSN_HALF]
+        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and unproven:
+            self._count_back(unproven[-1], now)
+            return
+        self._unproven = self._unproven[len(unproven) :]
         if response.result == ReconfigurationResult.IN_PROGRESS:
             # H2: "the timer for the Re-configuration Request Sequence Number is started again".
             assert self._path is not None
             self._in_progress.add(number)
             association.failure.acknowledged(self._path)
-            association.timers.start(Timer.RECONFIG, now + self._path.rto.rto_s)
+            self._expirations = 0
+            self._start_timer(now)
             return
         outcome = Outcome.FAILED
         if response.result in _SUCCESS:
@@ -352,6 +382,22 @@ class Asking:
                 association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
             else:
                 self._piece_ended(piece, outcome)
+
+    def _count_back(self, unknown: int, now: float) -> None:
+        """The peer waits for a number that was thought to be answered: what is in flight is asked again from there."""
+        self._unproven.remove(unknown)
+        self.next_number = tsn_add(self.next_number, -1)
+        in_flight, self._in_flight = self._in_flight, {}
+        for number, sent in in_flight.items():
+            parameter = replace(sent.parameter, request_sequence_number=tsn_add(number, -1))
+            for piece in sent.pieces:
+                if isinstance(piece, OutgoingReset | AddOutgoing):
+                    assert isinstance(parameter, OutgoingSsnResetRequest | AddOutgoingStreamsRequest)
+                    piece.parameter = parameter
+            self._in_flight[parameter.request_sequence_number] = Sent(parameter, sent.pieces)
+        self._in_progress.clear()
+        self._expirations = 0
+        self._send_again(now)
 
     def _asks_again(self, piece: Piece) -> bool:
         """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""

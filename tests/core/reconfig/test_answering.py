@@ -66,7 +66,7 @@ def test_numbers_wrap() -> None:
 
 
 def test_a_deferred_reset_is_performed_when_all_before_has_come() -> None:
-    """X06, E2 to E5: "In progress", then, by itself, the answer; what came too early is delivered after."""
+    """X06: E2 to E5: "In progress", then, by itself, the answer; what came too early is delivered after."""
     peer = ReconfigPeer()
     peer.association.receiver.take_over(1)
     peer.data(0, 0, b"one", stream=1)

@@ -92,7 +92,7 @@ class Storm:
         def is_quiet() -> bool:
             self.read()
             return all(request.outcome is not None for request in self.requests) and all(
-                engine.sender.is_drained for engine in self.engines
+                engine.sender.is_drained and engine.sender.queue.held is None for engine in self.engines
             )
 
         pair.run_until(is_quiet)
