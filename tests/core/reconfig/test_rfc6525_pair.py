@@ -232,6 +232,40 @@ def test_both_sides_close_streams_of_their_own_at_once(latency_s: float) -> None
     talk.settle(requests)
 
 
+@pytest.mark.parametrize("late", range(3))
+def test_a_request_that_comes_late_takes_no_other_ones_place(late: int) -> None:
+    """P13, S06: Z's Add Incoming is late, and A adds as many on its own: that is no answer. What Z asks for next is not
+    taken for it (§4.2: the number "is used to identify the request"), before whichever of its packets it arrives."""
+    talk = in_use()
+    held: list[Flight] = []
+    seen = 0
+
+    def hold_first(flight: Flight) -> bool:
+        if ChunkType.RE_CONFIG in chunk_types(flight) and flight.sender is talk.pair.z and not held:
+            held.append(flight)
+            return True
+        return False
+
+    def arrive_late(flight: Flight) -> bool:
+        nonlocal seen
+        if ChunkType.RE_CONFIG in chunk_types(flight) and flight.sender is talk.pair.z:
+            if seen == late:
+                talk.pair._arrive(held[0])
+            seen += 1
+        return False
+
+    talk.pair.drop = hold_first
+    requests = [talk.command(talk.z, "add_incoming")]
+    talk.pair.run_for(0.005)
+    requests.append(talk.command(talk.a, "add_outgoing"))
+    talk.pair.run_for(0.1)
+    talk.pair.drop = arrive_late
+    requests.append(talk.command(talk.z, "reset_outgoing"))
+    talk.say(talk.z, 1)
+    talk.settle(requests)
+    assert requests[-1].outcome is Outcome.DONE
+
+
 @pytest.mark.parametrize("one_side_asks", [True, False], ids=["one side asks", "both sides ask"])
 @pytest.mark.parametrize("seed", range(25))
 def test_requests_and_data_of_both_sides_on_a_bad_wire(seed: int, one_side_asks: bool) -> None:
