@@ -45,8 +45,8 @@ from aiosctp.exceptions import (
 from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
 from aiosctp.server import Server, serve
-from aiosctp.stack import Stack, StackStatistics
-from aiosctp.status import AssociationStatistics, AssociationStatus
+from aiosctp.stack import Stack
+from aiosctp.status import AssociationStatistics, AssociationStatus, StackStatistics
 from aiosctp.streams import Stream
 
 logging.getLogger("aiosctp").addHandler(logging.NullHandler())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_UINT32 = 2**32 - 1
 _ZERO = 0
+_RECONFIG = frozenset({"reconfig"})
 
 CONFIGURABLE = frozenset(
     {
@@ -348,8 +349,13 @@ class Association:
 
     @property
     def negotiated(self) -> frozenset[str]:
-        """The extensions that both sides have announced (RFC 5061 §4.2.7). We announce none yet."""
-        return frozenset()
+        """The extensions that both sides have announced (RFC 5061 §4.2.7): "reconfig", if they have (RFC 6525)."""
+        return _RECONFIG if self.engine.supports_reconfig else frozenset()
+
+    @property
+    def supports_stream_reset(self) -> bool:
+        """Whether both sides have announced RE-CONFIG, so that streams can be reset and added (RFC 6525 §5.1.1)."""
+        return self.engine.supports_reconfig
 
     @property
     def local_addresses(self) -> tuple[tuple[str, int], ...]:
