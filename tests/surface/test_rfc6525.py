@@ -38,5 +38,5 @@ async def test_what_the_peer_does_not_speak_is_not_supported(name: str, side: st
             await ASKS[name](association)
         assert not any(packet.data[12] == ChunkType.RE_CONFIG for packet in hosts.log)
         # The association is as it was.
-        await ours.send(b"still here", stream=1)
+        await ours.send(b"still here", stream=2)
         assert (await theirs.receive()).data == b"still here"
