@@ -116,7 +116,8 @@ class Output:
         association.receiver.batch_ended()
         messages = association.sender.queue.in_order
         if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
-            single = self._transmit_single(now) if association.reconfig is None else None
+            reconfig = association.reconfig
+            single = self._transmit_single(now) if reconfig is None or not reconfig.has_to_do else None
             if single is not None:
                 return [single]
         datagrams: list[Datagram] = []

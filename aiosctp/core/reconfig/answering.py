@@ -180,12 +180,12 @@ class Answering:
         return not is_held and all(each is None or not (each.next_ssn or each.buffered_bytes) for each in known)
 
     def _want(self, piece: Wanted) -> Wanted:
-        self._asking.wait_for(piece)
+        self._asking.waiting.wait_for(piece)
         return piece
 
     @property
     def _is_waiting(self) -> bool:
-        return self._tsn_reset is not None or self._asking.is_wanted
+        return self._tsn_reset is not None or self._asking.waiting.is_wanted
 
     @property
     def _is_crossed(self) -> bool:
