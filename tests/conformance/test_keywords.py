@@ -83,5 +83,6 @@ def test_the_projects_table_is_as_it_was_written_and_counts_as_the_rfcs_do() -> 
         "rfc9260": 555,
         "rfc8899": 55,
         "rfc6951": 26,
+        "rfc6525": 110,
         "rfc4820": 14,
     }
