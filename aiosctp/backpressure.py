@@ -92,6 +92,10 @@ class Backpressure:
         held_bytes = queue.queued_bytes + engine.sender.outstanding.buffered_bytes
         return held_bytes - queue.excess_bytes < config.send_buffer_bytes
 
+    @property
+    def association_has_room(self) -> bool:
+        return self._counted_bytes() < self._engine.config.send_buffer_bytes
+
     def _stream_has_room(self, stream: int) -> bool:
         return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
 

@@ -1,0 +1,98 @@
+"""The numbers of byte streams: which are in use, and which side takes which when it opens one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiosctp.association import Association
+    from aiosctp.lifetime import Lifetime
+
+
+class StreamNumbers:
+    """The side that sent the INIT opens even numbers, the other one odd ones, so that both may open at once.
+
+    A byte stream needs the number in both directions. One that was freed is taken again before one that was never used,
+    so that what is kept by number stays small.
+    """
+
+    def __init__(self, association: Association, life: Lifetime, *, opens_even: bool) -> None:
+        self._association = association
+        self._life = life
+        self._first = 0 if opens_even else 1
+        self._in_use: set[int] = set()
+        self._retired: set[int] = set()
+        """Closed without a reset: what the peer may still send there belongs to nobody."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._never_used = self._first
+        """Of ours, from this one on."""
+        self._freed: OrderedDict[int, None] = OrderedDict()
+
+    def is_free(self, number: int) -> bool:
+        return number not in self._in_use and number not in self._retired
+
+    def is_retired(self, number: int) -> bool:
+        return number in self._retired
+
+    def take(self, number: int) -> None:
+        self._in_use.add(number)
+        self._freed.pop(number, None)
+
+    def free(self, number: int) -> None:
+        self._in_use.discard(number)
+        if number % 2 == self._first and number < self._never_used and number not in self._retired:
+            self._freed[number] = None
+            self.wake()
+
+    def retire(self, number: int) -> None:
+        self._retired.add(number)
+
+    def restarted(self) -> None:
+        """The peer knows nothing of what was: all are free."""
+        self._in_use.clear()
+        self._retired.clear()
+        self._begin()
+        self.wake()
+
+    async def next(self) -> int:
+        """A free number of ours, after waiting for one; the caller takes it at once. Cancelling takes none."""
+        others_wait = bool(self._waiting)
+        while others_wait or (number := self._find()) is None:
+            others_wait = False
+            waiter = self._life.stack.loop.create_future()
+            self._waiting.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiting.remove(waiter)
+                self.wake()
+            self._life.check_may_send()
+        return number
+
+    def _find(self) -> int | None:
+        count = min(self._association.inbound_streams, self._association.outbound_streams)
+        for number in self._freed:
+            if number < count:
+                return number
+        while self._never_used < count:
+            if self.is_free(self._never_used):
+                return self._never_used
+            self._never_used += 2
+        return None
+
+    def wake(self) -> None:
+        """There may be one: the first who waits looks."""
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def wake_all(self) -> None:
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
