@@ -89,7 +89,7 @@ class Backpressure:
         if held is not None and held.buffered_bytes >= config.stream_send_buffer_bytes:
             return False
         # As `_counted_bytes`, without the calls: every message asks.
-        held_bytes = queue.queued_bytes + engine.sender.outstanding.buffered_bytes
+        held_bytes = queue.queued_bytes + queue.held_bytes + engine.sender.outstanding.buffered_bytes
         return held_bytes - queue.excess_bytes < config.send_buffer_bytes
 
     @property

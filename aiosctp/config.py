@@ -67,6 +67,13 @@ class Config:
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
+    Streams that change (RFC 6525):
+      reconfig: whether the peer is told that we speak RE-CONFIG, without which neither side can reset or add streams.
+      peer_may_reset_streams: whether the peer may reset streams, its own outgoing ones and, by asking, ours; allowed,
+        for that is how it ends one.
+      peer_may_reset_association: whether it may have all TSNs and SSNs begin anew; not allowed, for programs may count
+        on them.
+      peer_may_add_streams: whether it may add streams, its own up to `max_inbound_streams`, and ours up to 65535.
     The beginning and the end:
       valid_cookie_life_s: how long a peer may take to return the cookie of our INIT ACK (§5.1.3).
       max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.
@@ -119,6 +126,11 @@ class Config:
     congestion_control: str = "reno"
     stream_ppid: int = 0
 
+    reconfig: bool = True
+    peer_may_reset_streams: bool = True
+    peer_may_reset_association: bool = False
+    peer_may_add_streams: bool = True
+
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_ranges(self)
@@ -140,6 +152,15 @@ class Config:
         return min(self.partial_delivery_point_bytes, self.receive_window_bytes)
 
 
+_SWITCHES = {
+    "heartbeat",
+    "nodelay",
+    "path_mtu_discovery",
+    "reconfig",
+    "peer_may_reset_streams",
+    "peer_may_reset_association",
+    "peer_may_add_streams",
+}
 _OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu"}
 
 # Inclusive bounds, by field. Seconds have no upper bound unless the RFC sets one.
@@ -180,7 +201,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 def _check_kinds(config: Config) -> None:
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name in ("heartbeat", "nodelay", "path_mtu_discovery"):
+        if field.name in _SWITCHES:
             if not isinstance(value, bool):
                 raise TypeError(f"{field.name} must be a bool, not {type(value).__name__}")
         elif field.name == "congestion_control":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -105,6 +106,46 @@ class SenderDry:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamReset:
+    """Streams begin anew, with SSN 0 (RFC 6525 §6.1.1); or a reset that was asked for here did not come about.
+
+    incoming, outgoing: which; a `range` when all were meant. denied: the peer refused it. failed: it came to nothing
+    otherwise, as by a restart of the peer.
+    """
+
+    incoming: Sequence[int]
+    outgoing: Sequence[int]
+    denied: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationReset:
+    """The TSNs, and the SSNs of all streams, begin anew (RFC 6525 §6.1.2); or the reset did not come about.
+
+    local_tsn: the next one we send. remote_tsn: the next one the peer sends. denied, failed: as in `StreamReset`.
+    """
+
+    local_tsn: int
+    remote_tsn: int
+    denied: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChange:
+    """There are other numbers of streams (RFC 6525 §6.1.3); or adding some did not come about.
+
+    incoming, outgoing: how many there are now. denied, failed: as in `StreamReset`.
+    """
+
+    incoming: int
+    outgoing: int
+    denied: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationsStopped:
     """This subscription overflowed: what came after was dropped, and nothing more will come."""
 
@@ -118,5 +159,8 @@ Event = (
     | AdaptationIndication
     | PartialDelivery
     | SenderDry
+    | StreamReset
+    | AssociationReset
+    | StreamChange
     | NotificationsStopped
 )

@@ -54,6 +54,15 @@ WIDEST: dict[str, dict[str, float]] = {
     "max_cookie_life_s": {"valid_cookie_life_s": 0.1},
     "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
+SWITCHES = (
+    "heartbeat",
+    "nodelay",
+    "path_mtu_discovery",
+    "reconfig",
+    "peer_may_reset_streams",
+    "peer_may_reset_association",
+    "peer_may_add_streams",
+)
 OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu")
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
@@ -77,7 +86,7 @@ def test_the_defaults_are_those_that_section_16_recommends() -> None:
 
 
 def test_every_number_has_bounds_that_are_tested_here() -> None:
-    others = {"heartbeat", "nodelay", "path_mtu_discovery", "advertise_addresses", "congestion_control"}
+    others = {*SWITCHES, "advertise_addresses", "congestion_control"}
     assert {field.name for field in fields(Config)} == set(BOUNDS) | others
 
 
@@ -131,7 +140,7 @@ def test_none_stands_for_a_default_only_where_there_is_one(name: str) -> None:
             with_value(name, None)
 
 
-@pytest.mark.parametrize("name", ["heartbeat", "nodelay", "path_mtu_discovery"])
+@pytest.mark.parametrize("name", SWITCHES)
 @pytest.mark.parametrize("value", [1, 0, None, "yes"])
 def test_a_switch_is_a_bool(name: str, value: Any) -> None:
     with pytest.raises(TypeError, match=f"^{name} must be a bool"):

@@ -14,6 +14,7 @@ from aiosctp.events import (
     AdaptationIndication,
     AssociationChange,
     AssociationChangeKind,
+    AssociationReset,
     Event,
     NotificationsStopped,
     PartialDelivery,
@@ -23,6 +24,8 @@ from aiosctp.events import (
     SenderDry,
     SendFailed,
     ShutdownEvent,
+    StreamChange,
+    StreamReset,
 )
 
 EXAMPLES: list[Event] = [
@@ -34,6 +37,9 @@ EXAMPLES: list[Event] = [
     AdaptationIndication(0xFFFF_FFFF),
     PartialDelivery(3, 0xFFFF),
     SenderDry(),
+    StreamReset((1, 2), range(256), denied=True, failed=False),
+    AssociationReset(0xFFFF_FFFF, 0, denied=False, failed=True),
+    StreamChange(10, 20, denied=False, failed=False),
     NotificationsStopped(),
 ]
 

@@ -180,6 +180,7 @@ class Acceptance:
             local_tie_tag=tcb.local_tie_tag,
             peer_tie_tag=tcb.peer_tie_tag,
             peer_adaptation_layer=offer.adaptation_layer,
+            peer_extensions=offer.extensions,
             init_source=arrival.source,
             peer_addresses=tuple(offer.addresses),
             offered_addresses=tuple(offered),
@@ -274,6 +275,7 @@ def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
         peer_initial_tsn=cookie.peer_initial_tsn,
         peer_a_rwnd=cookie.peer_a_rwnd,
         peer_adaptation_layer=cookie.peer_adaptation_layer,
+        peer_extensions=cookie.peer_extensions,
         cookie_expires_at_s=cookie.created_at_s + cookie.lifespan_s,
     )
 

@@ -21,8 +21,16 @@ from aiosctp.core.output import Output
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
+from aiosctp.core.reconfig import Reconfiguration, Request
 from aiosctp.core.rx import Receiver
-from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, SHUTTING_DOWN, AssociationState
+from aiosctp.core.states import (
+    CLOSED,
+    ESTABLISHED,
+    HANDSHAKE,
+    MAY_TRANSMIT_DATA,
+    SHUTTING_DOWN,
+    AssociationState,
+)
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
@@ -49,6 +57,7 @@ from aiosctp.wire.chunks import (
     HeartbeatAck,
     Init,
     InitAck,
+    ReConfig,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -56,6 +65,7 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
     data_of,
 )
+from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.errors import DecodeError
 
 # A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
@@ -71,8 +81,8 @@ class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
     Inputs: `receive`, `receive_bulk`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`,
-    `set_primary`, `heartbeats.request`. Outputs: `transmit`, `poll_events`, `next_deadline`, `take_counters`; messages
-    from `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
+    `set_primary`, `heartbeats.request`, and those of RFC 6525. Outputs: `transmit`, `poll_events`, `next_deadline`,
+    `take_counters`; messages from `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
     After a command the owner tells its stack (`StackEngine.touch`), which polls the outputs.
     """
@@ -99,6 +109,7 @@ class AssociationEngine:
         "paths",
         "peer_port",
         "receiver",
+        "reconfig",
         "route_mtu",
         "sender",
         "state",
@@ -140,6 +151,8 @@ class AssociationEngine:
         self.lifecycle = Lifecycle(self)
         self.sender = self._make_sender()
         self.receiver = self._make_receiver()
+        self.reconfig: Reconfiguration | None = None
+        """Made by the first RE-CONFIG chunk, or the first request of our user."""
         self._shutdown_requested = False
         self._was_drained = True
         self._packet_has_data = False
@@ -266,6 +279,9 @@ class AssociationEngine:
             self.output.send_control(path, Error((cause,)).encode())
         elif cause is not None:
             self.termination.abort((cause,))
+            return
+        if self.reconfig is not None:
+            self.reconfig.data_arrived()
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
@@ -282,13 +298,16 @@ class AssociationEngine:
             return self._unknown_received(chunk, path)
         handler = _TABLE.find(chunk.type, self.state)
         if handler is not None:
-            if not isinstance(chunk, Data) and not self._repeats_what_was_done(chunk):
+            if not isinstance(chunk, Data) and not self._has_no_use_for(chunk):
                 self.counters.ictrlchunks += 1
             handler(self, chunk, path, now)
         return True
 
-    def _repeats_what_was_done(self, chunk: Chunk) -> bool:
-        """Whether it is a duplicate that is answered. Others the dispatch table discards, uncounted."""
+    def _has_no_use_for(self, chunk: Chunk) -> bool:
+        """Whether it is a duplicate that is answered, or of an extension that was not negotiated. Others the dispatch
+        table discards, uncounted."""
+        if isinstance(chunk, ReConfig):
+            return not self.supports_reconfig
         return isinstance(chunk, Shutdown) and self.state is AssociationState.SHUTDOWN_ACK_SENT
 
     def _unknown_received(self, chunk: UnknownChunk, path: Path) -> bool:
@@ -318,6 +337,10 @@ class AssociationEngine:
                     self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
                     self.receiver.handle_delay_expired()
+                case Timer.RECONFIG:
+                    self.reconfiguration.timer_expired(now)
+                case Timer.SSN_TSN_RESET:
+                    pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
                     # §9.2: "At the expiration of this timer, the sender SHOULD abort the association".
                     self.termination.abort(())
@@ -348,6 +371,30 @@ class AssociationEngine:
     def abort(self, reason: bytes) -> None:
         """The ABORT primitive (§11.1.4). §9.1: a User-Initiated Abort cause "SHOULD be present in the ABORT chunk"."""
         self.termination.abort((UserInitiatedAbort(reason),))
+
+    def reset_outgoing(self, streams: Iterable[int]) -> Request:
+        """Begin these outgoing streams anew, with SSN 0 (RFC 6525 §5.1.2): what was given to `send` before goes before,
+        what is given later waits for the peer's answer.
+
+        For this and the four that follow, the caller has checked numbers, `supports_reconfig` and the state.
+        """
+        return self.reconfiguration.asking.reset_outgoing(streams)
+
+    def reset_incoming(self, streams: Iterable[int]) -> Request:
+        """Have the peer begin these streams of its own anew (RFC 6525 §5.1.3)."""
+        return self.reconfiguration.asking.reset_incoming(streams)
+
+    def reset_association(self) -> Request:
+        """Begin all TSNs and SSNs anew (RFC 6525 §5.1.4): no new message begins until the peer has answered."""
+        return self.reconfiguration.asking.reset_association()
+
+    def add_outgoing_streams(self, count: int) -> Request:
+        """Have so many more streams to send on (RFC 6525 §5.1.5)."""
+        return self.reconfiguration.asking.add_outgoing(count)
+
+    def add_incoming_streams(self, count: int) -> Request:
+        """Have the peer have so many more (RFC 6525 §5.1.6)."""
+        return self.reconfiguration.asking.add_incoming(count)
 
     def set_primary(self, path: Path) -> None:
         """The SET PRIMARY primitive (§11.1.6). The caller has checked that the path is confirmed."""
@@ -391,6 +438,7 @@ class AssociationEngine:
             self.state is not ESTABLISHED
             or self.receiver.sack_is_due
             or self.sender.has_to_send
+            or self.reconfig is not None
             or len(self.output.control) > 0
         )
 
@@ -412,6 +460,11 @@ class AssociationEngine:
     def next_deadline(self) -> float | None:
         return self.timers.next_deadline()
 
+    @property
+    def supports_reconfig(self) -> bool:
+        """Whether both sides have announced RE-CONFIG (RFC 6525 §5.1.1)."""
+        return self.config.reconfig and ChunkType.RE_CONFIG in self.tcb.peer_extensions
+
     # -- for the phases, and for what hangs on an association --
 
     @property
@@ -423,6 +476,13 @@ class AssociationEngine:
     def termination(self) -> Termination:
         """The exits, likewise."""
         return Termination(self)
+
+    @property
+    def reconfiguration(self) -> Reconfiguration:
+        """What RFC 6525 needs, made when it is first asked for."""
+        if self.reconfig is None:
+            self.reconfig = Reconfiguration(self)
+        return self.reconfig
 
     def enter(self, state: AssociationState) -> None:
         self.state = state
@@ -448,6 +508,9 @@ class AssociationEngine:
         self.timers.stop_all()
         if self._shutdown_requested and guard_at_s is not None:
             self.timers.start(Timer.T5_SHUTDOWN_GUARD, guard_at_s)
+        if self.reconfig is not None:
+            self.reconfig.fail()
+            self.reconfig = None
         self.tcb = tcb
         self.paths = paths
         self.failure = FailureDetection(self)
@@ -583,6 +646,12 @@ def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, p
     association.output.send_alone(path, answer, verification_tag=association.tcb.local_tag)
 
 
+def _on_reconfig(association: AssociationEngine, chunk: ReConfig, path: Path, now: float) -> None:
+    # Not negotiated, it is a chunk of unknown type whose two high bits say: skip it, and do not report it (§3.2).
+    if association.supports_reconfig:
+        association.reconfiguration.received(chunk, path, now)
+
+
 def _on_init_ack(association: AssociationEngine, chunk: InitAck, path: Path, now: float) -> None:
     association.init_ack_arrived(chunk, path, now)
 
@@ -601,3 +670,5 @@ _TABLE: DispatchTable = base_table(
     lifecycle=_on_control,
     early_shutdown_ack=_on_early_shutdown_ack,
 )
+# As long as one of the two may still send DATA.
+_TABLE.register(ChunkType.RE_CONFIG, tuple(MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}), _on_reconfig)

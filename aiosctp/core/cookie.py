@@ -19,8 +19,8 @@ from functools import lru_cache
 MAC_BYTES = 16
 KEY_BYTES = 32
 
-_FIXED = struct.Struct("!Bdd HH II II I HH II I? BB")
-_VERSION = 1
+_FIXED = struct.Struct("!Bdd HH II II I HH II I? BBB")
+_VERSION = 2
 _MAX_ADDRESSES = 255
 
 
@@ -42,6 +42,8 @@ class Cookie:
     local_tie_tag: int
     peer_tie_tag: int
     peer_adaptation_layer: int | None
+    peer_extensions: tuple[int, ...]
+    """Chunk types, as in the TCB."""
     init_source: str
     """The only address confirmed by this handshake: the one the INIT ACK was sent to (§5.4, 2)."""
     peer_addresses: tuple[str, ...]
@@ -116,10 +118,12 @@ def _encode(cookie: Cookie) -> bytes:
         cookie.peer_tie_tag,
         cookie.peer_adaptation_layer or 0,
         cookie.peer_adaptation_layer is not None,
+        len(cookie.peer_extensions),
         len(peers),
         len(offered),
     )
-    return fixed + b"".join(map(_pack_host, (cookie.init_source, *peers, *offered)))
+    hosts = map(_pack_host, (cookie.init_source, *peers, *offered))
+    return b"".join((fixed, bytes(cookie.peer_extensions), *hosts))
 
 
 def _decode(body: bytes) -> Cookie:
@@ -129,9 +133,10 @@ def _decode(body: bytes) -> Cookie:
     (
         _, created_at_s, lifespan_s, local_port, peer_port, local_tag, peer_tag, local_initial_tsn, peer_initial_tsn,
         peer_a_rwnd, outbound_streams, inbound_streams, local_tie_tag, peer_tie_tag,
-        adaptation, has_adaptation, peer_count, offered_count,
+        adaptation, has_adaptation, extension_count, peer_count, offered_count,
     ) = _FIXED.unpack_from(body)  # fmt: skip
-    hosts = _unpack_hosts(body[_FIXED.size :])
+    hosts_from = _FIXED.size + extension_count
+    hosts = _unpack_hosts(body[hosts_from:])
     if len(hosts) != 1 + peer_count + offered_count:
         raise CookieError("the address list is not as long as the cookie says")
     return Cookie(
@@ -149,6 +154,7 @@ def _decode(body: bytes) -> Cookie:
         local_tie_tag=local_tie_tag,
         peer_tie_tag=peer_tie_tag,
         peer_adaptation_layer=adaptation if has_adaptation else None,
+        peer_extensions=tuple(body[_FIXED.size : hosts_from]),
         init_source=hosts[0],
         peer_addresses=tuple(hosts[1 : 1 + peer_count]),
         offered_addresses=tuple(hosts[1 + peer_count :]),

@@ -36,6 +36,7 @@ class Establishment:
         tcb.peer_a_rwnd = offer.a_rwnd
         association.sender.peer_window_advertised(offer.a_rwnd)
         tcb.peer_adaptation_layer = offer.adaptation_layer
+        tcb.peer_extensions = offer.extensions
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
         tcb.inbound_streams = min(association.config.max_inbound_streams, offer.outbound_streams)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 class Message(NamedTuple):
     """A message received, or a part of one (RFC 6458 §5.3.5).
 
-    data: the bytes the peer sent.
+    data: the bytes the peer sent. Empty where the stream was reset (RFC 6525): no message is.
     stream: the number of its stream. ppid: 32 bits of the peer's application, in which SCTP sees nothing.
     unordered: whether it was sent to be delivered at once.
     ssn: its Stream Sequence Number, modulo 2^16; of an unordered one it means nothing.

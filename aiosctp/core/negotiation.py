@@ -22,7 +22,7 @@ from aiosctp.wire.causes import (
     UnresolvableAddress,
 )
 from aiosctp.wire.chunks import Init, InitAck
-from aiosctp.wire.codepoints import ParameterType
+from aiosctp.wire.codepoints import ChunkType, ParameterType
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
@@ -32,9 +32,12 @@ from aiosctp.wire.parameters import (
     Parameter,
     StateCookie,
     SupportedAddressTypes,
+    SupportedExtensions,
     UnknownParameter,
 )
 
+# The chunk types of extensions that are spoken here (RFC 5061 §4.2.7).
+EXTENSIONS = (ChunkType.RE_CONFIG,)
 # More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
 MAX_PEER_ADDRESSES = 32
 # RFC 1035 §2.3.4: 255 bytes, and here the parameter's header and a null character. What is longer is no name, and sent
@@ -55,6 +58,8 @@ class Offer:
     """Those listed, and the source of the packet first (§5.1.2 C)."""
     cookie: bytes | None = None
     adaptation_layer: int | None = None
+    extensions: tuple[int, ...] = ()
+    """Of the chunk types it lists, those that are spoken here."""
     cookie_increment_ms: int = 0
     unrecognized: list[bytes] = field(default_factory=list)
     """Parameters to report (§3.2.2), each whole."""
@@ -106,6 +111,8 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
             offer.adaptation_layer = value
         case CookiePreservative(increment_ms):
             offer.cookie_increment_ms = increment_ms
+        case SupportedExtensions(chunk_types):
+            offer.extensions = tuple(type for type in EXTENSIONS if type in chunk_types)
         case _:
             # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
             # considered as supported" once used. Extensions not spoken here are not looked at, and padding MUST be
@@ -138,6 +145,9 @@ def offered_addresses(local_addresses: Sequence[str], destination: str, config: 
 def common_parameters(addresses: Sequence[str], config: Config) -> list[Parameter]:
     """The parameters that our INIT and our INIT ACK share."""
     parameters: list[Parameter] = list(address_parameters(addresses))
+    if config.reconfig:
+        # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter".
+        parameters.append(SupportedExtensions((ChunkType.RE_CONFIG,)))
     if config.adaptation_layer is not None:
         parameters.append(AdaptationLayerIndication(config.adaptation_layer))
     return parameters

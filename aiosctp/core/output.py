@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
-from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA
+from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
 from aiosctp.wire.packet_run import encode_packets
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MIN_SACK_BYTES = 16
 _WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
+_MAY_RECONFIGURE: Final = MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}
 
 
 class Output:
@@ -116,6 +117,8 @@ class Output:
         open_packets = self._transmit_control(datagrams, now) if self.control else {}
         if association.state in MAY_TRANSMIT_DATA:
             self._transmit_data(open_packets, datagrams, now)
+        if association.reconfig is not None and association.state in _MAY_RECONFIGURE:
+            open_packets = self._reconfigure(open_packets, datagrams, now)
         if association.receiver.sack_is_due and association.state not in _WITHOUT_SACKS:
             self._add_sack(open_packets, datagrams)
         for packet in open_packets.values():
@@ -168,6 +171,24 @@ class Output:
                 datagrams.append(self._seal(packet))
             if not had_data and not packet.chunks:
                 break
+
+    def _reconfigure(
+        self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram], now: float
+    ) -> dict[Path, OutgoingPacket]:
+        """RFC 6525: requests that what was sent, or acknowledged, has made ready, and data that waited for a reset."""
+        association = self._association
+        assert association.reconfig is not None
+        if not association.reconfig.proceed(now):
+            return open_packets
+        still_open: dict[Path, OutgoingPacket] = {}
+        for packet in self.control.take_bundled(open_packets):
+            if packet.is_complete:
+                datagrams.append(self._seal(packet))
+            else:
+                still_open[packet.path] = packet
+        if association.state in MAY_TRANSMIT_DATA:
+            self._transmit_data(still_open, datagrams, now)
+        return still_open
 
     def _add_sack(self, open_packets: dict[Path, OutgoingPacket], datagrams: list[Datagram]) -> None:
         path = self._sack_path()

@@ -19,6 +19,8 @@ class TransmissionControlBlock:
     peer_initial_tsn: int = 0
     peer_a_rwnd: int = 0
     peer_adaptation_layer: int | None = None
+    peer_extensions: tuple[int, ...] = ()
+    """The chunk types that the peer announced, of the extensions that are spoken here (RFC 5061 §4.2.7)."""
     local_tie_tag: int = 0
     """§5.2.2: random values that stand for the tags in cookies given out while this association lives."""
     peer_tie_tag: int = 0

@@ -94,6 +94,8 @@ class Termination:
         association.ending = error
         association.timers.stop_all()
         association.lifecycle.stop()
+        if association.reconfig is not None:
+            association.reconfig.fail()
         for stream, ssn in association.receiver.abort_partial_delivery():
             association.emit(PartialDelivery(stream, ssn))
         association.emit(change)

@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Timer(Enum):
-    """The timers of RFC 9260 and RFC 8899. Those of a path are keyed by (Timer, Path) in the table."""
+    """The timers of RFC 9260, RFC 8899 and RFC 6525. Those of a path are keyed by (Timer, Path) in the table."""
 
     T1_INIT = auto()
     """§5.1 A: INIT unanswered."""
@@ -30,6 +30,11 @@ class Timer(Enum):
     """§6.1 A: the peer's window is closed."""
     PATH_MTU_PROBE = auto()
     """RFC 8899 §5.1.1, PROBE_TIMER: a probe of the path MTU is unanswered."""
+
+    RECONFIG = auto()
+    """RFC 6525 §5.1.1: a RE-CONFIG chunk with requests is unanswered."""
+    SSN_TSN_RESET = auto()
+    """RFC 6525 §5.1.4: 30 seconds after one SSN/TSN Reset Request, the next one may go."""
 
     # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
     __hash__ = object.__hash__

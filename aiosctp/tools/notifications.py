@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiosctp.association import Association
 from aiosctp.events import (
     AdaptationIndication,
     AssociationChange,
+    AssociationReset,
     Event,
     NotificationsStopped,
     PartialDelivery,
@@ -16,6 +17,8 @@ from aiosctp.events import (
     RemoteError,
     SendFailed,
     ShutdownEvent,
+    StreamChange,
+    StreamReset,
 )
 from aiosctp.subscriptions import EventSubscription
 from aiosctp.wire.codepoints import CauseCode
@@ -29,6 +32,9 @@ SHOWN = (
     ShutdownEvent,
     AdaptationIndication,
     PartialDelivery,
+    StreamReset,
+    AssociationReset,
+    StreamChange,
     NotificationsStopped,
 )
 
@@ -67,8 +73,22 @@ def describe(event: Event) -> str:
             return f"ADAPTATION_INDICATION: {indication:#010x}"
         case PartialDelivery(stream, ssn):
             return f"PARTIAL_DELIVERY: message {ssn} of stream {stream} will not be completed"
+        case StreamReset(incoming, outgoing):
+            return f"STREAM_RESET: {_listed(incoming)} in, {_listed(outgoing)} out{_unless(event)}"
+        case AssociationReset(local_tsn, remote_tsn):
+            return f"ASSOCIATION_RESET: next TSNs {local_tsn} here, {remote_tsn} there{_unless(event)}"
+        case StreamChange(incoming, outgoing):
+            return f"STREAM_CHANGE: {outgoing} streams out, {incoming} in{_unless(event)}"
         case _:
             return str(event)
+
+
+def _listed(streams: Sequence[int]) -> str:
+    return "all" if isinstance(streams, range) else ",".join(map(str, streams)) or "none"
+
+
+def _unless(event: StreamReset | AssociationReset | StreamChange) -> str:
+    return " (denied)" if event.denied else " (failed)" if event.failed else ""
 
 
 def cause_name(code: int) -> str:

@@ -25,6 +25,7 @@ class ChunkType(IntEnum):
     COOKIE_ECHO = 10
     COOKIE_ACK = 11
     SHUTDOWN_COMPLETE = 14
+    RE_CONFIG = 0x82  # RFC 6525 §3
     PAD = 0x84  # RFC 4820 §3
 
 
@@ -39,6 +40,12 @@ class ParameterType(IntEnum):
     COOKIE_PRESERVATIVE = 9
     HOST_NAME_ADDRESS = 11
     SUPPORTED_ADDRESS_TYPES = 12
+    OUTGOING_SSN_RESET_REQUEST = 13  # RFC 6525 §4, as the following five
+    INCOMING_SSN_RESET_REQUEST = 14
+    SSN_TSN_RESET_REQUEST = 15
+    RECONFIGURATION_RESPONSE = 16
+    ADD_OUTGOING_STREAMS_REQUEST = 17
+    ADD_INCOMING_STREAMS_REQUEST = 18
     PADDING = 0x8005  # RFC 4820 §4
     SUPPORTED_EXTENSIONS = 0x8008  # RFC 5061 §4.2.7
     ADAPTATION_LAYER_INDICATION = 0xC006  # RFC 5061 §4.2.6
@@ -61,6 +68,18 @@ class CauseCode(IntEnum):
     USER_INITIATED_ABORT = 12
     PROTOCOL_VIOLATION = 13
     RESTART_WITH_NEW_ENCAPSULATION_PORT = 14  # draft-tuexen-tsvwg-sctp-udp-encaps-cons
+
+
+class ReconfigurationResult(IntEnum):
+    """What became of a re-configuration request (RFC 6525 §4.4, Table 3)."""
+
+    NOTHING_TO_DO = 0
+    PERFORMED = 1
+    DENIED = 2
+    WRONG_SSN = 3
+    REQUEST_IN_PROGRESS = 4
+    BAD_SEQUENCE_NUMBER = 5
+    IN_PROGRESS = 6
 
 
 def stop_processing(type: int, bits: int = CHUNK_TYPE_BITS) -> bool:

@@ -34,7 +34,9 @@ class _HasTypeAndBody(Protocol):
     def body(self) -> bytes: ...
 
 
-class _ParameterBase:
+class ParameterBase:
+    """Encodes `type` and `body`."""
+
     __slots__ = ()
 
     def encode(self: _HasTypeAndBody) -> bytes:
@@ -43,7 +45,7 @@ class _ParameterBase:
 
 
 @dataclass(frozen=True, slots=True)
-class HeartbeatInfo(_ParameterBase):
+class HeartbeatInfo(ParameterBase):
     """Sender-Specific Heartbeat Info: opaque to everyone but its sender (§3.3.5)."""
 
     type: ClassVar[ParameterType] = ParameterType.HEARTBEAT_INFO
@@ -59,7 +61,7 @@ class HeartbeatInfo(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class IPv4AddressParameter(_ParameterBase):
+class IPv4AddressParameter(ParameterBase):
     """An IPv4 address of the sending endpoint: 32 bits (§3.3.2.1.1)."""
 
     type: ClassVar[ParameterType] = ParameterType.IPV4_ADDRESS
@@ -76,7 +78,7 @@ class IPv4AddressParameter(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class IPv6AddressParameter(_ParameterBase):
+class IPv6AddressParameter(ParameterBase):
     """An IPv6 address of the sending endpoint: 128 bits (§3.3.2.1.2).
 
     A scope in `host` names an interface of this host and does not travel. That a sender MUST NOT use an
@@ -97,7 +99,7 @@ class IPv6AddressParameter(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class StateCookie(_ParameterBase):
+class StateCookie(ParameterBase):
     """The State Cookie, opaque to who receives it, of any length (§3.3.3.1.1)."""
 
     type: ClassVar[ParameterType] = ParameterType.STATE_COOKIE
@@ -113,7 +115,7 @@ class StateCookie(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class UnrecognizedParameter(_ParameterBase):
+class UnrecognizedParameter(ParameterBase):
     """A parameter of the INIT copied back complete with type, length and value (§3.3.3.1.2).
 
     Kept raw: looking into it would be recursion at the peer's will.
@@ -132,7 +134,7 @@ class UnrecognizedParameter(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class CookiePreservative(_ParameterBase):
+class CookiePreservative(ParameterBase):
     """Suggested Cookie Life-Span Increment: 32 bits, milliseconds (§3.3.2.1.3)."""
 
     type: ClassVar[ParameterType] = ParameterType.COOKIE_PRESERVATIVE
@@ -149,7 +151,7 @@ class CookiePreservative(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class HostNameAddress(_ParameterBase):
+class HostNameAddress(ParameterBase):
     """A host name with its null terminator; deprecated, and answered with an ABORT (§3.3.2.1.4)."""
 
     type: ClassVar[ParameterType] = ParameterType.HOST_NAME_ADDRESS
@@ -165,7 +167,7 @@ class HostNameAddress(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class SupportedAddressTypes(_ParameterBase):
+class SupportedAddressTypes(ParameterBase):
     """The address types the sender of the INIT can use, 16 bits each: 5 is IPv4, 6 is IPv6 (§3.3.2.1.5)."""
 
     type: ClassVar[ParameterType] = ParameterType.SUPPORTED_ADDRESS_TYPES
@@ -183,7 +185,7 @@ class SupportedAddressTypes(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class Padding(_ParameterBase):
+class Padding(ParameterBase):
     """Makes an INIT larger, and says nothing (RFC 4820 §4)."""
 
     type: ClassVar[ParameterType] = ParameterType.PADDING
@@ -199,7 +201,7 @@ class Padding(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class SupportedExtensions(_ParameterBase):
+class SupportedExtensions(ParameterBase):
     """The chunk types of the extensions the sender supports, 8 bits each (RFC 5061 §4.2.7)."""
 
     type: ClassVar[ParameterType] = ParameterType.SUPPORTED_EXTENSIONS
@@ -215,7 +217,7 @@ class SupportedExtensions(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptationLayerIndication(_ParameterBase):
+class AdaptationLayerIndication(ParameterBase):
     """Adaptation Code point: 32 bits for the upper layer (RFC 5061 §4.2.6)."""
 
     type: ClassVar[ParameterType] = ParameterType.ADAPTATION_LAYER_INDICATION
@@ -232,7 +234,7 @@ class AdaptationLayerIndication(_ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownParameter(_ParameterBase):
+class UnknownParameter(ParameterBase):
     """A parameter of a type not known here, raw; its two high bits say what to do (§3.2.1, Table 3)."""
 
     type: int

@@ -43,6 +43,7 @@ def make_cookie(local: str, peer: str, local_tie: str, peer_tie: str) -> Cookie:
         local_tie_tag={"M": LOCAL_TIE_TAG, "X": OTHER, "0": 0}[local_tie],
         peer_tie_tag={"M": PEER_TIE_TAG, "X": OTHER, "0": 0}[peer_tie],
         peer_adaptation_layer=None,
+        peer_extensions=(0x82,),
         init_source="192.0.2.1",
         peer_addresses=("192.0.2.1",),
         offered_addresses=(),

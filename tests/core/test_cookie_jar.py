@@ -38,6 +38,7 @@ COOKIE = Cookie(
     local_tie_tag=0x0102_0304,
     peer_tie_tag=0xFFFF_FFFD,
     peer_adaptation_layer=46,
+    peer_extensions=(0x82,),
     init_source="192.0.2.1",
     peer_addresses=("192.0.2.1", "2001:db8::1", "fe80::1%eth0"),
     offered_addresses=("192.0.2.2", "2001:db8::2"),

@@ -158,6 +158,7 @@ def cookie_for(peer: Peer, case: Case, *, stale: bool) -> Cookie:
         local_tie_tag={"M": own_tie, "X": own_tie ^ 1, "0": 0}[local_tie],
         peer_tie_tag={"M": other_tie, "X": other_tie ^ 1, "0": 0}[peer_tie],
         peer_adaptation_layer=None,
+        peer_extensions=(0x82,),
         init_source=peer.addresses[0],
         peer_addresses=peer.addresses,
         offered_addresses=(),

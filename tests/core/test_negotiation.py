@@ -340,13 +340,14 @@ def test_an_init_ack_that_names_its_host_ends_the_attempt() -> None:
 
 def test_supported_extensions_are_read_and_none_is_claimed_that_we_do_not_speak() -> None:
     """P17: RFC 5061 §4.2.7: the list is understood, so not reported as unrecognized; §4.2.7: "lists all the chunk types
-    that are supported by the sender", which for us is none, so neither INIT nor INIT ACK has one."""
+    that are supported by the sender", which for us is RE-CONFIG alone, in INIT and INIT ACK."""
     extensions = SupportedExtensions((0xC0, 0xC1, 0x80, 0x82, 0x40))
     init = make_init(extensions)
     (read,) = decode_chunks(encode_packet(1, 2, 0, [init.encode()]))
     assert isinstance(read, Init)
     assert read.parameters == (extensions,)
     assert taken(read).unrecognized == []
+    assert taken(read).extensions == (0x82,)
     pair = Pair()
     endpoint = pair.listen()
     packet = encode_packet(5000, endpoint.port, 0, [init.encode()])
@@ -358,5 +359,5 @@ def test_supported_extensions_are_read_and_none_is_claimed_that_we_do_not_speak(
     # Z -> INIT -> A
     pair.connect()
     for offer in (init_ack, *sent_by(pair, pair.a, Init)):
-        kinds = {type(parameter) for parameter in offer.parameters}
-        assert not kinds & {SupportedExtensions, UnrecognizedParameter}
+        assert SupportedExtensions((0x82,)) in offer.parameters
+        assert UnrecognizedParameter not in {type(parameter) for parameter in offer.parameters}

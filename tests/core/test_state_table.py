@@ -27,6 +27,7 @@ from aiosctp.wire.chunks import (
     Init,
     InitAck,
     Pad,
+    ReConfig,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -34,6 +35,7 @@ from aiosctp.wire.chunks import (
     UnknownChunk,
 )
 from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.reconfig import SsnTsnResetRequest
 from tests.core.laws import check_association, check_stack
 from tests.core.scripted import A_INITIAL_TSN, A_RWND, A_TAG, COOKIE, UDP_PORT, Encodable, Packet, Peer, chunks_of
 
@@ -118,6 +120,7 @@ CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
     "SHUTDOWN_COMPLETE": lambda _: ShutdownComplete(),
     "SHUTDOWN_COMPLETE, T": lambda _: ShutdownComplete(tag_reflected=True),
     "PAD": lambda _: Pad(b"padding"),
+    "RE_CONFIG": lambda _: ReConfig((SsnTsnResetRequest(A_INITIAL_TSN),)),
     "unknown 00": unknown(0b00),
     "unknown 01": unknown(0b01),
     "unknown 10": unknown(0b10),
@@ -207,6 +210,8 @@ TABLE: Final[dict[str, Row]] = {
     "SHUTDOWN_COMPLETE, T": SILENT,
     # RFC 4820 §3: "MUST discard this chunk".
     "PAD": row(NOTHING),
+    # RFC 6525 §5.1.1: this peer did not announce that it supports the chunk, which is then an unknown one, skipped.
+    "RE_CONFIG": row(NOTHING),
     # §3.2, Table 2.
     "unknown 00": row(NOTHING),
     "unknown 01": REPORTED,

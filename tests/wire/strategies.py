@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from aiosctp.wire import causes, chunks, parameters
+from aiosctp.wire import causes, chunks, parameters, reconfig
 from aiosctp.wire.codepoints import CauseCode, ChunkType, ParameterType
 
 uint8 = st.integers(0, 0xFF)
@@ -49,6 +49,21 @@ any_cause: st.SearchStrategy[causes.Cause] = st.one_of(
     st.builds(causes.UnknownCause, uint16.filter(lambda code: code not in set(CauseCode)), raw),
 )
 
+_stream_lists = st.lists(uint16, max_size=6).map(tuple)
+
+any_reconfiguration_parameter: st.SearchStrategy[reconfig.ReconfigurationParameter | parameters.UnknownParameter] = (
+    st.one_of(
+        st.builds(reconfig.OutgoingSsnResetRequest, uint32, uint32, uint32, _stream_lists),
+        st.builds(reconfig.IncomingSsnResetRequest, uint32, _stream_lists),
+        uint32.map(reconfig.SsnTsnResetRequest),
+        st.builds(reconfig.ReconfigurationResponse, uint32, uint32),
+        st.builds(reconfig.ReconfigurationResponse, uint32, uint32, uint32, uint32),
+        st.builds(reconfig.AddOutgoingStreamsRequest, uint32, uint16),
+        st.builds(reconfig.AddIncomingStreamsRequest, uint32, uint16),
+        st.builds(parameters.UnknownParameter, uint16.filter(lambda type: not 13 <= type <= 18), raw),
+    )
+)
+
 _parameter_lists = st.lists(any_parameter, max_size=6).map(tuple)
 _cause_lists = st.lists(any_cause, max_size=6).map(tuple)
 _gap_lists = st.lists(st.tuples(uint16, uint16), max_size=8).map(tuple)
@@ -80,5 +95,6 @@ any_chunk: st.SearchStrategy[chunks.Chunk] = st.one_of(
     st.just(chunks.CookieAck()),
     st.booleans().map(chunks.ShutdownComplete),
     raw.map(chunks.Pad),
+    st.lists(any_reconfiguration_parameter, max_size=3).map(tuple).map(chunks.ReConfig),
     st.builds(chunks.UnknownChunk, uint8.filter(lambda type: type not in set(ChunkType)), uint8, raw),
 )

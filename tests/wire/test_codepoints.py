@@ -7,12 +7,13 @@ from aiosctp.wire.codepoints import (
     CauseCode,
     ChunkType,
     ParameterType,
+    ReconfigurationResult,
     report_unrecognized,
     stop_processing,
 )
 
 
-def test_chunk_types_are_those_of_table_1_and_rfc_4820() -> None:
+def test_chunk_types_are_those_of_table_1_and_rfc_4820_and_6525() -> None:
     assert [(type.value, type.name) for type in ChunkType] == [
         (0, "DATA"),
         (1, "INIT"),
@@ -27,12 +28,27 @@ def test_chunk_types_are_those_of_table_1_and_rfc_4820() -> None:
         (10, "COOKIE_ECHO"),
         (11, "COOKIE_ACK"),
         (14, "SHUTDOWN_COMPLETE"),
+        (130, "RE_CONFIG"),
         (132, "PAD"),
     ]
 
 
-def test_parameter_types_are_those_of_tables_6_8_and_9_and_rfc_4820_and_5061() -> None:
-    assert {type.value for type in ParameterType} == {1, 5, 6, 7, 8, 9, 11, 12, 0x8005, 0x8008, 0xC006}
+def test_parameter_types_are_those_of_tables_6_8_and_9_and_rfc_4820_and_5061_and_6525() -> None:
+    of_init_and_heartbeat = {1, 5, 6, 7, 8, 9, 11, 12, 0x8005, 0x8008, 0xC006}
+    assert {type.value for type in ParameterType} == of_init_and_heartbeat | set(range(13, 19))
+
+
+def test_results_are_those_of_table_3_of_rfc_6525() -> None:
+    assert [result.name for result in ReconfigurationResult] == [
+        "NOTHING_TO_DO",
+        "PERFORMED",
+        "DENIED",
+        "WRONG_SSN",
+        "REQUEST_IN_PROGRESS",
+        "BAD_SEQUENCE_NUMBER",
+        "IN_PROGRESS",
+    ]
+    assert [result.value for result in ReconfigurationResult] == list(range(7))
 
 
 def test_cause_codes_are_those_of_table_11_and_the_encapsulation_draft() -> None:

@@ -231,6 +231,10 @@ class InOrder:
         reassembly.put(run, self._parts)
         self.clear()
 
+    def accept_streams(self, inbound_streams: int) -> None:
+        """There are so many from now on."""
+        self._inbound_streams = inbound_streams
+
     def clear(self) -> int:
         """Let go of the fragments. Returns what was charged for them."""
         charged_bytes = self.charged_bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
@@ -20,6 +20,7 @@ class ReadQueues:
     """
 
     __slots__ = (
+        "_arrivals",
         "_collected",
         "_collected_bytes",
         "_has_streams_of_their_own",
@@ -37,6 +38,8 @@ class ReadQueues:
         self._queues: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
+        self._arrivals: dict[int, None] | None = None
+        """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
         self._shown: dict[int, None] = NO_DICT
@@ -44,7 +47,12 @@ class ReadQueues:
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
-        self._append(message.stream if message.stream in self._queues else None, (message,))
+        stream = message.stream
+        if self._arrivals is not None:
+            self._arrivals[stream] = None
+            self._append(stream, (message,))
+        else:
+            self._append(stream if stream in self._queues else None, (message,))
 
     def put_all(self, messages: Sequence[Message]) -> None:
         """`put` for each, in order."""
@@ -77,6 +85,59 @@ class ReadQueues:
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
+    def use_streams(self) -> None:
+        """From now on every stream that has something has a queue of its own; what is in the common one moves."""
+        if self._arrivals is not None:
+            return
+        if self._queues is NO_DICT:
+            self._queues = {}
+        self._arrivals = {}
+        self._has_streams_of_their_own = True
+        for message in self._queues.pop(None, ()):
+            self.put(message)
+
+    def take_arrivals(self) -> list[int]:
+        """The streams in whose own queue something was put since the last call."""
+        arrivals = list(self._arrivals or ())
+        if arrivals:
+            self._arrivals = {}
+        return arrivals
+
+    def release_stream(self, stream: int) -> None:
+        """Nobody reads it any more: what is queued is dropped."""
+        queue = self._queues.pop(stream, None)
+        if queue is None:
+            return
+        self._window.release(sum(charge_of(len(message.data)) for message in queue))
+        self._forget(stream)
+        self._shown.pop(stream, None)
+        if self._arrivals is not None:
+            self._arrivals.pop(stream, None)
+        else:
+            self._has_streams_of_their_own = any(key is not None for key in self._queues)
+
+    def mark_resets(self, streams: Collection[int] | None, mark: Message) -> None:
+        """Put a mark behind what is unread of each of these streams, or of all, that were reset: in a queue of their
+        own in any case, in the common one only where something of the stream is unread there. Never two in a row."""
+        common: dict[int, Message] = {message.stream: message for message in self._queues.get(None, ())}
+        own: list[int] = []
+        if streams is not None:
+            streams = dict.fromkeys(streams)
+            own = [stream for stream in streams if stream in self._queues]
+        else:
+            own = [key for key in self._queues if key is not None]
+        for stream in own:
+            queue = self._queues[stream]
+            if not queue or queue[-1].data:
+                self._put_mark(mark._replace(stream=stream))
+        for stream, last in common.items():
+            if last.data and (streams is None or stream in streams):
+                self._put_mark(mark._replace(stream=stream))
+
+    def _put_mark(self, mark: Message) -> None:
+        self._window.charge(MIN_CHARGE_BYTES)
+        self.put(mark)
+
     def has_message(self, stream: int | None) -> bool:
         return bool(self._queues.get(stream))
 
@@ -86,6 +147,13 @@ class ReadQueues:
             message = queue.popleft()
             size = len(message[0])
             self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+            if not size:
+                # A mark: whoever reads all streams as one needs none.
+                self._forget(message.stream)
+                self._shown.pop(message.stream, None)
+                if stream is None:
+                    continue
+                return message
             if not self._shown and not self._collected and message.end_of_record:
                 return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:
@@ -161,6 +229,7 @@ class ReadQueues:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues
         self._has_streams_of_their_own = previous._has_streams_of_their_own
+        self._arrivals = previous._arrivals
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
@@ -176,7 +245,9 @@ class ReadQueues:
 
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
-        assert self._has_streams_of_their_own == any(key is not None for key in self._queues)
+        has_own = self._arrivals is not None or any(key is not None for key in self._queues)
+        assert self._has_streams_of_their_own == has_own
+        assert self._arrivals is None or None not in self._queues
         for key, queue in self._queues.items():
             for message in queue:
                 assert (message.stream if message.stream in self._queues else None) == key

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
-from aiosctp.core.nothing import NO_LIST
+from aiosctp.core.nothing import NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
+from aiosctp.core.rx.deferral import DeferredReset, TsnResetAwaited
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.rx.pace import SackPace
 from aiosctp.core.rx.queues import ReadQueues
@@ -21,7 +22,7 @@ from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
 from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
-from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add
+from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add, tsn_distance
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
 MAX_DUPLICATES: Final = 64
@@ -36,14 +37,17 @@ class Receiver:
     Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
     of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
-    Commands: `read`, `take_over`, `abort_partial_delivery`, `inherit`, `configure`, `give_back`.
+    Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `abort_partial_delivery`,
+    `inherit`, `configure`, `give_back`, and those of RFC 6525.
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
     __slots__ = (
+        "_awaited",
         "_config",
         "_counters",
+        "_deferred",
         "_duplicate_tsns",
         "_in_order",
         "_is_undisturbed",
@@ -96,6 +100,8 @@ class Receiver:
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
+        self._deferred: DeferredReset | None = None
+        self._awaited: TsnResetAwaited | None = None
         self._duplicate_tsns: list[int] = NO_LIST
         self._packets_unacknowledged = 0
         self._pace = SackPace()
@@ -150,8 +156,12 @@ class Receiver:
         if self._in_order.begun is not None:
             self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
-        self._is_undisturbed = self._reassembly.is_empty and not self._tsns.has_gap
+        self._is_undisturbed = self._nothing_disturbs()
         return cause
+
+    def _nothing_disturbs(self) -> bool:
+        is_in_order = self._reassembly.is_empty and not self._tsns.has_gap
+        return is_in_order and self._deferred is None and self._awaited is None
 
     def _any_chunk(self, chunk: Data) -> Cause | None:
         tsns = self._tsns
@@ -165,6 +175,9 @@ class Receiver:
             return None
         if ahead > 1:
             self._counters.outseqtsns += 1
+            if self._awaited is not None:
+                self._packet_is_urgent = True
+                return None
         return self._new_chunk(chunk, tsn)
 
     def _duplicate(self, tsn: int) -> None:
@@ -183,14 +196,23 @@ class Receiver:
             return None
         if chunk.stream >= self.inbound_streams:
             return self._invalid_stream(chunk, tsn)
-        if not chunk.unordered and self._streams.is_past(chunk.stream, chunk.ssn, tsn - tsns.cumulative):
-            return ProtocolViolation(b"a new TSN with an SSN that was delivered")
+        deferred = self._deferred
+        is_held_back = deferred is not None and deferred.holds_back(tsn, chunk.stream)
+        if not is_held_back and self._is_past(chunk, tsn):
+            if self._awaited is None:
+                return ProtocolViolation(b"a new TSN with an SSN that was delivered")
+            self._packet_is_urgent = True
+            return None
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True
             self._deliver_unfinished()
             return None
-        run = self._reassembly.add(tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns)
+        run: Run | ProtocolViolation | None = None
+        if deferred is not None and is_held_back:
+            deferred.chunks[tsn] = chunk
+        else:
+            run = self._reassemble(chunk, tsn)
         if isinstance(run, ProtocolViolation):
             return run
         self._note(tsn)
@@ -199,7 +221,21 @@ class Receiver:
         else:
             self._counters.iodchunks += 1
         self._window.charge(charge_of(len(chunk.payload)))
-        return self._advance(run)
+        return None if run is None else self._advance(run)
+
+    def _is_past(self, chunk: Data, tsn: int) -> bool:
+        return not chunk.unordered and self._streams.is_past(chunk.stream, chunk.ssn, tsn - self._tsns.cumulative)
+
+    def _reassemble(self, chunk: Data, tsn: int) -> Run | ProtocolViolation:
+        tsns = self._tsns
+        following_received = tsn + 1 in tsns
+        if self._deferred is not None and tsn + 1 in self._deferred.chunks:
+            following_received = False  # its turn comes
+        if self._awaited is not None and chunk.beginning and not chunk.unordered and chunk.ssn == 0:
+            self._awaited.first_tsns.setdefault(chunk.stream, tsn)
+        return self._reassembly.add(
+            tsn, chunk, previous_received=tsn - 1 in tsns, following_received=following_received
+        )
 
     def _note(self, tsn: int) -> None:
         """§6.7: a SACK at once when a gap opens, is open, or is filled, in part or whole (RFC 5681 §4.2)."""
@@ -287,6 +323,8 @@ class Receiver:
         tsns, window = self._tsns, self._window
         if tsn > tsns.highest:
             return False
+        if self._deferred is not None and tsn <= self._deferred.last_tsn:
+            self._renege_on_deferred(self._deferred)
         while window.free_bytes < charge_bytes:
             highest = self._reassembly.highest()
             # What is above this chunk is above the cumulative TSN too.
@@ -305,7 +343,127 @@ class Receiver:
         self._window.release(self._reassembly.drop_highest(tsn))
         self._tsns.remove(tsn)
 
+    def _renege_on_deferred(self, deferred: DeferredReset) -> None:
+        """What the reset waits for goes before what waits for the reset."""
+        for tsn, chunk in deferred.chunks.items():
+            self._window.release(charge_of(len(chunk.payload)))
+            self._tsns.remove(tsn)
+        deferred.chunks.clear()
+
+    # -- RFC 6525 --
+
+    def accept_streams(self, inbound_streams: int) -> None:
+        """§5.2.5: there are so many from now on; of a new one the next expected SSN is 0."""
+        self.inbound_streams = inbound_streams
+        self._in_order.accept_streams(inbound_streams)
+
+    def has_reached(self, tsn: int) -> bool:
+        """Whether the cumulative TSN is this one, or past it."""
+        steps = tsn_distance(self._tsns.cumulative, tsn)
+        return steps == 0 or steps >= TSN_HALF
+
+    def defer_reset(self, last_tsn: int, streams: Collection[int] | None) -> None:
+        """§5.2.2 E2: these streams, or all, begin anew after this TSN, which has not been reached."""
+        number = self._tsns.cumulative + tsn_distance(self._tsns.cumulative, last_tsn)
+        self._deferred = DeferredReset(number, streams)
+        self._leave_short_ways()
+
+    @property
+    def deferred_reset_is_due(self) -> bool:
+        """E2: "When the cumulative acknowledgment point reaches the last assigned TSN"."""
+        return self._deferred is not None and self._tsns.cumulative >= self._deferred.last_tsn
+
+    def begin_streams_anew(self, streams: Collection[int] | None) -> Cause | None:
+        """E3, E4: the next expected SSN of these streams, or of all, is 0; what was held back for that is processed. A
+        returned cause is for an ABORT."""
+        self._leave_short_ways()
+        for stream in self._streams.known() if streams is None else streams:
+            for run in self._streams.begin_anew(stream):
+                self._put(run)
+            if self._awaited is not None:
+                self._awaited.first_tsns.pop(stream, None)
+        tsn = self.cumulative_tsn
+        self._queues.mark_resets(streams, Message(b"", 0, 0, False, 0, tsn, tsn))
+        cause = self._release_deferred()
+        self._is_undisturbed = self._nothing_disturbs()
+        return cause
+
+    def _release_deferred(self) -> Cause | None:
+        deferred = self._deferred
+        cause: Cause | None = None
+        if deferred is not None:
+            for tsn in sorted(deferred.chunks):
+                chunk = deferred.chunks.pop(tsn)
+                if self._is_past(chunk, tsn):
+                    run: Run | ProtocolViolation = ProtocolViolation(b"a new TSN with an SSN that was delivered")
+                else:
+                    run = self._reassemble(chunk, tsn)
+                violation = run if isinstance(run, ProtocolViolation) else self._advance(run)
+                if violation is not None:
+                    self._window.release(charge_of(len(chunk.payload)))
+                    cause = violation
+            self._deferred = None
+        return cause
+
+    def expect_tsn_reset(self) -> None:
+        """§5.1.4: we are about to ask for it."""
+        self._leave_short_ways()
+        self._awaited = TsnResetAwaited(self._tsns.cumulative)
+        self._is_undisturbed = False
+
+    def tsn_reset_refused(self) -> None:
+        self._awaited = None
+        self._is_undisturbed = self._nothing_disturbs()
+
+    def tsn_reset_done(self, next_tsn: int) -> list[tuple[int, int]]:
+        """§5.2.7 H5: "The peer will send DATA chunks starting with the Sender's Next TSN", and may have already.
+        Returns what `begin_tsns_anew` does."""
+        awaited, self._awaited = self._awaited, None
+        assert awaited is not None
+        first = awaited.since + 1 + tsn_distance(awaited.since + 1, next_tsn)
+        if first - 1 > self._tsns.cumulative:
+            return self.begin_tsns_anew(next_tsn)
+        self._leave_short_ways()
+        for stream in self._streams.known():
+            if awaited.first_tsns.get(stream, 0) < first:
+                for run in self._streams.begin_anew(stream):
+                    self._put(run)
+        self._is_undisturbed = self._nothing_disturbs()
+        return []
+
+    def begin_tsns_anew(self, next_tsn: int) -> list[tuple[int, int]]:
+        """§5.2.4 G4, G5: as a FORWARD TSN for all streams up to this TSN (RFC 3758 §3.6), and all SSNs begin with 0.
+        Returns the messages that will not be completed, as `abort_partial_delivery`."""
+        self._leave_short_ways()
+        for run in self._streams.in_order():
+            self._put(run)
+        lost = self.abort_partial_delivery()
+        self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, next_tsn))
+        self._streams.expected_ssns = NO_DICT
+        self._duplicate_tsns = NO_LIST
+        self._is_undisturbed = self._nothing_disturbs()
+        return lost
+
+    def _leave_short_ways(self) -> None:
+        if self._in_order.begun is not None:
+            self._in_order.hand_over(self._reassembly)
+        self._is_undisturbed = self._nothing_disturbs()
+
     # -- commands --
+
+    def use_streams(self) -> None:
+        """From now on each stream that has something gets a queue of its own, with what is queued for it."""
+        self._queues.use_streams()
+
+    def take_arrivals(self) -> list[int]:
+        """After `use_streams`: the streams in whose queue something was put since the last call."""
+        return self._queues.take_arrivals()
+
+    def release_stream(self, stream: int) -> None:
+        """Nobody reads the stream any more: what is queued for it is dropped, and its room is free."""
+        self._queues.release_stream(stream)
+        if self._window.wants_update:
+            self.sack_is_due = True
 
     def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
         """The next message, or None. With a stream: of one that was taken over; without: of all others.
@@ -339,7 +497,10 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear() + self._in_order.clear())
-        self._is_undisturbed = not self._tsns.has_gap
+        deferred, self._deferred = self._deferred, None
+        for chunk in deferred.chunks.values() if deferred is not None else ():
+            self._window.release(charge_of(len(chunk.payload)))
+        self._is_undisturbed = self._nothing_disturbs()
         return seen
 
     def inherit(self, previous: Receiver) -> None:
@@ -433,9 +594,12 @@ class Receiver:
         self._in_order.check_invariants()
         self._window.check_invariants()
         charged = self._reassembly.check_invariants() + self._in_order.charged_bytes + self._queues.charged_bytes
+        for tsn, chunk in self._deferred.chunks.items() if self._deferred is not None else ():
+            assert tsn in self._tsns, "what is held back was received"
+            charged += charge_of(len(chunk.payload))
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
-        assert self._is_undisturbed == (self._reassembly.is_empty and not self._tsns.has_gap)
+        assert self._is_undisturbed == self._nothing_disturbs()
         assert self._is_undisturbed or self._in_order.begun is None, "one holds the message that is coming in"
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"

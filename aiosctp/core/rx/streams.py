@@ -121,6 +121,30 @@ class InboundStreams:
         if busy.is_idle:
             del self._busy[run.stream]
 
+    # -- RFC 6525 --
+
+    def begin_anew(self, stream: int) -> list[Run]:
+        """E3: the next expected SSN is 0. Returns what can be delivered now: nothing, if the peer keeps to A1."""
+        self.expected_ssns.pop(stream, None)
+        busy = self._busy.get(stream)
+        return [] if busy is None or busy.partial is not None else self._release(stream, busy)
+
+    def known(self) -> list[int]:
+        """The streams of which something came, or waits."""
+        return list({**self.expected_ssns, **self._busy})
+
+    def in_order(self) -> list[Run]:
+        """What waits for messages that will not come, each stream in its order; it waits no more. Nothing of a stream
+        whose message was delivered in parts that will not be the whole of it."""
+        ready: list[Run] = []
+        for stream, busy in list(self._busy.items()):
+            if busy.partial is None:
+                expected = self.expected_ssns.get(stream, 0)
+                by_distance = {ssn_distance(expected, ssn): run for ssn, run in busy.by_ssn.items()}
+                ready += (by_distance[distance] for distance in sorted(by_distance))
+                del self._busy[stream]
+        return ready
+
     def abandon(self) -> list[Run]:
         """Nothing more will come: the messages of which parts were delivered. What waits is forgotten."""
         partial = [busy.partial for busy in self._busy.values() if busy.partial is not None]

@@ -97,6 +97,11 @@ class TsnTracker:
             starts.insert(index + 1, tsn + 1)
             ends.insert(index + 1, end)
 
+    def skip_to(self, cumulative: int) -> None:
+        """RFC 6525 §5.2.4 G4: nothing below counts any more, and nothing above has come."""
+        self.cumulative = cumulative
+        self._starts = self._ends = NO_LIST
+
     def gap_ack_blocks(self, limit: int) -> list[tuple[int, int]]:
         """§6.7: "from the lowest to highest TSNs", as offsets from the cumulative one."""
         base = self.cumulative

@@ -75,9 +75,13 @@ def _check_buffers(sender: Sender) -> None:
         assert sender.queue.cut_bytes < len(data)
         ordered[number] += not unordered
     excess = 0
+    held: Counter[int] = Counter()
+    for data, number, *_ in sender.queue.held or ():
+        held[number] += len(data)
+    assert sender.queue.held_bytes == held.total()
     for stream in sender.queue.streams():
         assert stream.ordered_in_window == ordered[stream.number]
-        assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number]
+        assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number] + held[stream.number]
         above = stream.buffered_bytes - sender.queue.stream_mark_bytes
         assert stream.above_mark_of is (sender.queue if above > 0 else None)
         excess += max(0, above)

@@ -14,6 +14,7 @@ from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
 from aiosctp.core.tx.sent_run import SentRun
+from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 
 # How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
@@ -69,6 +70,7 @@ class Outstanding:
         "flight_charge_bytes",
         "gaps",
         "highest",
+        "skipped_from",
     )
 
     def __init__(self, cumulative: int) -> None:
@@ -76,6 +78,8 @@ class Outstanding:
         """The Cumulative TSN Ack Point, as a number."""
         self.highest = cumulative
         """The highest number ever sent."""
+        self.skipped_from: int | None = None
+        """The TSN before those that `skip_to` left out."""
         self._chunks: deque[OutstandingChunk] = NO_DEQUE
         """Those singled out: from the Cumulative TSN Ack Point on, one for each number."""
         self._records: deque[SentRun | OutstandingChunk] = NO_DEQUE
@@ -302,6 +306,18 @@ class Outstanding:
         assert not self
         self._chunks = self._records = NO_DEQUE
         self._first_by_path = NO_DICT
+
+    def skip_to(self, tsn: int) -> None:
+        """RFC 6525 §5.2.7 H5: the next chunk has this TSN. Nothing is outstanding."""
+        assert not self
+        self.skipped_from = self.cumulative & TSN_MASK
+        self.cumulative += tsn_distance(self.cumulative + 1, tsn)
+        self.highest = self.cumulative
+        self.give_back()
+
+    def is_before_skip(self, tsn: int) -> bool:
+        """Whether a Cumulative TSN Ack was sent before the TSNs were reset, and has come late."""
+        return self.skipped_from is not None and tsn_distance(tsn, self.skipped_from) < TSN_HALF // 2
 
     def first_on(self, path: Path) -> int:
         """Below this number nothing last sent on the path is unacknowledged."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
+from aiosctp.core.tx.held import HeldMessages, Line
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
 from aiosctp.wire.serial import ssn_add
 
@@ -46,6 +49,8 @@ class SendQueue:
         "by_number",
         "cut_bytes",
         "excess_bytes",
+        "held",
+        "held_bytes",
         "in_order",
         "queued_bytes",
         "ssn",
@@ -69,6 +74,9 @@ class SendQueue:
         """Its SSN, assigned when its first fragment is made."""
         self.urgent_messages = 0
         """Those that ask to be acknowledged at once."""
+        self.held: HeldMessages[Any] | None = None
+        """What a reset holds back (RFC 6525), while one does."""
+        self.held_bytes = 0
         self.stream_mark_bytes = stream_mark_bytes
         self.excess_bytes = 0
         """What streams hold above this mark, in sum: a running number, for it is asked with each message, and all
@@ -111,6 +119,8 @@ class SendQueue:
 
     def append(self, message: Outgoing) -> None:
         """One more message waits."""
+        if self.held is not None and self._hold(self.held, message):
+            return
         data, number, _, _, _, sack_immediately = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
@@ -125,6 +135,113 @@ class SendQueue:
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
+
+    # -- what a reset holds back --
+
+    def _hold(self, held: HeldMessages[Any], message: Outgoing) -> bool:
+        """It counts for its stream as any that is accepted."""
+        if not held.take(message):
+            return False
+        data, number, *_ = message
+        size = len(data)
+        stream = self.stream(number)
+        stream.buffered_bytes += size
+        self.held_bytes += size
+        above = stream.buffered_bytes - self.stream_mark_bytes
+        if above > 0:
+            self.excess_bytes += min(size, above)
+            stream.above_mark_of = self
+        return True
+
+    def _let_go(self, message: Outgoing) -> None:
+        """What was held waits to be sent."""
+        data, number, _, _, _, sack_immediately = message
+        size = len(data)
+        self.held_bytes -= size
+        self.stream(number).queued_bytes += size
+        self.queued_bytes += size
+        self._scheduler.add(message)
+        if sack_immediately:
+            self.urgent_messages += 1
+
+    def _make_held(self) -> HeldMessages[Any]:
+        if self.held is None:
+            self.held = HeldMessages()
+        return self.held
+
+    def hold_stream(self, number: int, owner: object) -> bool:
+        """From now on what is given to the stream waits for this owner. False when it waits for another before."""
+        held = self._make_held()
+        line = held.lines.get(number)
+        if line is None:
+            held.lines[number] = Line(owner)
+            return True
+        line.reset_again(owner)
+        return False
+
+    def release_stream(self, number: int) -> Any | None:
+        """Its owner is done with it. Returns the one who is next."""
+        assert self.held is not None
+        ready, has_next = self.held.lines[number].release()
+        following = self.held.lines[number].owner if has_next else None
+        if not has_next:
+            del self.held.lines[number]
+        for message in ready:
+            if self.held.suspended is not None:
+                self.held.suspended.append(message)
+            else:
+                self._let_go(message)
+        self._drop_held()
+        return following
+
+    def suspend(self) -> None:
+        """No new message begins from now on; the one that was begun goes on."""
+        held = self._make_held()
+        if held.suspended is not None:
+            return
+        begun = self.peek() if self.is_begun else None
+        if begun is not None:
+            self._scheduler.taken()
+        waiting: deque[Outgoing] = deque()
+        while (message := self._scheduler.first()) is not None:
+            self._scheduler.taken()
+            waiting.append(message)
+            data, number, _, _, _, sack_immediately = message
+            self.by_number[number].queued_bytes -= len(data)
+            self.queued_bytes -= len(data)
+            self.held_bytes += len(data)
+            self.urgent_messages -= sack_immediately
+        if begun is not None:
+            self._scheduler.add(begun)
+        held.suspended = waiting
+
+    def resume(self) -> None:
+        if self.held is None or self.held.suspended is None:
+            return
+        waiting, self.held.suspended = self.held.suspended, None
+        for message in waiting:
+            self._let_go(message)
+        self._drop_held()
+
+    def _drop_held(self) -> None:
+        if self.held is not None and self.held.is_idle:
+            self.held = None
+
+    def forget_stream(self, number: int) -> bool:
+        """Let go of a stream that was reset, if it holds nothing. False when that is to be asked again later."""
+        stream = self.by_number.get(number)
+        if stream is None or stream.next_ssn:
+            return True
+        if stream.buffered_bytes:
+            return False
+        del self.by_number[number]
+        return True
+
+    def begin_ssns_anew(self) -> None:
+        """RFC 6525 §5.2.4 G5, §5.2.7 H5: for all streams. Nothing is outstanding."""
+        for number, stream in list(self.by_number.items()):
+            stream.next_ssn = 0
+            self.forget_stream(number)
 
     def released(self, stream: OutgoingStream, payload_bytes: int) -> None:
         """A stream that was above its mark holds so much less now."""
@@ -166,6 +283,9 @@ class SendQueue:
         while (message := self.peek()) is not None:
             taken.append(message)
             self._scheduler.taken()
+        if self.held is not None:
+            taken += self.held
+            self.held, self.held_bytes = None, 0
         for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
             stream.above_mark_of = None

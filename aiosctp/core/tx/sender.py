@@ -107,7 +107,7 @@ class Sender:
     def is_drained(self) -> bool:
         """Whether everything given to us has been acknowledged (§9.2)."""
         # There is no chunk without user data.
-        return not (self.queue.queued_bytes or self.outstanding.buffered_bytes)
+        return not (self.queue.queued_bytes or self.outstanding.buffered_bytes or self.queue.held_bytes)
 
     @property
     def has_to_send(self) -> bool:
@@ -132,7 +132,7 @@ class Sender:
     @property
     def buffered_bytes(self) -> int:
         """User data accepted and not yet acknowledged for good: what the send buffer holds."""
-        return self.queue.queued_bytes + self.outstanding.buffered_bytes
+        return self.queue.queued_bytes + self.queue.held_bytes + self.outstanding.buffered_bytes
 
     def stream_buffered_bytes(self, stream: int) -> int:
         """User data accepted for a stream and not yet acknowledged for good."""
@@ -181,6 +181,24 @@ class Sender:
         self.window.opened()
         return [(message, True) for message in sent] + [(message, False) for message in waiting]
 
+    # -- what RFC 6525 asks of it --
+
+    @property
+    def next_tsn(self) -> int:
+        """What the next new chunk will have."""
+        return self.outstanding.highest + 1 & TSN_MASK
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no message is begun, and nothing is outstanding."""
+        return not (self.outstanding or self.queue.is_begun)
+
+    def begin_anew(self, next_tsn: int) -> None:
+        """RFC 6525 §5.2.4 G5, §5.2.7 H5: all SSNs begin with 0, the TSNs with this one. It is silent."""
+        if next_tsn != self.next_tsn:
+            self.outstanding.skip_to(next_tsn)
+        self.queue.begin_ssns_anew()
+
     # -- sending --
 
     def path_to_send_on(self, now: float) -> Path | None:
@@ -221,6 +239,8 @@ class Sender:
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
         if (gaps[-1][1] if gaps else cumulative) > outstanding.highest:
+            if outstanding.is_before_skip(tsn):
+                return None
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
             # sent".
             return ProtocolViolation(b"acknowledged a TSN that was never sent")

@@ -1,4 +1,4 @@
-"""The chunks (§3.3, RFC 4820), one frozen dataclass a type, and the table that decodes them."""
+"""The chunks (§3.3, RFC 4820, RFC 6525), one frozen dataclass a type, and the table that decodes them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from aiosctp.wire.chunks.data import (
 from aiosctp.wire.chunks.heartbeat import Heartbeat, HeartbeatAck
 from aiosctp.wire.chunks.init import Init, InitAck
 from aiosctp.wire.chunks.pad import Pad
+from aiosctp.wire.chunks.reconfig import ReConfig
 from aiosctp.wire.chunks.sack import Sack, SackFields, decode_sack, encode_sack
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import RawChunk, iter_raw_chunks
@@ -58,6 +59,7 @@ __all__ = [
     "Init",
     "InitAck",
     "Pad",
+    "ReConfig",
     "Sack",
     "SackFields",
     "Shutdown",
@@ -89,6 +91,7 @@ Chunk: TypeAlias = (
     | CookieAck
     | ShutdownComplete
     | Pad
+    | ReConfig
     | UnknownChunk
 )
 
@@ -107,6 +110,7 @@ _DECODERS: Final[dict[int, Callable[[int, bytes], Chunk]]] = {
     CookieAck.type: CookieAck.decode,
     ShutdownComplete.type: ShutdownComplete.decode,
     Pad.type: Pad.decode,
+    ReConfig.type: ReConfig.decode,
 }
 
 

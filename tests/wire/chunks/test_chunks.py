@@ -31,7 +31,11 @@ def test_decoding_and_encoding_again_gives_the_same_bytes(values: list[Chunk]) -
 
 @pytest.mark.parametrize("type", ChunkType)
 def test_every_chunk_type_has_a_class_of_its_own(type: ChunkType) -> None:
-    value = bytes.fromhex("00010004") if type in (ChunkType.HEARTBEAT, ChunkType.HEARTBEAT_ACK) else bytes(16)
+    value = {
+        ChunkType.HEARTBEAT: bytes.fromhex("00010004"),
+        ChunkType.HEARTBEAT_ACK: bytes.fromhex("00010004"),
+        ChunkType.RE_CONFIG: bytes.fromhex("000f0008 00000000"),
+    }.get(type, bytes(16))
     chunk = decode_chunk(RawChunk(type, 0, value))
     assert not isinstance(chunk, UnknownChunk)
     assert chunk.type is type

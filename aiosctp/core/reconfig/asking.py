@@ -1,0 +1,429 @@
+"""The side that asks: what waits, what is in flight, and what the peer's answers do (RFC 6525 §5.1, §5.2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aiosctp.core.reconfig import performing
+from aiosctp.core.reconfig.requests import (
+    AddIncoming,
+    AddOutgoing,
+    IncomingReset,
+    Outcome,
+    OutgoingReset,
+    Piece,
+    Request,
+    TsnReset,
+)
+from aiosctp.core.timers import Timer
+from aiosctp.events import AssociationReset, Event, StreamChange, StreamReset
+from aiosctp.wire.causes import ProtocolViolation
+from aiosctp.wire.chunks import ReConfig
+from aiosctp.wire.codepoints import ReconfigurationResult
+from aiosctp.wire.packet import HEADER_BYTES
+from aiosctp.wire.reconfig import (
+    AddIncomingStreamsRequest,
+    AddOutgoingStreamsRequest,
+    IncomingSsnResetRequest,
+    OutgoingSsnResetRequest,
+    ReconfigurationRequest,
+    ReconfigurationResponse,
+    SsnTsnResetRequest,
+)
+from aiosctp.wire.serial import tsn_add
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+# §5.1.4: "Only one SSN/TSN Reset Request SHOULD be sent within 30 seconds, which is considered a maximum segment
+# lifetime".
+MAX_SEGMENT_LIFETIME_S: Final = 30.0
+_CHUNK_HEADER_BYTES: Final = 4
+_OUTGOING_BYTES: Final = 16
+_INCOMING_BYTES: Final = 8
+_SUCCESS: Final = (ReconfigurationResult.NOTHING_TO_DO, ReconfigurationResult.PERFORMED)
+
+
+class Sent(NamedTuple):
+    """A request parameter in flight, and what it is for."""
+
+    parameter: ReconfigurationRequest
+    pieces: Sequence[Piece]
+
+
+class Asking:
+    """Requests to the peer, one chunk at a time (§5.1.1)."""
+
+    __slots__ = (
+        "_association",
+        "_in_flight",
+        "_in_progress",
+        "_path",
+        "_waiting",
+        "kept",
+        "next_number",
+    )
+
+    def __init__(self, association: AssociationEngine) -> None:
+        self._association = association
+        self.next_number = association.tcb.local_initial_tsn
+        """§4.1: "initialized to the same value as the initial TSN"."""
+        self._waiting: dict[Piece, None] = {}
+        """In the order asked for."""
+        self._in_flight: dict[int, Sent] = {}
+        """Of the one chunk that is: what is not answered, by its number."""
+        self._in_progress: set[int] = set()
+        """Those of them that the peer said are in progress."""
+        self._path: Path | None = None
+        self.kept: dict[int, None] = {}
+        """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
+
+    # -- what is asked for --
+
+    def reset_outgoing(self, streams: Iterable[int]) -> Request:
+        total = self._association.tcb.outbound_streams
+        asked = sorted(set(streams))
+        told: Sequence[int] = range(total) if len(asked) == total else tuple(asked)
+        request = Request(lambda outcome: self._tell(StreamReset, (), told, outcome))
+        for part in self._parts(asked, total, _OUTGOING_BYTES):
+            piece = OutgoingReset(part, is_all=len(part) == total, request=request)
+            request.add_part()
+            piece.hold(self._association.sender.queue)
+            self._waiting[piece] = None
+        return request
+
+    def reset_incoming(self, streams: Iterable[int]) -> Request:
+        total = self._association.tcb.inbound_streams
+        asked = sorted(set(streams))
+        told: Sequence[int] = range(total) if len(asked) == total else tuple(asked)
+        request = Request(lambda outcome: self._tell(StreamReset, told, (), outcome))
+        for part in self._parts(asked, total, _INCOMING_BYTES):
+            request.add_part()
+            self._waiting[IncomingReset(part, request, is_all=len(part) == total)] = None
+        return request
+
+    def _parts(self, streams: list[int], total: int, header_bytes: int) -> Iterator[list[int]]:
+        """So many as one packet can list; all at once, as these are not listed."""
+        room = self._association.paths.amdcs - _CHUNK_HEADER_BYTES - header_bytes
+        most = total if len(streams) == total else room // 2
+        return (streams[start : start + most] for start in range(0, len(streams), most))
+
+    def reset_association(self) -> Request:
+        request = Request(self._tell_association_reset)
+        request.add_part()
+        piece = TsnReset(request)
+        if not (self._waiting or self._in_flight or self._association.timers.is_running(Timer.SSN_TSN_RESET)):
+            self._suspend_for(piece)
+        self._waiting[piece] = None
+        return request
+
+    def _suspend_for(self, piece: TsnReset) -> None:
+        """C2: "suspending any new transmissions": its turn has come."""
+        piece.suspends = True
+        self._association.sender.queue.suspend()
+
+    def add_outgoing(self, count: int) -> Request:
+        request = Request(self._tell_streams)
+        request.add_part()
+        self._waiting[AddOutgoing(count, request)] = None
+        return request
+
+    def add_incoming(self, count: int) -> Request:
+        request = Request(self._tell_streams)
+        request.add_part()
+        self._waiting[AddIncoming(count, request)] = None
+        return request
+
+    def wait_for(self, piece: OutgoingReset | AddOutgoing) -> None:
+        """The peer wants it."""
+        if isinstance(piece, OutgoingReset):
+            piece.hold(self._association.sender.queue)
+        self._waiting[piece] = None
+
+    # -- what the answering side asks --
+
+    @property
+    def awaits_tsn_reset(self) -> bool:
+        return any(isinstance(sent.parameter, SsnTsnResetRequest) for sent in self._in_flight.values())
+
+    @property
+    def is_suspending(self) -> bool:
+        """Whether no new message may begin for the sake of a request of ours."""
+        return self.awaits_tsn_reset or any(isinstance(piece, TsnReset) and piece.suspends for piece in self._waiting)
+
+    def is_waiting(self, piece: Piece) -> bool:
+        return piece in self._waiting
+
+    def is_resetting(self, streams: Sequence[int] | None) -> bool:
+        """§5.2.3: whether the Outgoing SSN Reset Request in flight "completely overlaps" these streams, or all."""
+        for sent in self._in_flight.values():
+            if isinstance(sent.parameter, OutgoingSsnResetRequest):
+                listed = sent.parameter.streams
+                return not listed or (streams is not None and set(streams) <= set(listed))
+        return False
+
+    def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
+        """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
+
+        Any Outgoing SSN Reset Request has the number of our last one (A4); the answer lists its streams too.
+        """
+        sent = self._in_flight.get(parameter.response_sequence_number)
+        if sent is None or not isinstance(sent.parameter, IncomingSsnResetRequest):
+            return None
+        if set(sent.parameter.streams) != set(parameter.streams):
+            return None
+        self._acknowledged(sent.parameter.request_sequence_number)
+        return sent
+
+    def take_wanted(self, parameter: AddOutgoingStreamsRequest) -> Sent | None:
+        """§5.2.6: the request of ours for the streams that the peer adds; its answer bears no number of ours."""
+        for number, sent in self._in_flight.items():
+            wanted = sent.parameter
+            if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
+                self._acknowledged(number)
+                return sent
+        return None
+
+    # -- sending --
+
+    def start(self, now: float, answered_number: int) -> list[ReconfigurationRequest]:
+        """The requests of the next chunk, if one may go: they are in flight now, and its sender's to send.
+
+        `answered_number`: the next number expected of the peer, minus 1 (A4).
+        """
+        association = self._association
+        path = association.paths.for_data()
+        if self._in_flight or not self._waiting or not path.is_confirmed:
+            return []
+        pieces = self._choose(path)
+        for piece in pieces:
+            del self._waiting[piece]
+        for group in _grouped(pieces):
+            parameter = self._make(group, answered_number)
+            self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
+        if self._in_flight:
+            self._path = path
+            association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+            if self.awaits_tsn_reset:
+                association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
+        return [sent.parameter for sent in self._in_flight.values()]
+
+    def _choose(self, path: Path) -> list[Piece]:
+        """The first that is ready, and what may go with it (§3.1)."""
+        first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
+        match first:
+            case None:
+                return []
+            case TsnReset() as piece:
+                # C2: "The sender has either no outstanding TSNs or considers all outstanding TSNs abandoned": the
+                # former, so that nothing is lost.
+                self._suspend_for(piece)
+                return [first] if self._association.sender.is_silent else []
+            case OutgoingReset(wanted=wanted) if wanted is not None:
+                return [first]
+            case OutgoingReset() | IncomingReset():
+                return self._choose_resets(path)
+            case AddOutgoing() | AddIncoming():
+                others = (each for each in self._waiting if isinstance(each, AddOutgoing | AddIncoming))
+                second = next((each for each in others if type(each) is not type(first)), None)
+                return [first] if second is None else [first, second]
+
+    def _is_ready(self, piece: Piece) -> bool:
+        if isinstance(piece, OutgoingReset):
+            return piece.is_drained(self._association.sender.queue)
+        return not (isinstance(piece, TsnReset) and self._association.timers.is_running(Timer.SSN_TSN_RESET))
+
+    def _choose_resets(self, path: Path) -> list[Piece]:
+        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction."""
+        room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
+        chosen: list[Piece] = []
+        counts = {OutgoingReset: 0, IncomingReset: 0}
+        has_all: set[type[Piece]] = set()
+        for piece in self._waiting:
+            if not isinstance(piece, OutgoingReset | IncomingReset):
+                continue
+            kind = type(piece)
+            if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece):
+                continue
+            header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
+            size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
+            if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
+                continue
+            if piece.is_all:
+                has_all.add(kind)
+            counts[kind] += len(piece.streams)
+            chosen.append(piece)
+            room -= size
+            if room < _INCOMING_BYTES:
+                break
+        return chosen
+
+    def _make(self, group: Sequence[Piece], answered_number: int) -> ReconfigurationRequest:
+        """A2, B1, C1: "MUST assign the next re-configuration request sequence number"."""
+        number = self.next_number
+        self.next_number = tsn_add(number, 1)
+        association = self._association
+        match group[0]:
+            case OutgoingReset(wanted=wanted) as piece:
+                # A3: "the next TSN the sender assigns minus 1". A4: all are not listed, and what the peer wants is as
+                # the peer has it.
+                named, streams = wanted if wanted is not None else (answered_number, _listed(group))
+                last = tsn_add(association.sender.next_tsn, -1)
+                piece.parameter = OutgoingSsnResetRequest(number, named, last, streams)
+                return piece.parameter
+            case IncomingReset():
+                return IncomingSsnResetRequest(number, _listed(group))
+            case TsnReset():
+                association.receiver.expect_tsn_reset()
+                return SsnTsnResetRequest(number)
+            case AddOutgoing(count=count) as piece:
+                piece.parameter = AddOutgoingStreamsRequest(number, count)
+                return piece.parameter
+            case AddIncoming(count=count):
+                return AddIncomingStreamsRequest(number, count)
+
+    def timer_expired(self, now: float) -> None:
+        """§5.1.1: "besides doubling the value, the sender MUST retransmit the RE-CONFIG chunk, increment the
+        appropriate error counts ..., and perform threshold management"; H2: not the counts, for what is in progress."""
+        association, path = self._association, self._path
+        assert path is not None
+        assert self._in_flight
+        path.rto.back_off()
+        if len(self._in_progress) < len(self._in_flight):
+            association.failure.retransmission_timed_out(path)
+            if association.ending is not None:
+                return
+        self._path = path = association.paths.for_retransmission(path)
+        chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values()))
+        association.output.send_control(path, chunk.encode(), is_repeat=True)
+        association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+
+    # -- answers --
+
+    def response_received(self, response: ReconfigurationResponse, now: float) -> None:
+        """§5.2.7. H1: one that the timer does not run for is nothing to us."""
+        number = response.response_sequence_number
+        sent = self._in_flight.get(number)
+        if sent is None:
+            return
+        association = self._association
+        if response.result == ReconfigurationResult.IN_PROGRESS:
+            # H2: "the timer for the Re-configuration Request Sequence Number is started again".
+            assert self._path is not None
+            self._in_progress.add(number)
+            association.failure.acknowledged(self._path)
+            association.timers.start(Timer.RECONFIG, now + self._path.rto.rto_s)
+            return
+        self._acknowledged(number)
+        outcome = Outcome.FAILED
+        if response.result in _SUCCESS:
+            outcome = Outcome.DONE
+        elif response.result == ReconfigurationResult.DENIED:
+            outcome = Outcome.DENIED
+        if isinstance(sent.parameter, SsnTsnResetRequest):
+            self._tsn_reset_answered(response, outcome)
+            if association.ending is not None:
+                return
+        for piece in sent.pieces:
+            self._piece_ended(piece, outcome)
+
+    def _acknowledged(self, number: int) -> None:
+        """E1, H1: "If all ... are acknowledged, the Re-configuration Timer MUST be stopped"."""
+        del self._in_flight[number]
+        self._in_progress.discard(number)
+        assert self._path is not None
+        self._association.failure.acknowledged(self._path)
+        if not self._in_flight:
+            self._association.timers.stop(Timer.RECONFIG)
+
+    def _piece_ended(self, piece: Piece, outcome: Outcome) -> None:
+        """H3 to H6."""
+        association = self._association
+        if isinstance(piece, OutgoingReset):
+            kept = performing.end_outgoing(association.sender.queue, piece.streams, is_reset=outcome is Outcome.DONE)
+            self.kept.update(dict.fromkeys(kept))
+        elif isinstance(piece, AddOutgoing) and outcome is Outcome.DONE:
+            # H6: "the endpoint MUST add the additional streams".
+            association.tcb.outbound_streams += piece.count
+        if piece.request is not None:
+            piece.request.part_ended(outcome)
+        elif outcome is not Outcome.DONE:
+            return
+        elif isinstance(piece, OutgoingReset):
+            total = association.tcb.outbound_streams
+            association.emit(StreamReset((), range(total) if piece.is_all else tuple(piece.streams)))
+        else:
+            self._tell_streams(outcome)
+
+    def performed(self, sent: Sent, outcome: Outcome) -> None:
+        """What the peer did at our request is done here, and told, or could not be."""
+        for piece in sent.pieces:
+            if piece.request is not None:
+                piece.request.part_ended(outcome, is_told=True)
+
+    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> None:
+        association = self._association
+        if outcome is not Outcome.DONE:
+            association.receiver.tsn_reset_refused()
+            return
+        sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
+        if sender_next is None or receiver_next is None:
+            association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
+            return
+        # H5.
+        performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
+        association.sender.begin_anew(receiver_next)
+
+    # -- the end --
+
+    def fail_all(self) -> None:
+        """The association ends, or begins anew: nothing of this will be answered."""
+        pieces = [piece for sent in self._in_flight.values() for piece in sent.pieces]
+        pieces += self._waiting
+        self._in_flight.clear()
+        self._waiting.clear()
+        for piece in pieces:
+            if piece.request is not None:
+                piece.request.part_ended(Outcome.FAILED)
+
+    # -- events --
+
+    def _tell(
+        self, kind: type[StreamReset], incoming: Sequence[int], outgoing: Sequence[int], outcome: Outcome
+    ) -> None:
+        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
+        self._association.emit(kind(incoming, outgoing, denied, failed))
+
+    def _tell_streams(self, outcome: Outcome) -> None:
+        tcb = self._association.tcb
+        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
+        event: Event = StreamChange(tcb.inbound_streams, tcb.outbound_streams, denied, failed)
+        self._association.emit(event)
+
+    def _tell_association_reset(self, outcome: Outcome) -> None:
+        association = self._association
+        remote_tsn = tsn_add(association.receiver.cumulative_tsn, 1)
+        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
+        association.emit(AssociationReset(association.sender.next_tsn, remote_tsn, denied, failed))
+
+
+def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """Those of a kind, that go in one parameter; in the order of §3.1: outgoing before incoming."""
+    groups: dict[type[Piece], list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(type(piece), []).append(piece)
+    first = (OutgoingReset, AddOutgoing)
+    return sorted(groups.values(), key=lambda group: not isinstance(group[0], first))
+
+
+def _listed(group: Sequence[Piece]) -> tuple[int, ...]:
+    """A4, B2: to reset all streams, none is listed."""
+    streams: dict[int, None] = {}
+    for piece in group:
+        assert isinstance(piece, OutgoingReset | IncomingReset)
+        if piece.is_all:
+            return ()
+        streams.update(dict.fromkeys(piece.streams))
+    return tuple(streams)

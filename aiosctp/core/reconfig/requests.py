@@ -1,0 +1,147 @@
+"""What is asked of the peer, and what became of it (RFC 6525 §5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeAlias
+
+from aiosctp.wire.reconfig import AddOutgoingStreamsRequest, OutgoingSsnResetRequest
+
+if TYPE_CHECKING:
+    from aiosctp.core.tx.queue import SendQueue
+
+
+class Outcome(Enum):
+    DONE = auto()
+    DENIED = auto()
+    FAILED = auto()
+    """The peer found it wrong, or the association restarted or ended first."""
+
+
+class Request:
+    """What our user asked for."""
+
+    __slots__ = ("_left", "_tell", "_worst", "outcome")
+
+    def __init__(self, tell: Callable[[Outcome], None]) -> None:
+        self.outcome: Outcome | None = None
+        """None while it is under way."""
+        self._tell = tell
+        self._left = 0
+        self._worst = Outcome.DONE
+
+    def add_part(self) -> None:
+        """It goes to the peer in one more piece."""
+        self._left += 1
+
+    def part_ended(self, outcome: Outcome, *, is_told: bool = False) -> None:
+        """With the last one it has ended, well if all have. `is_told`: another event says so."""
+        self._left -= 1
+        if outcome is not Outcome.DONE:
+            self._worst = outcome
+        if self._left == 0:
+            self.outcome = self._worst
+            if not (is_told and self._worst is Outcome.DONE):
+                self._tell(self._worst)
+
+
+class OutgoingReset:
+    """Outgoing streams to be reset at one time (§5.1.2)."""
+
+    __slots__ = ("_behind", "_draining", "is_all", "parameter", "request", "streams", "wanted")
+
+    def __init__(
+        self,
+        streams: Sequence[int],
+        *,
+        is_all: bool,
+        request: Request | None = None,
+        wanted: tuple[int, tuple[int, ...]] | None = None,
+    ) -> None:
+        self.streams = streams
+        self.is_all = is_all
+        self.request = request
+        """Of our user, if it is not for the peer."""
+        self.wanted = wanted
+        """A4: the number of the peer's request for it, and the streams listed there."""
+        self.parameter: OutgoingSsnResetRequest | None = None
+        """What was sent."""
+        self._draining: list[int] = []
+        """Streams of which what was given before may not all have been sent."""
+        self._behind = 0
+        """Streams that wait for an earlier reset."""
+
+    def hold(self, queue: SendQueue) -> None:
+        """A1: what is given to these streams from now on waits."""
+        for stream in self.streams:
+            if queue.hold_stream(stream, self):
+                self._draining.append(stream)
+            else:
+                self._behind += 1
+
+    def is_next(self, stream: int) -> None:
+        """The earlier reset of this stream is done with."""
+        self._behind -= 1
+        self._draining.append(stream)
+
+    def is_drained(self, queue: SendQueue) -> bool:
+        """Whether all that was given before has its TSNs: what comes after is held, so a stream once drained stays."""
+        if self._behind or (queue.held is not None and queue.held.suspended is not None):
+            return False
+        draining = self._draining
+        while draining:
+            stream = queue.find_stream(draining[-1])
+            if stream is not None and stream.queued_bytes:
+                return False
+            draining.pop()
+        return True
+
+
+class IncomingReset:
+    """Incoming streams that the peer is to reset (§5.1.3)."""
+
+    __slots__ = ("is_all", "request", "streams")
+
+    def __init__(self, streams: Sequence[int], request: Request, *, is_all: bool) -> None:
+        self.streams = streams
+        self.is_all = is_all
+        self.request = request
+
+
+class TsnReset:
+    """All TSNs and SSNs are to begin anew (§5.1.4)."""
+
+    __slots__ = ("request", "suspends")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.suspends = False
+        """Its turn has come: no new message begins."""
+
+
+class AddOutgoing:
+    """Streams that we are to have more (§5.1.5)."""
+
+    __slots__ = ("count", "parameter", "request")
+
+    def __init__(self, count: int, request: Request | None = None) -> None:
+        self.count = count
+        self.request = request
+        """Of our user, if the peer has not asked for it (§5.2.6)."""
+        self.parameter: AddOutgoingStreamsRequest | None = None
+        """What was sent."""
+
+
+class AddIncoming:
+    """Streams that the peer is to have more (§5.1.6)."""
+
+    __slots__ = ("count", "request")
+
+    def __init__(self, count: int, request: Request) -> None:
+        self.count = count
+        self.request = request
+
+
+Piece: TypeAlias = OutgoingReset | IncomingReset | TsnReset | AddOutgoing | AddIncoming
+"""Goes to the peer in one parameter, maybe with others of its kind."""
