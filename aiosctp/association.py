@@ -294,12 +294,11 @@ class Association:
     # -- changing the streams --
 
     async def reset_streams(self, outgoing: Iterable[int] = (), incoming: Iterable[int] = ()) -> None:
-        """Let the Stream Sequence Numbers of these streams begin anew (RFC 6525 §5.1.2, §5.1.3), and wait until the peer
-        has answered.
+        """Let the Stream Sequence Numbers of these streams begin anew (RFC 6525 §5.1.2, §5.1.3), and wait until the
+        peer has answered.
 
         outgoing: of ours; what was given to `send` before goes before, what is given to it meanwhile goes after. The
-        peer's program is told. incoming: the peer is asked to do that with its own. `range(association.outbound_streams)`
-        names all.
+        peer's program is told. incoming: the peer is asked to do that with its own. A `range` names many or all.
 
         Cancelling leaves the requests under way. Raises NotSupported, RequestDenied, InvalidStream, ValueError when
         neither names a stream, and the association's ending when it ends.

@@ -9,7 +9,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from aiosctp.arguments import asking_for, check_config, check_outbound_streams, check_port, check_range, strings
 from aiosctp.association import Association

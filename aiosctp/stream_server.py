@@ -47,8 +47,8 @@ async def create_server(
     no effect, as an SCTP port that was closed can be opened again at once. start_serving: False waits for the server's
     `start_serving` or `serve_forever`. udp_port, config, stack: as with `serve`.
 
-    Waits for name resolution only; cancelling leaves nothing behind. Raises ValueError for `ssl` and `reuse_port`, which
-    SCTP over UDP can't do here, and what `serve` raises.
+    Waits for name resolution only; cancelling leaves nothing behind. Raises ValueError for `ssl` and `reuse_port`,
+    which can't be had here, and what `serve` raises.
     """
     if not callable(protocol_factory):
         raise TypeError("protocol_factory must be callable")

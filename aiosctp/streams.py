@@ -58,7 +58,8 @@ class Stream:
         )
 
     async def receive(self, *, partial: bool = False) -> Message:
-        """`Association.receive` of this stream alone: the same waiting, cancellation and exceptions, and StreamEnded."""
+        """`Association.receive` of this stream alone: the same waiting and cancellation, its exceptions, and
+        StreamEnded."""
         message = self._reception.take(self._number, partial)
         return _or_ended(message if message is not None else await self._reception.wait(self._number, partial))
 

@@ -6,8 +6,8 @@ from collections import deque
 from typing import Final
 
 MESSAGE_BYTES: Final = 64 * 1024
-"""The largest message that bytes are sent in: small beside the window and the send buffers, which all streams share, and
-so large that the cost of a message is lost in that of its packets."""
+"""The largest message that bytes are sent in: small beside the window and the send buffers, which all streams share,
+and so large that the cost of a message is lost in that of its packets."""
 
 
 class WriteBuffer:

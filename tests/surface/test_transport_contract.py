@@ -547,6 +547,7 @@ async def test_the_server_speaks_first_from_a_plain_function(world: World) -> No
 async def test_drain_really_waits(world: World) -> None:
     may_read = asyncio.Event()
     received = asyncio.get_running_loop().create_future()
+    chunk, written = pattern(64 * KIB), 0
 
     async def read_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await may_read.wait()
@@ -560,7 +561,6 @@ async def test_drain_really_waits(world: World) -> None:
             written += len(chunk)
             await writer.drain()
 
-    chunk, written = pattern(64 * KIB), 0
     await world.start_server(read_late)
     _, writer = await world.open_connection()
     writing = asyncio.create_task(write(writer))

@@ -157,7 +157,7 @@ class OverUdp(Ours):
 
 
 class OverUdpOnUvloop(OverUdp):
-    loop_factory = uvloop.new_event_loop
+    loop_factory = staticmethod(uvloop.new_event_loop)
 
 
 class Simulated(Ours):

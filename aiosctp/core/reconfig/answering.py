@@ -172,7 +172,11 @@ class Answering:
         return self._want(OutgoingReset(affected, is_all=not streams, wanted=wanted))
 
     def _is_reset_already(self, streams: Sequence[int]) -> bool:
-        """§5.2.3: "all of the streams being requested will be already set to 0", and nothing is under way on them."""
+        """§5.2.3: the request arrived "after the Outgoing SSN Reset Request just completed": all streams are at 0, and
+        nothing is under way on them. Streams that were never used are reset: who asks waits to hear of it, for then
+        nothing of before is on its way any more."""
+        if not self._asking.has_just_reset(streams or None):
+            return False
         queue = self._association.sender.queue
         if streams:
             known = [queue.find_stream(number) for number in dict.fromkeys(streams)]

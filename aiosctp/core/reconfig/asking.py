@@ -60,6 +60,7 @@ class Asking:
         "_association",
         "_in_flight",
         "_in_progress",
+        "_last_reset",
         "_path",
         "_waiting",
         "kept",
@@ -76,6 +77,7 @@ class Asking:
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
+        self._last_reset: tuple[int, ...] | None = None
         self._path: Path | None = None
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
@@ -163,6 +165,11 @@ class Asking:
                 listed = sent.parameter.streams
                 return not listed or (streams is not None and set(streams) <= set(listed))
         return False
+
+    def has_just_reset(self, streams: Sequence[int] | None) -> bool:
+        """§5.2.3: whether the last reset of outgoing streams that is done was of these, or of all."""
+        last = self._last_reset
+        return last is not None and (not last or (streams is not None and set(streams) <= set(last)))
 
     def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
         """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
@@ -322,6 +329,8 @@ class Asking:
             outcome = Outcome.DONE
         elif response.result == ReconfigurationResult.DENIED:
             outcome = Outcome.DENIED
+        if isinstance(sent.parameter, OutgoingSsnResetRequest) and outcome is Outcome.DONE:
+            self._last_reset = sent.parameter.streams
         if isinstance(sent.parameter, SsnTsnResetRequest):
             self._tsn_reset_answered(response, outcome)
             if association.ending is not None:

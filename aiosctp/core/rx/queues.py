@@ -138,6 +138,13 @@ class ReadQueues:
         self._window.charge(MIN_CHARGE_BYTES)
         self.put(mark)
 
+    def skip_mark(self, stream: int) -> None:
+        """Drop the mark that is the next to read, if it is one."""
+        queue = self._queues.get(stream)
+        if queue and not queue[0].data:
+            queue.popleft()
+            self._window.release(MIN_CHARGE_BYTES)
+
     def has_message(self, stream: int | None) -> bool:
         return bool(self._queues.get(stream))
 

@@ -483,6 +483,10 @@ class Receiver:
         """Give a stream a queue of its own; what is queued for it moves there."""
         self._queues.take_over(stream)
 
+    def skip_mark(self, stream: int) -> None:
+        """Drop the mark of a reset, if it is the next to read: nothing has come since the one before."""
+        self._queues.skip_mark(stream)
+
     def give_back(self) -> None:
         """Let go of what is empty."""
         self._queues.give_back()
