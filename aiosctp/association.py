@@ -123,15 +123,13 @@ class Association:
         Raises TypeError or ValueError naming the argument, InvalidStream, MessageTooLarge, AssociationShutdown once
         either side is shutting down, and the association's ending when it ends.
         """
-        message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        if self.engine.state is not ESTABLISHED:
-            self._life.check_may_send()
-        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
+        message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
+        if message is not None:
             await self._backpressure.wait(stream, len(message[0]))
             self._life.check_may_send()
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
             self._check_outbound(stream)
-        self._queue(message)
+            self._queue(message)
 
     def send_nowait(
         self,
@@ -144,12 +142,8 @@ class Association:
         sack_immediately: bool = False,
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
-        message = self._make_message(data, stream, ppid, unordered, context, sack_immediately)
-        if self.engine.state is not ESTABLISHED:
-            self._life.check_may_send()
-        if stream in self._backpressure.waiting or not self._backpressure.has_room(stream):
+        if self._offer(data, stream, ppid, unordered, context, sack_immediately) is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")
-        self._queue(message)
 
     async def wait_acknowledged(self) -> None:
         """Wait until everything queued has been acknowledged (§6.2.1).
@@ -162,13 +156,15 @@ class Association:
         if self.engine.ending is not None and not isinstance(self.engine.ending, AssociationShutdown):
             raise self._life.ending_error()
 
-    def _make_message(
+    def _offer(
         self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
-    ) -> Outgoing:
+    ) -> Outgoing | None:
+        """Queue the message if its stream takes it now; else it is returned, checked, and nothing is queued."""
         # What nearly every call passes is told at a glance; the careful checks are for the rest.
         if type(data) is not bytes:
             data = bytes_of("data", data)
-        if not data:
+        size = len(data)
+        if not size:
             raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
         if ppid is not _ZERO:
             check_range("ppid", ppid, 0, MAX_UINT32)
@@ -179,16 +175,27 @@ class Association:
         engine = self.engine
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
-        if len(data) > engine.config.max_message_bytes:
-            raise MessageTooLarge(f"{len(data)} bytes exceed max_message_bytes")
-        if not (ppid or unordered or context or sack_immediately):
-            return data, stream, 0, False, 0, False
-        return data, stream, ppid, bool(unordered), context, bool(sack_immediately)
+        if size > engine.config.max_message_bytes:
+            raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
+        if engine.state is not ESTABLISHED:
+            self._life.check_may_send()
+        message: Outgoing = data, stream, 0, False, 0, False
+        if ppid or unordered or context or sack_immediately:
+            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately)
+        backpressure = self._backpressure
+        if (stream != backpressure.credit_stream or backpressure.credit_bytes <= 0) and not backpressure.renew(stream):
+            return message
+        backpressure.credit_bytes -= size
+        engine.send(message)
+        if self.stack.given_to is not engine:
+            self.stack.touch_to_send(engine)
+        return None
 
     def _queue(self, message: Outgoing) -> None:
-        engine = self.engine
-        engine.send(message)
-        self.stack.touch_to_send(engine)
+        """Of who has waited."""
+        self._backpressure.credit_bytes = 0
+        self.engine.send(message)
+        self.stack.touch_to_send(self.engine)
 
     def _check_outbound(self, stream: int) -> None:
         if not 0 <= stream < self.engine.tcb.outbound_streams:
@@ -478,6 +485,7 @@ class Association:
         """
         check_configurable(changes, CONFIGURABLE)
         self.engine.configure(self.engine.config.replace(**changes), self.stack.now())
+        self._backpressure.credit_bytes = 0
         self._backpressure.wake()
         self._life.touch()
 

@@ -29,7 +29,7 @@ class Backpressure:
     be cancelled.
     """
 
-    __slots__ = ("_engine", "_loop", "waiting")
+    __slots__ = ("_engine", "_loop", "credit_bytes", "credit_stream", "waiting")
 
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
@@ -37,6 +37,10 @@ class Backpressure:
         self.waiting: dict[int, deque[Waiter]] = NO_DICT
         """By stream, those who wait. A message of a stream that is in here waits behind them; any other if it has no
         room."""
+        self.credit_stream = 0
+        self.credit_bytes = 0
+        """While this is left, this stream takes a message, and both marks need not be asked: what is acknowledged only
+        adds to the room. Who queues takes the message off; what takes from the room otherwise ends the credit."""
 
     async def wait(self, stream: int, size: int) -> None:
         """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
@@ -81,16 +85,28 @@ class Backpressure:
                 if not waiter.future.done():
                     waiter.future.set_result(None)
 
+    def renew(self, stream: int) -> bool:
+        """Give the credit to this stream. False if it takes no message now."""
+        self.credit_stream = stream
+        self.credit_bytes = 0 if stream in self.waiting else self._room_bytes(stream)
+        return self.credit_bytes > 0
+
     def has_room(self, stream: int) -> bool:
         """Whether a stream nobody waits for takes a message."""
+        return self._room_bytes(stream) > 0
+
+    def _room_bytes(self, stream: int) -> int:
+        """How far the stream and the association are below their marks."""
         engine = self._engine
         queue, config = engine.sender.queue, engine.config
+        # As `_counted_bytes`, without the calls: who sends on many streams asks for every message.
+        held_bytes = (
+            queue.queued_bytes + queue.held_bytes + engine.sender.outstanding.buffered_bytes - queue.excess_bytes
+        )
+        room = config.send_buffer_bytes - held_bytes
         held = queue.by_number.get(stream)
-        if held is not None and held.buffered_bytes >= config.stream_send_buffer_bytes:
-            return False
-        # As `_counted_bytes`, without the calls: every message asks.
-        held_bytes = queue.queued_bytes + queue.held_bytes + engine.sender.outstanding.buffered_bytes
-        return held_bytes - queue.excess_bytes < config.send_buffer_bytes
+        stream_room = config.stream_send_buffer_bytes - (0 if held is None else held.buffered_bytes)
+        return room if room < stream_room else stream_room
 
     @property
     def association_has_room(self) -> bool:

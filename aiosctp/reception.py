@@ -17,10 +17,11 @@ class Reception:
     has taken none.
     """
 
-    __slots__ = ("_discards", "_is_for_byte_streams", "_life", "_taken_over", "_waiting")
+    __slots__ = ("_discards", "_engine", "_is_for_byte_streams", "_life", "_taken_over", "_waiting")
 
     def __init__(self, life: Lifetime) -> None:
         self._life = life
+        self._engine = life.engine
         self._waiting: dict[int | None, tuple[asyncio.Future[None], bool]] = NO_DICT
         """Who waits, and whether for parts of messages too."""
         self._taken_over: dict[int, None] = NO_DICT
@@ -32,13 +33,13 @@ class Reception:
         reader."""
         if stream in self._waiting:
             raise RuntimeError("another task is already waiting in receive()")
-        engine = self._life.engine
+        engine = self._engine
         if engine.ending is not None or self._discards:
             return self._take_at_the_end(stream, partial)
         receiver = engine.receiver
         was_due = receiver.sack_is_due
-        message = receiver.read(stream, partial=partial)
-        if receiver.sack_is_due and not was_due:
+        message = receiver.read(stream, partial)
+        if not was_due and receiver.sack_is_due:
             # Reading has re-opened the window (§6.2): the peer must hear of it.
             self._life.touch()
         if message is None and stream is None and self._is_for_byte_streams:
@@ -72,7 +73,7 @@ class Reception:
             if self._taken_over is NO_DICT:
                 self._taken_over = {}
             self._taken_over[stream] = None
-            self._life.engine.receiver.take_over(stream)
+            self._engine.receiver.take_over(stream)
 
     def has_taken_over(self, stream: int) -> bool:
         return stream in self._taken_over
@@ -85,7 +86,7 @@ class Reception:
     def restarted(self) -> None:
         """§5.2.4 A: the receiver is new."""
         for stream in self._taken_over:
-            self._life.engine.receiver.take_over(stream)
+            self._engine.receiver.take_over(stream)
 
     def discard_all(self) -> None:
         """Nobody reads any more: what is there and what comes is thrown away, so that the peer can finish."""
@@ -98,7 +99,7 @@ class Reception:
         if self._discards:
             self._discard()
             return
-        receiver = self._life.engine.receiver
+        receiver = self._engine.receiver
         for stream, (waiter, partial) in self._waiting.items():
             is_wrong = stream is None and self._is_for_byte_streams
             if not waiter.done() and (partial or is_wrong or receiver.has_message(stream)):
@@ -111,21 +112,21 @@ class Reception:
 
     def _take_at_the_end(self, stream: int | None, partial: bool) -> Message:
         life = self._life
-        ending = life.engine.ending
+        ending = self._engine.ending
         if ending is not None and not isinstance(ending, AssociationShutdown):
             # §9.1: with an ABORT "any data pending on either end ... is discarded".
             raise life.ending_error()
         if self._discards:
             raise life.of_ours(AssociationShutdown("the association was closed here"))
-        message = life.engine.receiver.read(stream, partial=partial)
+        message = self._engine.receiver.read(stream, partial)
         if message is None:
             raise life.ending_error()
         return message
 
     def _discard(self) -> None:
-        receiver = self._life.engine.receiver
+        receiver = self._engine.receiver
         for stream in (None, *self._taken_over):
             while receiver.read(stream, partial=True) is not None:
                 pass
-        if receiver.sack_is_due and self._life.engine.ending is None:
+        if receiver.sack_is_due and self._engine.ending is None:
             self._life.touch()

@@ -141,8 +141,9 @@ class Stack:
         self._listeners: dict[Endpoint, Listener] = {}
         self._flush_is_due = False
         self._before_flush: list[Callable[[], None]] = []
-        self._given_to: AssociationEngine | None = None
-        """Which association's message the flush that is due was last asked for."""
+        self.given_to: AssociationEngine | None = None
+        """Which association's message the flush that is due was last asked for: while it is, `touch_to_send` has no
+        more to do."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._timer_rests_until = float("-inf")
@@ -296,13 +297,12 @@ class Stack:
             self._schedule_flush()
 
     def touch_to_send(self, engine: AssociationEngine) -> None:
-        """`touch`, of an association that was given a message: of many in one turn of the loop only the first costs."""
-        if engine is not self._given_to or not self._flush_is_due:
-            self._check_process()
-            if self._engine is not None:
-                self._engine.touch_to_send(engine)
-                self._schedule_flush()
-            self._given_to = engine
+        """`touch`, of an association that was given a message."""
+        self._check_process()
+        if self._engine is not None:
+            self._engine.touch_to_send(engine)
+            self._schedule_flush()
+        self.given_to = engine
 
     def call_before_flush(self, call: Callable[[], None]) -> None:
         """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more."""
@@ -374,6 +374,7 @@ class Stack:
             for call in calls:
                 call()
         self._flush_is_due = False
+        self.given_to = None
         if not self._is_closed and self._engine is not None and self._engine.has_output:
             self.flush(self._network.now())
 
@@ -381,7 +382,7 @@ class Stack:
         """Send what there is to send, tell the owners, set the timer."""
         engine = self._engine
         assert engine is not None
-        self._given_to = None
+        self.given_to = None
         for datagram in engine.poll_datagrams(now):
             self._send(datagram)
         if engine.has_news:

@@ -10,6 +10,7 @@ from aiosctp.core.states import MAY_TAKE_USER_DATA
 from aiosctp.exceptions import AssociationShutdown
 from aiosctp.lifetime import Lifetime
 from aiosctp.stream_transport import StreamTransport
+from aiosctp.write_buffer import MESSAGE_BYTES
 
 
 class StreamOutput:
@@ -77,9 +78,12 @@ class StreamOutput:
 
     def _give_message(self, transport: StreamTransport) -> None:
         transport.was_used = True
-        engine = self._engine
-        engine.send((transport.buffer.take(), transport.number, engine.config.stream_ppid, False, 0, False))
-        self._life.stack.touch_to_send(engine)
+        engine, stack = self._engine, self._life.stack
+        message = transport.buffer.take(min(MESSAGE_BYTES, engine.config.max_message_bytes))
+        self._backpressure.credit_bytes = 0
+        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, False))
+        if stack.given_to is not engine:
+            stack.touch_to_send(engine)
 
     def _block(self, transport: StreamTransport) -> None:
         transport.is_blocked = True

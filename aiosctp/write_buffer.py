@@ -27,21 +27,21 @@ class WriteBuffer:
         self._pieces.append(data)
         self.size_bytes += len(data)
 
-    def take(self) -> bytes:
+    def take(self, most_bytes: int) -> bytes:
         """The next message; there must be something."""
         pieces = self._pieces
-        if self._taken_of_first or len(pieces[0]) > MESSAGE_BYTES:
-            message = self._cut()
+        if self._taken_of_first or len(pieces[0]) > most_bytes:
+            message = self._cut(most_bytes)
         else:
             message = pieces.popleft()
-            if pieces and len(message) + len(pieces[0]) <= MESSAGE_BYTES:
-                message = self._joined_to(message)
+            if pieces and len(message) + len(pieces[0]) <= most_bytes:
+                message = self._joined_to(message, most_bytes)
         self.size_bytes -= len(message)
         return message
 
-    def _cut(self) -> bytes:
+    def _cut(self, most_bytes: int) -> bytes:
         first, start = self._pieces[0], self._taken_of_first
-        end = start + MESSAGE_BYTES
+        end = start + most_bytes
         if end < len(first):
             self._taken_of_first = end
         else:
@@ -49,9 +49,9 @@ class WriteBuffer:
             self._pieces.popleft()
         return first[start:end]
 
-    def _joined_to(self, first: bytes) -> bytes:
+    def _joined_to(self, first: bytes, most_bytes: int) -> bytes:
         joined, size = [first], len(first)
-        while self._pieces and size + len(self._pieces[0]) <= MESSAGE_BYTES:
+        while self._pieces and size + len(self._pieces[0]) <= most_bytes:
             joined.append(self._pieces.popleft())
             size += len(joined[-1])
         return b"".join(joined)

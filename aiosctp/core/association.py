@@ -439,7 +439,7 @@ class AssociationEngine:
             or self.receiver.sack_is_due
             or self.sender.has_to_send
             or self.reconfig is not None
-            or len(self.output.control) > 0
+            or bool(self.output.control)
         )
 
     @property

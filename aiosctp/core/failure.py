@@ -67,7 +67,8 @@ class FailureDetection:
     def acknowledged(self, path: Path) -> None:
         """§8.1, §8.2: DATA sent on this path was acknowledged; the endpoint's counter MUST be reset."""
         self.error_count = 0
-        self._path_works(path)
+        if path.error_count or path.is_inactive:
+            self._path_works(path)
 
     def _path_works(self, path: Path) -> None:
         path.error_count = 0

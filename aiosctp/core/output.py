@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
-from aiosctp.core.states import CLOSED, HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
 from aiosctp.wire.packet_run import encode_packets
 
@@ -113,6 +114,11 @@ class Output:
         """Everything that may be sent now."""
         association = self._association
         association.receiver.batch_ended()
+        messages = association.sender.queue.in_order
+        if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
+            single = self._transmit_single(now) if association.reconfig is None else None
+            if single is not None:
+                return [single]
         datagrams: list[Datagram] = []
         open_packets = self._transmit_control(datagrams, now) if self.control else {}
         if association.state in MAY_TRANSMIT_DATA:
@@ -124,6 +130,28 @@ class Output:
         for packet in open_packets.values():
             datagrams.append(self._seal(packet))
         return datagrams
+
+    def _transmit_single(self, now: float) -> Datagram | None:
+        """The short way when all there is to send is one small message, and the SACK that is owed, if one is: the
+        packet with these. None: the general way has to be gone."""
+        association = self._association
+        paths, receiver = association.paths, association.receiver
+        path, room, sack = paths.for_data(), paths.amdcs, b""
+        owes_sack = receiver.has_unacknowledged
+        if owes_sack:
+            room -= MIN_SACK_BYTES
+        if not path.is_confirmed or (
+            not receiver.has_plain_sack or path is not self._sack_path() if owes_sack else receiver.sack_is_due
+        ):
+            return None
+        chunk = association.sender.send_single(path, room, now)
+        if chunk is None:
+            return None
+        if owes_sack:
+            sack = receiver.build_sack(MIN_SACK_BYTES)
+        parts = (sack, chunk.header, chunk.payload, PADDING[len(chunk.payload) & 3])
+        data = encode_packet(association.local_port, association.peer_port, association.tcb.peer_tag, parts)
+        return Datagram(data, path.local_address, path.address, path.udp_port)
 
     def _transmit_control(self, datagrams: list[Datagram], now: float) -> dict[Path, OutgoingPacket]:
         """What waits in `control`. Returns the packets that take more."""

@@ -23,6 +23,7 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
+from aiosctp.core.packet_run import PacketRun
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.states import CLOSED, HANDSHAKE
 from aiosctp.core.statistics import StackCounters
@@ -32,10 +33,9 @@ from aiosctp.core.token_bucket import TokenBucket
 from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
-from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_bulk, decode_chunks
+from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
 from aiosctp.wire.errors import DecodeError
-from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG, decode_header
+from aiosctp.wire.packet import HEADER_BYTES, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
@@ -86,75 +86,39 @@ class StackEngine:
         self, data: bytes, source: str, udp_port: int, destination: str | None, now: float, segment_bytes: int = 0
     ) -> None:
         """Take one UDP datagram, or a run of them (`Received`), from `(source, udp_port)` to our `destination`."""
+        run = PacketRun(data, segment_bytes or len(data), source, udp_port, destination, now)
         if not data:
-            self._receive_one(data, source, udp_port, destination, now)
-            return
-        packet_bytes = segment_bytes or len(data)
-        start = 0
-        while start < len(data):
-            if self._has_short_way:
-                stop = self._bulk_received(data, start, packet_bytes, source, udp_port, destination, now)
-                if stop > start:
-                    start = stop
-                    continue
-            self._receive_one(data[start : start + packet_bytes], source, udp_port, destination, now)
-            start += packet_bytes
+            self._receive_one(run)
+        while run.start < len(data):
+            if not (self._has_short_way and self._bulk_received(run)):
+                self._receive_one(run)
 
-    def _bulk_received(
-        self,
-        data: bytes,
-        start: int,
-        packet_bytes: int,
-        source: str,
-        udp_port: int,
-        destination: str | None,
-        now: float,
-    ) -> int:
-        """The short way of packets with little but DATA, of which a run is looked up once: from `start` on as many as
-        belong to the same association, though other packets of the run need not. Returns where the first one begins
-        that is left for the general way."""
+    def _bulk_received(self, run: PacketRun) -> bool:
+        """The short way of packets with little but DATA, of which a run is looked up once: as many as belong to the
+        same association, though other packets of the run need not. Whether any was taken."""
         if self._ended:
-            self._forget_ended(now)
-        association = self._lookup.of_header(data, start)
-        if association is None or association.paths.get(source) is None:
-            return start
-        if destination is not None and not is_unicast(destination):
-            return start
-        ports_and_tag = data[start : start + PORTS_AND_TAG.size]
-        header_seed = seed(ports_and_tag)
-        view = memoryview(data)
-        path: Path | None = None
-        may_have_fragments = False
-        while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
-            if may_have_fragments and path is not None:
-                may_have_fragments = False
-                try:
-                    taken = association.receiver.take_fragments(data, view, start, packet_bytes, header_seed, path)
-                except Exception as error:
-                    self._fault(association, error)
-                    break
-                self.counters.datagrams_received += taken
-                start += taken * packet_bytes
-                continue
-            # Where fragments from the middle of a message end, there is another packet before the next ones.
-            may_have_fragments = True
-            end = start + packet_bytes
-            bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed)
-            if bulk is None:
-                break
-            if path is None:
-                path = association.path_of(source, udp_port, destination)
-            self.counters.datagrams_received += 1
-            try:
-                association.receive_bulk(bulk, path, now)
-            except Exception as error:
-                self._fault(association, error)
-            start = end
-        if path is not None:
+            self._forget_ended(run.now)
+        start = run.start
+        association = self._lookup.of_header(run.data, start)
+        path = None if association is None else association.paths.get(run.source)
+        if association is None or path is None:
+            return False
+        if run.destination is not None and not is_unicast(run.destination):
+            return False
+        try:
+            run.take_bulk(association, path)
+        except Exception as error:
+            self._fault(association, error)
             self.touch(association)
-        return start
+        if run.start == start:
+            return False
+        self.counters.datagrams_received += (run.start - start) // run.packet_bytes
+        self.touch(association)
+        return True
 
-    def _receive_one(self, data: bytes, source: str, udp_port: int, destination: str | None, now: float) -> None:
+    def _receive_one(self, run: PacketRun) -> None:
+        """The general way of one packet."""
+        data, source, destination, now = run.take_packet(), run.source, run.destination, run.now
         self.counters.datagrams_received += 1
         if self._ended:
             self._forget_ended(now)
@@ -167,7 +131,7 @@ class StackEngine:
             # §8.4, 1: "to or from a non-unicast address"; no association has one.
             self.counters.out_of_the_blue += 1
             return
-        arrival = Arrival(header, source, udp_port, destination, now)
+        arrival = Arrival(header, source, run.udp_port, destination, now)
         if data[12] == Init.type:
             self._init_arrived(data, arrival)
         elif data[12] == CookieEcho.type:
@@ -489,7 +453,7 @@ class StackEngine:
     def is_in_haste(self) -> bool:
         """Whether to poll before the users have done more: something may be sent already, or an association has come to
         be."""
-        if self._answers or not self._connecting.isdisjoint(self._touched):
+        if self._answers or (self._connecting and not self._connecting.isdisjoint(self._touched)):
             return True
         return any(association.may_send_at_once for association in self._touched)
 

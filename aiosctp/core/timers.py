@@ -59,6 +59,9 @@ class Timers:
         """Set the timer, anew if it runs already."""
         self._deadlines[key] = deadline
 
+    def start_unless_running(self, key: TimerKey, deadline: float) -> None:
+        self._deadlines.setdefault(key, deadline)
+
     def stop(self, key: TimerKey) -> None:
         self._deadlines.pop(key, None)
 

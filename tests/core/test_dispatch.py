@@ -43,6 +43,7 @@ ERROR              .  .      err    err  err  err  err  err
 COOKIE_ECHO        .  .      .      .    .    .    .    .
 COOKIE_ACK         .  .      life   .    .    .    .    .
 SHUTDOWN_COMPLETE  .  .      .      .    .    .    .    life
+RE_CONFIG          .  .      .      .    .    .    .    .
 PAD                .  .      .      .    .    .    .    .
 """
 WORDS = {

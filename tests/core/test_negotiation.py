@@ -229,12 +229,12 @@ def test_a_list_is_told_as_it_is_in_one_spelling() -> None:
     assert offered_addresses(LOCAL, "9.9.9.9", config) == ["2620:fe::5", "9.9.9.5", "10.0.0.1"]
 
 
-def test_the_parameters_name_addresses_and_adaptation_layer() -> None:
+def test_the_parameters_name_addresses_extensions_and_adaptation_layer() -> None:
     addresses = ["9.9.9.1", "2620:fe::1"]
-    listed = [IPv4AddressParameter("9.9.9.1"), IPv6AddressParameter("2620:fe::1")]
+    listed = [IPv4AddressParameter("9.9.9.1"), IPv6AddressParameter("2620:fe::1"), SupportedExtensions((0x82,))]
     assert common_parameters(addresses, Config()) == listed
     assert common_parameters(addresses, Config(adaptation_layer=0)) == [*listed, AdaptationLayerIndication(0)]
-    assert common_parameters([], Config()) == []
+    assert common_parameters([], Config(reconfig=False)) == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from aiosctp.wire.parameters import (
     Parameter,
     StateCookie,
     SupportedAddressTypes,
+    SupportedExtensions,
     UnknownParameter,
     UnrecognizedParameter,
 )
@@ -330,5 +331,11 @@ def test_every_parameter_of_our_own_is_one_that_rfc_9260_or_5061_knows() -> None
     peer = Peer(bench)
     bench.connect(peer.host)
     init = peer.expect(Init, tag=0)
-    known = IPv4AddressParameter | SupportedAddressTypes | AdaptationLayerIndication | CookiePreservative
+    known = (
+        IPv4AddressParameter
+        | SupportedAddressTypes
+        | SupportedExtensions
+        | AdaptationLayerIndication
+        | CookiePreservative
+    )
     assert all(isinstance(parameter, known) for parameter in init.parameters)

@@ -83,9 +83,9 @@ def _read_and_leak(original: Any, queues: Any, stream: Any, partial: bool) -> An
     return message
 
 
-def _read_untold(original: Any, receiver: Any, stream: Any = None, *, partial: bool = False) -> Any:
+def _read_untold(original: Any, receiver: Any, stream: Any = None, partial: bool = False) -> Any:
     was_due = receiver.sack_is_due
-    message = original(receiver, stream, partial=partial)
+    message = original(receiver, stream, partial)
     receiver.sack_is_due = was_due
     return message
 
@@ -196,7 +196,7 @@ def _raised_early(original: Any, discovery: Any, path: Any, size: int) -> None:
 
 def _queue_twice(original: Any, association: Any, message: Any) -> None:
     original(association, message)
-    original(association, replace(message))
+    original(association, message)
 
 
 FAULTS: dict[str, tuple[str, Maker]] = {
@@ -293,9 +293,9 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # The surface.
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
-    "a send waits for no room": ("backpressure:Backpressure.has_room", _instead(_constant(True))),
+    "a send waits for no room": ("backpressure:Backpressure._room_bytes", _instead(_constant(1 << 20))),
     "a message is queued twice": (
-        "association:Association._queue",
+        "core.association:AssociationEngine.send",
         _every(50, _queue_twice),
     ),
 }

@@ -75,8 +75,8 @@ class ReactionLaws:
             cause = original(sender, tsn, sack, now)
             resent = self._resent.get(sender.outstanding)
             if resent is not None:
-                for path, chunk in timed:
-                    if path not in sender._round_trips._timed and chunk.number in resent:
+                for path, (number, _) in timed:
+                    if path not in sender._round_trips._timed and number in resent:
                         self._judge.accuse(LawBroken("a round trip was measured on what was sent twice (§6.3.1 C5)"))
             return cause
 

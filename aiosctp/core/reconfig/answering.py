@@ -163,7 +163,7 @@ class Answering:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
-        if self._is_waiting:
+        if self._is_waiting or not self._asking.may_join(IncomingSsnResetRequest):
             return _R.REQUEST_IN_PROGRESS
         if self._asking.is_resetting(streams or None) or self._is_reset_already(streams):
             return _R.NOTHING_TO_DO
@@ -257,6 +257,6 @@ class Answering:
             return _R.DENIED
         if not request.new_streams:
             return _R.NOTHING_TO_DO
-        if self._is_waiting:
+        if self._is_waiting or not self._asking.may_join(AddIncomingStreamsRequest):
             return _R.REQUEST_IN_PROGRESS
         return self._want(AddOutgoing(request.new_streams))

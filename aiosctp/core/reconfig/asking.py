@@ -43,6 +43,8 @@ MAX_SEGMENT_LIFETIME_S: Final = 30.0
 _CHUNK_HEADER_BYTES: Final = 4
 _OUTGOING_BYTES: Final = 16
 _INCOMING_BYTES: Final = 8
+# Those behind others of the same chunk (§3.1).
+_INCOMING: Final = (IncomingSsnResetRequest, AddIncomingStreamsRequest)
 _SUCCESS: Final = (ReconfigurationResult.NOTHING_TO_DO, ReconfigurationResult.PERFORMED)
 
 
@@ -202,24 +204,49 @@ class Asking:
         """
         association = self._association
         path = association.paths.for_data()
-        if self._in_flight or not self._waiting or not path.is_confirmed:
+        if not self._waiting or not path.is_confirmed:
             return []
-        pieces = self._choose(path)
+        pieces = self._choose_wanted() if self._in_flight else self._choose(path)
+        started: list[ReconfigurationRequest] = []
         for piece in pieces:
             del self._waiting[piece]
         for group in _grouped(pieces):
             parameter = self._make(group, answered_number)
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
-        if self._in_flight:
+            started.append(parameter)
+        if started:
             self._path = path
             association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
-        return [sent.parameter for sent in self._in_flight.values()]
+        return started
+
+    def _choose_wanted(self) -> list[Piece]:
+        """Both sides may ask for incoming resets, or incoming streams, at once: what answers the one is a request of
+        the other, and none would ever be done if that had to wait for the answer to its own. It joins what is in
+        flight, as a chunk may have both (§3.1), once the peer is known to have that."""
+        if len(self._in_progress) < len(self._in_flight):
+            return []
+        kinds = {type(sent.parameter) for sent in self._in_flight.values()}
+        for piece in self._waiting:
+            if isinstance(piece, OutgoingReset):
+                is_answer = piece.wanted is not None and kinds == {IncomingSsnResetRequest}
+            else:
+                is_answer = _is_wanted(piece) and kinds == {AddIncomingStreamsRequest}
+            if is_answer and self._is_ready(piece):
+                return [piece]
+        return []
+
+    def may_join(self, kind: type[ReconfigurationRequest]) -> bool:
+        """Whether a request that the peer wants of us need not wait for an answer that waits for one of the peer's."""
+        others = set(_INCOMING) - {kind}
+        return not any(type(sent.parameter) in others for sent in self._in_flight.values())
 
     def _choose(self, path: Path) -> list[Piece]:
         """The first that is ready, and what may go with it (§3.1)."""
-        first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
+        ready = [piece for piece in self._waiting if self._is_ready(piece)]
+        # What the peer waits for goes first: the answers to ours may wait for that.
+        first = next(filter(_is_wanted, ready), ready[0] if ready else None)
         match first:
             case None:
                 return []
@@ -303,7 +330,8 @@ class Asking:
             if association.ending is not None:
                 return
         self._path = path = association.paths.for_retransmission(path)
-        chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values()))
+        requests = (sent.parameter for sent in self._in_flight.values())
+        chunk = ReConfig(tuple(sorted(requests, key=lambda request: isinstance(request, _INCOMING))))
         association.output.send_control(path, chunk.encode(), is_repeat=True)
         association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
 
@@ -416,6 +444,17 @@ class Asking:
         remote_tsn = tsn_add(association.receiver.cumulative_tsn, 1)
         denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
         association.emit(AssociationReset(association.sender.next_tsn, remote_tsn, denied, failed))
+
+
+def _is_wanted(piece: Piece) -> bool:
+    """Whether the peer has asked us to ask for it."""
+    match piece:
+        case OutgoingReset(wanted=wanted):
+            return wanted is not None
+        case AddOutgoing(request=request):
+            return request is None
+        case _:
+            return False
 
 
 def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:

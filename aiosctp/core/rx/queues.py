@@ -23,6 +23,7 @@ class ReadQueues:
         "_arrivals",
         "_collected",
         "_collected_bytes",
+        "_has_parts",
         "_has_streams_of_their_own",
         "_queues",
         "_shown",
@@ -40,6 +41,8 @@ class ReadQueues:
         self._has_streams_of_their_own = False
         self._arrivals: dict[int, None] | None = None
         """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
+        self._has_parts = False
+        """There may be parts of messages, here or shown to the user, or marks, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
         self._shown: dict[int, None] = NO_DICT
@@ -47,6 +50,8 @@ class ReadQueues:
 
     def put(self, message: Message) -> None:
         """Its window has been charged."""
+        if not message.end_of_record:
+            self._has_parts = True
         stream = message.stream
         if self._arrivals is not None:
             self._arrivals[stream] = None
@@ -136,6 +141,7 @@ class ReadQueues:
 
     def _put_mark(self, mark: Message) -> None:
         self._window.charge(MIN_CHARGE_BYTES)
+        self._has_parts = True
         self.put(mark)
 
     def skip_mark(self, stream: int) -> None:
@@ -154,6 +160,8 @@ class ReadQueues:
             message = queue.popleft()
             size = len(message[0])
             self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+            if not self._has_parts:
+                return message  # as nearly always
             if not size:
                 # A mark: whoever reads all streams as one needs none.
                 self._forget(message.stream)
@@ -161,8 +169,6 @@ class ReadQueues:
                 if stream is None:
                     continue
                 return message
-            if not self._shown and not self._collected and message.end_of_record:
-                return message  # as nearly always: of no stream parts have been read
             if message.end_of_record and message.stream not in self._collected:
                 self._shown.pop(message.stream, None)
                 return message
@@ -231,12 +237,14 @@ class ReadQueues:
         """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
         if not self._has_streams_of_their_own and not self._queues.get(None):
             self._queues = NO_DICT
+            self._has_parts = bool(self._collected or self._shown)
 
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
         self._queues = previous._queues
         self._has_streams_of_their_own = previous._has_streams_of_their_own
         self._arrivals = previous._arrivals
+        self._has_parts = previous._has_parts
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
@@ -255,6 +263,8 @@ class ReadQueues:
         has_own = self._arrivals is not None or any(key is not None for key in self._queues)
         assert self._has_streams_of_their_own == has_own
         assert self._arrivals is None or None not in self._queues
+        assert self._has_parts or not (self._collected or self._shown)
         for key, queue in self._queues.items():
             for message in queue:
                 assert (message.stream if message.stream in self._queues else None) == key
+                assert self._has_parts or (message.end_of_record and message.data)

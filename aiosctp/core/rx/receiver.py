@@ -21,7 +21,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, Data, DataFields, decode_fragments, encode_sack
+from aiosctp.wire.chunks import Data, DataFields, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add, tsn_distance
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -34,8 +34,8 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
-    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
+    Inputs: `take_fragments` for those `fragments_expected` names; `take_in_order` for the DATA chunks of a packet, if
+    they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
     Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `abort_partial_delivery`,
     `inherit`, `configure`, `give_back`, and those of RFC 6525.
@@ -126,24 +126,21 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
-    def take_fragments(
-        self, datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, path: Path
-    ) -> int:
-        """The short way for a run of packets with a fragment each (`decode_fragments`), once a SACK is owed that waits
-        for the end of the batch: how many packets, from the one at `start` on, it took."""
-        begun, payload_bytes = self._in_order.begun, packet_bytes - FRAGMENT_OVERHEAD_BYTES
+    def fragments_expected(self, payload_bytes: int) -> tuple[DataFields, int, int] | None:
+        """Whether fragments with so much user data may come in one piece: while a SACK is owed that waits for the end
+        of the batch. The first fragment of their message, the TSN of the next one, and how many may come."""
+        begun = self._in_order.begun
         if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
-            return 0
-        most = self._in_order.most_fragments(payload_bytes)
-        tsn = self._tsns.cumulative + 1 & TSN_MASK
-        payloads = decode_fragments(datagrams, view, start, packet_bytes, seed, begun, tsn, most)
-        if payloads:
-            self.sack_path = path
-            self.has_unacknowledged = True
-            self._in_order.take_fragments(payloads)
-            self._packets_unacknowledged += len(payloads)
-            self._pace.packets += len(payloads)
-        return len(payloads)
+            return None
+        return begun, self._tsns.cumulative + 1 & TSN_MASK, self._in_order.most_fragments(payload_bytes)
+
+    def take_fragments(self, payloads: list[bytes], path: Path) -> None:
+        """The short way for the fragments of as many packets, which are those expected."""
+        self.sack_path = path
+        self.has_unacknowledged = True
+        self._in_order.take_fragments(payloads)
+        self._packets_unacknowledged += len(payloads)
+        self._pace.packets += len(payloads)
 
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
@@ -465,7 +462,7 @@ class Receiver:
         if self._window.wants_update:
             self.sack_is_due = True
 
-    def read(self, stream: int | None = None, *, partial: bool = False) -> Message | None:
+    def read(self, stream: int | None = None, partial: bool = False) -> Message | None:
         """The next message, or None. With a stream: of one that was taken over; without: of all others.
 
         With `partial`, the parts of a message that is delivered before it is complete come as they are. Without, they
@@ -529,17 +526,25 @@ class Receiver:
 
         §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
         """
-        room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
-        gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
-        duplicates = self._duplicate_tsns[: room - len(gaps)]
-        self._duplicate_tsns = NO_LIST
+        gaps: Sequence[tuple[int, int]] = ()
+        duplicates: Sequence[int] = ()
+        if not self.has_plain_sack:
+            room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
+            gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
+            duplicates = self._duplicate_tsns[: room - len(gaps)]
+            self._duplicate_tsns = NO_LIST
         self._packets_unacknowledged = 0
         self.sack_is_due = False
         self.has_unacknowledged = False
         self._timers.stop(SACK_DELAY)
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
-        return encode_sack(self.cumulative_tsn, self._window.advertise(), gaps, duplicates)
+        return encode_sack(self._tsns.cumulative & TSN_MASK, self._window.advertise(), gaps, duplicates)
+
+    @property
+    def has_plain_sack(self) -> bool:
+        """Whether the next SACK has neither gaps nor duplicates."""
+        return not self._duplicate_tsns and (self._is_undisturbed or not self._tsns.has_gap)
 
     @property
     def may_acknowledge_early(self) -> bool:
@@ -554,7 +559,7 @@ class Receiver:
 
     def batch_ended(self) -> None:
         """What has come since this was last called came together; its last SACK is built after this."""
-        self._pace.batch_ended(has_gap=self._tsns.has_gap)
+        self._pace.batch_ended(has_gap=not self._is_undisturbed and self._tsns.has_gap)
 
     @property
     def failure(self) -> Cause | None:

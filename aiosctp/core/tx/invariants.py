@@ -58,6 +58,7 @@ def _check_chunks(sender: Sender) -> None:
 
 
 def _check_buffers(sender: Sender) -> None:
+    queued: Counter[int] = Counter()
     buffered: Counter[int] = Counter()
     ordered: Counter[int] = Counter()
     for chunk in sender.outstanding:
@@ -66,6 +67,8 @@ def _check_buffers(sender: Sender) -> None:
         if chunk.is_ending and not unordered:
             ordered[number] += 1
     assert sender.outstanding_bytes == buffered.total()
+    for data, number, _, _, _, _ in sender.queue:
+        queued[number] += len(data)
     urgent = sum(sack_immediately for _, _, _, _, _, sack_immediately in sender.queue)
     assert sender.queue.urgent_messages == urgent
     first = sender.queue.peek()
@@ -73,6 +76,7 @@ def _check_buffers(sender: Sender) -> None:
     if first is not None and sender.queue.is_begun:
         data, number, _, unordered, _, _ = first
         assert sender.queue.cut_bytes < len(data)
+        queued[number] -= sender.queue.cut_bytes
         ordered[number] += not unordered
     excess = 0
     held: Counter[int] = Counter()
@@ -81,10 +85,11 @@ def _check_buffers(sender: Sender) -> None:
     assert sender.queue.held_bytes == held.total()
     for stream in sender.queue.streams():
         assert stream.ordered_in_window == ordered[stream.number]
+        assert stream.queued_bytes == queued[stream.number]
         assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number] + held[stream.number]
         above = stream.buffered_bytes - sender.queue.stream_mark_bytes
         assert stream.above_mark_of is (sender.queue if above > 0 else None)
         excess += max(0, above)
     assert sender.queue.excess_bytes == excess
-    assert sender.queued_bytes == sum(stream.queued_bytes for stream in sender.queue.streams())
+    assert sender.queued_bytes == queued.total()
     assert sender.buffered_bytes == sum(stream.buffered_bytes for stream in sender.queue.streams())

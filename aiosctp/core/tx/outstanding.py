@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from aiosctp.core.charge import charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DEQUE, NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.gaps import Range, without
 from aiosctp.core.tx.sent_run import SentRun
+from aiosctp.wire.chunks import DATA_UNORDERED
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 
 # How many chunks a peer may take back beyond those it has acknowledged for good: as many as Gap Ack Blocks can name
@@ -163,8 +164,13 @@ class Outstanding:
         if self._chunks is NO_DEQUE:
             self._chunks = deque()
         (self._records if self._records else self._chunks).append(chunk)
-        self.buffered_bytes += len(chunk.payload)
-        self._enter_flight(chunk)
+        path, payload_bytes = chunk.path, len(chunk.payload)
+        self.buffered_bytes += payload_bytes
+        self.flight_charge_bytes += payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+        path.flight_bytes += chunk.size
+        if self._first_by_path is NO_DICT:
+            self._first_by_path = {}
+        self._first_by_path.setdefault(path, chunk.number)
 
     def append_run(self, run: SentRun, size: int, charge_bytes: int, payload_bytes: int) -> None:
         """Sent for the first time: this many bytes with headers and padding, of the peer's window, of user data."""
@@ -225,6 +231,29 @@ class Outstanding:
         if gaps or self.gaps:
             self._acknowledge_by_gaps(gaps, acked)
         return acked
+
+    def acknowledge_single(self, tsn: int) -> OutstandingChunk | None:
+        """The short way of `acknowledge`, when this is the TSN of the only chunk outstanding, which was sent alone:
+        that chunk. None, and nothing is changed, when `acknowledge` has to be asked."""
+        chunks = self._chunks
+        if (
+            self.highest & TSN_MASK != tsn
+            or not chunks
+            or chunks[0].state is not IN_FLIGHT
+            or self._may_be_taken_back < MAX_TAKEN_BACK
+        ):
+            return None
+        chunk = chunks.popleft()
+        chunk.state = ACKNOWLEDGED
+        self.cumulative = self.highest
+        path, stream, payload_bytes = chunk.path, chunk.stream, len(chunk.payload)
+        path.flight_bytes = self.flight_charge_bytes = self.buffered_bytes = 0
+        stream.buffered_bytes -= payload_bytes
+        if stream.above_mark_of is not None:
+            stream.above_mark_of.released(stream, payload_bytes)
+        if chunk.is_ending and not chunk.header[1] & DATA_UNORDERED:
+            stream.ordered_in_window -= 1
+        return chunk
 
     def _acknowledge_by_gaps(self, gaps: list[Range], acked: Acknowledged) -> None:
         cumulative = self.cumulative

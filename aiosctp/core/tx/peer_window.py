@@ -23,6 +23,7 @@ class PeerWindow:
         "_timers",
         "a_rwnd",
         "is_probe_due",
+        "is_watched",
         "largest_a_rwnd",
         "was_answered",
     )
@@ -37,11 +38,14 @@ class PeerWindow:
         self._probe_bytes = 0
         self.was_answered = False
         """Whether a SACK came since the last probe or T3 expiry."""
+        self.is_watched = False
+        """Whether the window was found closed, and not yet open again."""
         self._backoff = 0
 
     def advertised(self, a_rwnd: int) -> None:
         self.a_rwnd = a_rwnd
-        self.largest_a_rwnd = max(self.largest_a_rwnd, a_rwnd)
+        if a_rwnd > self.largest_a_rwnd:
+            self.largest_a_rwnd = a_rwnd
 
     def room(self, flight_charge_bytes: int) -> int:
         """§6.2.1: rwnd. Rules B, C and D (ii) in one: what was advertised, less what is in flight; never below 0, as
@@ -67,11 +71,6 @@ class PeerWindow:
 
     # -- probing --
 
-    @property
-    def is_watched(self) -> bool:
-        """Whether the window was found closed, and not yet open again."""
-        return self._backoff > 0
-
     def closed(self, path: Path, config: Config, now: float) -> None:
         """Data waits, nothing is in flight, the window does not let it go: §6.1 A, "the first zero window probe after
         1 RTO", and "increase the probe interval exponentially afterwards"."""
@@ -79,6 +78,7 @@ class PeerWindow:
             interval_s = min(path.rto.rto_s * 2**self._backoff, config.rto_max_s)
             self._timers.start(Timer.ZERO_WINDOW_PROBE, now + interval_s)
             self._backoff = min(self._backoff + 1, _MAX_DOUBLINGS)
+            self.is_watched = True
 
     def probe_sent(self, number: int, payload_bytes: int) -> None:
         self.is_probe_due = False
@@ -89,7 +89,7 @@ class PeerWindow:
     def opened(self) -> None:
         """New data could go as the window allows."""
         self._timers.stop(Timer.ZERO_WINDOW_PROBE)
-        self.is_probe_due = False
+        self.is_probe_due = self.is_watched = False
         self._backoff = 0
 
     def acknowledged(self, cumulative: int) -> None:

@@ -23,9 +23,7 @@ class RetransmissionTimers:
 
     def sent(self, path: Path, now: float) -> None:
         """R1: "if the T3-rtx timer of that address is not running, start it"."""
-        key = (T3_RTX, path)
-        if not self._timers.is_running(key):
-            self._timers.start(key, now + path.rto.rto_s)
+        self._timers.start_unless_running((T3_RTX, path), now + path.rto.rto_s)
 
     def restart(self, path: Path, now: float) -> None:
         self._timers.start((T3_RTX, path), now + path.rto.rto_s)

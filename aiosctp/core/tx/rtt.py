@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.outstanding import Outstanding
 
-
-class Timed(NamedTuple):
-    """A chunk whose round trip is measured."""
-
-    number: int
-    sent_at_s: float
+Timed: TypeAlias = tuple[int, float]
+"""A chunk whose round trip is measured: its number, and when it was sent."""
 
 
 class RoundTrips:
@@ -29,20 +25,26 @@ class RoundTrips:
         if path not in self._timed:
             if self._timed is NO_DICT:
                 self._timed = {}
-            self._timed[path] = Timed(number, now)
+            self._timed[path] = (number, now)
 
     def retransmitted(self, number: int) -> None:
         """C5: never a chunk that was retransmitted, nor TSN r "if [a] DATA chunk with TSN less than or equal to r was
         retransmitted since the DATA chunk with TSN r was sent first"."""
         if self._timed:
-            self._timed = {path: timed for path, timed in self._timed.items() if timed.number < number}
+            self._timed = {path: timed for path, timed in self._timed.items() if timed[0] < number}
 
     def measure(self, outstanding: Outstanding, now: float) -> None:
         """After a SACK: take the times of what it acknowledged."""
-        for path, timed in list(self._timed.items()) if self._timed else ():
-            if outstanding.is_acknowledged(timed.number):
-                path.rto.measured(now - timed.sent_at_s)
+        for path, (number, sent_at_s) in list(self._timed.items()) if self._timed else ():
+            if outstanding.is_acknowledged(number):
+                path.rto.measured(now - sent_at_s)
                 del self._timed[path]
+
+    def measure_single(self, path: Path, now: float) -> None:
+        """The same, when one chunk was outstanding, on this path, and is acknowledged: no other can be timed."""
+        if self._timed:
+            _, sent_at_s = self._timed.pop(path)
+            path.rto.measured(now - sent_at_s)
 
     def give_back(self) -> None:
         """Nothing is outstanding, and so nothing timed."""

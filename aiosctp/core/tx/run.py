@@ -6,8 +6,8 @@ way asks its questions anew for each chunk; here what can't change within a run 
 
 from __future__ import annotations
 
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
@@ -15,7 +15,16 @@ from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
 from aiosctp.core.tx.fragmenter import HEADER_BYTES, SMALLEST_PIECE, with_immediate
 from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED, PADDING
+from aiosctp.wire.chunks import (
+    DATA_BEGINNING,
+    DATA_ENDING,
+    DATA_HEADER,
+    DATA_HEADER_AFTER_START,
+    DATA_HEADER_START,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+    PADDING,
+)
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
@@ -23,6 +32,7 @@ from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Iterable
 
     from aiosctp.core.messages import Outgoing
     from aiosctp.core.tx.queue import OutgoingStream
@@ -34,9 +44,7 @@ _PIECES: Final = 4
 
 _DATA: Final = ChunkType.DATA.value
 _PACK: Final = DATA_HEADER.pack
-
-ChunkParts: TypeAlias = tuple[bytes | memoryview, ...]
-"""Of one chunk its header, its user data, and its padding if it needs any."""
+_PACK_AFTER: Final = DATA_HEADER_AFTER_START.pack
 
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
@@ -142,19 +150,19 @@ class Run:
             size = payload_bytes + HEADER_BYTES + 3 & ~3
             if start == 0 and payload_bytes == left:
                 count = min(room // size, self._window_room // charge_bytes)
-                chunks = self._take_alike(stream, count if unordered else min(count, may_begin))
-                parts.extend(chain.from_iterable(chunks))
-                count = len(chunks)
-                self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
-                room -= count * size
-                continue
+                count = _count_alike(messages, count if unordered else min(count, may_begin))
+                if count > 1:
+                    parts += self._take_alike(stream, count)
+                    self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
+                    room -= count * size
+                    continue
             if size > room:
                 payload_bytes = room - HEADER_BYTES
                 if payload_bytes < largest_payload // SMALLEST_PIECE:
                     break
                 size, charge_bytes = room, charge_of(payload_bytes)
             is_ending = payload_bytes == left
-            self._add_fragment(parts, stream, message, payload_bytes)
+            self._add_chunk(parts, stream, message, payload_bytes)
             self._add_stretch(1, (size, charge_bytes, payload_bytes, stream, is_ending and not unordered))
             room -= size
         return packet_room - room
@@ -167,57 +175,41 @@ class Run:
         self._payload_bytes += count * payload_bytes
         stream.queued_bytes -= count * payload_bytes
 
-    def _take_alike(self, stream: OutgoingStream, most: int) -> list[ChunkParts]:
-        """The chunks of the first message and of those like it in size, stream and flags that follow it, each whole, so
-        many at most."""
-        messages, record = self._transmission.queue.in_order, self._record
+    def _take_alike(self, stream: OutgoingStream, count: int) -> Parts:
+        """The chunks of the first messages, each whole: so many as `_count_alike` has found alike."""
+        queue, record, tsn = self._transmission.queue, self._record, self._tsn
+        messages = queue.in_order
         assert messages is not None
-        headers, payloads, owners = record.headers, record.payloads, record.messages
-        message = messages[0]
-        data, number, ppid, unordered, _, immediate = message
-        payload_bytes = len(data)
-        tsn, length = self._tsn, HEADER_BYTES + payload_bytes
+        taken = [messages.popleft() for _ in range(count)]
+        payloads = [message[0] for message in taken]
+        data, number, _, unordered, _, immediate = taken[0]
         flags = DATA_BEGINNING | DATA_ENDING
         if immediate:
             flags |= DATA_IMMEDIATE
+            queue.urgent_messages -= count
+        ssns: Iterable[int]
         if unordered:
+            # §6.6: an unordered message takes no SSN.
             flags |= DATA_UNORDERED
-        # §6.6: an unordered message takes no SSN.
-        ssn, step = (0, 0) if unordered else (stream.next_ssn, 1)
-        count = 0
-        while True:
-            headers.append(_PACK(_DATA, flags, length, tsn, number, ssn, ppid))
-            payloads.append(data)
-            owners.append(message)
-            tsn = tsn + 1 & TSN_MASK
-            ssn = ssn + step & SSN_MASK
-            count += 1
-            messages.popleft()
-            if count == most or not messages:
-                break
-            message = messages[0]
-            data, its_number, ppid, is_unordered, _, is_immediate = message
-            if (
-                len(data) != payload_bytes
-                or its_number != number
-                or is_unordered != unordered
-                or is_immediate != immediate
-            ):
-                break
-        self._tsn = tsn
-        if immediate:
-            self._transmission.queue.urgent_messages -= count
-        if unordered:
+            ssns = repeat(0)
             self._unordered += count
         else:
-            stream.next_ssn = ssn
+            ssns = _numbers(stream.next_ssn, count, SSN_MASK)
+            stream.next_ssn = stream.next_ssn + count & SSN_MASK
             stream.ordered_in_window += count
-        if length & 3:
-            return list(zip(headers[-count:], payloads[-count:], [PADDING[length & 3]] * count, strict=True))
-        return list(zip(headers[-count:], payloads[-count:], strict=True))
+        length = HEADER_BYTES + len(data)
+        start = DATA_HEADER_START.pack(_DATA, flags, length)
+        ppids = [message[2] for message in taken]
+        headers = list(map(_PACK_AFTER, repeat(start), _numbers(tsn, count, TSN_MASK), repeat(number), ssns, ppids))
+        self._tsn = tsn + count & TSN_MASK
+        record.headers += headers
+        record.payloads += payloads
+        record.messages += taken
+        return _chunks(headers, payloads, PADDING[length & 3])
 
     def _fill_with_messages(self, packets: list[Parts], most: int, room: int) -> None:
-        """Packets that each hold one message, whole, because another like it does not fit; so many at most."""
+        """Packets full of messages that are alike, each whole, when they end because another does not fit; so many at
+        most."""
         queue = self._transmission.queue
         messages = queue.in_order
         if not messages or queue.is_begun or self._cwnd_room <= 0:
@@ -225,29 +217,32 @@ class Run:
         data, number, _, unordered, _, _ = messages[0]
         payload_bytes = len(data)
         size = payload_bytes + HEADER_BYTES + 3 & ~3
-        if not (size <= room < 2 * size and payload_bytes <= self._transmission.fragmenter.chunk_payload_bytes):
+        if size > room or payload_bytes > self._transmission.fragmenter.chunk_payload_bytes:
             return
+        per_packet = room // size
         stream, charge_bytes = queue.stream(number), charge_of(payload_bytes)
-        count = min(self._packets_allowed(most, size), self._window_room // charge_bytes)
+        count = min(self._packets_allowed(most, per_packet * size), self._window_room // (per_packet * charge_bytes))
         if not unordered:
-            count = min(count, fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window)
-        # The next one may fit beside the last of those alike.
-        count = min(count, _count_alike(messages, count + 1) - 1)
+            count = min(count, (fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window) // per_packet)
+        # One that is not like the last of a packet may still fit beside it.
+        count = min(count, (_count_alike(messages, count * per_packet + 1) - 1) // per_packet)
         if count > 0:
-            packets.extend(map(list, self._take_alike(stream, count)))
-            self._add_stretch(count, (size, charge_bytes, payload_bytes, stream, not unordered))
-            self._count_packets(count, size)
+            chunks = self._take_alike(stream, count * per_packet)
+            width = len(chunks) // count
+            packets += [chunks[at : at + width] for at in range(0, len(chunks), width)]
+            self._add_stretch(count * per_packet, (size, charge_bytes, payload_bytes, stream, not unordered))
+            self._count_packets(count, per_packet * size)
 
     def _packets_allowed(self, most: int, data_bytes: int) -> int:
         """How many packets may follow with so much data each; so many at most."""
         return min(most, -(-self._cwnd_room // data_bytes), self._transmission.burst.packets_of(data_bytes))
 
-    def _add_fragment(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
+    def _add_chunk(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
+        """The next fragment of this message, or all of it."""
         record, queue = self._record, self._transmission.queue
         data, number, ppid, unordered, _, immediate = message
         start = queue.cut_bytes
         end = start + payload_bytes
-        view = self._view_of(message)
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = 0
         if unordered:
@@ -267,7 +262,7 @@ class Run:
         queue.cut_bytes = end
         length = HEADER_BYTES + payload_bytes
         header = _PACK(_DATA, flags, length, self._tsn, number, queue.ssn, ppid)
-        payload = view[start : start + payload_bytes]
+        payload = data if payload_bytes == len(data) else self._view_of(message)[start : start + payload_bytes]
         record.headers.append(header)
         record.payloads.append(payload)
         record.messages.append(message)
@@ -351,10 +346,30 @@ class Run:
 
 def _count_alike(messages: deque[Outgoing], most: int) -> int:
     """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
-    data, number, _, unordered, _, immediate = messages[0]
-    payload_bytes, count = len(data), 0
+    first, number, _, unordered, _, immediate = messages[0]
+    payload_bytes, count = len(first), 0
     for data, its_number, _, is_unordered, _, is_immediate in islice(messages, most):
-        if (len(data), its_number, is_unordered, is_immediate) != (payload_bytes, number, unordered, immediate):
+        if (
+            len(data) != payload_bytes
+            or its_number != number
+            or is_unordered is not unordered
+            or is_immediate is not immediate
+        ):
             break
         count += 1
     return count
+
+
+def _numbers(first: int, count: int, mask: int) -> Iterable[int]:
+    """So many from this one on, as they are counted in a field with this mask."""
+    if first + count <= mask:
+        return range(first, first + count)
+    return [number & mask for number in range(first, first + count)]
+
+
+def _chunks(headers: list[bytes], payloads: list[bytes], padding: bytes) -> Parts:
+    step = 3 if padding else 2
+    parts: Parts = [padding] * (step * len(headers))
+    parts[0::step] = headers
+    parts[1::step] = payloads
+    return parts

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiosctp.config import Config
+from aiosctp.core import shortcuts
 from aiosctp.core.messages import Outgoing
-from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
@@ -24,6 +24,7 @@ from aiosctp.core.tx.retransmission_timer import RetransmissionTimers
 from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
 from aiosctp.core.tx.sent_run import Parts
+from aiosctp.core.tx.single import send_single
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
 from aiosctp.wire.chunks import Sack
@@ -46,6 +47,7 @@ class Sender:
         "_counters",
         "_paths",
         "_round_trips",
+        "_takes_short_way",
         "_transmission",
         "loss",
         "outstanding",
@@ -68,7 +70,8 @@ class Sender:
         self.t3 = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
-        self._acknowledged_paths: dict[Path, None] = NO_DICT
+        self._acknowledged_paths: tuple[Path, ...] = ()
+        self._takes_short_way = shortcuts.are_open
         self._transmission = Transmission(
             config=config,
             paths=paths,
@@ -215,6 +218,11 @@ class Sender:
         one takes none. None when `fill` has to do it."""
         return self._transmission.fill_run(packet, now)
 
+    def send_single(self, path: Path, room: int, now: float) -> OutstandingChunk | None:
+        """In the place of all that: the one chunk there is to send, if it fits so much room of a packet for this path,
+        and nothing is out of the ordinary."""
+        return send_single(self._transmission, path, room, now) if self._takes_short_way else None
+
     # -- acknowledgement --
 
     def sack_received(self, sack: Sack, now: float) -> Cause | None:
@@ -229,6 +237,8 @@ class Sender:
 
     def _acknowledged(self, tsn: int, sack: Sack | None, now: float) -> Cause | None:
         outstanding = self.outstanding
+        if outstanding.highest - outstanding.cumulative == 1 and sack and self._single_acknowledged(sack, now):
+            return None
         steps = tsn_distance(outstanding.cumulative, tsn)
         if steps >= TSN_HALF:
             return None  # §6.2.1 D i: out of order
@@ -258,25 +268,43 @@ class Sender:
         self.t3.sack_taken(acked, losses, now)
         return None
 
+    def _single_acknowledged(self, sack: Sack, now: float) -> bool:
+        """The short way, as for the one message of `send_single`: what all the rules come to when one chunk was
+        outstanding, and is not any more. False, and nothing has changed, when they have to be gone through."""
+        if not self._takes_short_way or sack.gap_ack_blocks or self.loss.in_fast_recovery:
+            return False
+        chunk = self.outstanding.acknowledge_single(sack.cumulative_tsn_ack)
+        if chunk is None:
+            return False
+        path = chunk.path
+        self.window.advertised(sack.a_rwnd)
+        self.window.acknowledged(chunk.number)
+        self._round_trips.measure_single(path, now)
+        self._grow_cwnd(path, chunk.size, in_fast_recovery=False, all_acknowledged=True)
+        self.t3.stop(path)  # R2
+        return True
+
     def _adjust_cwnd(self, acked: Acknowledged) -> None:
         """§7.2.1: "it SHOULD update its cwnd (or cwnds) apportioned to the destination addresses to which it
         transmitted the acknowledged data"."""
         in_fast_recovery = self.loss.in_fast_recovery
         all_acknowledged = not self.outstanding.buffered_bytes
         for path, acked_bytes in acked.bytes_by_path.items():
-            path.awaits_ack_after_timeout = False
-            if self._acknowledged_paths is NO_DICT:
-                self._acknowledged_paths = {}
-            self._acknowledged_paths[path] = None
-            congestion = path.congestion
-            before = congestion.cwnd
-            congestion.acknowledged(
-                acked_bytes,
-                is_cwnd_limited=path.is_cwnd_limited,
-                in_fast_recovery=in_fast_recovery,
-                all_acknowledged=all_acknowledged,
-            )
-            self._burst.acknowledged(acked_bytes + congestion.cwnd - before)
+            self._grow_cwnd(path, acked_bytes, in_fast_recovery=in_fast_recovery, all_acknowledged=all_acknowledged)
+
+    def _grow_cwnd(self, path: Path, acked_bytes: int, *, in_fast_recovery: bool, all_acknowledged: bool) -> None:
+        path.awaits_ack_after_timeout = False
+        if path not in self._acknowledged_paths:
+            self._acknowledged_paths += (path,)
+        congestion = path.congestion
+        before = congestion.cwnd
+        congestion.acknowledged(
+            acked_bytes,
+            is_cwnd_limited=path.is_cwnd_limited,
+            in_fast_recovery=in_fast_recovery,
+            all_acknowledged=all_acknowledged,
+        )
+        self._burst.acknowledged(acked_bytes + congestion.cwnd - before)
 
     def _fast_retransmit(self, lost: Sequence[OutstandingChunk]) -> None:
         """§7.2.4, 1 to 6."""
@@ -296,10 +324,10 @@ class Sender:
             self.outstanding.give_back()
             self._round_trips.give_back()
 
-    def take_acknowledged_paths(self) -> list[Path]:
+    def take_acknowledged_paths(self) -> tuple[Path, ...]:
         """The paths on which something was newly acknowledged since the last call, in that order (§8.1, §8.2)."""
-        paths, self._acknowledged_paths = self._acknowledged_paths, NO_DICT
-        return list(paths)
+        paths, self._acknowledged_paths = self._acknowledged_paths, ()
+        return paths
 
     # -- timers --
 

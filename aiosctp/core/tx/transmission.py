@@ -67,12 +67,12 @@ class Transmission:
             if not self.queue and self.retransmissions.first() is None:
                 # As at most opportunities: a packet came, or a timer expired, and nothing waits.
                 self.fast_retransmit_is_due = False
-                self._end()
+                self.end()
                 return None
             self._begin(now)
         path = self._next_path(now)
         if path is None:
-            self._end()
+            self.end()
         return path
 
     def _begin(self, now: float) -> None:
@@ -80,7 +80,8 @@ class Transmission:
         self.burst.begin(self.config.max_burst, is_strict=is_strict)
         self.fragmenter.chunk_payload_bytes = min(self.paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Of the opportunity."""
         self.burst.end()
         for path in self.paths.all:
             path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
@@ -178,7 +179,7 @@ class Transmission:
         self._add_marked(packet, now)
         if self.retransmissions.first() is None:
             self._add_new(packet, now)
-        self._end()
+        self.end()
         if path.flight_bytes == flight_before:
             return False
         path.last_data_sent_at_s = now

@@ -16,6 +16,8 @@ DATA_UNORDERED: Final = 0x04
 DATA_IMMEDIATE: Final = 0x08
 
 DATA_HEADER: Final = struct.Struct("!BBHLHHL")  # the chunk header, then the fields
+DATA_HEADER_START: Final = struct.Struct("!BBH")  # type, flags, length: what chunks of one kind have in common
+DATA_HEADER_AFTER_START: Final = struct.Struct("!4sLHHL")  # that, and the fields
 DATA_FIELDS: Final = struct.Struct("!LHHL")  # TSN, stream, SSN, PPID: what a chunk's value starts with
 
 

@@ -14,6 +14,8 @@ from aiosctp.wire.errors import DecodeError
 
 _FIELDS: Final = struct.Struct("!LLHH")  # Cumulative TSN Ack, a_rwnd, number of gaps, number of duplicates
 _CHUNK_HEADER_BYTES: Final = 4
+_PLAIN: Final = struct.Struct("!BBHLLHH")  # of a whole chunk without gaps and duplicates
+_SACK: Final = ChunkType.SACK.value
 
 
 class SackFields(NamedTuple):
@@ -32,6 +34,8 @@ def encode_sack(
     duplicate_tsns: Collection[int],
 ) -> bytes:
     """A whole SACK chunk, which never needs padding. Gap offsets are from the Cumulative TSN Ack."""
+    if not (gap_ack_blocks or duplicate_tsns):
+        return _PLAIN.pack(_SACK, 0, _PLAIN.size, cumulative_tsn_ack, a_rwnd, 0, 0)
     gaps = len(gap_ack_blocks)
     duplicates = len(duplicate_tsns)
     return struct.pack(

@@ -165,9 +165,9 @@ def test_duplicates_reported_change_nothing() -> None:
 def test_the_paths_newly_acknowledged_on_are_told_once() -> None:
     bench = ready(2)
     bench.sack(0)
-    assert bench.sender.take_acknowledged_paths() == [bench.path]
+    assert bench.sender.take_acknowledged_paths() == (bench.path,)
     bench.sack(0)
-    assert bench.sender.take_acknowledged_paths() == []
+    assert bench.sender.take_acknowledged_paths() == ()
 
 
 # -- §7.2.4 --
@@ -435,4 +435,4 @@ def test_paths_are_told_of_in_the_order_of_what_was_acknowledged_on_them() -> No
         bench.table.primary = path
         bench.send(PAYLOAD)
     bench.sack(len(bench.paths) - 1)
-    assert bench.sender.take_acknowledged_paths() == bench.paths[::-1]
+    assert bench.sender.take_acknowledged_paths() == tuple(bench.paths[::-1])
