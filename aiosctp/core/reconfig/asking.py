@@ -62,7 +62,6 @@ class Asking:
         "_association",
         "_in_flight",
         "_in_progress",
-        "_last_reset",
         "_path",
         "_waiting",
         "kept",
@@ -79,7 +78,6 @@ class Asking:
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
-        self._last_reset: tuple[int, ...] | None = None
         self._path: Path | None = None
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
@@ -168,10 +166,21 @@ class Asking:
                 return not listed or (streams is not None and set(streams) <= set(listed))
         return False
 
-    def has_just_reset(self, streams: Sequence[int] | None) -> bool:
-        """§5.2.3: whether the last reset of outgoing streams that is done was of these, or of all."""
-        last = self._last_reset
-        return last is not None and (not last or (streams is not None and set(streams) <= set(last)))
+    def awaits_reset_of(self, streams: Sequence[int]) -> bool:
+        """Whether we have asked the peer for a reset of only such streams of its own (none listed: of any), and it has
+        not answered."""
+        for sent in self._in_flight.values():
+            if isinstance(sent.parameter, IncomingSsnResetRequest):
+                asked = sent.parameter.streams
+                return not streams or (bool(asked) and set(asked) <= set(streams))
+        return False
+
+    def incoming_were_reset(self, streams: Sequence[int]) -> None:
+        """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
+        for piece in [piece for piece in self._waiting if isinstance(piece, IncomingReset)]:
+            if not streams or (not piece.is_all and set(piece.streams) <= set(streams)):
+                del self._waiting[piece]
+                piece.request.part_ended(Outcome.DONE, is_told=True)
 
     def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
         """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
@@ -206,7 +215,7 @@ class Asking:
         path = association.paths.for_data()
         if not self._waiting or not path.is_confirmed:
             return []
-        pieces = self._choose_wanted() if self._in_flight else self._choose(path)
+        pieces = self._choose_joining(path) if self._in_flight else self._choose(path)
         started: list[ReconfigurationRequest] = []
         for piece in pieces:
             del self._waiting[piece]
@@ -221,20 +230,22 @@ class Asking:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
         return started
 
-    def _choose_wanted(self) -> list[Piece]:
+    def _choose_joining(self, path: Path) -> list[Piece]:
         """Both sides may ask for incoming resets, or incoming streams, at once: what answers the one is a request of
-        the other, and none would ever be done if that had to wait for the answer to its own. It joins what is in
-        flight, as a chunk may have both (§3.1), once the peer is known to have that."""
+        the other, and none would ever be done if that had to wait for the answer to its own. What is ours to do joins
+        what we have asked of the peer, as a chunk may have both (§3.1), once the peer is known to have that."""
         if len(self._in_progress) < len(self._in_flight):
             return []
         kinds = {type(sent.parameter) for sent in self._in_flight.values()}
-        for piece in self._waiting:
-            if isinstance(piece, OutgoingReset):
-                is_answer = piece.wanted is not None and kinds == {IncomingSsnResetRequest}
-            else:
-                is_answer = _is_wanted(piece) and kinds == {AddIncomingStreamsRequest}
-            if is_answer and self._is_ready(piece):
-                return [piece]
+        if kinds == {IncomingSsnResetRequest}:
+            ready = [piece for piece in self._waiting if isinstance(piece, OutgoingReset) and self._is_ready(piece)]
+            wanted = next(filter(_is_wanted, ready), None)
+            if wanted is not None:
+                return [wanted]
+            return self._choose_resets(path, (OutgoingReset,)) if ready else []
+        if kinds == {AddIncomingStreamsRequest}:
+            added: list[Piece] = [piece for piece in self._waiting if isinstance(piece, AddOutgoing)]
+            return added[:1]
         return []
 
     def may_join(self, kind: type[ReconfigurationRequest]) -> bool:
@@ -269,20 +280,27 @@ class Asking:
             return piece.is_drained(self._association.sender.queue)
         return not (isinstance(piece, TsnReset) and self._association.timers.is_running(Timer.SSN_TSN_RESET))
 
-    def _choose_resets(self, path: Path) -> list[Piece]:
-        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction."""
+    def _choose_resets(
+        self, path: Path, kinds: tuple[type[Piece], ...] = (OutgoingReset, IncomingReset)
+    ) -> list[Piece]:
+        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction.
+
+        Incoming ones go one by one: one that meets a reset which the peer has begun by itself has its answer in that.
+        """
         room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
         chosen: list[Piece] = []
         counts = {OutgoingReset: 0, IncomingReset: 0}
         has_all: set[type[Piece]] = set()
         for piece in self._waiting:
-            if not isinstance(piece, OutgoingReset | IncomingReset):
+            if not isinstance(piece, OutgoingReset | IncomingReset) or not isinstance(piece, kinds):
                 continue
             kind = type(piece)
             if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece):
                 continue
             header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
             size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
+            if isinstance(piece, IncomingReset) and counts[IncomingReset]:
+                continue
             if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
                 continue
             if piece.is_all:
@@ -357,8 +375,6 @@ class Asking:
             outcome = Outcome.DONE
         elif response.result == ReconfigurationResult.DENIED:
             outcome = Outcome.DENIED
-        if isinstance(sent.parameter, OutgoingSsnResetRequest) and outcome is Outcome.DONE:
-            self._last_reset = sent.parameter.streams
         if isinstance(sent.parameter, SsnTsnResetRequest):
             self._tsn_reset_answered(response, outcome)
             if association.ending is not None:
