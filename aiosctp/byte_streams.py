@@ -83,6 +83,9 @@ class ByteStreams:
         self._by_number[number] = transport
         self._alive[transport] = None
         self._engine.receiver.take_over(number)
+        if self.output.is_resetting(number):
+            # Of what was before, unless all of this has come already.
+            transport.is_behind_reset = not self._engine.receiver.count_marks(number)
         return transport
 
     def open(self, number: int, limit: int) -> Pair:
@@ -346,15 +349,18 @@ class ByteStreams:
 
     def discard(self, transport: StreamTransport) -> None:
         """What has arrived of it, up to the mark of a reset."""
+        if transport.incoming_is_over:
+            return
         pieces, is_at_mark = self._read(transport.number)
         transport.was_used |= bool(pieces)
         transport.has_late_input = transport.outgoing_is_over and bool(pieces)
         transport.incoming_is_over |= is_at_mark
 
     def shut_before_accepted(self, number: int) -> None:
-        """The peer has had our side reset of what nobody has accepted yet: all that is complete, or the first."""
+        """The peer has had our side reset of what nobody has accepted yet: of all that is complete, for what is not may
+        have begun after that."""
         if number in self._unaccepted:
-            self._unaccepted[number] = max(1, self._engine.receiver.count_marks(number))
+            self._unaccepted[number] = self._engine.receiver.count_marks(number)
 
     def shut_later(self, transport: StreamTransport) -> None:
         """The same of what waits behind one that is not read to its end: the peer has gone on to other conversations

@@ -65,7 +65,7 @@ class StreamEndings:
             return
         if not transport.was_used:
             transport.outgoing_is_over = True
-        elif self._is_resetting(transport):
+        elif self._is_resetting(transport) and not transport.is_behind_reset:
             pass  # as the peer has asked
         elif self._may_reset:
             transport.outgoing_request = self._engine.reset_outgoing((transport.number,))
@@ -80,6 +80,7 @@ class StreamEndings:
         return self._streams.output.is_resetting(transport.number)
 
     def _end_incoming(self, transport: StreamTransport) -> None:
+        self._streams.discard(transport)
         if transport.incoming_is_over or transport.incoming_request is not None:
             return
         if not transport.was_used:
@@ -99,7 +100,10 @@ class StreamEndings:
         for number in event.outgoing:
             transport = self._streams.find(number)
             # If it goes on being reset, for the other side besides, that will be told too.
-            if self._streams.output.is_resetting(number):
+            is_behind = transport is not None and transport.is_behind_reset
+            if transport is not None:
+                transport.is_behind_reset = False
+            if self._streams.output.is_resetting(number) or is_behind:
                 continue
             if transport is not None:
                 self._outgoing_reset(transport, is_refused=event.denied or event.failed)

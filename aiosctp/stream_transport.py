@@ -55,6 +55,7 @@ class StreamTransport(asyncio.Transport):
         "has_late_input",
         "incoming_is_over",
         "incoming_request",
+        "is_behind_reset",
         "is_blocked",
         "kept",
         "number",
@@ -83,6 +84,8 @@ class StreamTransport(asyncio.Transport):
         """To reset the stream."""
         self.outgoing_is_over = False
         """Nothing more goes out: it is reset, or never will be."""
+        self.is_behind_reset = False
+        """The reset that is under way is of what was before, under the same number."""
         self.has_late_input = False
         """The peer goes on writing what nobody reads."""
         self.shut_after = 0

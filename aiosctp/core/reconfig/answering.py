@@ -43,7 +43,7 @@ class Answering:
     streams, that waits for its data; a request that waits for our data, or for an answer to us. Another is refused.
     """
 
-    __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_wanted", "_withheld", "expected_number")
+    __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_withheld", "expected_number")
 
     def __init__(self, association: AssociationEngine, asking: Asking) -> None:
         self._association = association
@@ -54,8 +54,6 @@ class Answering:
         """By the number of the request, of the last ones."""
         self._deferred: tuple[OutgoingSsnResetRequest, Path, Sent | None] | None = None
         """E2: until the cumulative TSN is reached; where it came from; the request of ours it answers."""
-        self._wanted: Wanted | None = None
-        """The last one; until it is in flight it is deferred."""
         self._withheld: dict[int, tuple[int, ...]] = {}
         """Resets that are performed and not answered yet, by the number of the request: their streams."""
         self._tsn_reset: tuple[SsnTsnResetRequest, Path] | None = None
@@ -178,12 +176,12 @@ class Answering:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
-        if self._is_waiting or not self._asking.may_join(IncomingSsnResetRequest):
-            return _R.REQUEST_IN_PROGRESS
         if self._asking.is_resetting(streams or None) or self._is_to_be_reset(streams):
             return _R.NOTHING_TO_DO
         # Streams that are at 0 already are reset again, as §5.2.3 lets us: who asks then learns, by our own request,
         # that nothing of before is on its way any more.
+        if self._is_waiting or self._is_crossed:
+            return _R.REQUEST_IN_PROGRESS
         wanted = request.request_sequence_number, streams
         affected = list(dict.fromkeys(streams)) or range(total)
         return self._want(OutgoingReset(affected, is_all=not streams, wanted=wanted))
@@ -195,13 +193,20 @@ class Answering:
         return held is not None and bool(streams) and all(stream in held.lines for stream in streams)
 
     def _want(self, piece: Wanted) -> Wanted:
-        self._wanted = piece
         self._asking.wait_for(piece)
         return piece
 
     @property
     def _is_waiting(self) -> bool:
-        return self._tsn_reset is not None or (self._wanted is not None and self._asking.is_waiting(self._wanted))
+        return self._tsn_reset is not None or self._asking.is_wanted
+
+    @property
+    def _is_crossed(self) -> bool:
+        """Whether each side waits for the other: both have asked for what only a request answers, and neither may have
+        a second one in flight (§5.1.1). The one with the smaller tag gives way: its request is refused, and asked again
+        after the other's."""
+        tcb = self._association.tcb
+        return self._asking.awaits_request and tcb.local_tag > tcb.peer_tag
 
     # -- §5.2.4: the peer wants all TSNs and SSNs to begin anew --
 
@@ -266,6 +271,6 @@ class Answering:
             return _R.DENIED
         if not request.new_streams:
             return _R.NOTHING_TO_DO
-        if self._is_waiting or not self._asking.may_join(AddIncomingStreamsRequest):
+        if self._is_waiting or self._is_crossed:
             return _R.REQUEST_IN_PROGRESS
         return self._want(AddOutgoing(request.new_streams))
