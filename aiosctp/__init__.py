@@ -13,10 +13,12 @@
             print(await association.receive())
 
 To begin: connect, serve, Server, Association, Stream, Path, Message. Parameters: Config.
+With asyncio's own names, for code written for TCP: open_connection, start_server, create_connection, create_server,
+which give a StreamTransport for each SCTP stream.
 What happens: the classes in events; AssociationState, AssociationStatus, AssociationStatistics, PathState.
 What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused, ConnectTimeout, AssociationLost,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
-RequestDenied.
+RequestDenied, StreamEnded.
 Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from.
 """
 
@@ -41,12 +43,16 @@ from aiosctp.exceptions import (
     NotSupported,
     RequestDenied,
     SCTPError,
+    StreamEnded,
 )
 from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
 from aiosctp.server import Server, serve
 from aiosctp.stack import Stack
 from aiosctp.status import AssociationStatistics, AssociationStatus, StackStatistics
+from aiosctp.stream_client import create_connection, open_connection
+from aiosctp.stream_server import create_server, start_server
+from aiosctp.stream_transport import StreamTransport
 from aiosctp.streams import Stream
 
 logging.getLogger("aiosctp").addHandler(logging.NullHandler())
@@ -81,9 +87,15 @@ __all__ = [
     "Stack",
     "StackStatistics",
     "Stream",
+    "StreamEnded",
+    "StreamTransport",
     "SystemNetwork",
     "connect",
+    "create_connection",
+    "create_server",
     "events",
     "exceptions",
+    "open_connection",
     "serve",
+    "start_server",
 ]

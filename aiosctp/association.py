@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from aiosctp import stream_requests
 from aiosctp.arguments import Payload, bytes_of, check_address, check_int, check_range, check_timeout
 from aiosctp.backpressure import Backpressure
+from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from aiosctp.stack import Stack
 
 MAX_UINT32 = 2**32 - 1
+# That of asyncio's own streams.
+READER_LIMIT_BYTES = 2**16
 _ZERO = 0
 _RECONFIG = frozenset({"reconfig"})
 
@@ -76,6 +80,7 @@ class Association:
         *,
         holds_events: bool = False,
         on_end: Callable[[Association], None] | None = None,
+        sent_init: bool = True,
     ) -> None:
         self.stack = stack
         self.engine = engine
@@ -87,6 +92,8 @@ class Association:
         self._streams: dict[int, Stream] | None = None
         self._paths: dict[EnginePath, Path] | None = None
         """Both: those asked for."""
+        self._byte_streams: ByteStreams | None = None
+        self._sent_init = sent_init
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
         self._hash = engine.tcb.local_tag
@@ -227,7 +234,7 @@ class Association:
     def stream(self, number: int) -> Stream:
         """The stream with this number: what the peer sends on it, already queued or not, is read there from now on.
 
-        Raises InvalidStream unless the number is one of the incoming or outgoing streams.
+        Raises InvalidStream unless the number is one of the incoming or outgoing streams, and no byte stream has it.
         """
         check_int("number", number)
         count = max(self.inbound_streams, self.outbound_streams)
@@ -237,9 +244,82 @@ class Association:
             self._streams = {}
         found = self._streams.get(number)
         if found is None:
+            if self._byte_streams is not None:
+                self._byte_streams.claim(number)
             found = self._streams[number] = Stream(self, number, self._reception)
             self._reception.take_over(number)
         return found
+
+    # -- byte streams --
+
+    async def open_stream(self, number: int | None = None, *, limit: int = READER_LIMIT_BYTES) -> Pair:
+        """The incoming and the outgoing stream of one number as asyncio's `StreamReader` and `StreamWriter`, over a
+        `StreamTransport`. Nothing is sent before the first byte.
+
+        This, or `accept_stream`, selects stream mode: `receive` raises from then on.
+
+        number: one that is not in use. Without it, the side that sent the INIT takes even numbers and the other one odd
+        ones, after waiting for one to become free; cancelling leaves nothing behind. limit: as that of
+        `asyncio.open_connection`.
+
+        Raises InvalidStream for a number that is out of range or in use, AssociationShutdown once either side is
+        shutting down, and the association's ending when it has ended.
+        """
+        self._life.check_may_send()
+        streams = self.byte_streams()
+        if number is None:
+            number = await streams.numbers.next()
+        else:
+            check_int("number", number)
+            self._check_either(number)
+            streams.claim(number)
+        return streams.open(number, limit)
+
+    async def accept_stream(self, *, limit: int = READER_LIMIT_BYTES) -> Pair:
+        """Wait for the peer to begin a stream, and take it as `open_stream` takes one of ours.
+
+        Selects stream mode. Cancelling loses none. What was begun and is not accepted holds the window, and waits in
+        order. After a graceful end those that had begun are handed over first; then this raises the association's
+        ending.
+        """
+        streams = self.byte_streams()
+        return streams.open(await streams.accept(), limit)
+
+    def accept_streams(self, *, limit: int = READER_LIMIT_BYTES) -> AcceptedStreams:
+        """An asynchronous iterator of what `accept_stream` returns; it ends at a graceful end."""
+        return AcceptedStreams(self.byte_streams(), limit)
+
+    def _check_either(self, number: int) -> None:
+        count = max(self.inbound_streams, self.outbound_streams)
+        if not 0 <= number < count:
+            raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
+
+    # -- changing the streams --
+
+    async def reset_streams(self, outgoing: Iterable[int] = (), incoming: Iterable[int] = ()) -> None:
+        """Let the Stream Sequence Numbers of these streams begin anew (RFC 6525 §5.1.2, §5.1.3), and wait until the
+        peer has answered.
+
+        outgoing: of ours; what was given to `send` before goes before, what is given to it meanwhile goes after. The
+        peer's program is told. incoming: the peer is asked to do that with its own. A `range` names many or all.
+
+        Cancelling leaves the requests under way. Raises NotSupported, RequestDenied, InvalidStream, ValueError when
+        neither names a stream, and the association's ending when it ends.
+        """
+        await stream_requests.reset(self._life, outgoing, incoming)
+
+    async def reset_association(self) -> None:
+        """Let all Stream Sequence Numbers and both sides' TSNs begin anew (RFC 6525 §5.1.4), once all that was sent is
+        acknowledged. Waiting, cancellation and exceptions as with `reset_streams`."""
+        await stream_requests.reset_all(self._life)
+
+    async def add_streams(self, outgoing: int = 0, incoming: int = 0) -> None:
+        """So many more streams (RFC 6525 §5.1.5, §5.1.6): of ours, and, which the peer is asked for, of its own.
+
+        Waiting, cancellation and exceptions as with `reset_streams`; ValueError where there would be more than 65535,
+        or more incoming ones than `Config.max_inbound_streams`.
+        """
+        await stream_requests.add(self._life, outgoing, incoming)
 
     # -- events --
 
@@ -282,6 +362,8 @@ class Association:
         if self.engine.ending is None:
             self.begin_shutdown()
             self._reception.discard_all()
+            if self._byte_streams is not None:
+                self._byte_streams.discard_all()
 
     def abort(self, reason: bytes = b"") -> None:
         """End now (RFC 9260 §9.1): ABORT, with a User-Initiated Abort cause that carries the reason, goes to the peer.
@@ -328,6 +410,8 @@ class Association:
     def begin_shutdown(self) -> None:
         """`shutdown` without waiting."""
         if self.engine.ending is None:
+            if self._byte_streams is not None:
+                self._byte_streams.output.hand_over_all()
             self.engine.shutdown(self.stack.now())
             self._life.touch()
             self._backpressure.wake_all()
@@ -480,8 +564,12 @@ class Association:
             for event in events:
                 if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
                     self._reception.restarted()
+                    if self._byte_streams is not None:
+                        self._byte_streams.restarted()
                 elif isinstance(event, SendFailed) and engine.ending is not None:
                     self._undelivered += 1
+        if self._byte_streams is not None:
+            self._byte_streams.engine_changed(events)
         if engine.ending is not None:
             self._subscriptions.end()
             self._reception.wake_all()
@@ -496,6 +584,15 @@ class Association:
         else:
             self._backpressure.wake_all()
         self._life.changes.tell()
+
+    def byte_streams(self) -> ByteStreams:
+        """Select stream mode."""
+        if self._byte_streams is None:
+            self._reception.use_byte_streams()
+            self._byte_streams = ByteStreams(
+                self, self._life, self._reception, self._backpressure, opens_even=self._sent_init
+            )
+        return self._byte_streams
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""

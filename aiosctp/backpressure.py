@@ -108,6 +108,10 @@ class Backpressure:
         stream_room = config.stream_send_buffer_bytes - (0 if held is None else held.buffered_bytes)
         return room if room < stream_room else stream_room
 
+    @property
+    def association_has_room(self) -> bool:
+        return self._counted_bytes() < self._engine.config.send_buffer_bytes
+
     def _stream_has_room(self, stream: int) -> bool:
         return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
 

@@ -59,6 +59,8 @@ class Config:
       advertise_addresses: the addresses told: "auto" (all in the peer's scope), "none", or a list. One address alone is
         never told (RFC 6951 §5.7).
       adaptation_layer: a number of 32 bits for the peer's application (RFC 5061 §4.2.6); None tells none.
+      stream_ppid: the payload protocol identifier that the bytes of byte streams are sent with: 32 bits for the peer's
+        application, in which SCTP sees nothing.
     Paths:
       path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
         None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
@@ -122,6 +124,7 @@ class Config:
     path_mtu: int | None = None
     path_mtu_discovery: bool = True
     congestion_control: str = "reno"
+    stream_ppid: int = 0
 
     reconfig: bool = True
     peer_may_reset_streams: bool = True
@@ -190,6 +193,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
     "adaptation_layer": (0, 2**32 - 1),
+    "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
 }
 

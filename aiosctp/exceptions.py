@@ -81,6 +81,12 @@ class MessageTooLarge(SCTPError):
     default_errno = errno.EMSGSIZE
 
 
+class StreamEnded(SCTPError, EOFError):
+    """The peer has reset the stream (RFC 6525): what comes next on it has nothing to do with what came before."""
+
+    default_errno = errno.ENODATA
+
+
 class NotSupported(SCTPError):
     """The peer did not negotiate what this call needs."""
 

@@ -17,7 +17,7 @@ class Reception:
     has taken none.
     """
 
-    __slots__ = ("_discards", "_engine", "_life", "_taken_over", "_waiting")
+    __slots__ = ("_discards", "_engine", "_is_for_byte_streams", "_life", "_taken_over", "_waiting")
 
     def __init__(self, life: Lifetime) -> None:
         self._life = life
@@ -26,6 +26,7 @@ class Reception:
         """Who waits, and whether for parts of messages too."""
         self._taken_over: dict[int, None] = NO_DICT
         self._discards = False
+        self._is_for_byte_streams = False
 
     def take(self, stream: int | None, partial: bool) -> Message | None:
         """The next message; None when there is none yet. Raises when none will come, and RuntimeError for a second
@@ -41,6 +42,8 @@ class Reception:
         if not was_due and receiver.sack_is_due:
             # Reading has re-opened the window (§6.2): the peer must hear of it.
             self._life.touch()
+        if message is None and stream is None and self._is_for_byte_streams:
+            raise RuntimeError("the association is in stream mode: what arrives is read from its byte streams")
         return message
 
     async def wait(self, stream: int | None, partial: bool) -> Message:
@@ -72,6 +75,14 @@ class Reception:
             self._taken_over[stream] = None
             self._engine.receiver.take_over(stream)
 
+    def has_taken_over(self, stream: int) -> bool:
+        return stream in self._taken_over
+
+    def use_byte_streams(self) -> None:
+        """What no stream has taken over is read as bytes from now on: nobody else reads, or waits, for that."""
+        self._is_for_byte_streams = True
+        self.wake_ready()
+
     def restarted(self) -> None:
         """§5.2.4 A: the receiver is new."""
         for stream in self._taken_over:
@@ -90,7 +101,8 @@ class Reception:
             return
         receiver = self._engine.receiver
         for stream, (waiter, partial) in self._waiting.items():
-            if not waiter.done() and (partial or receiver.has_message(stream)):
+            is_wrong = stream is None and self._is_for_byte_streams
+            if not waiter.done() and (partial or is_wrong or receiver.has_message(stream)):
                 waiter.set_result(None)
 
     def wake_all(self) -> None:

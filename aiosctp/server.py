@@ -8,10 +8,12 @@ import inspect
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Self, cast
+from functools import partial
+from typing import Any, Self
 
 from aiosctp.arguments import asking_for, check_config, check_outbound_streams, check_port, check_range, strings
 from aiosctp.association import Association
+from aiosctp.byte_streams import ProtocolFactory
 from aiosctp.changes import Changes
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
@@ -70,13 +72,7 @@ async def serve(
         raise TypeError("handle_association must be a coroutine function")
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
-    check_port("port", port)
-    check_range("backlog", backlog, 0, MAX_COUNT)
-    if max_associations is not None:
-        check_range("max_associations", max_associations, 0, MAX_COUNT)
-    # A coroutine is true, and would let everybody in.
-    if admit is not None and (inspect.iscoroutinefunction(admit) or not callable(admit)):
-        raise TypeError("admit must be a plain function of the peer's address")
+    check_limits(port, backlog, max_associations, admit)
     check_config(config)
     check_outbound_streams(outbound_streams)
     host = None if host is None else strings("host", host)
@@ -84,14 +80,26 @@ async def serve(
     config = config or stack.config
     if outbound_streams is not None:
         config = asking_for(outbound_streams, config)
-    hosts = await _hosts_of(host, stack)
-    server = Server(stack, handle_association, config)
-    server.listen(hosts, port, backlog, max_associations, admit)
+    hosts = await hosts_of(host, stack)
+    server = Server(stack, config, handler=handle_association)
+    server.bind(hosts, port, backlog, max_associations, admit)
+    server.listen()
     return server
 
 
+def check_limits(port: int, backlog: int, max_associations: int | None, admit: Admission | None) -> None:
+    check_port("port", port)
+    check_range("backlog", backlog, 0, MAX_COUNT)
+    if max_associations is not None:
+        check_range("max_associations", max_associations, 0, MAX_COUNT)
+    # A coroutine is true, and would let everybody in.
+    if admit is not None and (inspect.iscoroutinefunction(admit) or not callable(admit)):
+        raise TypeError("admit must be a plain function of the peer's address")
+
+
 class Server(asyncio.AbstractServer):
-    """A listening endpoint with the associations it has accepted. `serve` makes it; it listens from the start.
+    """A listening endpoint with the associations it has accepted. `serve`, `start_server` and `create_server` make it;
+    it listens from the start, but with `start_serving=False`.
 
     Leaving it as an asynchronous context closes it, shuts its associations down gracefully and waits for their
     handlers, for `Config.shutdown_timeout_s` at most, and `HANDLER_GRACE_S` after the last association has ended; then,
@@ -99,21 +107,29 @@ class Server(asyncio.AbstractServer):
     ended `HANDLER_GRACE_S` after that is logged and left behind.
     """
 
-    def __init__(self, stack: Stack, handler: Handler, config: Config) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        config: Config,
+        *,
+        handler: Handler | None = None,
+        protocol_factory: ProtocolFactory | None = None,
+    ) -> None:
+        """Either a handler of each association, or a protocol for each of its streams."""
         self._stack = stack
-        # A coroutine function's is the task's own coroutine: a frame less to keep, and to pass at each wake-up.
-        is_coroutine_function = inspect.iscoroutinefunction(handler)
-        self._handle = cast(_CoroutineFunction, handler) if is_coroutine_function else _awaiting(handler)
+        self._handle = None if handler is None else _coroutine_function(handler)
+        self._protocol_factory = protocol_factory
         self._config = config
         self._handlers: dict[asyncio.Task[None], Association] = {}
         self._associations: dict[Association, None] = {}
         self._is_serving = False
+        self._is_closed = False
         self._changes = Changes()
         # Each look at a method makes an object, which every association would keep.
         self._on_end = self._association_ended
         self._on_handler_end = self._handler_ended
 
-    def listen(
+    def bind(
         self,
         hosts: tuple[str, ...],
         port: int,
@@ -126,12 +142,16 @@ class Server(asyncio.AbstractServer):
         if existing is not None and existing.is_listening:
             raise OSError(errno.EADDRINUSE, f"SCTP port {port} of this stack is in use")
         self._endpoint = self._stack.open_endpoint(port, hosts, self._config)
-        self._endpoint.listen(
+        self._listen = partial(
+            self._endpoint.listen,
             config=self._config,
             backlog=backlog,
             max_associations=max_associations,
             admit=None if admit is None else _guarded(admit),
         )
+
+    def listen(self) -> None:
+        self._listen()
         self._stack.listen(self._endpoint, self)
         self._is_serving = True
 
@@ -168,9 +188,11 @@ class Server(asyncio.AbstractServer):
     # -- running --
 
     async def start_serving(self) -> None:
-        """There for asyncio's sake: a server listens from the start. Raises RuntimeError once closed."""
-        if not self._is_serving:
+        """Listen, if it does not from the start. Raises RuntimeError once closed."""
+        if self._is_closed:
             raise RuntimeError("the server is closed")
+        if not self._is_serving:
+            self.listen()
 
     async def serve_forever(self) -> None:
         """Wait until the server, or its stack, is closed; cancelling closes it. Raises RuntimeError once closed."""
@@ -184,9 +206,13 @@ class Server(asyncio.AbstractServer):
 
     def close(self) -> None:
         """Stop accepting; an INIT is then answered with ABORT. Associations go on."""
-        if self._is_serving:
-            self._is_serving = False
-            self._stack.stop_listening(self._endpoint)
+        if not self._is_closed:
+            self._is_closed = True
+            if self._is_serving:
+                self._is_serving = False
+                self._stack.stop_listening(self._endpoint)
+            else:
+                self._stack.close_if_unused(self._endpoint)
             self._changes.tell()
 
     def close_clients(self) -> None:
@@ -205,7 +231,7 @@ class Server(asyncio.AbstractServer):
 
         Cancelling changes nothing.
         """
-        while self._is_serving or self._handlers or self._associations:
+        while not self._is_closed or self._handlers or self._associations:
             await self._changes.wait()
 
     async def __aenter__(self) -> Self:
@@ -237,14 +263,17 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end, sent_init=False)
         self._associations[association] = None
         self._stack.add(association)
-        task = self._stack.loop.create_task(self._handle(association))
+        if self._protocol_factory is not None:
+            association.byte_streams().serve_soon(self._protocol_factory)
+        if self._handle is not None:
+            task = self._stack.loop.create_task(self._handle(association))
+            self._handlers[task] = association
+            task.add_done_callback(self._on_handler_end)
         # After the handler's first step, in which it may have subscribed.
         self._stack.loop.call_soon(association.release_held_events)
-        self._handlers[task] = association
-        task.add_done_callback(self._on_handler_end)
 
     def stack_closed(self) -> None:
         self.close()
@@ -295,6 +324,11 @@ class _LastResort(logging.Handler):
 logger.addHandler(_LastResort(logging.WARNING))
 
 
+def _coroutine_function(handler: Handler) -> _CoroutineFunction:
+    # Its coroutine is the task's own: a frame less to keep, and to pass at each wake-up.
+    return handler if inspect.iscoroutinefunction(handler) else _awaiting(handler)
+
+
 def _awaiting(handler: Handler) -> _CoroutineFunction:
     """A coroutine function of any function that returns an awaitable."""
 
@@ -327,7 +361,7 @@ def _guarded(admit: Admission) -> Admission:
     return guarded
 
 
-async def _hosts_of(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
+async def hosts_of(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
     """The stack's own hosts that are meant. Raises OSError (EADDRNOTAVAIL) for one that is not the stack's."""
     if names is None:
         return stack.local_addresses

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -97,6 +97,7 @@ class Stack:
         self._associations: dict[AssociationEngine, Association] = {}
         self._listeners: dict[Endpoint, Listener] = {}
         self._flush_is_due = False
+        self._before_flush: list[Callable[[], None]] = []
         self.given_to: AssociationEngine | None = None
         """Which association's message the flush that is due was last asked for: while it is, `touch_to_send` has no
         more to do."""
@@ -260,6 +261,12 @@ class Stack:
             self._schedule_flush()
         self.given_to = engine
 
+    def call_before_flush(self, call: Callable[[], None]) -> None:
+        """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more."""
+        self._check_process()
+        self._before_flush.append(call)
+        self._schedule_flush()
+
     def _schedule_flush(self) -> None:
         """Many calls in one turn of the loop make one flush."""
         if not self._flush_is_due and not self._is_closed:
@@ -319,6 +326,10 @@ class Stack:
     # -- driving --
 
     def _flush_in_turn(self) -> None:
+        if self._before_flush:
+            calls, self._before_flush = self._before_flush, []
+            for call in calls:
+                call()
         self._flush_is_due = False
         self.given_to = None
         if not self._is_closed and self._engine is not None and self._engine.has_output:

@@ -18,8 +18,8 @@ from aiosctp.testing.loop import VirtualTimeLoop
 NAMES = """
 Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
 AssociationStatistics AssociationStatus Cause Config ConnectTimeout InvalidStream Message MessageTooLarge Network
-NotSupported Path PathState RequestDenied SCTPError Server Stack StackStatistics Stream SystemNetwork connect events
-exceptions serve
+NotSupported Path PathState RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded StreamTransport
+SystemNetwork connect create_connection create_server events exceptions open_connection serve start_server
 """
 
 

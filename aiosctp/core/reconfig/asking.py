@@ -115,6 +115,15 @@ class Asking:
                 return not listed or (streams is not None and set(streams) <= set(listed))
         return False
 
+    def awaits_reset_of(self, streams: Sequence[int]) -> bool:
+        """Whether we have asked the peer for a reset of only such streams of its own (none listed: of any), and it has
+        not answered."""
+        for sent in self._in_flight.values():
+            if isinstance(sent.parameter, IncomingSsnResetRequest):
+                asked = sent.parameter.streams
+                return not streams or (bool(asked) and set(asked) <= set(streams))
+        return False
+
     def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
         """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
 

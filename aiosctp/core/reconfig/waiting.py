@@ -121,6 +121,13 @@ class Waiting:
         """Whether no new message may begin, so that the TSNs can be reset."""
         return any(isinstance(piece, TsnReset) and piece.suspends for piece in self._pieces)
 
+    def incoming_were_reset(self, streams: Sequence[int]) -> None:
+        """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
+        for piece in [piece for piece in self._pieces if isinstance(piece, IncomingReset)]:
+            if not streams or (not piece.is_all and set(piece.streams) <= set(streams)):
+                del self._pieces[piece]
+                piece.request.part_ended(Outcome.DONE, is_told=True)
+
     def add_again(self, piece: Piece) -> None:
         """The peer could not take it now."""
         self._pieces[piece] = None
@@ -172,7 +179,10 @@ class Waiting:
         return not (isinstance(piece, TsnReset) and timers.is_running(Timer.SSN_TSN_RESET))
 
     def _choose_resets(self, path: Path) -> list[Piece]:
-        """As many as one chunk lists, outgoing and incoming ones; all streams are alone of their direction."""
+        """As many as one chunk lists, outgoing and incoming ones; all streams are alone of their direction.
+
+        Incoming ones go one by one: one that meets a reset which the peer has begun by itself has its answer in that.
+        """
         room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
         chosen: list[Piece] = []
         counts = {OutgoingReset: 0, IncomingReset: 0}
@@ -185,6 +195,8 @@ class Waiting:
                 continue
             header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
             size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
+            if isinstance(piece, IncomingReset) and counts[IncomingReset]:
+                continue
             if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
                 continue
             if not piece.is_all and counts[kind] + len(piece.streams) > _MOST_LISTED:

@@ -144,6 +144,17 @@ class ReadQueues:
         self.has_parts = True
         self.put(mark)
 
+    def skip_mark(self, stream: int) -> None:
+        """Drop the mark that is the next to read, if it is one."""
+        queue = self.by_stream.get(stream)
+        if queue and not queue[0].data:
+            queue.popleft()
+            self._window.release(charge_of(0))
+
+    def count_marks(self, stream: int) -> int:
+        """Linear in what is queued."""
+        return sum(not message.data for message in self.by_stream.get(stream, ()))
+
     def has_message(self, stream: int | None) -> bool:
         return bool(self.by_stream.get(stream))
 

@@ -1,0 +1,107 @@
+"""Clients with asyncio's own names: an association for the sake of its stream 0."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aiosctp.association import READER_LIMIT_BYTES
+from aiosctp.byte_streams import Pair
+from aiosctp.client import connect
+from aiosctp.config import Config
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack
+from aiosctp.stream_server import family_filter, refuse_ssl
+from aiosctp.stream_transport import StreamTransport
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+async def create_connection(
+    protocol_factory: Callable[[], P],
+    host: str,
+    port: int,
+    *,
+    ssl: None = None,
+    family: int = socket.AF_UNSPEC,
+    local_addr: tuple[str, int] | None = None,
+    remote_udp_port: int = DEFAULT_UDP_PORT,
+    udp_port: int = 0,
+    config: Config | None = None,
+    stack: Stack | None = None,
+) -> tuple[StreamTransport, P]:
+    """`loop.create_connection` over SCTP: an association, and a protocol on its stream 0.
+
+    More streams are `transport.get_extra_info("association").open_stream()`. The association is shut down gracefully
+    when its last stream is closed, and ABORTed when that is aborted.
+
+    Waits for the handshake, and for the protocol's `connection_made`. Cancelling leaves nothing behind.
+
+    host, port: the peer, as with `connect`. family: only addresses of this one. local_addr: our host and SCTP port.
+    remote_udp_port, udp_port, config, stack: as with `connect`. Raises ValueError for `ssl`, and what `connect` raises.
+    """
+    if not callable(protocol_factory):
+        raise TypeError("protocol_factory must be callable")
+    refuse_ssl(ssl)
+    local_host, local_port = local_addr or (None, 0)
+    association = await _ConnectByFamily(
+        host,
+        port,
+        remote_udp_port=remote_udp_port,
+        udp_port=udp_port,
+        local_addresses=local_host,
+        local_port=local_port,
+        config=config,
+        stack=stack,
+        family=family,
+    )
+    streams = association.byte_streams()
+    streams.ends_with_last_stream = True
+    try:
+        protocol = protocol_factory()
+        transport = streams.make(0, protocol)
+        # The server has made its own by now, and waits for the end of it.
+        transport.was_used = True
+    except BaseException:
+        association.abort(b"the protocol factory failed")
+        raise
+    is_made = streams.loop.create_future()
+    streams.loop.call_soon(streams.begin_for, transport, is_made)
+    try:
+        await is_made
+    except BaseException:
+        transport.abort()
+        raise
+    return transport, protocol
+
+
+class _ConnectByFamily(connect):
+    """To such addresses only."""
+
+    def __init__(self, host: str, port: int, *, family: int, **options: Any) -> None:
+        self._is_wanted = family_filter(family)
+        super().__init__(host, port, **options)
+
+    async def _resolve(self, stack: Stack) -> list[tuple[str, ...]]:
+        found = [hosts for hosts in await super()._resolve(stack) if self._is_wanted(hosts[0])]
+        if not found:
+            raise OSError(errno.EADDRNOTAVAIL, "the host has no address of this family")
+        return found
+
+
+async def open_connection(host: str, port: int, *, limit: int = READER_LIMIT_BYTES, **options: Any) -> Pair:
+    """`asyncio.open_connection` over SCTP: an association, and a reader and a writer for its stream 0.
+
+    limit: as asyncio's. The other options, the association's end, waiting, cancellation and errors are those of
+    `create_connection`.
+    """
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    transport, protocol = await create_connection(
+        lambda: asyncio.StreamReaderProtocol(reader, loop=loop), host, port, **options
+    )
+    writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+    transport.kept = reader, writer
+    return reader, writer

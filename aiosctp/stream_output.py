@@ -1,0 +1,157 @@
+"""From the transports of byte streams to the engine: what was written, as far as the send buffer has room."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from aiosctp.backpressure import Backpressure
+from aiosctp.core.states import MAY_TAKE_USER_DATA
+from aiosctp.exceptions import AssociationShutdown
+from aiosctp.lifetime import Lifetime
+from aiosctp.stream_transport import StreamTransport
+from aiosctp.write_buffer import MESSAGE_BYTES
+
+
+class StreamOutput:
+    """What is written in one turn of the loop goes to the engine together, at the end of it.
+
+    A stream goes up to its own mark, and all of them up to the association's (`Config.stream_send_buffer_bytes`,
+    `send_buffer_bytes`); what is beyond that waits in the transports, and goes a message of each stream in turn, so
+    that much on one does not keep another one waiting.
+    """
+
+    def __init__(
+        self,
+        life: Lifetime,
+        backpressure: Backpressure,
+        advance: Callable[[StreamTransport], None],
+        may_resume: Callable[[StreamTransport], None],
+    ) -> None:
+        self._life = life
+        self._engine = life.engine
+        self._backpressure = backpressure
+        self._advance = advance
+        """All it has is with the engine, or acknowledged: the next step of its end, if that has begun."""
+        self._may_resume = may_resume
+        self._written: dict[StreamTransport, None] = {}
+        self._blocked: deque[StreamTransport] = deque()
+        """Those that wait for room, each once."""
+        self._draining: dict[StreamTransport, None] = {}
+        """All they have is with the engine, and they wait for it to be acknowledged: as many as the send buffer holds
+        low-water marks."""
+
+    def was_written(self, transport: StreamTransport) -> None:
+        """It has bytes, or the end of them."""
+        if not self._written:
+            self._life.stack.call_before_flush(self._hand_over)
+        self._written[transport] = None
+
+    def _hand_over(self) -> None:
+        written, self._written = self._written, {}
+        for transport in written:
+            if not transport.is_blocked:
+                self._give(transport)
+
+    def _give(self, transport: StreamTransport) -> None:
+        while transport.buffer.size_bytes and not self._is_cut_off(transport):
+            if not self._backpressure.has_room(transport.number):
+                self._block(transport)
+                return
+            self._give_message(transport)
+        self._gave_all(transport)
+
+    def _is_cut_off(self, transport: StreamTransport) -> bool:
+        """Whether what it has can't go any more: the program hears of it."""
+        if self._engine.state not in MAY_TAKE_USER_DATA:
+            # §9.2: the peer shuts the association down; for our own shutdown it was handed over before.
+            transport.fail(self._life.of_ours(AssociationShutdown("the association is shutting down")))
+        elif self.is_resetting(transport.number) and not transport.is_behind_reset:
+            # At the peer's request: what goes now would be of the stream that begins after that.
+            transport.fail(ConnectionResetError("the peer has closed this stream"))
+        return not transport.buffer.size_bytes
+
+    def is_resetting(self, number: int) -> bool:
+        """Whether the engine holds back what it is given for this stream until a reset of it is answered."""
+        held = self._engine.sender.queue.held
+        return held is not None and number in held.lines
+
+    def _give_message(self, transport: StreamTransport) -> None:
+        transport.was_used = True
+        engine, stack = self._engine, self._life.stack
+        message = transport.buffer.take(min(MESSAGE_BYTES, engine.config.max_message_bytes))
+        self._backpressure.credit_bytes = 0
+        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, False))
+        if stack.given_to is not engine:
+            stack.touch_to_send(engine)
+
+    def _block(self, transport: StreamTransport) -> None:
+        transport.is_blocked = True
+        self._blocked.append(transport)
+
+    def _gave_all(self, transport: StreamTransport) -> None:
+        if transport.paused_protocol:
+            self._draining[transport] = None
+        self._advance(transport)
+
+    def engine_changed(self) -> None:
+        """It may have room, or have heard of something acknowledged. Runs no code of the program."""
+        if self._engine.state not in MAY_TAKE_USER_DATA:
+            self._cut_off_blocked()
+        full_in_a_row = 0
+        while full_in_a_row < len(self._blocked) and self._backpressure.association_has_room:
+            transport = self._blocked.popleft()
+            transport.is_blocked = False
+            if not transport.buffer.size_bytes or self._is_cut_off(transport):
+                self._gave_all(transport)
+            elif not self._backpressure.has_room(transport.number):
+                full_in_a_row += 1
+                self._block(transport)
+            else:
+                full_in_a_row = 0
+                self._give_message(transport)
+                if transport.buffer.size_bytes:
+                    self._block(transport)
+                else:
+                    self._gave_all(transport)
+        if self._draining:
+            for transport in list(self._draining):
+                self._look_at(transport)
+
+    def _look_at(self, transport: StreamTransport) -> None:
+        if transport.paused_protocol:
+            if not transport.is_to_resume:
+                return
+            self._may_resume(transport)
+        if transport.eof_was_written and self.unacknowledged_bytes(transport):
+            return
+        del self._draining[transport]
+        self._advance(transport)
+
+    def wait_acknowledged(self, transport: StreamTransport) -> None:
+        """`advance` it when all it has is acknowledged, or when its protocol may write again."""
+        self._draining[transport] = None
+
+    def unacknowledged_bytes(self, transport: StreamTransport) -> int:
+        """What the engine holds of it."""
+        if transport.outgoing_is_over:
+            return 0
+        return self._engine.sender.stream_buffered_bytes(transport.number)
+
+    def hand_over_all(self) -> None:
+        """Before a shutdown, after which the engine takes nothing: what was written counts as sent."""
+        for transport in (*self._blocked, *self._written):
+            while transport.buffer.size_bytes and not self._is_cut_off(transport):
+                self._give_message(transport)
+
+    def _cut_off_blocked(self) -> None:
+        blocked, self._blocked = self._blocked, deque()
+        for transport in blocked:
+            transport.is_blocked = False
+            if not transport.buffer.size_bytes or self._is_cut_off(transport):
+                self._gave_all(transport)
+
+    def ended(self) -> None:
+        self._written.clear()
+        self._blocked.clear()
+        self._draining.clear()

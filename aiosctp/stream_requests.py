@@ -1,0 +1,72 @@
+"""What an association asks its peer for about streams (RFC 6525), and the wait for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aiosctp.arguments import check_int, check_range
+from aiosctp.core.reconfig import Outcome, Request
+from aiosctp.exceptions import InvalidStream, NotSupported, RequestDenied
+from aiosctp.lifetime import Lifetime
+
+MAX_STREAMS = 65535
+
+
+async def reset(life: Lifetime, outgoing: Iterable[int], incoming: Iterable[int]) -> None:
+    engine = life.engine
+    ours = _checked("outgoing", outgoing, engine.tcb.outbound_streams)
+    theirs = _checked("incoming", incoming, engine.tcb.inbound_streams)
+    if not ours and not theirs:
+        raise ValueError("outgoing or incoming must name a stream")
+    _check_may_request(life)
+    requests = [engine.reset_outgoing(ours)] if ours else []
+    if theirs:
+        requests.append(engine.reset_incoming(theirs))
+    await _wait_for(life, requests)
+
+
+async def reset_all(life: Lifetime) -> None:
+    _check_may_request(life)
+    await _wait_for(life, [life.engine.reset_association()])
+
+
+async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
+    engine = life.engine
+    check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams)
+    check_range("incoming", incoming, 0, max(0, engine.config.max_inbound_streams - engine.tcb.inbound_streams))
+    if not outgoing and not incoming:
+        raise ValueError("outgoing or incoming must be positive")
+    _check_may_request(life)
+    requests = [engine.add_outgoing_streams(outgoing)] if outgoing else []
+    if incoming:
+        requests.append(engine.add_incoming_streams(incoming))
+    await _wait_for(life, requests)
+
+
+def _checked(name: str, numbers: Iterable[int], count: int) -> tuple[int, ...]:
+    found = tuple(dict.fromkeys(numbers))
+    for number in found:
+        check_int(name, number)
+        if not 0 <= number < count:
+            raise InvalidStream(f"{name} must be between 0 and {count - 1}, not {number}")
+    return found
+
+
+def _check_may_request(life: Lifetime) -> None:
+    life.check_established()
+    if not life.engine.supports_reconfig:
+        raise NotSupported("not both sides support RE-CONFIG (RFC 6525)")
+
+
+async def _wait_for(life: Lifetime, requests: Sequence[Request]) -> None:
+    life.touch()
+    while any(request.outcome is None for request in requests):
+        if life.engine.ending is not None:
+            raise life.ending_error()
+        await life.changes.wait()
+    if any(request.outcome is Outcome.DENIED for request in requests):
+        raise RequestDenied("the peer has denied the request")
+    if any(request.outcome is Outcome.FAILED for request in requests):
+        if life.engine.ending is not None:
+            raise life.ending_error()
+        raise RequestDenied("the request came to nothing: the peer found a fault in it, or has restarted")
