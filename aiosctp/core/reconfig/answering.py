@@ -176,12 +176,14 @@ class Answering:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
-        if self._asking.is_resetting(streams or None) or self._is_to_be_reset(streams):
+        if self._asking.is_resetting(streams or None):
+            return _R.NOTHING_TO_DO
+        if self._is_waiting or self._is_crossed:
+            return _R.REQUEST_IN_PROGRESS
+        if self._is_to_be_reset(streams):
             return _R.NOTHING_TO_DO
         # Streams that are at 0 already are reset again, as §5.2.3 lets us: who asks then learns, by our own request,
         # that nothing of before is on its way any more.
-        if self._is_waiting or self._is_crossed:
-            return _R.REQUEST_IN_PROGRESS
         wanted = request.request_sequence_number, streams
         affected = list(dict.fromkeys(streams)) or range(total)
         return self._want(OutgoingReset(affected, is_all=not streams, wanted=wanted))
