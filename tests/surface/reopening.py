@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import aiosctp
 from tests.surface.transports import PORT, Ours, OverUdp
@@ -81,6 +82,16 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 # -- and many of them --
 
 
+@dataclass(frozen=True)
+class Held:
+    """entries: of all that both ends hold. objects: of the whole process, those that the garbage collector knows.
+    blocks: of memory, from Python's allocator."""
+
+    entries: int
+    objects: int
+    blocks: int
+
+
 class Association:
     """Both ends of one association."""
 
@@ -101,18 +112,12 @@ class Association:
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_A_TIME):
                 group.create_task(one_after_the_other())
-        # An answer to the last of them may still be on its way.
+
+    async def held(self) -> Held:
+        """What is there once nothing goes on."""
         await asyncio.sleep(1)
-
-    def entries(self) -> int:
-        """How many there are in all that either end holds."""
-        return entries_below(self.ours, self._theirs)
-
-
-def objects() -> int:
-    """Those of the whole process that the garbage collector knows."""
-    gc.collect()
-    return len(gc.get_objects())
+        gc.collect()
+        return Held(entries_below(self.ours, self._theirs), len(gc.get_objects()), sys.getallocatedblocks())
 
 
 def entries_below(*roots: object) -> int:
@@ -161,8 +166,8 @@ async def _tell(association: Association, count: int) -> None:
     for done in range(0, count, TELL_EVERY):
         for end in ENDINGS:
             await association.reopen(TELL_EVERY // len(ENDINGS), end)
-        held = f"{association.entries()} entries, {objects()} objects, {sys.getallocatedblocks()} blocks of memory"
-        sys.stdout.write(f"{done + TELL_EVERY} streams, {time.process_time() - begun:.1f} s of CPU: {held}\n")
+        cpu_s = time.process_time() - begun
+        sys.stdout.write(f"{done + TELL_EVERY} streams, {cpu_s:.1f} s of CPU: {await association.held()}\n")
 
 
 if __name__ == "__main__":
