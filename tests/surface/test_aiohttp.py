@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 
+import aiosctp
 from tests.surface.test_transport_contract import MIB, everywhere, pattern
-from tests.surface.transports import OverUdp, World
+from tests.surface.transports import Ours, OverUdp, Simulated, World
 
 URL = "http://127.0.0.1/"
 DATA = pattern(MIB)
@@ -185,6 +186,31 @@ async def test_plain_http_gets_the_same_answer(world: World) -> None:
             await reader.readexactly(size - 14)
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("kind", [OverUdp, Simulated])
+def test_streams_of_one_association_are_a_connection_each(kind: type[Ours]) -> None:
+    async def ask(world: World) -> None:
+        async with served(world):
+            _, writer = await world.open_connection()
+            association = writer.get_extra_info("association")
+            assert isinstance(association, aiosctp.Association)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_ask_on_a_stream(association, f"/{number}")) for number in range(40)]
+            pages = [task.result() for task in tasks]
+            assert [page.split()[1] for page in pages] == [f"/{number}" for number in range(40)]
+            writer.close()
+
+    kind().run(ask)
+
+
+async def _ask_on_a_stream(association: aiosctp.Association, target: str) -> str:
+    reader, writer = await association.open_stream()
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: example\r\nConnection: close\r\n\r\n".encode())
+    _, body = (await reader.read()).split(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return body.decode()
 
 
 def test_the_address_of_the_client_is_told_to_the_application() -> None:

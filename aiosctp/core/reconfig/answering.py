@@ -137,7 +137,7 @@ class Answering:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
-        self._asking.incoming_were_reset(request.streams)
+        self._asking.waiting.incoming_were_reset(request.streams)
         if not self._asking.awaits_reset_of(request.streams):
             return _R.PERFORMED
         # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has
@@ -195,12 +195,12 @@ class Answering:
         return held is not None and bool(streams) and all(stream in held.lines for stream in streams)
 
     def _want(self, piece: Wanted) -> Wanted:
-        self._asking.wait_for(piece)
+        self._asking.waiting.wait_for(piece)
         return piece
 
     @property
     def _is_waiting(self) -> bool:
-        return self._tsn_reset is not None or self._asking.is_wanted
+        return self._tsn_reset is not None or self._asking.waiting.is_wanted
 
     @property
     def _is_crossed(self) -> bool:
