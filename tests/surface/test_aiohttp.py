@@ -101,7 +101,7 @@ async def served(world: World) -> AsyncIterator[tuple[Site, aiohttp.ClientSessio
 
 @everywhere
 async def test_pages_are_served_on_one_connection_that_is_kept_alive(world: World) -> None:
-    """W23: aiohttp's protocol factory, as it is, given to `create_server`."""
+    """aiohttp's protocol factory, as it is, given to `create_server`."""
     async with served(world) as (_, session, connector):
         for number in range(10):
             async with session.get(f"{URL}{number}") as response:
