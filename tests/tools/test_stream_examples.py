@@ -29,7 +29,7 @@ async def serving(line: str, *arguments: str | Path) -> AsyncIterator[Command]:
             try:
                 await server.line(f"^{line}$")
             except AssertionError:
-                assert "address already in use" in (await server.outcome()).errors.lower()
+                assert (await server.outcome()).found_its_port_taken
                 continue
             yield server
             server.process.send_signal(signal.SIGINT)
