@@ -262,8 +262,9 @@ class Association:
         ones, after waiting for one to become free; cancelling leaves nothing behind. limit: as that of
         `asyncio.open_connection`.
 
-        Raises InvalidStream for a number that is out of range or in use, AssociationShutdown once either side is
-        shutting down, and the association's ending when it has ended.
+        Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
+        peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
+        association's ending when it has ended.
         """
         self._life.check_may_send()
         streams = self.byte_streams()
