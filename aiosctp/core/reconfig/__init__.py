@@ -106,9 +106,8 @@ class Reconfiguration:
             response, path = due
             self._send(path, [response])
         self._settle()
-        started = self._start(now)
-        self._send(association.paths.for_data(), list(started))
-        return due is not None or bool(started)
+        self._send(association.paths.for_data(), self._start(now))
+        return bool(association.output.control)
 
     def _start(self, now: float) -> list[ReconfigurationParameter]:
         if self._association.state not in MAY_TRANSMIT_DATA:

@@ -11,11 +11,12 @@ from aiosctp.config import Config
 from aiosctp.core.reconfig import Outcome
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
-from aiosctp.events import SendFailed, StreamReset
+from aiosctp.events import SendFailed, StreamChange, StreamReset
 from aiosctp.exceptions import AssociationLost
-from aiosctp.wire.chunks import Data, ReConfig, Shutdown
+from aiosctp.wire.chunks import Data, Heartbeat, HeartbeatAck, ReConfig, Shutdown
 from aiosctp.wire.codepoints import ReconfigurationResult
 from aiosctp.wire.reconfig import (
+    AddIncomingStreamsRequest,
     AddOutgoingStreamsRequest,
     IncomingSsnResetRequest,
     OutgoingSsnResetRequest,
@@ -109,20 +110,72 @@ def test_the_numbers_wrap() -> None:
         peer.ask(ReconfigurationResponse(number, R.PERFORMED))
 
 
-def test_a_number_that_the_peer_never_got_is_used_again() -> None:
-    """The peer adds as many streams as we have asked for, of its own accord: our request, which bears no answer's
-    number, was lost."""
+def adds_as_many() -> tuple[ReconfigPeer, AddIncomingStreamsRequest]:
+    """We have asked for two more incoming streams, and the peer adds two: maybe because of that, maybe not."""
     peer = ReconfigPeer()
     wish = peer.association.add_incoming_streams(2)
-    peer.touch()
+    (asked,) = parameters_of(peer.touch())
+    assert isinstance(asked, AddIncomingStreamsRequest)
     peer.ask(AddOutgoingStreamsRequest(TSN, 2))
     assert wish.outcome is Outcome.DONE
+    assert parameters_of(peer.wait(5)) == []
+    return peer, asked
+
+
+def test_before_the_next_request_one_that_the_peer_may_never_have_got_is_sent_again() -> None:
+    """Of the request that the peer then takes for a new one, it adds two more: our user is told once for each."""
+    peer, asked = adds_as_many()
     request = peer.association.reset_outgoing([1])
-    assert [type(each) for each in parameters_of(peer.touch())] == [OutgoingSsnResetRequest]
-    again = parameters_of(peer.send(ReConfig((response(peer, R.BAD_SEQUENCE_NUMBER, 1),))))
-    assert again == [OutgoingSsnResetRequest(peer.ours, TSN, peer.ours - 1 & 0xFFFF_FFFF, (1,))]
-    peer.ask(response(peer, R.PERFORMED))
+    assert parameters_of(peer.touch()) == [asked]
+    assert parameters_of(peer.wait(1.5)) == [asked]
+    assert peer.ask(AddOutgoingStreamsRequest(TSN + 1, 2)) == [ReconfigurationResponse(TSN + 1, R.PERFORMED)]
+    (reset,) = peer.ask(response(peer, R.NOTHING_TO_DO))
+    assert isinstance(reset, OutgoingSsnResetRequest)
+    assert reset.request_sequence_number == peer.ours + 1
+    peer.ask(response(peer, R.PERFORMED, 1))
     assert request.outcome is Outcome.DONE
+    assert peer.events_of(StreamChange) == [StreamChange(12, 10), StreamChange(14, 10)]
+
+
+def test_a_heartbeat_tells_that_the_peer_has_it_if_nothing_else_does() -> None:
+    """A peer may be silent when a request comes again that it has granted."""
+    peer, asked = adds_as_many()
+    peer.association.reset_outgoing([1])
+    (packet,) = peer.touch()
+    assert packet.types == (ReConfig, Heartbeat)
+    assert parameters_of(peer.wait(1.5)) == [asked]
+    (heartbeat,) = chunks_of([packet], Heartbeat)
+    (reset,) = parameters_of(peer.send(HeartbeatAck(heartbeat.info)))
+    assert isinstance(reset, OutgoingSsnResetRequest)
+    assert reset.request_sequence_number == peer.ours + 1
+    assert StreamChange(12, 10) in peer.events_of(StreamChange)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_answer_to_its_neighbour_tells_too(order: int) -> None:
+    """§3.1, 7: the two came in one chunk, which is repeated whole until then."""
+    peer = ReconfigPeer()
+    requests = [peer.association.add_outgoing_streams(1), peer.association.add_incoming_streams(2)]
+    asked = parameters_of(peer.touch())
+    answers = [response(peer, R.PERFORMED), AddOutgoingStreamsRequest(TSN, 2)][::order]
+    peer.ask(answers[0])
+    assert parameters_of(peer.wait(1.5)) == asked[order == 1 :]
+    peer.ask(answers[1])
+    assert [request.outcome for request in requests] == [Outcome.DONE] * 2
+    assert parameters_of(peer.wait(5)) == []
+    peer.association.reset_outgoing([1])
+    assert [type(each) for each in parameters_of(peer.touch())] == [OutgoingSsnResetRequest]
+
+
+def test_who_asks_again_for_proof_and_hears_nothing_counts_it_as_any() -> None:
+    peer, _ = adds_as_many()
+    request = peer.association.reset_outgoing([1])
+    peer.touch()
+    peer.wait(3.5)
+    assert peer.path("192.0.2.1").error_count == 2
+    peer.wait(1000)
+    assert peer.state is AssociationState.CLOSED
+    assert request.outcome is Outcome.FAILED
 
 
 def test_an_answer_to_nothing_is_nothing() -> None:
