@@ -43,6 +43,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
     "adaptation_layer": (0, 2**32 - 1),
+    "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
 }
 # What else has to change for a bound to be reachable: the order of the three RTOs, and of the three cookie lives.

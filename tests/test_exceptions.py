@@ -23,6 +23,7 @@ from aiosctp.exceptions import (
     NotSupported,
     RequestDenied,
     SCTPError,
+    StreamEnded,
 )
 
 EXPECTED: list[tuple[type[SCTPError], int, tuple[type[Exception], ...]]] = [
@@ -34,6 +35,7 @@ EXPECTED: list[tuple[type[SCTPError], int, tuple[type[Exception], ...]]] = [
     (AssociationShutdown, errno.ESHUTDOWN, (BrokenPipeError, ConnectionError)),
     (InvalidStream, errno.EINVAL, (ValueError,)),
     (MessageTooLarge, errno.EMSGSIZE, ()),
+    (StreamEnded, errno.ENODATA, (EOFError,)),
     (NotSupported, errno.EOPNOTSUPP, ()),
     (RequestDenied, errno.EPERM, ()),
 ]

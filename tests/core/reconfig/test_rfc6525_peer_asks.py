@@ -199,16 +199,16 @@ def test_what_we_have_not_asked_to_reset_is_processed_normally(ours: tuple[int, 
 
 
 @pytest.mark.parametrize("streams", [(1,), (2, 1)], ids=str)
-def test_what_was_just_reset_is_nothing_to_do(streams: tuple[int, ...]) -> None:
-    """P11, S06: "all of the streams being requested will be already set to 0. If so, ... SHOULD send back ... "Nothing
-    to do"."""
+def test_what_was_just_reset_is_reset_again(streams: tuple[int, ...]) -> None:
+    """P11, S06: "the local endpoint could optionally also perform the reset", and with it tells the peer that what it
+    sends from then on is of another conversation."""
     peer = in_use()
     _, packets = peer.resets(1, 2)
     peer.answer(outgoing_of(packets)[0])
     asked = peer.incoming(*streams)
-    packets = peer.ask(asked)
-    assert results_of(packets) == [(asked.request_sequence_number, NOTHING_TO_DO)]
-    assert outgoing_of(packets) == []
+    (again,) = outgoing_of(peer.ask(asked))
+    assert again.streams == streams
+    assert again.response_sequence_number == asked.request_sequence_number
 
 
 def test_a_stream_used_again_since_is_reset_again() -> None:
