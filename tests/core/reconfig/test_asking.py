@@ -20,6 +20,7 @@ from aiosctp.wire.reconfig import (
     AddOutgoingStreamsRequest,
     IncomingSsnResetRequest,
     OutgoingSsnResetRequest,
+    ReconfigurationParameter,
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
@@ -157,7 +158,8 @@ def test_the_answer_to_its_neighbour_tells_too(order: int) -> None:
     peer = ReconfigPeer()
     requests = [peer.association.add_outgoing_streams(1), peer.association.add_incoming_streams(2)]
     asked = parameters_of(peer.touch())
-    answers = [response(peer, R.PERFORMED), AddOutgoingStreamsRequest(TSN, 2)][::order]
+    answers: list[ReconfigurationParameter] = [response(peer, R.PERFORMED), AddOutgoingStreamsRequest(TSN, 2)]
+    answers = answers[::order]
     peer.ask(answers[0])
     assert parameters_of(peer.wait(1.5)) == asked[order == 1 :]
     peer.ask(answers[1])
