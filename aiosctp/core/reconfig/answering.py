@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _R: Final = ReconfigurationResult
 _MOST_STREAMS: Final = 65535
+# A4 has us list what the peer lists: so many go into one datagram (65507 bytes) behind the headers of SCTP (12 bytes),
+# the chunk (4) and the Outgoing SSN Reset Request (16), as a chunk's length is padded to 4.
+_MOST_LISTED: Final = 32736
 # As many requests as one chunk has: the peer has no more in flight, and so asks for no older ones again.
 _REMEMBERED: Final = 2
 
@@ -131,18 +134,19 @@ class Answering:
     def _begin_incoming_anew(self, request: OutgoingSsnResetRequest, named: Sent | None) -> ReconfigurationResult:
         """E3, E4. Returns what to answer now."""
         association = self._association
-        violation = association.receiver.begin_streams_anew(request.streams or None)
-        association.emit(StreamReset(request.streams or range(association.tcb.inbound_streams), ()))
+        streams = tuple(dict.fromkeys(request.streams))
+        violation = association.receiver.begin_streams_anew(streams or None)
+        association.emit(StreamReset(streams or range(association.tcb.inbound_streams), ()))
         if named is not None:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
-        self._asking.waiting.incoming_were_reset(request.streams)
-        if not self._asking.awaits_reset_of(request.streams):
+        self._asking.waiting.incoming_were_reset(streams)
+        if not self._asking.awaits_reset_of(streams):
             return _R.PERFORMED
         # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has
         # our answer is of after: it must not be reset by that request, should that come late.
-        self._withheld[request.request_sequence_number] = request.streams
+        self._withheld[request.request_sequence_number] = streams
         return _R.IN_PROGRESS
 
     def take_withheld(self) -> list[ReconfigurationResponse]:
@@ -173,6 +177,8 @@ class Answering:
         association, streams = self._association, request.streams
         total = association.tcb.outbound_streams
         if not association.config.peer_may_reset_streams or association.state not in MAY_TRANSMIT_DATA:
+            return _R.DENIED
+        if len(streams) > _MOST_LISTED:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
