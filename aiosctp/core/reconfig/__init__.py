@@ -9,7 +9,7 @@ Made when a RE-CONFIG chunk arrives or our user asks for something: an associati
   has answered.
 * `answering.py`: what the peer asks for. Each request is decided when its number's turn comes, and answered again as
   it was when it comes again.
-* In `rx`, data of after a reset that comes before the data of before it waits in `rx/deferral.py`.
+* In `rx`, data of after a reset that comes before the data of before it waits in `rx/renewal.py`.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Answering:
             result = _R.REQUEST_IN_PROGRESS
         elif not association.receiver.has_reached(request.last_assigned_tsn):
             # E2.
-            association.receiver.defer_reset(request.last_assigned_tsn, request.streams or None)
+            association.receiver.renewal.defer_reset(request.last_assigned_tsn, request.streams or None)
             self._deferred = request, path, named
             return _R.IN_PROGRESS
         else:
@@ -135,7 +135,7 @@ class Answering:
         """E3, E4. Returns what to answer now."""
         association = self._association
         streams = tuple(dict.fromkeys(request.streams))
-        violation = association.receiver.begin_streams_anew(streams or None)
+        violation = association.receiver.renewal.begin_streams_anew(streams or None)
         association.emit(StreamReset(streams or range(association.tcb.inbound_streams), ()))
         if named is not None:
             self._asking.performed(named, Outcome.DONE)
@@ -158,7 +158,7 @@ class Answering:
 
     def take_due(self) -> tuple[ReconfigurationResponse, Path] | None:
         """E2 to E5: the deferred reset, once all before it has come. Returns its answer, and where that goes."""
-        if self._deferred is None or not self._association.receiver.deferred_reset_is_due:
+        if self._deferred is None or not self._association.receiver.renewal.deferred_reset_is_due:
             return None
         (request, path, named), self._deferred = self._deferred, None
         if self._begin_incoming_anew(request, named) is _R.IN_PROGRESS:
@@ -244,7 +244,7 @@ class Answering:
         # the receiver of the request plus 1".
         receiver_next = tsn_add(receiver.cumulative_tsn, 1 + TSN_HALF)
         sender_next = sender.next_tsn
-        performing.tell_lost(association, receiver.begin_tsns_anew(receiver_next))
+        performing.tell_lost(association, receiver.renewal.begin_tsns_anew(receiver_next))
         sender.begin_anew(sender_next)
         association.emit(AssociationReset(sender_next, receiver_next))
         return self._performed(request.request_sequence_number, sender_next, receiver_next), path

@@ -207,7 +207,7 @@ class Asking:
             case IncomingReset():
                 return IncomingSsnResetRequest(number, _listed(group))
             case TsnReset():
-                association.receiver.expect_tsn_reset()
+                association.receiver.renewal.expect_tsn_reset()
                 return SsnTsnResetRequest(number)
             case AddOutgoing(count=count) as piece:
                 piece.parameter = AddOutgoingStreamsRequest(number, count)
@@ -358,14 +358,14 @@ class Asking:
         """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
-            association.receiver.tsn_reset_refused()
+            association.receiver.renewal.tsn_reset_refused()
             return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:
             association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
             return False
         # H5.
-        performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
+        performing.tell_lost(association, association.receiver.renewal.tsn_reset_done(sender_next))
         association.sender.begin_anew(receiver_next)
         return True
 
