@@ -78,7 +78,13 @@ class Answering:
         if number == self.expected_number:
             self.expected_number = tsn_add(number, 1)
             result = self._decide(request, path)
-            self._answers[number] = ReconfigurationResponse(number, result) if isinstance(result, int) else result
+            if isinstance(result, int):
+                # D3, D4: whatever the result is, an SSN/TSN Reset Request is answered with both sides' next TSNs:
+                # usrsctp takes no answer without. What is smaller than what we expect can be discarded at all times.
+                expected = tsn_add(self._association.receiver.cumulative_tsn, 1)
+                tsns = (self._association.sender.next_tsn, expected) if isinstance(request, SsnTsnResetRequest) else ()
+                result = ReconfigurationResponse(number, result, *tsns)
+            self._answers[number] = result
             for old in list(self._answers)[:-_REMEMBERED]:
                 del self._answers[old]
         return number

@@ -339,7 +339,9 @@ class Asking:
             # H6: "the endpoint MUST add the additional streams".
             association.tcb.outbound_streams += piece.count
         if piece.request is not None:
-            piece.request.part_ended(outcome)
+            # What the peer does with its own streams is told when it does it: usrsctp says that it was performed, too,
+            # before, with or after its own request.
+            piece.request.part_ended(outcome, is_told=isinstance(piece, IncomingReset | AddIncoming))
         elif outcome is not Outcome.DONE:
             return
         elif isinstance(piece, OutgoingReset):

@@ -166,7 +166,9 @@ def test_streams_that_are_not_there_are_wrong(request_of_it: ReconfigurationPara
 )
 def test_what_is_not_allowed_is_denied(denies: dict[str, object], request_of_it: ReconfigurationParameter) -> None:
     peer = ReconfigPeer(Config(**denies))  # type: ignore[arg-type]  # of each kind
-    assert peer.ask(request_of_it) == [response(TSN, R.DENIED)]
+    (answer,) = peer.ask(request_of_it)
+    assert isinstance(answer, ReconfigurationResponse)
+    assert (answer.response_sequence_number, answer.result) == (TSN, R.DENIED)
     assert peer.events_of(StreamReset) == []
 
 
