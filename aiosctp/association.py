@@ -558,18 +558,20 @@ class Association:
     def engine_changed(self) -> None:
         """The stack flushed this association: see what there is for whom. Runs no code of the program."""
         engine = self.engine
-        events = engine.poll_events()
+        events = of_streams = engine.poll_events()
         if events:
             self._subscriptions.deliver(events)
-            for event in events:
+            for index, event in enumerate(events):
                 if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
                     self._reception.restarted()
+                    self._sent_init = False
                     if self._byte_streams is not None:
                         self._byte_streams.restarted()
+                        of_streams = events[index + 1 :]
                 elif isinstance(event, SendFailed) and engine.ending is not None:
                     self._undelivered += 1
         if self._byte_streams is not None:
-            self._byte_streams.engine_changed(events)
+            self._byte_streams.engine_changed(of_streams)
         if engine.ending is not None:
             self._subscriptions.end()
             self._reception.wake_all()

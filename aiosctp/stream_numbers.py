@@ -57,7 +57,8 @@ class StreamNumbers:
         self._retired.add(number)
 
     def restarted(self) -> None:
-        """The peer knows nothing of what was: all are free."""
+        """The peer knows nothing of what was: all are free. It has sent the INIT, whoever had before."""
+        self._first = 1
         self._in_use.clear()
         self._retired.clear()
         self._begin()
