@@ -259,8 +259,8 @@ class Association:
         This, or `accept_stream`, selects stream mode: `receive` raises from then on.
 
         number: one that is not in use. Without it, the side that sent the INIT takes even numbers and the other one odd
-        ones, after waiting for one to become free; cancelling leaves nothing behind. limit: as that of
-        `asyncio.open_connection`.
+        ones, after waiting for one to become free; where both sent one (§5.2.1), the side with the larger tag takes odd
+        ones. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
         Raises InvalidStream for a number that is out of range or in use, AssociationShutdown once either side is
         shutting down, and the association's ending when it has ended.
@@ -592,9 +592,16 @@ class Association:
         if self._byte_streams is None:
             self._reception.use_byte_streams()
             self._byte_streams = ByteStreams(
-                self, self._life, self._reception, self._backpressure, opens_even=self._sent_init
+                self, self._life, self._reception, self._backpressure, opens_even=self._opens_even
             )
         return self._byte_streams
+
+    @property
+    def _opens_even(self) -> bool:
+        if self.engine.inits_crossed:
+            # Both have sent one: what both know alike decides.
+            return self.engine.tcb.local_tag < self.engine.tcb.peer_tag
+        return self._sent_init
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""
