@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class StreamNumbers:
-    """The side that sent the INIT opens even numbers, the other one odd ones, so that both may open at once.
+    """The side that sent the INIT opens even numbers, the other one odd ones, so that both may open at once. Where both
+    sent one (§5.2.1), the side with the larger Verification Tag opens odd ones.
 
     A byte stream needs the number in both directions. One that was freed is taken again before one that was never used,
     so that what is kept by number stays small.
@@ -63,7 +64,8 @@ class StreamNumbers:
             self.wake()
 
     def restarted(self) -> None:
-        """The peer knows nothing of what was: all are free."""
+        """The peer knows nothing of what was: all are free. It has sent the INIT, whoever had before."""
+        self._first = 1
         self._in_use.clear()
         self._retired.clear()
         self._begin()
