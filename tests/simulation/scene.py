@@ -85,7 +85,7 @@ class Scene:
         self.sites: list[Site] = []
         self.cables: list[Cable] = []
         self.nat: Nat | None = None
-        self.wire_laws = WireLaws(self.judge)
+        self.wire_laws = WireLaws(self.judge, ssns_wrap="ssns wrap" in self.character)
         self.network.observers.append(self.wire_laws.observe)
         self.storm_s = self.random.uniform(15, 30)
         self.ended_at_s = 0.0
