@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -59,10 +59,11 @@ class ByteStreams:
         """Those whose protocol has not been told of the end; one that the peer has closed may have lost its number."""
         self._protocol_factory: ProtocolFactory | None = None
         self._opens_at_once = False
-        self._unaccepted: deque[int] = deque()
+        self._unaccepted: OrderedDict[int, int] = OrderedDict()
+        """Begun by the peer, in this order; of how many conversations under this number, from the first on, the peer
+        has had our side reset."""
         self._acceptors: deque[asyncio.Future[None]] = deque()
         self._is_discarding = False
-        self._arrived: dict[int, None] = {}
         self._hungry: dict[StreamTransport, None] = {}
         """They have something to take, or to discard."""
         self._resuming: dict[StreamTransport, None] = {}
@@ -75,10 +76,16 @@ class ByteStreams:
     def make(self, number: int, protocol: asyncio.BaseProtocol) -> StreamTransport:
         """A transport on a number that is free. Its `begin` is still to be called."""
         transport = StreamTransport(self, number, protocol)
+        shut = self._unaccepted.pop(number, 0)
+        transport.outgoing_is_over = shut > 0
+        transport.shut_after = max(0, shut - 1)
         self.numbers.take(number)
         self._by_number[number] = transport
         self._alive[transport] = None
         self._engine.receiver.take_over(number)
+        if self.output.is_resetting(number):
+            # Of what was before, unless all of this has come already.
+            transport.is_behind_reset = not self._engine.receiver.count_marks(number)
         return transport
 
     def open(self, number: int, limit: int) -> Pair:
@@ -106,8 +113,6 @@ class ByteStreams:
         """What the program asks for by its number. Raises InvalidStream when it can't have that."""
         if number in self._by_number or self._reception.has_taken_over(number) or self.numbers.is_retired(number):
             raise InvalidStream(f"stream {number} is in use, or was closed without a reset")
-        if number in self._unaccepted:
-            self._unaccepted.remove(number)
 
     def serve_soon(self, protocol_factory: ProtocolFactory) -> None:
         """From now on every stream that the peer begins gets a protocol; stream 0 without waiting for that, so that the
@@ -144,8 +149,9 @@ class ByteStreams:
                 await waiter
             finally:
                 self._acceptors.remove(waiter)
-                self._wake_acceptors()
-        return self._unaccepted.popleft()
+                if self._unaccepted:
+                    self._wake_acceptors()
+        return next(iter(self._unaccepted))
 
     def _wake_acceptors(self) -> None:
         for waiter in self._acceptors:
@@ -157,15 +163,15 @@ class ByteStreams:
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Runs no code of the program."""
+        if self._is_discarding:
+            self._discard_arrivals()
+        else:
+            self._note_arrivals()
         for event in events:
             if isinstance(event, StreamReset):
                 self._endings.streams_reset(event)
             elif isinstance(event, StreamChange):
                 self.numbers.wake()
-        if self._is_discarding:
-            self._discard_arrivals()
-        else:
-            self._note_arrivals()
         if self._engine.ending is not None:
             self._ended()
             return
@@ -222,10 +228,12 @@ class ByteStreams:
                 waiter.set_result(None)
 
     def _note_arrivals(self) -> None:
-        arrived = self._engine.receiver.take_arrivals()
-        if arrived:
-            self._arrived.update(dict.fromkeys(arrived))
-            self._wants_run()
+        for number in self._engine.receiver.take_arrivals():
+            transport = self._by_number.get(number)
+            if transport is not None:
+                self.wants_input(transport)
+            elif not self._reception.has_taken_over(number):
+                self._begun_by_peer(number)
 
     # -- running code of the program --
 
@@ -243,32 +251,24 @@ class ByteStreams:
         resuming, self._resuming = self._resuming, {}
         for transport in resuming:
             transport.resume_if_below()
+        if self._protocol_factory is not None:
+            for number in list(self._unaccepted):
+                self._serve(number)
         hungry, self._hungry = self._hungry, {}
-        arrived, self._arrived = self._arrived, {}
-        for number in arrived:
-            found = self._by_number.get(number)
-            if found is None:
-                self._begun_by_peer(number)
-            else:
-                hungry[found] = None
         for transport in hungry:
             self._feed(transport)
         if self._engine.receiver.sack_is_due and self._engine.ending is None:
             # Reading has re-opened the window (§6.2): the peer must hear of it.
             self._life.touch()
 
-    def _begun_by_peer(self, number: int) -> None:
-        if self._reception.has_taken_over(number):
-            return
-        if self._is_discarding or self.numbers.is_retired(number):
+    def _begun_by_peer(self, number: int, shut: int = 0) -> None:
+        if self.numbers.is_retired(number):
             self._engine.receiver.release_stream(number)
-        elif not self._engine.receiver.has_message(number):
-            pass
-        elif self._protocol_factory is not None:
-            self._serve(number)
         elif number not in self._unaccepted:
-            self._unaccepted.append(number)
+            self._unaccepted[number] = shut
             self._wake_acceptors()
+            if self._protocol_factory is not None:
+                self._wants_run()
 
     def _feed(self, transport: StreamTransport) -> None:
         transport.take_up()
@@ -349,9 +349,24 @@ class ByteStreams:
 
     def discard(self, transport: StreamTransport) -> None:
         """What has arrived of it, up to the mark of a reset."""
+        if transport.incoming_is_over:
+            return
         pieces, is_at_mark = self._read(transport.number)
         transport.was_used |= bool(pieces)
+        transport.has_late_input = transport.outgoing_is_over and bool(pieces)
         transport.incoming_is_over |= is_at_mark
+
+    def shut_before_accepted(self, number: int) -> None:
+        """The peer has had our side reset of what nobody has accepted yet: of all that is complete, for what is not may
+        have begun after that."""
+        if number in self._unaccepted:
+            self._unaccepted[number] = self._engine.receiver.count_marks(number)
+
+    def shut_later(self, transport: StreamTransport) -> None:
+        """The same of what waits behind one that is not read to its end: the peer has gone on to other conversations
+        under this number."""
+        before = 0 if transport.incoming_is_over else 1
+        transport.shut_after = max(0, self._engine.receiver.count_marks(transport.number) - before)
 
     def release(self, transport: StreamTransport) -> None:
         """Both directions are over: the number is another stream's from now on."""
@@ -364,9 +379,7 @@ class ByteStreams:
         if self.numbers.is_retired(number) or not receiver.has_message(number):
             receiver.release_stream(number)
         else:
-            # The peer has begun anew.
-            self._arrived[number] = None
-            self._wants_run()
+            self._begun_by_peer(number, transport.shut_after)
         self.numbers.free(number)
 
     def _ends_association(self, transport: StreamTransport) -> bool:

@@ -46,15 +46,18 @@ class StreamEndings:
             if transport.is_closing() and self._ends_association(transport):
                 return
             self._end_outgoing(transport)
-            if transport.is_closing():
+            # One after the other: until the peer has all we have sent, it may not even know of this stream, and what it
+            # would send when it does would come after its reset.
+            if transport.is_closing() and transport.outgoing_is_over:
                 self._end_incoming(transport)
         if not transport.outgoing_is_over:
             return
         asked = transport.incoming_request
         is_answered = asked is not None and asked.outcome is not None
-        if transport.is_closing() and (transport.incoming_is_over or is_answered):
+        is_the_peers = not self._streams.numbers.is_ours(transport.number)
+        if transport.is_closing() and (transport.incoming_is_over or is_answered or is_the_peers):
             transport.lose(None)
-        if transport.incoming_is_over and (asked is None or is_answered):
+        if transport.incoming_is_over and (asked is None or is_answered) and not self._is_resetting(transport):
             self._streams.release(transport)
 
     def _end_outgoing(self, transport: StreamTransport) -> None:
@@ -62,7 +65,7 @@ class StreamEndings:
             return
         if not transport.was_used:
             transport.outgoing_is_over = True
-        elif self._streams.output.is_resetting(transport.number):
+        elif self._is_resetting(transport) and not transport.is_behind_reset:
             pass  # as the peer has asked
         elif self._may_reset:
             transport.outgoing_request = self._engine.reset_outgoing((transport.number,))
@@ -73,11 +76,17 @@ class StreamEndings:
             transport.outgoing_is_over = True
             self._streams.numbers.retire(transport.number)
 
+    def _is_resetting(self, transport: StreamTransport) -> bool:
+        return self._streams.output.is_resetting(transport.number)
+
     def _end_incoming(self, transport: StreamTransport) -> None:
+        self._streams.discard(transport)
         if transport.incoming_is_over or transport.incoming_request is not None:
             return
         if not transport.was_used:
             transport.incoming_is_over = True
+        elif self._may_reset and not (self._streams.numbers.is_ours(transport.number) or transport.has_late_input):
+            pass  # the peer, who has opened it, ends it when its program has seen that we have, unless it goes on
         elif self._may_reset:
             transport.incoming_request = self._engine.reset_incoming((transport.number,))
             self._life.touch()
@@ -91,8 +100,15 @@ class StreamEndings:
         for number in event.outgoing:
             transport = self._streams.find(number)
             # If it goes on being reset, for the other side besides, that will be told too.
-            if transport is not None and not self._streams.output.is_resetting(number):
+            is_behind = transport is not None and transport.is_behind_reset
+            if transport is not None:
+                transport.is_behind_reset = False
+            if self._streams.output.is_resetting(number) or is_behind:
+                continue
+            if transport is not None:
                 self._outgoing_reset(transport, is_refused=event.denied or event.failed)
+            elif not event.denied and not event.failed:
+                self._streams.shut_before_accepted(number)
         for number in event.incoming:
             transport = self._streams.find(number)
             if transport is not None:
@@ -100,6 +116,11 @@ class StreamEndings:
 
     def _outgoing_reset(self, transport: StreamTransport, *, is_refused: bool) -> None:
         request = transport.outgoing_request
+        if transport.outgoing_is_over:
+            if not is_refused:
+                self._streams.shut_later(transport)
+            self.advance(transport)
+            return
         if request is None:
             if is_refused:
                 return  # what `reset_streams` asked for

@@ -25,7 +25,7 @@ class StreamNumbers:
         self._in_use: set[int] = set()
         self._retired: set[int] = set()
         """Closed without a reset: what the peer may still send there belongs to nobody."""
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[_Waiter] = deque()
         self._begin()
 
     def _begin(self) -> None:
@@ -35,6 +35,10 @@ class StreamNumbers:
 
     def is_free(self, number: int) -> bool:
         return number not in self._in_use and number not in self._retired
+
+    def is_ours(self, number: int) -> bool:
+        """Whether it is for us to open, and to open again."""
+        return number % 2 == self._first
 
     def is_retired(self, number: int) -> bool:
         return number in self._retired
@@ -61,18 +65,22 @@ class StreamNumbers:
 
     async def next(self) -> int:
         """A free number of ours, after waiting for one; the caller takes it at once. Cancelling takes none."""
-        others_wait = bool(self._waiting)
-        while others_wait or (number := self._find()) is None:
-            others_wait = False
-            waiter = self._life.stack.loop.create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            finally:
-                self._waiting.remove(waiter)
-                self.wake()
-            self._life.check_may_send()
-        return number
+        number = None if self._waiting else self._find()
+        if number is not None:
+            return number
+        waiter = _Waiter(self._life.stack.loop)
+        self._waiting.append(waiter)
+        try:
+            while True:
+                await waiter.future
+                self._life.check_may_send()
+                number = self._find()
+                if number is not None:
+                    return number
+                waiter.future = self._life.stack.loop.create_future()
+        finally:
+            self._waiting.remove(waiter)
+            self.wake()
 
     def _find(self) -> int | None:
         count = min(self._association.inbound_streams, self._association.outbound_streams)
@@ -86,13 +94,23 @@ class StreamNumbers:
         return None
 
     def wake(self) -> None:
-        """There may be one: the first who waits looks."""
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        """There may be one: the first who waits looks, and wakes the next on leaving."""
+        if self._waiting:
+            self._waiting[0].wake()
 
     def wake_all(self) -> None:
         for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+            waiter.wake()
+
+
+class _Waiter:
+    """Keeps its place while it waits again."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.future: asyncio.Future[None] = loop.create_future()
+
+    def wake(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)

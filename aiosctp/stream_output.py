@@ -66,7 +66,7 @@ class StreamOutput:
         if self._engine.state not in MAY_TAKE_USER_DATA:
             # §9.2: the peer shuts the association down; for our own shutdown it was handed over before.
             transport.fail(self._life.of_ours(AssociationShutdown("the association is shutting down")))
-        elif self.is_resetting(transport.number):
+        elif self.is_resetting(transport.number) and not transport.is_behind_reset:
             # At the peer's request: what goes now would be of the stream that begins after that.
             transport.fail(ConnectionResetError("the peer has closed this stream"))
         return not transport.buffer.size_bytes

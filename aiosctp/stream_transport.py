@@ -52,14 +52,17 @@ class StreamTransport(asyncio.Transport):
         "_unread",
         "buffer",
         "eof_was_written",
+        "has_late_input",
         "incoming_is_over",
         "incoming_request",
+        "is_behind_reset",
         "is_blocked",
         "kept",
         "number",
         "outgoing_is_over",
         "outgoing_request",
         "paused_protocol",
+        "shut_after",
         "was_used",
     )
 
@@ -81,6 +84,12 @@ class StreamTransport(asyncio.Transport):
         """To reset the stream."""
         self.outgoing_is_over = False
         """Nothing more goes out: it is reset, or never will be."""
+        self.is_behind_reset = False
+        """The reset that is under way is of what was before, under the same number."""
+        self.has_late_input = False
+        """The peer goes on writing what nobody reads."""
+        self.shut_after = 0
+        """How many later conversations under this number, which wait for the end of this one, the peer has ended."""
         self.incoming_is_over = False
         """Nothing more of this connection comes in."""
         self.paused_protocol = False

@@ -339,7 +339,7 @@ class AssociationEngine:
                     self.receiver.handle_delay_expired()
                 case Timer.RECONFIG:
                     self.reconfiguration.timer_expired(now)
-                case Timer.SSN_TSN_RESET:
+                case Timer.SSN_TSN_RESET | Timer.CROSSED:
                     pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
                     # §9.2: "At the expiration of this timer, the sender SHOULD abort the association".

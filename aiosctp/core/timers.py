@@ -35,6 +35,8 @@ class Timer(Enum):
     """RFC 6525 §5.1.1: a RE-CONFIG chunk with requests is unanswered."""
     SSN_TSN_RESET = auto()
     """RFC 6525 §5.1.4: 30 seconds after one SSN/TSN Reset Request, the next one may go."""
+    CROSSED = auto()
+    """RFC 6525: our request crossed one of the peer's, and is asked again after it."""
 
     # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
     __hash__ = object.__hash__

@@ -68,6 +68,8 @@ class Reconfiguration:
                 numbers.append(self.answering.received(parameter, path))
             if association.ending is not None:
                 return
+        for response in self.answering.take_withheld():
+            self._send(path, [response])
         self._settle()
         started = self._start(now)
         answers: dict[ReconfigurationParameter, None] = dict.fromkeys(map(self.answering.answer, numbers))

@@ -43,7 +43,7 @@ class Answering:
     streams, that waits for its data; a request that waits for our data, or for an answer to us. Another is refused.
     """
 
-    __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_wanted", "expected_number")
+    __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_withheld", "expected_number")
 
     def __init__(self, association: AssociationEngine, asking: Asking) -> None:
         self._association = association
@@ -54,8 +54,8 @@ class Answering:
         """By the number of the request, of the last ones."""
         self._deferred: tuple[OutgoingSsnResetRequest, Path, Sent | None] | None = None
         """E2: until the cumulative TSN is reached; where it came from; the request of ours it answers."""
-        self._wanted: Wanted | None = None
-        """The last one; until it is in flight it is deferred."""
+        self._withheld: dict[int, tuple[int, ...]] = {}
+        """Resets that are performed and not answered yet, by the number of the request: their streams."""
         self._tsn_reset: tuple[SsnTsnResetRequest, Path] | None = None
         """Until all we have sent is acknowledged."""
 
@@ -123,14 +123,13 @@ class Answering:
             self._deferred = request, path, named
             return _R.IN_PROGRESS
         else:
-            self._begin_incoming_anew(request, named)
-            return _R.PERFORMED
+            return self._begin_incoming_anew(request, named)
         if named is not None:
             self._asking.performed(named, Outcome.FAILED)
         return result
 
-    def _begin_incoming_anew(self, request: OutgoingSsnResetRequest, named: Sent | None) -> None:
-        """E3, E4."""
+    def _begin_incoming_anew(self, request: OutgoingSsnResetRequest, named: Sent | None) -> ReconfigurationResult:
+        """E3, E4. Returns what to answer now."""
         association = self._association
         violation = association.receiver.begin_streams_anew(request.streams or None)
         association.emit(StreamReset(request.streams or range(association.tcb.inbound_streams), ()))
@@ -138,15 +137,29 @@ class Answering:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
+        self._asking.incoming_were_reset(request.streams)
+        if not self._asking.awaits_reset_of(request.streams):
+            return _R.PERFORMED
+        # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has
+        # our answer is of after: it must not be reset by that request, should that come late.
+        self._withheld[request.request_sequence_number] = request.streams
+        return _R.IN_PROGRESS
+
+    def take_withheld(self) -> list[ReconfigurationResponse]:
+        """The answers that waited for one to us."""
+        due = [number for number, streams in self._withheld.items() if not self._asking.awaits_reset_of(streams)]
+        for number in due:
+            del self._withheld[number]
+        return [self._performed(number) for number in due]
 
     def take_due(self) -> tuple[ReconfigurationResponse, Path] | None:
         """E2 to E5: the deferred reset, once all before it has come. Returns its answer, and where that goes."""
         if self._deferred is None or not self._association.receiver.deferred_reset_is_due:
             return None
         (request, path, named), self._deferred = self._deferred, None
-        response = self._performed(request.request_sequence_number)
-        self._begin_incoming_anew(request, named)
-        return response, path
+        if self._begin_incoming_anew(request, named) is _R.IN_PROGRESS:
+            return None
+        return self._performed(request.request_sequence_number), path
 
     def _performed(self, number: int, *next_tsns: int) -> ReconfigurationResponse:
         response = ReconfigurationResponse(number, _R.PERFORMED, *next_tsns)
@@ -163,36 +176,37 @@ class Answering:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
-        if self._is_waiting or not self._asking.may_join(IncomingSsnResetRequest):
-            return _R.REQUEST_IN_PROGRESS
-        if self._asking.is_resetting(streams or None) or self._is_reset_already(streams):
+        if self._asking.is_resetting(streams or None) or self._is_to_be_reset(streams):
             return _R.NOTHING_TO_DO
+        # Streams that are at 0 already are reset again, as §5.2.3 lets us: who asks then learns, by our own request,
+        # that nothing of before is on its way any more.
+        if self._is_waiting or self._is_crossed:
+            return _R.REQUEST_IN_PROGRESS
         wanted = request.request_sequence_number, streams
         affected = list(dict.fromkeys(streams)) or range(total)
         return self._want(OutgoingReset(affected, is_all=not streams, wanted=wanted))
 
-    def _is_reset_already(self, streams: Sequence[int]) -> bool:
-        """§5.2.3: the request arrived "after the Outgoing SSN Reset Request just completed": all streams are at 0, and
-        nothing is under way on them. Streams that were never used are reset: who asks waits to hear of it, for then
-        nothing of before is on its way any more."""
-        if not self._asking.has_just_reset(streams or None):
-            return False
-        queue = self._association.sender.queue
-        if streams:
-            known = [queue.find_stream(number) for number in dict.fromkeys(streams)]
-        else:
-            known = list(queue.streams())
-        is_held = queue.held is not None and any(stream in queue.held.lines for stream in streams or queue.held.lines)
-        return not is_held and all(each is None or not (each.next_ssn or each.buffered_bytes) for each in known)
+    def _is_to_be_reset(self, streams: Sequence[int]) -> bool:
+        """Whether a reset of each is under way already, and will be in flight once what was given before is sent: were
+        they reset once more after that, whatever the peer's program has begun since would end with it."""
+        held = self._association.sender.queue.held
+        return held is not None and bool(streams) and all(stream in held.lines for stream in streams)
 
     def _want(self, piece: Wanted) -> Wanted:
-        self._wanted = piece
         self._asking.wait_for(piece)
         return piece
 
     @property
     def _is_waiting(self) -> bool:
-        return self._tsn_reset is not None or (self._wanted is not None and self._asking.is_waiting(self._wanted))
+        return self._tsn_reset is not None or self._asking.is_wanted
+
+    @property
+    def _is_crossed(self) -> bool:
+        """Whether each side waits for the other: both have asked for what only a request answers, and neither may have
+        a second one in flight (§5.1.1). The one with the smaller tag gives way: its request is refused, and asked again
+        after the other's."""
+        tcb = self._association.tcb
+        return self._asking.awaits_request and tcb.local_tag > tcb.peer_tag
 
     # -- §5.2.4: the peer wants all TSNs and SSNs to begin anew --
 
@@ -257,6 +271,6 @@ class Answering:
             return _R.DENIED
         if not request.new_streams:
             return _R.NOTHING_TO_DO
-        if self._is_waiting or not self._asking.may_join(AddIncomingStreamsRequest):
+        if self._is_waiting or self._is_crossed:
             return _R.REQUEST_IN_PROGRESS
         return self._want(AddOutgoing(request.new_streams))

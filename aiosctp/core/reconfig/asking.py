@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiosctp.core.reconfig import performing
@@ -40,11 +41,13 @@ if TYPE_CHECKING:
 # §5.1.4: "Only one SSN/TSN Reset Request SHOULD be sent within 30 seconds, which is considered a maximum segment
 # lifetime".
 MAX_SEGMENT_LIFETIME_S: Final = 30.0
+# A request that crossed one of the peer's is asked again, but not for ever.
+MAX_REFUSALS: Final = 10
+# RTO.Max bounds the timer; this only the arithmetic.
+MAX_DOUBLINGS: Final = 16
 _CHUNK_HEADER_BYTES: Final = 4
 _OUTGOING_BYTES: Final = 16
 _INCOMING_BYTES: Final = 8
-# Those behind others of the same chunk (§3.1).
-_INCOMING: Final = (IncomingSsnResetRequest, AddIncomingStreamsRequest)
 _SUCCESS: Final = (ReconfigurationResult.NOTHING_TO_DO, ReconfigurationResult.PERFORMED)
 
 
@@ -60,11 +63,13 @@ class Asking:
 
     __slots__ = (
         "_association",
+        "_expirations",
         "_in_flight",
         "_in_progress",
-        "_last_reset",
         "_path",
+        "_unproven",
         "_waiting",
+        "_wanted",
         "kept",
         "next_number",
     )
@@ -75,12 +80,18 @@ class Asking:
         """§4.1: "initialized to the same value as the initial TSN"."""
         self._waiting: dict[Piece, None] = {}
         """In the order asked for."""
+        self._unproven = 0
+        """How many of our last numbers the peer may not know of."""
+        self._wanted: OutgoingReset | AddOutgoing | None = None
+        """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the
+        peer's would answer: neither side could send that any more."""
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
-        self._last_reset: tuple[int, ...] | None = None
         self._path: Path | None = None
+        self._expirations = 0
+        """Of the timer, since it was started for this chunk or the peer last answered it."""
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
 
@@ -144,7 +155,8 @@ class Asking:
         """The peer wants it."""
         if isinstance(piece, OutgoingReset):
             piece.hold(self._association.sender.queue)
-        self._waiting[piece] = None
+        self._wanted = piece
+        self._association.timers.stop(Timer.CROSSED)
 
     # -- what the answering side asks --
 
@@ -153,12 +165,20 @@ class Asking:
         return any(isinstance(sent.parameter, SsnTsnResetRequest) for sent in self._in_flight.values())
 
     @property
+    def awaits_request(self) -> bool:
+        """Whether what is in flight is answered by a request of the peer's."""
+        wishes = (IncomingSsnResetRequest, AddIncomingStreamsRequest)
+        return any(isinstance(sent.parameter, wishes) for sent in self._in_flight.values())
+
+    @property
     def is_suspending(self) -> bool:
         """Whether no new message may begin for the sake of a request of ours."""
         return self.awaits_tsn_reset or any(isinstance(piece, TsnReset) and piece.suspends for piece in self._waiting)
 
-    def is_waiting(self, piece: Piece) -> bool:
-        return piece in self._waiting
+    @property
+    def is_wanted(self) -> bool:
+        """Whether something waits for the peer's sake."""
+        return self._wanted is not None
 
     def is_resetting(self, streams: Sequence[int] | None) -> bool:
         """§5.2.3: whether the Outgoing SSN Reset Request in flight "completely overlaps" these streams, or all."""
@@ -168,10 +188,21 @@ class Asking:
                 return not listed or (streams is not None and set(streams) <= set(listed))
         return False
 
-    def has_just_reset(self, streams: Sequence[int] | None) -> bool:
-        """§5.2.3: whether the last reset of outgoing streams that is done was of these, or of all."""
-        last = self._last_reset
-        return last is not None and (not last or (streams is not None and set(streams) <= set(last)))
+    def awaits_reset_of(self, streams: Sequence[int]) -> bool:
+        """Whether we have asked the peer for a reset of only such streams of its own (none listed: of any), and it has
+        not answered."""
+        for sent in self._in_flight.values():
+            if isinstance(sent.parameter, IncomingSsnResetRequest):
+                asked = sent.parameter.streams
+                return not streams or (bool(asked) and set(asked) <= set(streams))
+        return False
+
+    def incoming_were_reset(self, streams: Sequence[int]) -> None:
+        """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
+        for piece in [piece for piece in self._waiting if isinstance(piece, IncomingReset)]:
+            if not streams or (not piece.is_all and set(piece.streams) <= set(streams)):
+                del self._waiting[piece]
+                piece.request.part_ended(Outcome.DONE, is_told=True)
 
     def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
         """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
@@ -192,6 +223,8 @@ class Asking:
             wanted = sent.parameter
             if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
                 self._acknowledged(number)
+                # Or the peer added as many of its own accord, and has never heard of ours.
+                self._unproven += 1
                 return sent
         return None
 
@@ -204,49 +237,29 @@ class Asking:
         """
         association = self._association
         path = association.paths.for_data()
-        if not self._waiting or not path.is_confirmed:
+        if self._in_flight or not (self._waiting or self._wanted) or not path.is_confirmed:
             return []
-        pieces = self._choose_wanted() if self._in_flight else self._choose(path)
-        started: list[ReconfigurationRequest] = []
+        pieces = self._choose(path)
         for piece in pieces:
-            del self._waiting[piece]
+            self._waiting.pop(piece, None)
         for group in _grouped(pieces):
             parameter = self._make(group, answered_number)
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
-            started.append(parameter)
-        if started:
+        if self._in_flight:
             self._path = path
-            association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+            self._expirations = 0
+            self._start_timer(now)
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
-        return started
-
-    def _choose_wanted(self) -> list[Piece]:
-        """Both sides may ask for incoming resets, or incoming streams, at once: what answers the one is a request of
-        the other, and none would ever be done if that had to wait for the answer to its own. It joins what is in
-        flight, as a chunk may have both (§3.1), once the peer is known to have that."""
-        if len(self._in_progress) < len(self._in_flight):
-            return []
-        kinds = {type(sent.parameter) for sent in self._in_flight.values()}
-        for piece in self._waiting:
-            if isinstance(piece, OutgoingReset):
-                is_answer = piece.wanted is not None and kinds == {IncomingSsnResetRequest}
-            else:
-                is_answer = _is_wanted(piece) and kinds == {AddIncomingStreamsRequest}
-            if is_answer and self._is_ready(piece):
-                return [piece]
-        return []
-
-    def may_join(self, kind: type[ReconfigurationRequest]) -> bool:
-        """Whether a request that the peer wants of us need not wait for an answer that waits for one of the peer's."""
-        others = set(_INCOMING) - {kind}
-        return not any(type(sent.parameter) in others for sent in self._in_flight.values())
+        return [sent.parameter for sent in self._in_flight.values()]
 
     def _choose(self, path: Path) -> list[Piece]:
         """The first that is ready, and what may go with it (§3.1)."""
-        ready = [piece for piece in self._waiting if self._is_ready(piece)]
-        # What the peer waits for goes first: the answers to ours may wait for that.
-        first = next(filter(_is_wanted, ready), ready[0] if ready else None)
+        wanted = self._wanted
+        if wanted is not None and self._is_ready(wanted):
+            self._wanted = None
+            return [wanted]
+        first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
         match first:
             case None:
                 return []
@@ -255,22 +268,26 @@ class Asking:
                 # former, so that nothing is lost.
                 self._suspend_for(piece)
                 return [first] if self._association.sender.is_silent else []
-            case OutgoingReset(wanted=wanted) if wanted is not None:
-                return [first]
             case OutgoingReset() | IncomingReset():
                 return self._choose_resets(path)
             case AddOutgoing() | AddIncoming():
-                others = (each for each in self._waiting if isinstance(each, AddOutgoing | AddIncoming))
-                second = next((each for each in others if type(each) is not type(first)), None)
+                kind = AddIncoming if isinstance(first, AddOutgoing) else AddOutgoing
+                second = next((each for each in self._waiting if isinstance(each, kind) and self._is_ready(each)), None)
                 return [first] if second is None else [first, second]
 
     def _is_ready(self, piece: Piece) -> bool:
         if isinstance(piece, OutgoingReset):
             return piece.is_drained(self._association.sender.queue)
-        return not (isinstance(piece, TsnReset) and self._association.timers.is_running(Timer.SSN_TSN_RESET))
+        timers = self._association.timers
+        if isinstance(piece, IncomingReset | AddIncoming):
+            return self._wanted is None and not timers.is_running(Timer.CROSSED)
+        return not (isinstance(piece, TsnReset) and timers.is_running(Timer.SSN_TSN_RESET))
 
     def _choose_resets(self, path: Path) -> list[Piece]:
-        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction."""
+        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction.
+
+        Incoming ones go one by one: one that meets a reset which the peer has begun by itself has its answer in that.
+        """
         room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
         chosen: list[Piece] = []
         counts = {OutgoingReset: 0, IncomingReset: 0}
@@ -279,10 +296,12 @@ class Asking:
             if not isinstance(piece, OutgoingReset | IncomingReset):
                 continue
             kind = type(piece)
-            if (isinstance(piece, OutgoingReset) and piece.wanted is not None) or not self._is_ready(piece):
+            if not self._is_ready(piece):
                 continue
             header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
             size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
+            if isinstance(piece, IncomingReset) and counts[IncomingReset]:
+                continue
             if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
                 continue
             if piece.is_all:
@@ -324,16 +343,27 @@ class Asking:
         association, path = self._association, self._path
         assert path is not None
         assert self._in_flight
-        path.rto.back_off()
+        self._expirations += 1
         if len(self._in_progress) < len(self._in_flight):
             association.failure.retransmission_timed_out(path)
             if association.ending is not None:
                 return
-        self._path = path = association.paths.for_retransmission(path)
-        requests = (sent.parameter for sent in self._in_flight.values())
-        chunk = ReConfig(tuple(sorted(requests, key=lambda request: isinstance(request, _INCOMING))))
-        association.output.send_control(path, chunk.encode(), is_repeat=True)
-        association.timers.start(Timer.RECONFIG, now + path.rto.rto_s)
+        self._path = association.paths.for_retransmission(path)
+        self._send_again(now)
+
+    def _send_again(self, now: float) -> None:
+        assert self._path is not None
+        chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values()))
+        self._association.output.send_control(self._path, chunk.encode(), is_repeat=True)
+        self._start_timer(now)
+
+    def _start_timer(self, now: float) -> None:
+        """§5.1.1: "MUST use the same value as SCTP's data transmission timer", doubled "at every expiration": for
+        itself alone, as what waits long, being in progress, says nothing of the path."""
+        assert self._path is not None
+        backed_off_s = self._path.rto.rto_s * 2 ** min(self._expirations, MAX_DOUBLINGS)
+        timeout_s = min(backed_off_s, self._association.config.rto_max_s)
+        self._association.timers.start(Timer.RECONFIG, now + timeout_s)
 
     # -- answers --
 
@@ -344,27 +374,57 @@ class Asking:
         if sent is None:
             return
         association = self._association
+        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and self._unproven:
+            self._count_back(now)
+            return
+        self._unproven = 0
         if response.result == ReconfigurationResult.IN_PROGRESS:
             # H2: "the timer for the Re-configuration Request Sequence Number is started again".
             assert self._path is not None
             self._in_progress.add(number)
             association.failure.acknowledged(self._path)
-            association.timers.start(Timer.RECONFIG, now + self._path.rto.rto_s)
+            self._expirations = 0
+            self._start_timer(now)
             return
-        self._acknowledged(number)
         outcome = Outcome.FAILED
         if response.result in _SUCCESS:
             outcome = Outcome.DONE
         elif response.result == ReconfigurationResult.DENIED:
             outcome = Outcome.DENIED
-        if isinstance(sent.parameter, OutgoingSsnResetRequest) and outcome is Outcome.DONE:
-            self._last_reset = sent.parameter.streams
-        if isinstance(sent.parameter, SsnTsnResetRequest):
-            self._tsn_reset_answered(response, outcome)
-            if association.ending is not None:
-                return
+        if isinstance(sent.parameter, SsnTsnResetRequest) and not self._tsn_reset_answered(response, outcome):
+            return
+        self._acknowledged(number)
         for piece in sent.pieces:
-            self._piece_ended(piece, outcome)
+            if response.result == ReconfigurationResult.REQUEST_IN_PROGRESS and self._asks_again(piece):
+                self._waiting[piece] = None
+                # Until the peer's request is here, or has come to nothing.
+                assert self._path is not None
+                association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
+            else:
+                self._piece_ended(piece, outcome)
+
+    def _count_back(self, now: float) -> None:
+        """The peer waits for a number that was thought to be answered: what is in flight is asked again from there."""
+        self._unproven -= 1
+        self.next_number = tsn_add(self.next_number, -1)
+        in_flight, self._in_flight = self._in_flight, {}
+        for number, sent in in_flight.items():
+            parameter = replace(sent.parameter, request_sequence_number=tsn_add(number, -1))
+            for piece in sent.pieces:
+                if isinstance(piece, OutgoingReset | AddOutgoing):
+                    assert isinstance(parameter, OutgoingSsnResetRequest | AddOutgoingStreamsRequest)
+                    piece.parameter = parameter
+            self._in_flight[parameter.request_sequence_number] = Sent(parameter, sent.pieces)
+        self._in_progress.clear()
+        self._expirations = 0
+        self._send_again(now)
+
+    def _asks_again(self, piece: Piece) -> bool:
+        """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""
+        if not isinstance(piece, IncomingReset | AddIncoming) or piece.refusals == MAX_REFUSALS:
+            return False
+        piece.refusals += 1
+        return True
 
     def _acknowledged(self, number: int) -> None:
         """E1, H1: "If all ... are acknowledged, the Re-configuration Timer MUST be stopped"."""
@@ -400,18 +460,20 @@ class Asking:
             if piece.request is not None:
                 piece.request.part_ended(outcome, is_told=True)
 
-    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> None:
+    def _tsn_reset_answered(self, response: ReconfigurationResponse, outcome: Outcome) -> bool:
+        """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
             association.receiver.tsn_reset_refused()
-            return
+            return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:
             association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
-            return
+            return False
         # H5.
         performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
         association.sender.begin_anew(receiver_next)
+        return True
 
     # -- the end --
 
@@ -419,6 +481,7 @@ class Asking:
         """The association ends, or begins anew: nothing of this will be answered."""
         pieces = [piece for sent in self._in_flight.values() for piece in sent.pieces]
         pieces += self._waiting
+        self._wanted = None
         self._in_flight.clear()
         self._waiting.clear()
         for piece in pieces:
@@ -444,17 +507,6 @@ class Asking:
         remote_tsn = tsn_add(association.receiver.cumulative_tsn, 1)
         denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
         association.emit(AssociationReset(association.sender.next_tsn, remote_tsn, denied, failed))
-
-
-def _is_wanted(piece: Piece) -> bool:
-    """Whether the peer has asked us to ask for it."""
-    match piece:
-        case OutgoingReset(wanted=wanted):
-            return wanted is not None
-        case AddOutgoing(request=request):
-            return request is None
-        case _:
-            return False
 
 
 def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:

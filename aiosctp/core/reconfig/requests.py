@@ -101,12 +101,14 @@ class OutgoingReset:
 class IncomingReset:
     """Incoming streams that the peer is to reset (§5.1.3)."""
 
-    __slots__ = ("is_all", "request", "streams")
+    __slots__ = ("is_all", "refusals", "request", "streams")
 
     def __init__(self, streams: Sequence[int], request: Request, *, is_all: bool) -> None:
         self.streams = streams
         self.is_all = is_all
         self.request = request
+        self.refusals = 0
+        """How often it crossed a request of the peer's."""
 
 
 class TsnReset:
@@ -136,11 +138,13 @@ class AddOutgoing:
 class AddIncoming:
     """Streams that the peer is to have more (§5.1.6)."""
 
-    __slots__ = ("count", "request")
+    __slots__ = ("count", "refusals", "request")
 
     def __init__(self, count: int, request: Request) -> None:
         self.count = count
         self.request = request
+        self.refusals = 0
+        """How often it crossed a request of the peer's."""
 
 
 Piece: TypeAlias = OutgoingReset | IncomingReset | TsnReset | AddOutgoing | AddIncoming

@@ -151,6 +151,10 @@ class ReadQueues:
             queue.popleft()
             self._window.release(MIN_CHARGE_BYTES)
 
+    def count_marks(self, stream: int) -> int:
+        """Linear in what is queued."""
+        return sum(not message.data for message in self._queues.get(stream, ()))
+
     def has_message(self, stream: int | None) -> bool:
         return bool(self._queues.get(stream))
 

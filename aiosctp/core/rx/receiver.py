@@ -480,6 +480,10 @@ class Receiver:
         """Give a stream a queue of its own; what is queued for it moves there."""
         self._queues.take_over(stream)
 
+    def count_marks(self, stream: int) -> int:
+        """How many marks of resets are among what is queued for a stream that was taken over."""
+        return self._queues.count_marks(stream)
+
     def skip_mark(self, stream: int) -> None:
         """Drop the mark of a reset, if it is the next to read: nothing has come since the one before."""
         self._queues.skip_mark(stream)
