@@ -182,7 +182,7 @@ class ReconfigLaws:
     # -- what begins anew --
 
     def _before_streams_begin_anew(self, original: Any) -> Any:
-        def begin_incoming_anew(answering: Answering, request: Any, named: Any) -> None:
+        def begin_incoming_anew(answering: Answering, request: Any, named: Any) -> Any:
             numbers = self._performed.setdefault(answering, set())
             number = request.request_sequence_number
             if number in numbers:
@@ -190,7 +190,7 @@ class ReconfigLaws:
             if not answering._association.receiver.has_reached(request.last_assigned_tsn):
                 self._judge.accuse(LawBroken("streams begin anew before all data of before has come (§5.2.2 E2)"))
             numbers.add(number)
-            original(answering, request, named)
+            return original(answering, request, named)
 
         return begin_incoming_anew
 

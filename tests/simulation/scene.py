@@ -19,7 +19,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import both_ways, marks, serials
-from tests.simulation.character import draw_character, draw_config
+from tests.simulation.character import draw_character, draw_config, draw_policy
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
@@ -76,6 +76,8 @@ class Scene:
     def __init__(self, seed: int, *, trace_packets: int = 0) -> None:
         self.seed = seed
         self.random = Random(f"{seed}/scene")
+        self.change_random = Random(f"{seed}/changes")
+        """For who changes streams: without such a trait, a seed is as if there were none of this."""
         self.character = draw_character(Random(f"{seed}/character"))
         self.network = Network(seed=seed, trace_packets=trace_packets)
         self.judge = Judge()
@@ -139,7 +141,8 @@ class Scene:
                     addresses.reverse()
             host = self.network.host("abcd"[index], *addresses)
             host.mtu = random.choice([1500, 9000, 65535]) if "wide links" in character else 1500
-            self.sites.append(Site(host, draw_config(random, character)))
+            config = draw_config(random, character).replace(**draw_policy(self.change_random, character))
+            self.sites.append(Site(host, config))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:
                 cable = Cable(one, other, draw_calm(random, character))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import aiosctp
 from aiosctp import Association
 from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
-from aiosctp.exceptions import InvalidStream, SCTPError
+from aiosctp.exceptions import InvalidStream, SCTPError, StreamEnded
 from aiosctp.subscriptions import EventSubscription
+from tests.simulation.changes import StreamChanges
 from tests.simulation.judge import LawBroken
 from tests.simulation.site import SCTP_PORT, Site
 
@@ -57,6 +58,7 @@ class End:
         self._last_read_at_s = self._loop.time()
         self._large_left = 3 if "large messages" in scene.character else 0
         slow = "slow readers" in scene.character and random.random() < 0.5
+        self._changes: list[StreamChanges] = []
         self._pause_s = random.choice([0.3, 1.0]) if slow else random.choice([0.0, 0.0, 0.01, 0.2])
 
     async def live(self) -> None:
@@ -67,12 +69,15 @@ class End:
         scene = self.scene
         readers = [scene.task(self._listen(events)), scene.task(self._read(None))]
         if "taken over streams" in scene.character and association.inbound_streams > 1:
+            scene.ledger.takes_over(association.engine, 1)
             readers.append(scene.task(self._read(association.stream(1))))
         writers = [scene.task(self._send()) for _ in range(self.random.choice([1, 1, 2, 4]))]
         if self.plan.ending is not None:
             writers.append(scene.task(self._end(self.plan.ending)))
         if self.random.random() < 0.3:
             writers.append(scene.task(self._meddle()))
+        if "stream changes" in scene.character:
+            writers += self._change_streams()
         await association.wait_closed()
         # Time to see the end for themselves; who sleeps through it is woken, for a client may want to connect again.
         await asyncio.sleep(0)
@@ -80,6 +85,12 @@ class End:
             task.cancel()
         await asyncio.wait([*writers, *readers])
         scene.ledger.events_are_over(association.engine)
+
+    def _change_streams(self) -> list[asyncio.Task[None]]:
+        scene, random = self.scene, self.scene.change_random
+        for _ in range(random.choice([0, 1, 1, 2, 3])):
+            self._changes.append(StreamChanges(scene, self.site, self.association, Random(random.random())))
+        return [scene.task(changes.live()) for changes in self._changes]
 
     # -- sending --
 
@@ -148,14 +159,17 @@ class End:
         try:
             while True:
                 partial = random.random() < 0.5
-                if cancels and random.random() < 0.1:
-                    try:
+                try:
+                    if cancels and random.random() < 0.1:
                         async with asyncio.timeout(random.choice([0.01, 0.3])):
                             self._take(await receive(partial=partial), partial=partial)
-                    except TimeoutError:
-                        self.scene.faults["receive cancelled"] += 1
-                else:
-                    self._take(await receive(partial=partial), partial=partial)
+                    else:
+                        self._take(await receive(partial=partial), partial=partial)
+                except TimeoutError:
+                    self.scene.faults["receive cancelled"] += 1
+                except StreamEnded:
+                    assert source is not None
+                    self.scene.ledger.stream_ended(association.engine, source.number)
                 if self._pause_s and random.random() < 0.3:
                     await asyncio.sleep(self._pause_s)
         except SCTPError:
@@ -200,6 +214,8 @@ class End:
         await self.scene.calm.wait()
         while association.engine.ending is None:
             await asyncio.sleep(0.5)
+            if not all(changes.is_over for changes in self._changes):
+                continue
             if self.sent < self.plan.messages or self._loop.time() - self._last_read_at_s < QUIET_S:
                 continue
             try:
