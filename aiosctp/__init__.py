@@ -48,8 +48,8 @@ from aiosctp.exceptions import (
 from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
 from aiosctp.server import Server, serve
-from aiosctp.stack import Stack, StackStatistics
-from aiosctp.status import AssociationStatistics, AssociationStatus
+from aiosctp.stack import Stack
+from aiosctp.status import AssociationStatistics, AssociationStatus, StackStatistics
 from aiosctp.stream_client import create_connection, open_connection
 from aiosctp.stream_server import create_server, start_server
 from aiosctp.stream_transport import StreamTransport

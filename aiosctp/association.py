@@ -33,6 +33,7 @@ MAX_UINT32 = 2**32 - 1
 # That of asyncio's own streams.
 READER_LIMIT_BYTES = 2**16
 _ZERO = 0
+_RECONFIG = frozenset({"reconfig"})
 
 CONFIGURABLE = frozenset(
     {
@@ -288,11 +289,6 @@ class Association:
         """An asynchronous iterator of what `accept_stream` returns; it ends at a graceful end."""
         return AcceptedStreams(self.byte_streams(), limit)
 
-    @property
-    def supports_stream_reset(self) -> bool:
-        """Whether both sides have announced RE-CONFIG (RFC 6525): without it no stream ends before the association."""
-        return self.engine.supports_reconfig
-
     def _check_either(self, number: int) -> None:
         count = max(self.inbound_streams, self.outbound_streams)
         if not 0 <= number < count:
@@ -437,8 +433,13 @@ class Association:
 
     @property
     def negotiated(self) -> frozenset[str]:
-        """The extensions that both sides have announced (RFC 5061 §4.2.7). We announce none yet."""
-        return frozenset()
+        """The extensions that both sides have announced (RFC 5061 §4.2.7): "reconfig", if they have (RFC 6525)."""
+        return _RECONFIG if self.engine.supports_reconfig else frozenset()
+
+    @property
+    def supports_stream_reset(self) -> bool:
+        """Whether both sides have announced RE-CONFIG, so that streams can be reset and added (RFC 6525 §5.1.1)."""
+        return self.engine.supports_reconfig
 
     @property
     def local_addresses(self) -> tuple[tuple[str, int], ...]:

@@ -353,7 +353,7 @@ class ByteStreams:
             return
         pieces, is_at_mark = self._read(transport.number)
         transport.was_used |= bool(pieces)
-        transport.has_late_input = transport.outgoing_is_over and bool(pieces)
+        transport.has_late_input |= transport.outgoing_is_over and bool(pieces)
         transport.incoming_is_over |= is_at_mark
 
     def shut_before_accepted(self, number: int) -> None:

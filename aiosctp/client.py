@@ -24,9 +24,10 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_unicast
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
+from aiosctp.default_stacks import check_stack, choose_stack
 from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, check_stack, choose_stack, not_bound_to
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, not_bound_to
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25

@@ -19,7 +19,8 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.endpoint import Admission
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack, not_bound_to
+from aiosctp.default_stacks import choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack, not_bound_to
 
 logger = logging.getLogger("aiosctp.server")
 

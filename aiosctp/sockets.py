@@ -13,6 +13,7 @@ from functools import lru_cache
 import ifaddr
 
 from aiosctp.core.addresses import canonical_host, is_ipv6, parse_host
+from aiosctp.core.paths import DEFAULT_IPV6_MTU
 
 if sys.platform != "win32":
     import fcntl
@@ -28,6 +29,7 @@ BIND_ATTEMPTS = 32
 # linux/in.h, linux/in6.h, asm/socket.h; the socket module names only some of them.
 IP_MTU_DISCOVER = 10
 IPV6_MTU_DISCOVER = 23
+IPV6_MTU = 24
 PMTUDISC_DONT = 0
 PMTUDISC_PROBE = 3
 IP_RECVERR = 11
@@ -95,6 +97,8 @@ def set_dont_fragment(udp_socket: socket.socket, dont_fragment: bool) -> None:
     mode = PMTUDISC_PROBE if dont_fragment else PMTUDISC_DONT
     if udp_socket.family == socket.AF_INET6:
         udp_socket.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, mode)
+        # RFC 8200 §5: fragments that every path carries. Left on, it would bound what goes with DF as well.
+        udp_socket.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU, 0 if dont_fragment else DEFAULT_IPV6_MTU)
     else:
         udp_socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, mode)
 

@@ -6,12 +6,10 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
-from weakref import WeakKeyDictionary
 
 from aiosctp.arguments import check_config, check_port, host_list
 from aiosctp.config import Config
@@ -22,6 +20,7 @@ from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
 from aiosctp.network import DatagramPort, Network, current_network
 from aiosctp.sockets import receive_buffer_drops
+from aiosctp.status import StackStatistics
 from aiosctp.udp import UDPEncapsulation
 
 if TYPE_CHECKING:
@@ -64,48 +63,6 @@ class Listener(Protocol):
     def engine_accepted(self, engine: AssociationEngine) -> None: ...
 
     def stack_closed(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class StackStatistics:
-    """What a stack did with the datagrams that came, and what it answered on its own.
-
-    datagrams_received, datagrams_sent: all of them.
-    malformed_packets: too short, a wrong checksum (§6.8), or a port of zero (§3.1).
-    malformed_chunks: chunks that could not be read, and packets with an INIT that may not be in them.
-    wrong_verification_tags: packets of a known association with a tag that is not its own (§8.5).
-    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those.
-    answers_withheld: answers to those, to INITs that were refused and to COOKIE ECHOs, which
-    `Config.error_answers_per_s` left out.
-    init_received: packets that begin with INIT.
-    cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
-    icmp_received: ICMP messages. icmp_ignored: those that fit no association.
-    send_errors: datagrams that the operating system refused.
-    receive_buffer_drops: datagrams that came and were dropped before they could be read, as the kernel counts them: the
-    sockets' receive buffers, which all associations share, were full (net.core.rmem_max bounds them for who may not
-    exceed it). 0 on a platform that does not tell.
-    associations_established: since the beginning. associations_aborted, associations_shut_down: how they ended; those
-    whose peer was lost are in neither.
-    """
-
-    datagrams_received: int
-    datagrams_sent: int
-    malformed_packets: int
-    malformed_chunks: int
-    wrong_verification_tags: int
-    out_of_the_blue: int
-    out_of_the_blue_answers: int
-    answers_withheld: int
-    init_received: int
-    cookies_invalid: int
-    cookies_stale: int
-    icmp_received: int
-    icmp_ignored: int
-    send_errors: int
-    associations_established: int
-    associations_aborted: int
-    associations_shut_down: int
-    receive_buffer_drops: int
 
 
 class Stack:
@@ -467,73 +424,3 @@ def not_bound_to(name: str) -> OSError:
         errno.EADDRNOTAVAIL,
         f"the stack is not bound to {name}: make one that is, Stack(local_addresses=[...]), and pass it as stack=",
     )
-
-
-# -- the running loop's default stacks --
-
-_DefaultKey = tuple[Network, int]
-_defaults: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_DefaultKey, tuple[Stack, AsyncGenerator[None, None]]]]
-_defaults = WeakKeyDictionary()
-
-
-def default_stack(udp_port: int) -> Stack:
-    """The running loop's stack on this UDP port, made when it is first asked for; 0 is one ephemeral port a loop.
-
-    It lives until the loop shuts down its asynchronous generators, which asyncio.run, Runner, uvloop.run and
-    pytest-asyncio do before they close the loop.
-    """
-    check_port("udp_port", udp_port)
-    loop = asyncio.get_running_loop()
-    network = current_network.get()
-    found = _defaults.get(loop, {}).get((network, udp_port))
-    if found is not None:
-        if not found[0].is_closed:
-            return found[0]
-        _forget_default(found[0], loop)
-    stack = Stack(udp_port=udp_port, network=network)
-    stack.open()
-    closer = _until_the_loop_ends(stack, loop)
-    # Its first step registers it with the loop; it awaits nothing on the way.
-    with suppress(StopIteration):
-        closer.asend(None).send(None)
-    stacks = _defaults.setdefault(loop, {})
-    stacks[network, udp_port] = stacks[network, stack.udp_port] = (stack, closer)
-    return stack
-
-
-def _forget_default(stack: Stack, loop: asyncio.AbstractEventLoop) -> None:
-    """This one alone: another may have taken its place since it was closed."""
-    others = {key: kept for key, kept in _defaults.get(loop, {}).items() if kept[0] is not stack}
-    if others:
-        _defaults[loop] = others
-    else:
-        _defaults.pop(loop, None)
-
-
-async def _until_the_loop_ends(stack: Stack, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        # The stack knows its loop: left in there, it would keep the loop alive for ever.
-        _forget_default(stack, loop)
-        await stack.__aexit__(None, None, None)
-
-
-def choose_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> Stack:
-    """The stack that a call named, or the default one for its UDP port. Raises ValueError when it named both."""
-    check_stack(stack, udp_port, default_udp_port)
-    if stack is None:
-        return default_stack(udp_port)
-    stack.open()
-    return stack
-
-
-def check_stack(stack: Stack | None, udp_port: int, default_udp_port: int) -> None:
-    """Before anything has changed: whether `choose_stack` can do."""
-    check_port("udp_port", udp_port)
-    if stack is None:
-        return
-    if not isinstance(stack, Stack):
-        raise TypeError(f"stack must be a Stack, not {type(stack).__name__}")
-    if udp_port != default_udp_port:
-        raise ValueError("udp_port is the stack's own: leave it out when stack is given")

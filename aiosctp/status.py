@@ -1,4 +1,4 @@
-"""What an association tells of itself: snapshots."""
+"""What an association and a stack tell of themselves: snapshots."""
 
 from __future__ import annotations
 
@@ -63,3 +63,45 @@ class AssociationStatistics:
     ouodchunks: int
     iuodchunks: int
     idupchunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatistics:
+    """What a stack did with the datagrams that came, and what it answered on its own.
+
+    datagrams_received, datagrams_sent: all of them.
+    malformed_packets: too short, a wrong checksum (§6.8), or a port of zero (§3.1).
+    malformed_chunks: chunks that could not be read, and packets with an INIT that may not be in them.
+    wrong_verification_tags: packets of a known association with a tag that is not its own (§8.5).
+    out_of_the_blue: packets of no association (§8.4). out_of_the_blue_answers: ABORT and SHUTDOWN COMPLETE to those.
+    answers_withheld: answers to those, to INITs that were refused and to COOKIE ECHOs, which
+    `Config.error_answers_per_s` left out.
+    init_received: packets that begin with INIT.
+    cookies_invalid, cookies_stale: COOKIE ECHOs with no cookie of ours, and with one that was too old.
+    icmp_received: ICMP messages. icmp_ignored: those that fit no association.
+    send_errors: datagrams that the operating system refused.
+    receive_buffer_drops: datagrams that came and were dropped before they could be read, as the kernel counts them: the
+    sockets' receive buffers, which all associations share, were full (net.core.rmem_max bounds them for who may not
+    exceed it). 0 on a platform that does not tell.
+    associations_established: since the beginning. associations_aborted, associations_shut_down: how they ended; those
+    whose peer was lost are in neither.
+    """
+
+    datagrams_received: int
+    datagrams_sent: int
+    malformed_packets: int
+    malformed_chunks: int
+    wrong_verification_tags: int
+    out_of_the_blue: int
+    out_of_the_blue_answers: int
+    answers_withheld: int
+    init_received: int
+    cookies_invalid: int
+    cookies_stale: int
+    icmp_received: int
+    icmp_ignored: int
+    send_errors: int
+    associations_established: int
+    associations_aborted: int
+    associations_shut_down: int
+    receive_buffer_drops: int

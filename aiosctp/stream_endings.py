@@ -99,13 +99,9 @@ class StreamEndings:
         self._resets_are_denied |= event.denied
         for number in event.outgoing:
             transport = self._streams.find(number)
-            # If it goes on being reset, for the other side besides, that will be told too.
-            is_behind = transport is not None and transport.is_behind_reset
-            if transport is not None:
+            if transport is not None and transport.is_behind_reset:
                 transport.is_behind_reset = False
-            if self._streams.output.is_resetting(number) or is_behind:
-                continue
-            if transport is not None:
+            elif transport is not None:
                 self._outgoing_reset(transport, is_refused=event.denied or event.failed)
             elif not event.denied and not event.failed:
                 self._streams.shut_before_accepted(number)

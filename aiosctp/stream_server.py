@@ -12,8 +12,9 @@ from aiosctp.association import READER_LIMIT_BYTES
 from aiosctp.byte_streams import ProtocolFactory
 from aiosctp.config import Config
 from aiosctp.core.addresses import is_ipv6
+from aiosctp.default_stacks import choose_stack
 from aiosctp.server import Server, check_limits, hosts_of
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, choose_stack
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 ConnectedCallback = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 

@@ -378,11 +378,11 @@ class AssociationEngine:
 
         For this and the four that follow, the caller has checked numbers, `supports_reconfig` and the state.
         """
-        return self.reconfiguration.asking.reset_outgoing(streams)
+        return self.reconfiguration.asking.waiting.reset_outgoing(streams)
 
     def reset_incoming(self, streams: Iterable[int]) -> Request:
         """Have the peer begin these streams of its own anew (RFC 6525 §5.1.3)."""
-        return self.reconfiguration.asking.reset_incoming(streams)
+        return self.reconfiguration.asking.waiting.reset_incoming(streams)
 
     def reset_association(self) -> Request:
         """Begin all TSNs and SSNs anew (RFC 6525 §5.1.4): no new message begins until the peer has answered."""
@@ -390,11 +390,11 @@ class AssociationEngine:
 
     def add_outgoing_streams(self, count: int) -> Request:
         """Have so many more streams to send on (RFC 6525 §5.1.5)."""
-        return self.reconfiguration.asking.add_outgoing(count)
+        return self.reconfiguration.asking.waiting.add_outgoing(count)
 
     def add_incoming_streams(self, count: int) -> Request:
         """Have the peer have so many more (RFC 6525 §5.1.6)."""
-        return self.reconfiguration.asking.add_incoming(count)
+        return self.reconfiguration.asking.waiting.add_incoming(count)
 
     def set_primary(self, path: Path) -> None:
         """The SET PRIMARY primitive (§11.1.6). The caller has checked that the path is confirmed."""
@@ -438,7 +438,7 @@ class AssociationEngine:
             self.state is not ESTABLISHED
             or self.receiver.sack_is_due
             or self.sender.has_to_send
-            or self.reconfig is not None
+            or (self.reconfig is not None and self.reconfig.has_to_do)
             or bool(self.output.control)
         )
 

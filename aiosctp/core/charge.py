@@ -12,5 +12,8 @@ MIN_CHARGE_BYTES: Final = 256
 
 
 def charge_of(payload_bytes: int) -> int:
-    """What a chunk or message of this size takes of the window."""
+    """What a chunk or message of this size takes of the window.
+
+    What is done for each chunk or message by itself writes this out: the call would be the dearest part of it.
+    """
     return payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES

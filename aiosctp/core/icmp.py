@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from aiosctp.core.path_mtu import plateau_below
-from aiosctp.core.paths import least_mtu
+from aiosctp.core.packets_too_big import packet_too_big
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.exceptions import AssociationAborted
 from aiosctp.wire.codepoints import ChunkType
@@ -87,11 +86,8 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
     match message.kind:
         case IcmpKind.PACKET_TOO_BIG:
             # ICMP7.
-            if association.path_mtu.is_on:
-                quotes_heartbeat = message.quoted[HEADER_BYTES : HEADER_BYTES + 1] == _HEARTBEAT
-                association.path_mtu.too_big(path, message.mtu, now, quotes_heartbeat=quotes_heartbeat)
-            else:
-                _shrink(path, message.mtu)
+            quotes_heartbeat = message.quoted[HEADER_BYTES : HEADER_BYTES + 1] == _HEARTBEAT
+            packet_too_big(association, path, message.mtu, now, quotes_heartbeat=quotes_heartbeat)
         case IcmpKind.PORT_UNREACHABLE | IcmpKind.PROTOCOL_UNREACHABLE if init_was_refused:
             # ICMP8: with our INIT quoted, "handle the ICMP message like an ABORT chunk", once no address is left.
             path.is_inactive = True
@@ -106,14 +102,6 @@ def _act(message: IcmpMessage, association: AssociationEngine, path: Path, *, qu
         case _:
             # ICMP9: "MAY ... increment the path error counter"; no faster than unanswered packets would (§8.2).
             _count_error(association, path, now)
-
-
-def _shrink(path: Path, mtu: int) -> None:
-    """Without discovery by probes, the word of a router is taken (RFC 1191, RFC 8201). A path MTU that was fixed stays,
-    and no message makes a path smaller than its family's least MTU."""
-    mtu = mtu or plateau_below(path.mtu)
-    if not path.mtu_is_fixed and least_mtu(path.address) <= mtu < path.mtu:
-        path.set_mtu(mtu)
 
 
 def _count_error(association: AssociationEngine, path: Path, now: float) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.ip_fragmentation import make_fragmentable
 from aiosctp.core.packing import ControlQueue, OutgoingPacket
 from aiosctp.core.states import CLOSED, ESTABLISHED, HANDSHAKE, MAY_TRANSMIT_DATA, AssociationState
 from aiosctp.wire.chunks import PADDING
 from aiosctp.wire.packet import HEADER_BYTES, encode_packet
-from aiosctp.wire.packet_run import encode_packets
+from aiosctp.wire.packet_run import Packets, encode_packets
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
-    from aiosctp.core.tx.sent_run import Parts
 
 MIN_SACK_BYTES = 16
 _WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
@@ -116,7 +116,8 @@ class Output:
         association.receiver.batch_ended()
         messages = association.sender.queue.in_order
         if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
-            single = self._transmit_single(now) if association.reconfig is None else None
+            reconfig = association.reconfig
+            single = self._transmit_single(now) if reconfig is None or not reconfig.has_to_do else None
             if single is not None:
                 return [single]
         datagrams: list[Datagram] = []
@@ -141,7 +142,7 @@ class Output:
         if owes_sack:
             room -= MIN_SACK_BYTES
         if not path.is_confirmed or (
-            not receiver.has_plain_sack or path is not self._sack_path() if owes_sack else receiver.sack_is_due
+            not receiver.has_plain_sack or path is not receiver.sack_path if owes_sack else receiver.sack_is_due
         ):
             return None
         chunk = association.sender.send_single(path, room, now)
@@ -239,14 +240,16 @@ class Output:
         association = self._association
         path = packet.path
         tag = association.tcb.peer_tag if packet.verification_tag is None else packet.verification_tag
-        data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
         # What can't be cut smaller (a cookie of the peer's making; §6.9, a chunk made before the path MTU fell) goes
         # out to be fragmented by IP.
         fits = packet.size <= path.packet_bytes
+        if not fits:
+            make_fragmentable(packet, association)
+        data = encode_packet(association.local_port, association.peer_port, tag, packet.chunks)
         return Datagram(data, path.local_address, path.address, path.udp_port, fits)
 
-    def _seal_run(self, path: Path, run: Sequence[Parts], datagrams: list[Datagram]) -> None:
+    def _seal_run(self, path: Path, run: Sequence[Packets], datagrams: list[Datagram]) -> None:
         association = self._association
         ports_and_tag = association.local_port, association.peer_port, association.tcb.peer_tag
-        for data, segment_bytes in encode_packets(*ports_and_tag, run):
+        for data, segment_bytes in encode_packets(*ports_and_tag, run, path.packet_bytes):
             datagrams.append(Datagram(data, path.local_address, path.address, path.udp_port, True, segment_bytes))

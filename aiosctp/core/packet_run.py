@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import FRAGMENT_OVERHEAD_BYTES, decode_bulk, decode_fragments
+from aiosctp.wire.chunks import ArrivedFragments, decode_bulk
 from aiosctp.wire.packet import PORTS_AND_TAG
 
 if TYPE_CHECKING:
@@ -45,13 +45,16 @@ class PacketRun:
         ports_and_tag = data[start : start + PORTS_AND_TAG.size]
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
+        fragments: ArrivedFragments | None = None
         may_have_fragments = False
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
             if may_have_fragments:
                 may_have_fragments = False
-                start = self._take_fragments(view, header_seed, association, path)
+                if fragments is None:
+                    fragments = ArrivedFragments(data, view, self.packet_bytes, header_seed)
+                start = self._take_fragments(fragments, association, path)
                 continue
-            # Where fragments from the middle of a message end, there is another packet before the next ones.
+            # Where these end there is a packet of another kind.
             may_have_fragments = True
             end = start + self.packet_bytes
             bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed)
@@ -63,14 +66,11 @@ class PacketRun:
             path.udp_port_learnt = True
             association.receive_bulk(bulk, path, self.now)
 
-    def _take_fragments(self, view: memoryview, seed: int, association: AssociationEngine, path: Path) -> int:
-        """The shortest way, for packets with nothing but a fragment each from the middle of a message. Returns where
-        the packet begins that is none."""
-        receiver, packet_bytes = association.receiver, self.packet_bytes
-        expected = receiver.fragments_expected(packet_bytes - FRAGMENT_OVERHEAD_BYTES)
-        if expected is not None:
-            payloads = decode_fragments(self.data, view, self.start, packet_bytes, seed, *expected)
-            if payloads:
-                receiver.take_fragments(payloads, path)
-                self.start += len(payloads) * packet_bytes
+    def _take_fragments(self, fragments: ArrivedFragments, association: AssociationEngine, path: Path) -> int:
+        """The shortest way, for packets with nothing in them but fragments. Returns where the packet begins that has
+        something else."""
+        count, left = association.receiver.take_fragments(fragments, self.start, path)
+        self.start += count * self.packet_bytes
+        if left:
+            association.receive_bulk((None, left), path, self.now)
         return self.start

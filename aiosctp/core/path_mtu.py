@@ -14,9 +14,9 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from aiosctp.config import MAX_PATH_MTU
-from aiosctp.core.addresses import is_ipv6
 from aiosctp.core.datagram import Datagram
-from aiosctp.core.paths import IPV4_HEADER_BYTES, NEVER, largest_packet, least_mtu
+from aiosctp.core.mtu_sizes import next_size, smaller_size
+from aiosctp.core.paths import NEVER, largest_packet, least_mtu
 from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Pad
@@ -35,13 +35,6 @@ MIN_PROBE_TIMER_S = 1.0
 RAISE_AFTER_S = 600.0
 # How often it is looked, when data flows, for paths that were not ready to be searched before.
 LOOK_AGAIN_S = 1.0
-# §5.1.2: "When using IPv4, ... a default BASE_PLPMTU of 1200 bytes is RECOMMENDED", which the IP header is not part of.
-BASE_IPV4_MTU = 1200 + IPV4_HEADER_BYTES
-# §5.3.2: "a table of common PMTU sizes": modems and X.25, tunnels in tunnels, IPv6's least, WireGuard, clouds, tunnels,
-# PPPoE, Ethernet, FDDI, clouds and Ethernet with jumbo frames, InfiniBand.
-LIKELY_MTUS = (576, 1006, 1280, 1400, 1420, 1440, 1460, 1480, 1492, 1500, 4352, 8500, 8896, 9000, 16384, 32768, 65520)
-# §5.3.2: "a minimum useful gain in PLPMTU": less than this part of it is not worth a probe.
-_LEAST_GAIN = 64
 
 
 class Phase(Enum):
@@ -148,7 +141,7 @@ class PathMtuDiscovery:
         """Most paths take what the interface takes: that is tried first."""
         largest = self._largest(path)
         path.mtu_search = Search(Phase.SEARCHING, largest + 1, hint=largest)
-        self._go_on(path, now)
+        self.go_on(path, now)
 
     def _largest(self, path: Path) -> int:
         """§5.1.2: MAX_PLPMTU, no larger "than ... can be sent on the outgoing interface". It bounds what is tried, and
@@ -157,7 +150,7 @@ class PathMtuDiscovery:
         largest = self._association.route_mtu(path.local_address, path.address)
         return path.mtu if largest is None else max(least_mtu(path.address), min(largest, MAX_PATH_MTU))
 
-    def _go_on(self, path: Path, now: float) -> None:
+    def go_on(self, path: Path, now: float) -> None:
         """Probe the next size, or be content."""
         search = path.mtu_search
         assert search is not None
@@ -167,7 +160,7 @@ class PathMtuDiscovery:
             size = next_size(path.mtu, search.ceiling, is_last_try=search.probe_count == MAX_PROBES - 1)
         search.hint = 0
         if size:
-            self._ask(path, size)
+            self.ask(path, size)
         else:
             self._complete(path, now)
 
@@ -183,7 +176,7 @@ class PathMtuDiscovery:
 
     # -- probes --
 
-    def _ask(self, path: Path, size: int) -> None:
+    def ask(self, path: Path, size: int) -> None:
         """The next probe has this size. It replaces one that is under way."""
         search = path.mtu_search
         assert search is not None
@@ -233,7 +226,7 @@ class PathMtuDiscovery:
                 search.probe_count = 0
                 self._raise(path, size)
                 self._resend_what_was_too_large(path, search, size)
-                self._go_on(path, now)
+                self.go_on(path, now)
             case Phase.CONFIRMING:
                 self._doubt_was_unfounded(path, now)
             case Phase.BASE:
@@ -265,7 +258,7 @@ class PathMtuDiscovery:
         """PROBE_TIMER."""
         assert path.mtu_search is not None
         if path.mtu_search.is_held:
-            self._ask(path, path.mtu_search.probed)
+            self.ask(path, path.mtu_search.probed)
         else:
             self.unanswered(path, now)
 
@@ -282,17 +275,17 @@ class PathMtuDiscovery:
                 if search.probe_count >= MAX_PROBES:
                     self._complete(path, now)
                 else:
-                    self._go_on(path, now)
+                    self.go_on(path, now)
             case Phase.CONFIRMING:
                 # Data that is not acknowledged either says the same as another lost probe.
                 if not path.awaits_ack_after_timeout and search.probe_count < MAX_PROBES:
-                    self._ask(path, path.mtu)
+                    self.ask(path, path.mtu)
                 elif search.carried:
                     self._fall(path, search.carried, now)
                 else:
-                    self._try_smaller(path)
+                    self.try_smaller(path)
             case Phase.BASE:
-                self._try_smaller(path)
+                self.try_smaller(path)
 
     # -- a path that became narrower --
 
@@ -302,7 +295,7 @@ class PathMtuDiscovery:
         search = path.mtu_search
         if not self.is_on or path.mtu_is_fixed or (search is not None and search.phase is not Phase.SEARCHING):
             return
-        smaller = self._smaller(path, path.mtu)
+        smaller = smaller_size(path.address, path.mtu)
         if not smaller or path.flight_bytes <= largest_packet(path.address, smaller) - HEADER_BYTES:
             return  # no packet that was lost needs to have been larger than the smallest that is known to be carried
         if search is None:
@@ -316,21 +309,16 @@ class PathMtuDiscovery:
     def _confirm(self, path: Path) -> None:
         assert path.mtu_search is not None
         path.mtu_search.phase = Phase.CONFIRMING
-        self._ask(path, path.mtu)
+        self.ask(path, path.mtu)
 
-    def _smaller(self, path: Path, size: int) -> int:
-        """The next smaller size that a path is expected to carry: BASE_PLPMTU, MIN_PLPMTU; then 0."""
-        least, base = least_mtu(path.address), base_mtu(path.address)
-        return base if base < size else least if least < size else 0
-
-    def _try_smaller(self, path: Path) -> None:
+    def try_smaller(self, path: Path) -> None:
         """§5.2: BASE, then ERROR. When nothing gets through, the path is no narrower, but dead."""
         search = path.mtu_search
         assert search is not None
-        smaller = self._smaller(path, search.probed)
+        smaller = smaller_size(path.address, search.probed)
         if smaller:
             search.phase = Phase.BASE
-            self._ask(path, smaller)
+            self.ask(path, smaller)
         else:
             self._drop(path)
 
@@ -339,7 +327,7 @@ class PathMtuDiscovery:
         assert search is not None
         search.probe_count = search.carried = 0
         if search.ceiling:
-            self._go_on(path, now)
+            self.go_on(path, now)
         else:
             self._drop(path)
 
@@ -349,7 +337,7 @@ class PathMtuDiscovery:
         size = max(size, search.carried)
         if size == path.mtu:
             search.probe_count = 0
-            self._go_on(path, now)
+            self.go_on(path, now)
         elif search.hint:
             self._fall(path, size, now)
         else:
@@ -363,90 +351,11 @@ class PathMtuDiscovery:
         assert search is not None
         search.probe_count = search.carried = 0
         search.ceiling = min(search.ceiling or path.mtu, path.mtu)
-        self._shrink(path, size)
+        self.shrink(path, size)
         self._association.sender.packets_were_too_large(path)
-        self._go_on(path, now)
+        self.go_on(path, now)
 
-    def _shrink(self, path: Path, mtu: int) -> None:
+    def shrink(self, path: Path, mtu: int) -> None:
         path.set_mtu(mtu)
         # What an earlier probe found out is out of date, when its answer comes.
         self._association.heartbeats.forget_mtu_probes(path)
-
-    # -- packets too big --
-
-    def too_big(self, path: Path, mtu: int, now: float, *, quotes_heartbeat: bool) -> None:
-        """§4.6.2: a PTB message that is about a packet of ours, and names this size, or 0 when it named none. It "MUST
-        NOT be used directly to set the PLPMTU"."""
-        if path.mtu_is_fixed:
-            return
-        search = path.mtu_search
-        if mtu == 0 and search is not None:
-            self._probe_too_big(path, search, now, quotes_heartbeat=quotes_heartbeat)
-        else:
-            self._told(path, mtu or plateau_below(path.mtu), now)
-
-    def _probe_too_big(self, path: Path, search: Search, now: float, *, quotes_heartbeat: bool) -> None:
-        """Nobody says for what: for the probe that is under way, if a HEARTBEAT was. Of DATA it tells nothing that is
-        not being found out; it may have been sent before the path was taken for narrower."""
-        if not quotes_heartbeat or search.is_held:
-            return
-        if search.probed > path.mtu:
-            search.ceiling = min(search.ceiling, search.probed)
-            self._go_on(path, now)
-        else:
-            self._told(path, plateau_below(search.probed), now)
-
-    def _told(self, path: Path, mtu: int, now: float) -> None:
-        search = path.mtu_search
-        probed = 0 if search is None else search.probed
-        if mtu < least_mtu(path.address):
-            return  # "ought to be discarded without further processing"
-        if self._association.state not in MAY_TRANSMIT_DATA or not path.is_active:
-            # No probe can tell: none goes to an address that is not confirmed (RFC 9260 §5.4).
-            if search is None and mtu < path.mtu:
-                path.set_mtu(min(path.mtu, base_mtu(path.address)))
-        elif search is not None and search.phase is Phase.BASE and mtu < probed:
-            search.hint = mtu
-            self._try_smaller(path)
-        elif mtu < path.mtu:
-            self._is_narrower(path, mtu, now)
-        elif search is not None and mtu < probed:
-            # "the next search point"; Figure 5: PL_PTB_SIZE = PLPMTU ends the search.
-            search.ceiling, search.hint = mtu + 1, mtu
-            self._go_on(path, now)
-
-    def _is_narrower(self, path: Path, mtu: int, now: float) -> None:
-        """§4.6.2: "The PLPMTU SHOULD be set to BASE_PLPMTU", and what was told is tried. §8: "never reduces the PLPMTU
-        below the base size solely in response to receiving a PTB message": below, a probe has to tell as well."""
-        search = path.mtu_search = Search(Phase.SEARCHING, ceiling=path.mtu, hint=mtu)
-        smaller = self._smaller(path, path.mtu)
-        is_base = smaller > least_mtu(path.address) or is_ipv6(path.address)
-        if is_base:
-            self._shrink(path, smaller)
-        if mtu >= smaller and is_base:
-            search.ceiling, search.told = mtu + 1, mtu
-            self._go_on(path, now)
-        else:
-            search.phase = Phase.BASE
-            self._ask(path, smaller)
-
-
-def base_mtu(address: str) -> int:
-    """BASE_PLPMTU."""
-    return least_mtu(address) if is_ipv6(address) else BASE_IPV4_MTU
-
-
-def next_size(confirmed: int, ceiling: int, *, is_last_try: bool = False) -> int:
-    """What to probe between a size that gets through and one that does not; 0 when nothing there is worth it.
-
-    §5.3.2: a search by halves, over the sizes that are likely first. When one more loss will end it, the smallest.
-    """
-    likely = [size for size in LIKELY_MTUS if confirmed < size < ceiling]
-    if likely:
-        return likely[0 if is_last_try else len(likely) // 2]
-    return (confirmed + ceiling) // 2 if ceiling - confirmed > confirmed // _LEAST_GAIN else 0
-
-
-def plateau_below(mtu: int) -> int:
-    """RFC 1191 §7: what to try when a router does not name its MTU; 0 below the smallest."""
-    return max((size for size in LIKELY_MTUS if size < mtu), default=0)

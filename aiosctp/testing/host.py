@@ -63,10 +63,14 @@ class Port:
         else:
             data, _, destination, udp_port, dont_fragment, _ = datagram
             packet = Packet(self.local_host, self.udp_port, destination, udp_port, data, dont_fragment, self.ecn)
-            if dont_fragment and self._host.mtu is not None and packet.ip_bytes > self._host.mtu:
-                self.receiver.send_failed(datagram, too_big=True, mtu=self._host.mtu)
-            else:
-                self._host.network.send(packet)
+            mtu = self._host.mtu
+            if dont_fragment and mtu is not None and packet.ip_bytes > mtu:
+                self.receiver.send_failed(datagram, too_big=True, mtu=mtu)
+                return
+            if not dont_fragment and mtu is not None and packet.ip_bytes <= mtu and is_ipv6(destination):
+                # RFC 8200 §4.5: only the sender fragments, and as Linux does it, what the interface does not take.
+                packet = packet._replace(dont_fragment=True)
+            self._host.network.send(packet)
 
     def close(self) -> None:
         if not self.is_closed:

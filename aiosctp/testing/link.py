@@ -32,7 +32,7 @@ class Link:
     queue_bytes: what may wait for the wire; a packet that finds no room is dropped (tail drop). None is room for 100
       packets of the MTU.
     mtu: the largest IP packet in bytes. A larger one with DF set is dropped; with DF off it passes, as if fragmented
-      and put together again.
+      and put together again. Over IPv6 the sender's host does that, with what is larger than its own `mtu`.
     icmp: whether who sent a packet that is too big is told so, with the MTU; without, the link is a black hole.
     loss: NO_LOSS, RandomLoss, BurstLoss, LossWhere, or any other `Loss`. What is lost has used the queue and the wire.
     duplication: the probability that a second copy of a packet arrives, with jitter of its own.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from itertools import chain, islice, repeat
+from typing import Final, TypeAlias
 
 from crc32c import crc32c
 
 from aiosctp.wire.checksum import seed
+from aiosctp.wire.chunks.fragments import Fragments
 from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG
 
 # Joining the chunks costs less than a checksum carried on from part to part, until there is much to copy.
@@ -17,17 +19,67 @@ _LARGE_BYTES: Final = 4096
 MAX_PACKETS: Final = 64
 MAX_BYTES: Final = 65507
 
+Packets: TypeAlias = Sequence[bytes | memoryview] | Fragments
+"""The chunks of one packet, whole or in parts; or fragments, of which each has a packet."""
+
 
 def encode_packets(
-    source_port: int, destination_port: int, verification_tag: int, packets: Iterable[Sequence[bytes | memoryview]]
+    source_port: int,
+    destination_port: int,
+    verification_tag: int,
+    packets: Sequence[Packets],
+    largest_bytes: int,
 ) -> Iterator[tuple[bytes, int]]:
     """The packets with these chunks, joined as far as they go in one piece, and the size of each in it; of the last one
-    of a piece it may be smaller. The size is 0 where a piece is one packet."""
+    of a piece it may be smaller. The size is 0 where a piece is one packet.
+
+    largest_bytes: none of the packets is larger.
+    """
     ports_and_tag = PORTS_AND_TAG.pack(source_port, destination_port, verification_tag)
+    encode = _encode_many if len(packets) > 1 and largest_bytes < _LARGE_BYTES else _encode_any
+    return encode(ports_and_tag, packets)
+
+
+def _encode_many(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[tuple[bytes, int]]:
+    """Small packets, many to a piece: what each one of a piece needs is done for all of them in one call."""
+    header_crc = seed(ports_and_tag)
+    rest = chain.from_iterable(map(_join, packets))
+    bodies: list[bytes] = []
+    # No more than a piece at a time, so that the caches hold what is gone through three times.
+    while True:
+        bodies += islice(rest, MAX_PACKETS - len(bodies))
+        if not bodies:
+            return
+        count = _count_in_piece(list(map(len, bodies)))
+        piece = [ports_and_tag] * (3 * count)
+        piece[1::3] = map(CHECKSUM.pack, map(crc32c, bodies[:count], repeat(header_crc)))
+        piece[2::3] = bodies[:count]
+        yield b"".join(piece), HEADER_BYTES + len(bodies[0]) if count > 1 else 0
+        del bodies[:count]
+
+
+def _count_in_piece(sizes: Sequence[int]) -> int:
+    """How many of the packets whose chunks have these sizes go in one piece, from the first on."""
+    first = sizes[0]
+    most = min(MAX_PACKETS, MAX_BYTES // (HEADER_BYTES + first), len(sizes))
+    if sizes[:most].count(first) == most:
+        return most
+    for index, size in enumerate(sizes):
+        if size != first:
+            # Only the last one of a piece may be smaller.
+            return index + 1 if size < first else index
+    raise AssertionError("one of them is of another size")
+
+
+def _join(packets: Packets) -> Sequence[bytes]:
+    return packets.encode() if isinstance(packets, Fragments) else (b"".join(packets),)
+
+
+def _encode_any(ports_and_tag: bytes, packets: Iterable[Packets]) -> Iterator[tuple[bytes, int]]:
     header_crc = seed(ports_and_tag)
     piece: list[bytes | memoryview] = []
     packet_bytes = room_packets = count = 0
-    for chunks in packets:
+    for chunks in chain.from_iterable(map(_parts, packets)):
         # Of a packet with one large chunk that is the second part, or the third behind a SACK.
         if len(chunks[1]) < _LARGE_BYTES:
             chunks = (b"".join(chunks),)
@@ -49,3 +101,7 @@ def encode_packets(
         room_packets = room_packets - 1 if size == packet_bytes else 0
     if count:
         yield b"".join(piece), packet_bytes if count > 1 else 0
+
+
+def _parts(packets: Packets) -> Iterable[Sequence[bytes | memoryview]]:
+    return packets.chunks() if isinstance(packets, Fragments) else (packets,)

@@ -268,7 +268,7 @@ def test_only_our_init_refuses_an_attempt_that_began_anew() -> None:
     assert (ours.state, only_path(ours).error_count) == (AssociationState.COOKIE_WAIT, 1)
 
 
-# -- packet too big, without discovery by probes (with it: test_path_mtu.py) --
+# -- packet too big, without discovery by probes (with it: test_packets_too_big.py) --
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiosctp.config import Config
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
-from aiosctp.wire.chunks import Abort, Data, Error, Heartbeat, Sack, UnknownChunk
+from aiosctp.wire.chunks import Abort, Bulk, Data, Error, Heartbeat, Sack, UnknownChunk
 from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
 from tests.core.test_both_ways import Talk, Ways, in_a_run
 
@@ -92,7 +95,7 @@ def taken_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     take = InOrder.take_fragments
 
-    def counted(in_order: InOrder, payloads: list[bytes]) -> None:
+    def counted(in_order: InOrder, payloads: Sequence[bytes]) -> None:
         counts.append(len(payloads))
         take(in_order, payloads)
 
@@ -120,6 +123,51 @@ def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, uno
     packets[40] = CHANGES[name](talk, chunks[40])
     ways.receive(packets)
     assert sum(taken_together) >= 40 - 2 * 9
+    ways.read()
+
+
+@pytest.fixture
+def at_a_border(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of how many chunks each packet was that was taken alone."""
+    counts: list[int] = []
+    receive = AssociationEngine.receive_bulk
+
+    def counted(association: AssociationEngine, bulk: Bulk, path: Path, now: float) -> None:
+        counts.append(len(bulk[1]))
+        receive(association, bulk, path, now)
+
+    monkeypatch.setattr(AssociationEngine, "receive_bulk", counted)
+    return counts
+
+
+def border_of(talk: Talk, change: dict[str, Any], *, is_end: bool) -> list[bytes]:
+    """Two messages, of which the first ends and the second begins in one packet: one of these chunks is changed."""
+    chunks = talk.message(*[SIZE] * 40, 400) + talk.message(SIZE - 416, *[SIZE] * 20)
+    changed = 40 if is_end else 41
+    chunks[changed] = replace(chunks[changed], **change)
+    alone = [[chunk] for chunk in chunks]
+    return [talk.packet(*each) for each in [*alone[:40], chunks[40:42], *alone[42:]]]
+
+
+def test_the_packet_at_the_border_of_two_messages_is_taken_with_them(at_a_border: list[int]) -> None:
+    ways, talk = in_a_run()
+    ways.receive(border_of(talk, {}, is_end=True))
+    assert set(at_a_border) == {1}
+    assert [len(message.data) for message in ways.read()] == [40 * SIZE + 400, 21 * SIZE - 416]
+
+
+def test_a_sack_asked_for_at_the_border_is_asked_for_once() -> None:
+    """§6.2: that one is delayed which the next packet gets."""
+    ways, talk = in_a_run()
+    ways.receive(border_of(talk, {"immediate": True}, is_end=True))
+    assert ways.receive([talk.packet(talk.chunk(1))]) == []
+
+
+@pytest.mark.parametrize("change", [{"ssn": 9}, {"stream": 40_000}, {"beginning": False}, {"ending": True}])
+@pytest.mark.parametrize("is_end", [True, False])
+def test_a_chunk_at_the_border_that_is_not_the_next(change: dict[str, Any], is_end: bool) -> None:
+    ways, talk = in_a_run()
+    ways.receive(border_of(talk, change, is_end=is_end))
     ways.read()
 
 

@@ -26,6 +26,7 @@ from aiosctp.wire.chunks import (
     HeartbeatAck,
     Init,
     InitAck,
+    ReConfig,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -43,6 +44,15 @@ from aiosctp.wire.parameters import (
     SupportedExtensions,
     UnknownParameter,
     UnrecognizedParameter,
+)
+from aiosctp.wire.reconfig import (
+    AddIncomingStreamsRequest,
+    AddOutgoingStreamsRequest,
+    IncomingSsnResetRequest,
+    OutgoingSsnResetRequest,
+    ReconfigurationParameter,
+    ReconfigurationResponse,
+    SsnTsnResetRequest,
 )
 from tests.fuzz.reader import Reader
 
@@ -82,7 +92,7 @@ class Forger:
             self._data,
             self._sack,
             self._data,
-            self._sack,
+            self._reconfig,
             self._raw,
             self._changed,
             self._heartbeat,
@@ -162,6 +172,37 @@ class Forger:
             gaps.append((reader.uint16(), reader.uint16()))
         duplicates = [self._tsn() for _ in range(shape >> 5)]
         return Sack(cumulative, a_rwnd, tuple(gaps), tuple(duplicates)).encode()
+
+    def _reconfig(self) -> bytes:
+        """Requests whose numbers are most likely the next ones, and answers to what is in flight."""
+        reader = self._reader
+        parameters: list[ReconfigurationParameter | UnknownParameter] = []
+        for _ in range(1 + reader.byte() % 3):
+            number, answered = self._request_numbers()
+            streams = tuple(reader.choose((0, 1, 2, 9, 0xFFFF)) for _ in range(reader.byte() & 3))
+            options: tuple[ReconfigurationParameter | UnknownParameter, ...] = (
+                OutgoingSsnResetRequest(number, answered, self._tsn(), streams),
+                IncomingSsnResetRequest(number, streams),
+                SsnTsnResetRequest(number),
+                AddOutgoingStreamsRequest(number, reader.choose((0, 1, 3, 0xFFFF))),
+                AddIncomingStreamsRequest(number, reader.choose((0, 1, 3, 0xFFFF))),
+                ReconfigurationResponse(answered, reader.byte() & 7),
+                ReconfigurationResponse(answered, 1, self._tsn(), self._acknowledged()),
+                UnknownParameter(reader.choose((0x0100, 0x4100, 0x8100, 0xC100)), b"?"),
+            )
+            parameters.append(reader.choose(options))
+        return ReConfig(tuple(parameters)).encode()
+
+    def _request_numbers(self) -> tuple[int, int]:
+        """Of a request to the victim, and of one of the victim's."""
+        offset = self._reader.choose((0, 0, 0, 1, -1, -2, _HALF))
+        reconfig = None if self._victim is None else self._victim.reconfig
+        if self._victim is None or reconfig is None:
+            tcb = None if self._victim is None else self._victim.tcb
+            first, ours = (0, 0) if tcb is None else (tcb.peer_initial_tsn, tcb.local_initial_tsn)
+        else:
+            first, ours = reconfig.answering.expected_number, reconfig.asking.next_number - 1
+        return (first + offset) & 0xFFFF_FFFF, (ours + offset) & 0xFFFF_FFFF
 
     def _heartbeat(self) -> bytes:
         return Heartbeat(self._reader.take(self._reader.byte() & 63), b"" if self._reader.flag() else b"rest").encode()

@@ -42,6 +42,7 @@ _BASE = Config(
     max_init_retransmits=30,
     hb_interval_s=6.0,
     shutdown_timeout_s=1000.0,
+    peer_may_reset_association=True,
 )
 _CONFIGS = (
     _BASE,
@@ -155,7 +156,7 @@ class Operations:
             self._run,
             self._fates,
             self._read,
-            self._send,
+            self._reset,
             self._wait,
             self._read,
             self._shut_down,
@@ -282,6 +283,29 @@ class Operations:
             post = side.posts[self.ppid] = Post(data, stream, unordered=bool(shape & 32))
             message = OutgoingMessage(data, stream, self.ppid, post.unordered, sack_immediately=bool(shape & 16))
             association.send(message)
+        side.host.engine.touch(association)
+
+    def _reset(self) -> None:
+        """RFC 6525, any of it."""
+        side, choice = self._side(), self.reader.byte()
+        association = side.association
+        if association is None or association.state is not AssociationState.ESTABLISHED:
+            return
+        if association._shutdown_requested or not association.supports_reconfig:
+            return
+        streams = [stream for stream in range(_STREAMS) if choice & 1 << stream] or [0]
+        match choice >> 3 & 7:
+            case 0 | 1 | 2:
+                association.reset_outgoing(streams)
+            case 3 | 4:
+                association.reset_incoming(streams)
+            case 5:
+                association.reset_association()
+            case 6:
+                association.add_outgoing_streams(1 + (choice >> 6))
+            case _:
+                association.add_incoming_streams(1 + (choice >> 6))
+        self.marks.add("reset")
         side.host.engine.touch(association)
 
     def _run(self) -> None:

@@ -128,26 +128,27 @@ async def main(argv: Sequence[str]) -> None:
     parser.add_argument("--remote", default="127.0.0.1")
     for port in ("--port", "--udp-port", "--remote-port", "--remote-udp-port"):
         parser.add_argument(port, type=int, default=0)
-    for flag in ("--echo", "--messages"):
+    for flag in ("--echo", "--messages", "--patient"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args(argv)
+    config = aiosctp.Config() if arguments.patient else CONFIG
     if arguments.role == "server":
-        await serve(arguments)
+        await serve(arguments, config)
     else:
-        await connect(arguments)
+        await connect(arguments, config)
 
 
-async def serve(arguments: argparse.Namespace) -> None:
+async def serve(arguments: argparse.Namespace, config: aiosctp.Config) -> None:
     async def handle(association: aiosctp.Association) -> None:
         await Connected(association, arguments).run()
 
-    server = await aiosctp.serve(handle, arguments.local, arguments.port, udp_port=arguments.udp_port, config=CONFIG)
+    server = await aiosctp.serve(handle, arguments.local, arguments.port, udp_port=arguments.udp_port, config=config)
     async with server:
         emit({"event": "listening"})
         await server.serve_forever()
 
 
-async def connect(arguments: argparse.Namespace) -> None:
+async def connect(arguments: argparse.Namespace, config: aiosctp.Config) -> None:
     emit({"event": "connecting"})
     connecting = aiosctp.connect(
         arguments.remote,
@@ -156,7 +157,7 @@ async def connect(arguments: argparse.Namespace) -> None:
         udp_port=arguments.udp_port,
         local_addresses=arguments.local,
         local_port=arguments.port,
-        config=CONFIG,
+        config=config,
     )
     async with connecting as association:
         emit({"event": "assoc_change", "state": "COMM_UP"})

@@ -29,9 +29,9 @@ class Namespace:
         if added.returncode != 0:
             unavailable(f"network namespaces are not permitted here: {added.stderr.strip()}")
         try:
-            self._run("ip", "link", "set", "lo", "up")
+            self.run("ip", "link", "set", "lo", "up")
             for address in self._addresses:
-                self._run("ip", "address", "add", f"{address}/8", "dev", "lo")
+                self.run("ip", "address", "add", f"{address}/8", "dev", "lo")
         except BaseException:
             self._delete()
             raise
@@ -54,12 +54,24 @@ class Namespace:
 
     def has_udp_port(self, port: int) -> bool:
         """Whether some process in here has bound this UDP port."""
-        table = self._run("cat", "/proc/net/udp", "/proc/net/udp6")
+        table = self.run("cat", "/proc/net/udp", "/proc/net/udp6")
         local_addresses = [line.split()[1] for line in table.splitlines()]
         return any(address.endswith(f":{port:04X}") for address in local_addresses)
 
-    def _run(self, *argv: str) -> str:
+    def run(self, *argv: str) -> str:
+        """Run a command in here to its end; what it printed."""
         return subprocess.run([*self.prefix, *argv], check=True, capture_output=True, text=True).stdout
 
     def _delete(self) -> None:
         subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+
+
+def connect(one: Namespace, other: Namespace, interface: str, addresses: tuple[str, str]) -> None:
+    """Lay a cable between the two, which ends in an interface of this name in each, with one of the addresses."""
+    other_end = ("peer", "name", interface, "netns", other.name)
+    one.run("ip", "link", "add", interface, "type", "veth", *other_end)
+    for namespace, address in zip((one, other), addresses, strict=True):
+        # nodad: else an IPv6 address can't be bound for its first second.
+        namespace.run("ip", "address", "add", address, "dev", interface, *(("nodad",) if ":" in address else ()))
+        # Runs of datagrams are cut before the cable, which lets them through whatever their size.
+        namespace.run("ip", "link", "set", interface, "gso_max_segs", "1", "up")

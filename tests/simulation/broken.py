@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from aiosctp.core.tx.gaps import without
 from tests.simulation.scene import Outcome, run_seed
 from tests.simulation.wrapping import Maker, wrapped
 
@@ -56,6 +57,15 @@ def _mark_and_forget(original: Any, retransmissions: Any, chunk: Any) -> None:
     retransmissions._outstanding.mark(chunk)
 
 
+def _gaps_are_kept(original: Any, outstanding: Any, gaps: Any, acked: Any) -> None:
+    taken_back = without(outstanding.gaps, [(0, outstanding.cumulative), *gaps])
+    original(outstanding, sorted([*gaps, *taken_back]), acked)
+
+
+def _one_too_many(original: Any, cumulative_tsn_ack: int, a_rwnd: int, gaps: Any, duplicates: Any) -> Any:
+    return original(cumulative_tsn_ack + bool(gaps) & 0xFFFF_FFFF, a_rwnd, gaps, duplicates)
+
+
 def _drop_last_block(original: Any, tsns: Any, limit: int) -> Any:
     return original(tsns, limit)[:-1]
 
@@ -77,9 +87,9 @@ def _grow_twice(original: Any, reno: Any, acked_bytes: int, **how: bool) -> None
     original(reno, acked_bytes, **how)
 
 
-def _read_and_leak(original: Any, queues: Any, stream: Any, partial: bool) -> Any:
-    message = original(queues, stream, partial)
-    queues._window.held_bytes += 1
+def _read_and_leak(original: Any, receiver: Any, stream: Any = None, partial: bool = False) -> Any:
+    message = original(receiver, stream, partial)
+    receiver._window.held_bytes += 1
     return message
 
 
@@ -217,8 +227,8 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "the U bit is forgotten": ("core.association:AssociationEngine.send", _every(40, _without_u)),
     "a zero window is not probed": ("core.tx.peer_window:PeerWindow.closed", _instead(_nothing)),
     "reneging is not noticed": (
-        "core.tx.outstanding:Outstanding._enter_flight",
-        _every(50, _nothing),
+        "core.tx.outstanding:Outstanding._acknowledge_by_gaps",
+        _instead(_gaps_are_kept),
     ),
     "buffered bytes are leaked": (
         "core.tx.outstanding:Outstanding._acknowledge_first",
@@ -232,13 +242,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "SendFailed is forgotten": ("core.termination:Termination.report_failed", _instead(_report_all_but_one)),
     # Receiving.
     "a gap block is dropped": ("core.rx.tsns:TsnTracker.gap_ack_blocks", _every(5, _drop_last_block)),
-    "a wrong Cumulative TSN Ack": (
-        "core.rx.receiver:Receiver.cumulative_tsn",
-        _property(lambda value, receiver: value + receiver.has_gap & 0xFFFF_FFFF),
-    ),
+    "a wrong Cumulative TSN Ack": ("core.rx.receiver:encode_sack", _instead(_one_too_many)),
     "a message is delivered twice": ("core.rx.queues:ReadQueues.put", _every(50, _put_twice)),
     "a payload is leaked": ("core.rx.reassembly:Reassembly.take", _every(20, _take_and_leak)),
-    "the window leaks": ("core.rx.queues:ReadQueues.read", _every(50, _read_and_leak)),
+    "the window leaks": ("core.rx.receiver:Receiver.read", _every(50, _read_and_leak)),
     "no SACK is sent for a duplicate": ("core.rx.receiver:Receiver._duplicate", _instead(_not_urgent)),
     "no SACK is sent for a reneged chunk": ("core.rx.receiver:Receiver._renege", _instead(_not_urgent)),
     "the window is not re-opened": ("core.rx.receiver:Receiver.read", _instead(_read_untold)),
@@ -268,10 +275,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # Paths.
     "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),
     "a path MTU is raised before the probe is answered": (
-        "core.path_mtu:PathMtuDiscovery._ask",
+        "core.path_mtu:PathMtuDiscovery.ask",
         _instead(_raised_early),
     ),
-    "the path MTU's probe timer is forgotten": ("core.path_mtu:PathMtuDiscovery._ask", _every(5, _nothing)),
+    "the path MTU's probe timer is forgotten": ("core.path_mtu:PathMtuDiscovery.ask", _every(5, _nothing)),
     "what no longer fits keeps DF": ("core.output:Output._seal", _instead(_dont_fragment)),
     "addresses are believed unverified": ("core.paths:Path.__init__", _instead(_confirmed)),
     "addresses are never verified": ("core.heartbeat:Heartbeats.ack_received", _instead(_same_nonce)),

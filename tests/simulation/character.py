@@ -35,6 +35,7 @@ TRAITS: dict[str, float] = {
     "stream changes": 0.4,
     "association resets": 0.25,
     "unwilling peers": 0.12,
+    "byte streams": 0.3,
 }
 """How likely a seed has each."""
 

@@ -279,6 +279,9 @@ class Ledger:
         """Its user has closed it: what arrives is not read any more."""
         self._discarding.add(engine)
 
+    def is_discarding(self, engine: AssociationEngine) -> bool:
+        return engine in self._discarding
+
     def lost_power(self, engine: AssociationEngine) -> None:
         """Its host has crashed."""
         self._powerless.add(engine)

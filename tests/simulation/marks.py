@@ -113,9 +113,9 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "path MTU doubted": ("path_mtu:PathMtuDiscovery._confirm", _always),
     "path MTU doubted without reason": ("path_mtu:PathMtuDiscovery._doubt_was_unfounded", _always),
     "black hole found": ("path_mtu:PathMtuDiscovery._fall", _always),
-    "packet too big": ("path_mtu:PathMtuDiscovery.too_big", _always),
-    "path MTU lowered": ("path_mtu:PathMtuDiscovery._shrink", _always),
-    "path MTU lowered by ICMP alone": ("icmp:_shrink", _always),
+    "packet too big": ("icmp:packet_too_big", lambda arguments, _: arguments[0].path_mtu.is_on),
+    "path MTU lowered": ("path_mtu:PathMtuDiscovery.shrink", _always),
+    "path MTU lowered by ICMP alone": ("packets_too_big:_believe", _always),
     # ICMP.
     "ICMP handled": ("stack:handle_icmp", lambda arguments, result: result is not None),
     "ICMP ignored": ("stack:handle_icmp", lambda arguments, result: result is None),

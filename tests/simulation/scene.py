@@ -25,6 +25,7 @@ from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
+from tests.simulation.speeches import Speeches
 from tests.simulation.site import SCTP_PORT, Cable, Site
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
 from tests.simulation.weather import begins_with, draw_calm
@@ -82,6 +83,7 @@ class Scene:
         self.network = Network(seed=seed, trace_packets=trace_packets)
         self.judge = Judge()
         self.ledger = Ledger(Random(f"{seed}/ledger"), self.judge)
+        self.speeches = Speeches(self.ledger)
         self.faults: Counter[str] = Counter()
         self.marks: Counter[str] = Counter()
         self.sites: list[Site] = []
@@ -105,6 +107,16 @@ class Scene:
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do it then, or when the network heals."""
         self._loop.call_later(min(delay_s, max(0.0, self.storm_s - self._loop.time())), action)
+
+    def peer_of(self, engine: AssociationEngine) -> AssociationEngine | None:
+        """The other end of an association that is established, if it is too."""
+        for site in self.sites:
+            for other in [] if site.stack is None else site.stack.owners:
+                ports_fit = (other.local_port, other.peer_port) == (engine.peer_port, engine.local_port)
+                tags = other.tcb.local_tag, other.tcb.peer_tag
+                if ports_fit and tags == (engine.tcb.peer_tag, engine.tcb.local_tag):
+                    return other
+        return None
 
     def cut_off(self, site: Site) -> None:
         """Nothing gets to this host or from it for a while."""
@@ -299,6 +311,7 @@ class Scene:
 
     def _check_the_end(self) -> None:
         self.ledger.check_the_end()
+        self.speeches.check_the_end(all_are_willing="unwilling peers" not in self.character)
         if self.network.ports:
             raise LawBroken(f"UDP ports are open still: {list(self.network.ports)}")
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

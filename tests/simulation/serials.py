@@ -18,13 +18,13 @@ class _BeginningAt(dict[int, int]):
     def __init__(self, first: int) -> None:
         super().__init__()
         self.first = first
-        self._reset: set[int] = set()
+        self.were_reset: set[int] = set()
 
     def get(self, key: int, default: Any = None) -> Any:
-        return super().get(key, 0 if key in self._reset else self.first)
+        return super().get(key, 0 if key in self.were_reset else self.first)
 
     def pop(self, key: int, default: Any = None) -> Any:
-        self._reset.add(key)
+        self.were_reset.add(key)
         return super().pop(key, default)
 
 
@@ -90,9 +90,12 @@ def _high_entropy(original: Callable[[Any, int], bytes]) -> Any:
 
 
 def _reset_all_streams(original: Any) -> Any:
+    """Those that were never used, too."""
+
     def begin_streams_anew(receiver: Receiver, streams: Any) -> Any:
-        if streams is None:
-            _expect_0(receiver)
+        expected = receiver._streams.expected_ssns
+        if streams is None and isinstance(expected, _BeginningAt):
+            expected.were_reset.update(range(receiver.inbound_streams))
         return original(receiver, streams)
 
     return begin_streams_anew
@@ -100,17 +103,12 @@ def _reset_all_streams(original: Any) -> Any:
 
 def _reset_everything(original: Any) -> Any:
     def tsn_reset_done(receiver: Receiver, next_tsn: int) -> Any:
-        _expect_0(receiver)
+        expected = receiver._streams.expected_ssns
+        if isinstance(expected, _BeginningAt):
+            expected.first = 0
         return original(receiver, next_tsn)
 
     return tsn_reset_done
-
-
-def _expect_0(receiver: Receiver) -> None:
-    """Of the streams that were never used, too."""
-    expected = receiver._streams.expected_ssns
-    if isinstance(expected, _BeginningAt):
-        expected.first = 0
 
 
 def _begin_streams(original: Any, first: int) -> Any:

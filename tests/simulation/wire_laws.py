@@ -153,7 +153,7 @@ class WireLaws:
                 (tsn,) = _TSN.unpack_from(data, at + 4)
                 if association is not None and self._data_sent(association, tsn, length - DATA_HEADER_BYTES):
                     self._reconfig_laws.new_data_sent(association, flags, data, at)
-            elif types and types[-1] == ChunkType.DATA:
+            elif types and types[-1] == ChunkType.DATA and chunk_type != ChunkType.PAD:
                 raise LawBroken("§6.10: a control chunk behind DATA")
             elif chunk_type == ChunkType.RE_CONFIG and association is not None:
                 next_tsn = self._flow_of(association.sender, association).highest + 1 & 0xFFFF_FFFF
@@ -172,16 +172,19 @@ class WireLaws:
             mtu = path.mtu
         else:
             mtu = LARGEST_FIRST_MTU[6 if is_ipv6 else 4]
-        if ChunkType.PAD in types:
+        if types[0] == ChunkType.HEARTBEAT and ChunkType.PAD in types:
             self._check_probe(packet, path, types, size)
             return
         if packet.dont_fragment:
             assert size <= mtu, f"a packet of {size} bytes for a path MTU of {mtu}"
+            assert ChunkType.PAD not in types, f"padding among {types}"
             return
         self.counters["sent with DF off"] += 1
         assert size > mtu, "DF is off although the packet fits"
-        if types[-1] == ChunkType.DATA:
-            assert types == [ChunkType.DATA], "more than one chunk in a packet too large for its path"
+        if ChunkType.DATA in types:
+            # Over IPv6 it is padded until the interface does not take it either.
+            alone = [[ChunkType.DATA], [ChunkType.DATA, ChunkType.PAD]] if is_ipv6 else [[ChunkType.DATA]]
+            assert types in alone, f"in a packet too large for its path: {types}"
 
     def _check_probe(self, packet: Datagram, path: Path | None, types: list[int], size: int) -> None:
         """RFC 8899 §6.2.1.2, §3, 2: a HEARTBEAT and a PAD alone, with DF set, and of the size that is in question."""

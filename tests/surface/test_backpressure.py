@@ -72,6 +72,29 @@ async def test_a_full_stream_keeps_no_other_stream_waiting() -> None:
 
 
 @virtual_time
+async def test_a_mark_that_is_lowered_holds_for_the_next_message() -> None:
+    async with stalled() as (_, ours, _):
+        await ours.send(bytes(500), stream=1)
+        ours.configure(stream_send_buffer_bytes=400)
+        with pytest.raises(BlockingIOError):
+            ours.send_nowait(b"x", stream=1)
+        ours.configure(stream_send_buffer_bytes=501)
+        ours.send_nowait(b"x", stream=1)
+        with pytest.raises(BlockingIOError):
+            ours.send_nowait(b"x", stream=1)
+
+
+@virtual_time
+async def test_what_other_streams_were_given_meanwhile_counts() -> None:
+    async with stalled() as (_, ours, _):
+        ours.send_nowait(bytes(1), stream=1)
+        for stream in (2, 3, 4, 5):
+            ours.send_nowait(bytes(1000), stream=stream)
+        with pytest.raises(BlockingIOError):
+            ours.send_nowait(b"x", stream=1)
+
+
+@virtual_time
 async def test_what_a_send_costs_does_not_grow_with_the_streams_above_their_mark() -> None:
     config = aiosctp.Config(outbound_streams=1000, max_inbound_streams=1000, stream_send_buffer_bytes=1)
     async with associated(config=config) as (_, ours, _):

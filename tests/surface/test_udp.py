@@ -278,3 +278,17 @@ def test_df_is_set_but_for_a_datagram_that_may_be_fragmented(carrier: Carrier, m
         await other.close()
 
     run(asyncio.SelectorEventLoop, main())
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_over_ipv6_a_datagram_that_may_be_fragmented_leaves_no_bound_to_those_after_it(carrier: Carrier) -> None:
+    async def main() -> None:
+        one, other = Host(carrier, "::1"), Host(carrier, "::1")
+        for dont_fragment in (True, False, True):
+            one.protocol.send(one.datagram(bytes(3000), other, dont_fragment=dont_fragment))
+        await other.recorder.until(lambda: len(other.recorder.received) == 3)
+        assert one.recorder.refused == []
+        await one.close()
+        await other.close()
+
+    run(asyncio.SelectorEventLoop, main())

@@ -405,6 +405,19 @@ async def test_a_packet_larger_than_the_interface_takes_is_refused_unless_it_may
     assert [len(data) for data in theirs.data] == [972, 974]
 
 
+@virtual_time
+async def test_over_ipv6_what_the_interface_takes_is_fragmented_by_nobody() -> None:
+    network = Network(link=Link(mtu=1400, icmp=False))
+    a, z = network.host("a", "2001:db8::1"), network.host("z", "2001:db8::2")
+    ours, theirs = Recorder(a), Recorder(z)
+    a.mtu = 1500
+    for size in (1352, 1452, 1453):
+        ours.send(bytes(size), "2001:db8::2", dont_fragment=False)
+    await settle()
+    assert [len(data) for data in theirs.data] == [1352, 1453]
+    assert network.counters["too big"] == 1
+
+
 def test_a_route_takes_what_the_interface_does_or_else_the_link() -> None:
     network, a, z = two_hosts(link=Link(mtu=9000))
     v6 = network.host("v6", "2001:db8::1", "192.0.2.3")

@@ -4,8 +4,9 @@ Theory of operation
 ===================
 Made when a RE-CONFIG chunk arrives or our user asks for something: an association without either has nothing of this.
 
-* `asking.py`: what our user, or the peer through us, wants. One chunk with requests is in flight; its timer repeats it.
-  The messages given to a stream that is to be reset wait in `tx/held.py` until the peer has answered.
+* `waiting.py`: what our user, or the peer through us, wants asked. `asking.py`: the one chunk with requests that is in
+  flight; its timer repeats it. The messages given to a stream that is to be reset wait in `tx/held.py` until the peer
+  has answered.
 * `answering.py`: what the peer asks for. Each request is decided when its number's turn comes, and answered again as
   it was when it comes again.
 * In `rx`, data of after a reset that comes before the data of before it waits in `rx/deferral.py`.
@@ -91,6 +92,11 @@ class Reconfiguration:
             self.asking.timer_expired(now)
 
     # -- output --
+
+    @property
+    def has_to_do(self) -> bool:
+        """Whether `proceed` may do anything."""
+        return bool(self.asking.waiting or self.asking.kept) or self.answering.is_suspending
 
     def proceed(self, now: float) -> bool:
         """Do what has become possible since the last call. Whether there is something to send."""

@@ -137,7 +137,7 @@ class Answering:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
-        self._asking.incoming_were_reset(request.streams)
+        self._asking.waiting.incoming_were_reset(request.streams)
         if not self._asking.awaits_reset_of(request.streams):
             return _R.PERFORMED
         # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has
@@ -176,12 +176,14 @@ class Answering:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
-        if self._asking.is_resetting(streams or None) or self._is_to_be_reset(streams):
+        if self._asking.is_resetting(streams or None):
+            return _R.NOTHING_TO_DO
+        if self._is_waiting or self._is_crossed:
+            return _R.REQUEST_IN_PROGRESS
+        if self._is_to_be_reset(streams):
             return _R.NOTHING_TO_DO
         # Streams that are at 0 already are reset again, as §5.2.3 lets us: who asks then learns, by our own request,
         # that nothing of before is on its way any more.
-        if self._is_waiting or self._is_crossed:
-            return _R.REQUEST_IN_PROGRESS
         wanted = request.request_sequence_number, streams
         affected = list(dict.fromkeys(streams)) or range(total)
         return self._want(OutgoingReset(affected, is_all=not streams, wanted=wanted))
@@ -193,12 +195,12 @@ class Answering:
         return held is not None and bool(streams) and all(stream in held.lines for stream in streams)
 
     def _want(self, piece: Wanted) -> Wanted:
-        self._asking.wait_for(piece)
+        self._asking.waiting.wait_for(piece)
         return piece
 
     @property
     def _is_waiting(self) -> bool:
-        return self._tsn_reset is not None or self._asking.is_wanted
+        return self._tsn_reset is not None or self._asking.waiting.is_wanted
 
     @property
     def _is_crossed(self) -> bool:

@@ -1,8 +1,8 @@
-"""The side that asks: what waits, what is in flight, and what the peer's answers do (RFC 6525 §5.1, §5.2.7)."""
+"""The side that asks: what is in flight, and what the peer's answers do (RFC 6525 §5.1, §5.2.7)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,12 +17,12 @@ from aiosctp.core.reconfig.requests import (
     Request,
     TsnReset,
 )
+from aiosctp.core.reconfig.waiting import Waiting
 from aiosctp.core.timers import Timer
-from aiosctp.events import AssociationReset, Event, StreamChange, StreamReset
+from aiosctp.events import StreamReset
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.chunks import ReConfig
 from aiosctp.wire.codepoints import ReconfigurationResult
-from aiosctp.wire.packet import HEADER_BYTES
 from aiosctp.wire.reconfig import (
     AddIncomingStreamsRequest,
     AddOutgoingStreamsRequest,
@@ -32,7 +32,7 @@ from aiosctp.wire.reconfig import (
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
-from aiosctp.wire.serial import tsn_add
+from aiosctp.wire.serial import TSN_HALF, tsn_add, tsn_distance
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
@@ -45,9 +45,6 @@ MAX_SEGMENT_LIFETIME_S: Final = 30.0
 MAX_REFUSALS: Final = 10
 # RTO.Max bounds the timer; this only the arithmetic.
 MAX_DOUBLINGS: Final = 16
-_CHUNK_HEADER_BYTES: Final = 4
-_OUTGOING_BYTES: Final = 16
-_INCOMING_BYTES: Final = 8
 _SUCCESS: Final = (ReconfigurationResult.NOTHING_TO_DO, ReconfigurationResult.PERFORMED)
 
 
@@ -68,23 +65,18 @@ class Asking:
         "_in_progress",
         "_path",
         "_unproven",
-        "_waiting",
-        "_wanted",
         "kept",
         "next_number",
+        "waiting",
     )
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
         self.next_number = association.tcb.local_initial_tsn
         """§4.1: "initialized to the same value as the initial TSN"."""
-        self._waiting: dict[Piece, None] = {}
-        """In the order asked for."""
-        self._unproven = 0
-        """How many of our last numbers the peer may not know of."""
-        self._wanted: OutgoingReset | AddOutgoing | None = None
-        """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the
-        peer's would answer: neither side could send that any more."""
+        self.waiting = Waiting(association)
+        self._unproven: list[int] = []
+        """Numbers of ours that count as answered, though the peer may not know of them."""
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
@@ -95,68 +87,8 @@ class Asking:
         self.kept: dict[int, None] = {}
         """Outgoing streams that were reset, and keep something until all of it is acknowledged."""
 
-    # -- what is asked for --
-
-    def reset_outgoing(self, streams: Iterable[int]) -> Request:
-        total = self._association.tcb.outbound_streams
-        asked = sorted(set(streams))
-        told: Sequence[int] = range(total) if len(asked) == total else tuple(asked)
-        request = Request(lambda outcome: self._tell(StreamReset, (), told, outcome))
-        for part in self._parts(asked, total, _OUTGOING_BYTES):
-            piece = OutgoingReset(part, is_all=len(part) == total, request=request)
-            request.add_part()
-            piece.hold(self._association.sender.queue)
-            self._waiting[piece] = None
-        return request
-
-    def reset_incoming(self, streams: Iterable[int]) -> Request:
-        total = self._association.tcb.inbound_streams
-        asked = sorted(set(streams))
-        told: Sequence[int] = range(total) if len(asked) == total else tuple(asked)
-        request = Request(lambda outcome: self._tell(StreamReset, told, (), outcome))
-        for part in self._parts(asked, total, _INCOMING_BYTES):
-            request.add_part()
-            self._waiting[IncomingReset(part, request, is_all=len(part) == total)] = None
-        return request
-
-    def _parts(self, streams: list[int], total: int, header_bytes: int) -> Iterator[list[int]]:
-        """So many as one packet can list; all at once, as these are not listed."""
-        room = self._association.paths.amdcs - _CHUNK_HEADER_BYTES - header_bytes
-        most = total if len(streams) == total else room // 2
-        return (streams[start : start + most] for start in range(0, len(streams), most))
-
     def reset_association(self) -> Request:
-        request = Request(self._tell_association_reset)
-        request.add_part()
-        piece = TsnReset(request)
-        if not (self._waiting or self._in_flight or self._association.timers.is_running(Timer.SSN_TSN_RESET)):
-            self._suspend_for(piece)
-        self._waiting[piece] = None
-        return request
-
-    def _suspend_for(self, piece: TsnReset) -> None:
-        """C2: "suspending any new transmissions": its turn has come."""
-        piece.suspends = True
-        self._association.sender.queue.suspend()
-
-    def add_outgoing(self, count: int) -> Request:
-        request = Request(self._tell_streams)
-        request.add_part()
-        self._waiting[AddOutgoing(count, request)] = None
-        return request
-
-    def add_incoming(self, count: int) -> Request:
-        request = Request(self._tell_streams)
-        request.add_part()
-        self._waiting[AddIncoming(count, request)] = None
-        return request
-
-    def wait_for(self, piece: OutgoingReset | AddOutgoing) -> None:
-        """The peer wants it."""
-        if isinstance(piece, OutgoingReset):
-            piece.hold(self._association.sender.queue)
-        self._wanted = piece
-        self._association.timers.stop(Timer.CROSSED)
+        return self.waiting.reset_association(is_next=not self._in_flight)
 
     # -- what the answering side asks --
 
@@ -173,12 +105,7 @@ class Asking:
     @property
     def is_suspending(self) -> bool:
         """Whether no new message may begin for the sake of a request of ours."""
-        return self.awaits_tsn_reset or any(isinstance(piece, TsnReset) and piece.suspends for piece in self._waiting)
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether something waits for the peer's sake."""
-        return self._wanted is not None
+        return self.awaits_tsn_reset or self.waiting.is_suspending
 
     def is_resetting(self, streams: Sequence[int] | None) -> bool:
         """§5.2.3: whether the Outgoing SSN Reset Request in flight "completely overlaps" these streams, or all."""
@@ -196,13 +123,6 @@ class Asking:
                 asked = sent.parameter.streams
                 return not streams or (bool(asked) and set(asked) <= set(streams))
         return False
-
-    def incoming_were_reset(self, streams: Sequence[int]) -> None:
-        """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
-        for piece in [piece for piece in self._waiting if isinstance(piece, IncomingReset)]:
-            if not streams or (not piece.is_all and set(piece.streams) <= set(streams)):
-                del self._waiting[piece]
-                piece.request.part_ended(Outcome.DONE, is_told=True)
 
     def take_named(self, parameter: OutgoingSsnResetRequest) -> Sent | None:
         """E1: the request of ours to which this one is the answer: it is marked as acknowledged.
@@ -224,7 +144,7 @@ class Asking:
             if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
                 self._acknowledged(number)
                 # Or the peer added as many of its own accord, and has never heard of ours.
-                self._unproven += 1
+                self._unproven.append(number)
                 return sent
         return None
 
@@ -237,12 +157,9 @@ class Asking:
         """
         association = self._association
         path = association.paths.for_data()
-        if self._in_flight or not (self._waiting or self._wanted) or not path.is_confirmed:
+        if self._in_flight or not self.waiting or not path.is_confirmed:
             return []
-        pieces = self._choose(path)
-        for piece in pieces:
-            self._waiting.pop(piece, None)
-        for group in _grouped(pieces):
+        for group in _grouped(self.waiting.take_next(path)):
             parameter = self._make(group, answered_number)
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
         if self._in_flight:
@@ -252,66 +169,6 @@ class Asking:
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
         return [sent.parameter for sent in self._in_flight.values()]
-
-    def _choose(self, path: Path) -> list[Piece]:
-        """The first that is ready, and what may go with it (§3.1)."""
-        wanted = self._wanted
-        if wanted is not None and self._is_ready(wanted):
-            self._wanted = None
-            return [wanted]
-        first = next((piece for piece in self._waiting if self._is_ready(piece)), None)
-        match first:
-            case None:
-                return []
-            case TsnReset() as piece:
-                # C2: "The sender has either no outstanding TSNs or considers all outstanding TSNs abandoned": the
-                # former, so that nothing is lost.
-                self._suspend_for(piece)
-                return [first] if self._association.sender.is_silent else []
-            case OutgoingReset() | IncomingReset():
-                return self._choose_resets(path)
-            case AddOutgoing() | AddIncoming():
-                kind = AddIncoming if isinstance(first, AddOutgoing) else AddOutgoing
-                second = next((each for each in self._waiting if isinstance(each, kind) and self._is_ready(each)), None)
-                return [first] if second is None else [first, second]
-
-    def _is_ready(self, piece: Piece) -> bool:
-        if isinstance(piece, OutgoingReset):
-            return piece.is_drained(self._association.sender.queue)
-        timers = self._association.timers
-        if isinstance(piece, IncomingReset | AddIncoming):
-            return self._wanted is None and not timers.is_running(Timer.CROSSED)
-        return not (isinstance(piece, TsnReset) and timers.is_running(Timer.SSN_TSN_RESET))
-
-    def _choose_resets(self, path: Path) -> list[Piece]:
-        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction.
-
-        Incoming ones go one by one: one that meets a reset which the peer has begun by itself has its answer in that.
-        """
-        room = path.packet_bytes - HEADER_BYTES - _CHUNK_HEADER_BYTES
-        chosen: list[Piece] = []
-        counts = {OutgoingReset: 0, IncomingReset: 0}
-        has_all: set[type[Piece]] = set()
-        for piece in self._waiting:
-            if not isinstance(piece, OutgoingReset | IncomingReset):
-                continue
-            kind = type(piece)
-            if not self._is_ready(piece):
-                continue
-            header_bytes = 0 if counts[kind] else _OUTGOING_BYTES if kind is OutgoingReset else _INCOMING_BYTES
-            size = header_bytes + 3 + (0 if piece.is_all else 2 * len(piece.streams))
-            if isinstance(piece, IncomingReset) and counts[IncomingReset]:
-                continue
-            if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
-                continue
-            if piece.is_all:
-                has_all.add(kind)
-            counts[kind] += len(piece.streams)
-            chosen.append(piece)
-            room -= size
-            if room < _INCOMING_BYTES:
-                break
-        return chosen
 
     def _make(self, group: Sequence[Piece], answered_number: int) -> ReconfigurationRequest:
         """A2, B1, C1: "MUST assign the next re-configuration request sequence number"."""
@@ -374,10 +231,11 @@ class Asking:
         if sent is None:
             return
         association = self._association
-        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and self._unproven:
-            self._count_back(now)
+        unproven = [each for each in self._unproven if tsn_distance(each, number) < TSN_HALF]
+        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and unproven:
+            self._count_back(unproven[-1], now)
             return
-        self._unproven = 0
+        self._unproven = self._unproven[len(unproven) :]
         if response.result == ReconfigurationResult.IN_PROGRESS:
             # H2: "the timer for the Re-configuration Request Sequence Number is started again".
             assert self._path is not None
@@ -396,16 +254,16 @@ class Asking:
         self._acknowledged(number)
         for piece in sent.pieces:
             if response.result == ReconfigurationResult.REQUEST_IN_PROGRESS and self._asks_again(piece):
-                self._waiting[piece] = None
+                self.waiting.add_again(piece)
                 # Until the peer's request is here, or has come to nothing.
                 assert self._path is not None
                 association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
             else:
                 self._piece_ended(piece, outcome)
 
-    def _count_back(self, now: float) -> None:
+    def _count_back(self, unknown: int, now: float) -> None:
         """The peer waits for a number that was thought to be answered: what is in flight is asked again from there."""
-        self._unproven -= 1
+        self._unproven.remove(unknown)
         self.next_number = tsn_add(self.next_number, -1)
         in_flight, self._in_flight = self._in_flight, {}
         for number, sent in in_flight.items():
@@ -452,7 +310,7 @@ class Asking:
             total = association.tcb.outbound_streams
             association.emit(StreamReset((), range(total) if piece.is_all else tuple(piece.streams)))
         else:
-            self._tell_streams(outcome)
+            self.waiting.tell_streams(outcome)
 
     def performed(self, sent: Sent, outcome: Outcome) -> None:
         """What the peer did at our request is done here, and told, or could not be."""
@@ -480,33 +338,11 @@ class Asking:
     def fail_all(self) -> None:
         """The association ends, or begins anew: nothing of this will be answered."""
         pieces = [piece for sent in self._in_flight.values() for piece in sent.pieces]
-        pieces += self._waiting
-        self._wanted = None
+        pieces += self.waiting.take_all()
         self._in_flight.clear()
-        self._waiting.clear()
         for piece in pieces:
             if piece.request is not None:
                 piece.request.part_ended(Outcome.FAILED)
-
-    # -- events --
-
-    def _tell(
-        self, kind: type[StreamReset], incoming: Sequence[int], outgoing: Sequence[int], outcome: Outcome
-    ) -> None:
-        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
-        self._association.emit(kind(incoming, outgoing, denied, failed))
-
-    def _tell_streams(self, outcome: Outcome) -> None:
-        tcb = self._association.tcb
-        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
-        event: Event = StreamChange(tcb.inbound_streams, tcb.outbound_streams, denied, failed)
-        self._association.emit(event)
-
-    def _tell_association_reset(self, outcome: Outcome) -> None:
-        association = self._association
-        remote_tsn = tsn_add(association.receiver.cumulative_tsn, 1)
-        denied, failed = outcome is Outcome.DENIED, outcome is Outcome.FAILED
-        association.emit(AssociationReset(association.sender.next_tsn, remote_tsn, denied, failed))
 
 
 def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:

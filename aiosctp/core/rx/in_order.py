@@ -7,7 +7,7 @@ general way (`Receiver.data_received`), which gives the same messages, charges a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
@@ -19,7 +19,7 @@ from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_IMMEDIATE, DATA_UNORDERED, DataFields
+from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_IMMEDIATE, DATA_UNORDERED, AlikeChunks, DataFields
 from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
 _WHOLE: Final = DATA_BEGINNING | DATA_ENDING
@@ -82,6 +82,8 @@ class InOrder:
 
     def take(self, chunks: Sequence[DataFields]) -> int:
         """Take chunks of one packet, from the first on. Returns how many; the others are for the general way."""
+        if type(chunks) is AlikeChunks and self._take_alike(chunks):
+            return len(chunks)
         taken, total = 0, len(chunks)
         while taken < total:
             chunk = chunks[taken]
@@ -90,6 +92,37 @@ class InOrder:
                 break
             taken += count
         return taken
+
+    def _take_alike(self, chunks: AlikeChunks) -> bool:
+        """Whole messages of one stream and one size: all of them, or none. Less than all is for `_take_whole`."""
+        flags, stream, tsns, ssns = chunks.flags, chunks.stream, chunks.tsns, chunks.ssns
+        if flags & _WHOLE != _WHOLE or self._begun is not None or stream >= self._inbound_streams:
+            return False
+        window, count = self._window, len(tsns)
+        charge_bytes = charge_of(len(chunks.payloads[0]))
+        first = self._tsns.cumulative + 1 & TSN_MASK
+        if window.held_bytes + (count - 1) * charge_bytes > window.brink_bytes:
+            return False
+        if tsns != tuple(range(first, first + count)):
+            return False
+        is_unordered = flags & DATA_UNORDERED != 0
+        if is_unordered:
+            self._counters.iuodchunks += count
+        else:
+            expected_ssn = self._streams.expected_ssns.get(stream, 0)
+            if ssns != tuple(range(expected_ssn, expected_ssn + count)):
+                return False
+            self._streams.expect(stream, expected_ssn + count & SSN_MASK)
+            self._counters.iodchunks += count
+        if flags & DATA_IMMEDIATE:
+            self.sack_was_asked_for = True
+        self._tsns.cumulative += count
+        window.charge(count * charge_bytes)
+        fields = zip(
+            chunks.payloads, repeat(stream), chunks.ppids, repeat(is_unordered), ssns, tsns, tsns, repeat(True)
+        )
+        self._queues.put_all(list(map(_tuple_new, repeat(Message), fields)))
+        return True
 
     def _take_whole(self, chunks: Sequence[DataFields], start: int) -> int:
         """Whole messages, as many as come one after the other."""
@@ -175,7 +208,7 @@ class InOrder:
         before_brink = (window.brink_bytes - window.held_bytes) // charge_of(payload_bytes)
         return max(0, min(before_parts, before_brink))
 
-    def take_fragments(self, payloads: list[bytes]) -> None:
+    def take_fragments(self, payloads: Sequence[bytes]) -> None:
         """The next of the message that is coming in, of one size, no more than `most_fragments` and not the last."""
         count, payload_bytes = len(payloads), len(payloads[0])
         charge_bytes = count * charge_of(payload_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Sequence
 
-from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
+from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.rx.window import ReceiveWindow
@@ -23,12 +23,12 @@ class ReadQueues:
         "_arrivals",
         "_collected",
         "_collected_bytes",
-        "_has_parts",
         "_has_streams_of_their_own",
-        "_queues",
         "_shown",
         "_window",
+        "by_stream",
         "has_overflowed",
+        "has_parts",
         "max_message_bytes",
     )
 
@@ -36,12 +36,12 @@ class ReadQueues:
         self.max_message_bytes = max_message_bytes
         self.has_overflowed = False
         self._window = window
-        self._queues: dict[int | None, deque[Message]] = NO_DICT
+        self.by_stream: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
         self._has_streams_of_their_own = False
         self._arrivals: dict[int, None] | None = None
         """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
-        self._has_parts = False
+        self.has_parts = False
         """There may be parts of messages, here or shown to the user, or marks, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0
@@ -51,13 +51,13 @@ class ReadQueues:
     def put(self, message: Message) -> None:
         """Its window has been charged."""
         if not message.end_of_record:
-            self._has_parts = True
+            self.has_parts = True
         stream = message.stream
         if self._arrivals is not None:
             self._arrivals[stream] = None
             self._append(stream, (message,))
         else:
-            self._append(stream if stream in self._queues else None, (message,))
+            self._append(stream if stream in self.by_stream else None, (message,))
 
     def put_all(self, messages: Sequence[Message]) -> None:
         """`put` for each, in order."""
@@ -68,25 +68,25 @@ class ReadQueues:
             self._append(None, messages)
 
     def _append(self, key: int | None, messages: Sequence[Message]) -> None:
-        queue = self._queues.get(key)
+        queue = self.by_stream.get(key)
         if queue is None:
             queue = self._add_queue(key, deque())
         queue.extend(messages)
 
     def _add_queue(self, key: int | None, queue: deque[Message]) -> deque[Message]:
-        if self._queues is NO_DICT:
-            self._queues = {}
-        self._queues[key] = queue
+        if self.by_stream is NO_DICT:
+            self.by_stream = {}
+        self.by_stream[key] = queue
         return queue
 
     def take_over(self, stream: int) -> None:
         """From now on the stream has a queue of its own; what is queued for it moves there."""
-        if stream in self._queues:
+        if stream in self.by_stream:
             return
-        common = self._queues.get(None, ())
+        common = self.by_stream.get(None, ())
         own = deque(message for message in common if message.stream == stream)
         if own:
-            self._queues[None] = deque(message for message in common if message.stream != stream)
+            self.by_stream[None] = deque(message for message in common if message.stream != stream)
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
@@ -94,11 +94,11 @@ class ReadQueues:
         """From now on every stream that has something has a queue of its own; what is in the common one moves."""
         if self._arrivals is not None:
             return
-        if self._queues is NO_DICT:
-            self._queues = {}
+        if self.by_stream is NO_DICT:
+            self.by_stream = {}
         self._arrivals = {}
         self._has_streams_of_their_own = True
-        for message in self._queues.pop(None, ()):
+        for message in self.by_stream.pop(None, ()):
             self.put(message)
 
     def take_arrivals(self) -> list[int]:
@@ -110,7 +110,7 @@ class ReadQueues:
 
     def release_stream(self, stream: int) -> None:
         """Nobody reads it any more: what is queued is dropped."""
-        queue = self._queues.pop(stream, None)
+        queue = self.by_stream.pop(stream, None)
         if queue is None:
             return
         self._window.release(sum(charge_of(len(message.data)) for message in queue))
@@ -119,20 +119,20 @@ class ReadQueues:
         if self._arrivals is not None:
             self._arrivals.pop(stream, None)
         else:
-            self._has_streams_of_their_own = any(key is not None for key in self._queues)
+            self._has_streams_of_their_own = any(key is not None for key in self.by_stream)
 
     def mark_resets(self, streams: Collection[int] | None, mark: Message) -> None:
         """Put a mark behind what is unread of each of these streams, or of all, that were reset: in a queue of their
         own in any case, in the common one only where something of the stream is unread there. Never two in a row."""
-        common: dict[int, Message] = {message.stream: message for message in self._queues.get(None, ())}
+        common: dict[int, Message] = {message.stream: message for message in self.by_stream.get(None, ())}
         own: list[int] = []
         if streams is not None:
             streams = dict.fromkeys(streams)
-            own = [stream for stream in streams if stream in self._queues]
+            own = [stream for stream in streams if stream in self.by_stream]
         else:
-            own = [key for key in self._queues if key is not None]
+            own = [key for key in self.by_stream if key is not None]
         for stream in own:
-            queue = self._queues[stream]
+            queue = self.by_stream[stream]
             if not queue or queue[-1].data:
                 self._put_mark(mark._replace(stream=stream))
         for stream, last in common.items():
@@ -140,33 +140,31 @@ class ReadQueues:
                 self._put_mark(mark._replace(stream=stream))
 
     def _put_mark(self, mark: Message) -> None:
-        self._window.charge(MIN_CHARGE_BYTES)
-        self._has_parts = True
+        self._window.charge(charge_of(0))
+        self.has_parts = True
         self.put(mark)
 
     def skip_mark(self, stream: int) -> None:
         """Drop the mark that is the next to read, if it is one."""
-        queue = self._queues.get(stream)
+        queue = self.by_stream.get(stream)
         if queue and not queue[0].data:
             queue.popleft()
-            self._window.release(MIN_CHARGE_BYTES)
+            self._window.release(charge_of(0))
 
     def count_marks(self, stream: int) -> int:
         """Linear in what is queued."""
-        return sum(not message.data for message in self._queues.get(stream, ()))
+        return sum(not message.data for message in self.by_stream.get(stream, ()))
 
     def has_message(self, stream: int | None) -> bool:
-        return bool(self._queues.get(stream))
+        return bool(self.by_stream.get(stream))
 
     def read(self, stream: int | None, partial: bool) -> Message | None:
-        queue = self._queues.get(stream)
+        """The next message, or part of one; while there are none but whole messages, `Receiver.read` takes them."""
+        queue = self.by_stream.get(stream)
         while queue:
             message = queue.popleft()
-            size = len(message[0])
-            self._window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
-            if not self._has_parts:
-                return message  # as nearly always
-            if not size:
+            self._window.release(charge_of(len(message.data)))
+            if not message.data:
                 # A mark: whoever reads all streams as one needs none.
                 self._forget(message.stream)
                 self._shown.pop(message.stream, None)
@@ -220,15 +218,15 @@ class ReadQueues:
 
     def abandon(self, stream: int, first_tsn: int) -> bool:
         """The message of this stream with that first TSN will never be whole. Returns whether the user saw parts."""
-        key = stream if stream in self._queues else None
-        queue = self._queues.get(key)
+        key = stream if stream in self.by_stream else None
+        queue = self.by_stream.get(key)
         if queue:
             kept = deque(message for message in queue if message.stream != stream or message.tsn != first_tsn)
             self._window.release(
                 sum(charge_of(len(message.data)) for message in queue)
                 - sum(charge_of(len(message.data)) for message in kept)
             )
-            self._queues[key] = kept
+            self.by_stream[key] = kept
             if any(message.stream == stream for message in kept):
                 return False  # what was read of the stream is of an earlier message, which is whole
         self._forget(stream)
@@ -239,16 +237,16 @@ class ReadQueues:
 
     def give_back(self) -> None:
         """Let go of the room, if it is empty. Who took over a stream keeps its queue."""
-        if not self._has_streams_of_their_own and not self._queues.get(None):
-            self._queues = NO_DICT
-            self._has_parts = bool(self._collected or self._shown)
+        if not self._has_streams_of_their_own and not self.by_stream.get(None):
+            self.by_stream = NO_DICT
+            self.has_parts = bool(self._collected or self._shown)
 
     def inherit(self, previous: ReadQueues) -> None:
         """What is whole and unread goes on being readable, and charged."""
-        self._queues = previous._queues
+        self.by_stream = previous.by_stream
         self._has_streams_of_their_own = previous._has_streams_of_their_own
         self._arrivals = previous._arrivals
-        self._has_parts = previous._has_parts
+        self.has_parts = previous.has_parts
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
@@ -256,19 +254,19 @@ class ReadQueues:
 
     @property
     def message_count(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return sum(map(len, self.by_stream.values()))
 
     @property
     def charged_bytes(self) -> int:
-        return sum(charge_of(len(message.data)) for queue in self._queues.values() for message in queue)
+        return sum(charge_of(len(message.data)) for queue in self.by_stream.values() for message in queue)
 
     def check_invariants(self) -> None:
         assert self._collected_bytes == sum(map(len, self._collected.values()))
-        has_own = self._arrivals is not None or any(key is not None for key in self._queues)
+        has_own = self._arrivals is not None or any(key is not None for key in self.by_stream)
         assert self._has_streams_of_their_own == has_own
-        assert self._arrivals is None or None not in self._queues
-        assert self._has_parts or not (self._collected or self._shown)
-        for key, queue in self._queues.items():
+        assert self._arrivals is None or None not in self.by_stream
+        assert self.has_parts or not (self._collected or self._shown)
+        for key, queue in self.by_stream.items():
             for message in queue:
-                assert (message.stream if message.stream in self._queues else None) == key
-                assert self._has_parts or (message.end_of_record and message.data)
+                assert (message.stream if message.stream in self.by_stream else None) == key
+                assert self.has_parts or (message.end_of_record and message.data)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from aiosctp.config import Config
-from aiosctp.core.charge import charge_of
+from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
@@ -21,7 +21,7 @@ from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import Data, DataFields, encode_sack
+from aiosctp.wire.chunks import ArrivedFragments, Data, DataFields, encode_sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add, tsn_distance
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
@@ -34,8 +34,8 @@ _MAX_CHUNK_BYTES: Final = 0xFFFF
 class Receiver:
     """The receiving side of one association.
 
-    Inputs: `take_fragments` for those `fragments_expected` names; `take_in_order` for the DATA chunks of a packet, if
-    they may go the short way; `data_received` for each that is left; then `packet_done` once;
+    Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
+    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
     Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `abort_partial_delivery`,
     `inherit`, `configure`, `give_back`, and those of RFC 6525.
@@ -126,21 +126,36 @@ class Receiver:
                 self._packet_is_urgent = True
         return taken
 
-    def fragments_expected(self, payload_bytes: int) -> tuple[DataFields, int, int] | None:
-        """Whether fragments with so much user data may come in one piece: while a SACK is owed that waits for the end
-        of the batch. The first fragment of their message, the TSN of the next one, and how many may come."""
-        begun = self._in_order.begun
-        if begun is None or payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
-            return None
-        return begun, self._tsns.cumulative + 1 & TSN_MASK, self._in_order.most_fragments(payload_bytes)
+    def take_fragments(self, fragments: ArrivedFragments, start: int, path: Path) -> tuple[int, Sequence[DataFields]]:
+        """The short way for a run of packets with fragments, once a SACK is owed that waits for the end of the batch.
 
-    def take_fragments(self, payloads: list[bytes], path: Path) -> None:
-        """The short way for the fragments of as many packets, which are those expected."""
-        self.sack_path = path
-        self.has_unacknowledged = True
-        self._in_order.take_fragments(payloads)
-        self._packets_unacknowledged += len(payloads)
-        self._pace.packets += len(payloads)
+        How many packets, from the one at `start` on, it took, and the chunks of the last of them that it did not.
+        """
+        in_order, payload_bytes = self._in_order, fragments.payload_bytes
+        count = 0
+        left: Sequence[DataFields] = ()
+        if payload_bytes <= 0 or not self.sack_is_due or self.may_acknowledge_early:
+            return count, left
+        while (begun := in_order.begun) is not None and not left:
+            most, tsn = in_order.most_fragments(payload_bytes), self._tsns.cumulative + 1 & TSN_MASK
+            payloads = fragments.take(start + count * fragments.packet_bytes, begun, tsn, most)
+            if payloads:
+                in_order.take_fragments(payloads)
+                count += len(payloads)
+            # At the border of two messages there is a packet with an end and a beginning.
+            chunks = fragments.chunks(start + count * fragments.packet_bytes)
+            if chunks is None:
+                break
+            left = chunks[in_order.take(chunks) :]
+            count += 1
+        if count:
+            self.sack_path = path
+            self.has_unacknowledged = True
+            # As it is by now, for the SACK that is owed.
+            in_order.sack_was_asked_for = False
+            self._packets_unacknowledged += count - bool(left)
+            self._pace.packets += count - bool(left)
+        return count, left
 
     def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
         """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
@@ -255,8 +270,8 @@ class Receiver:
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:
             self._packet_is_urgent = False
             self.sack_is_due = True
-        elif not self._timers.is_running(SACK_DELAY):
-            self._timers.start(SACK_DELAY, now + self._config.sack_delay_s)
+        else:
+            self._timers.start_unless_running(SACK_DELAY, now + self._config.sack_delay_s)
 
     def handle_delay_expired(self) -> None:
         """§6.2: SACK.Delay has passed."""
@@ -471,7 +486,15 @@ class Receiver:
         Reading may make a SACK due, for the window (§6.2).
         """
         queues, window = self._queues, self._window
-        message = queues.read(stream, partial)
+        whole = None if queues.has_parts else queues.by_stream.get(stream)
+        if whole:
+            # As `ReadQueues.read`, without the calls: every message is read here.
+            taken = whole.popleft()
+            size = len(taken[0])
+            window.held_bytes -= size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
+            message: Message | None = taken
+        else:
+            message = queues.read(stream, partial)
         if not self.sack_is_due and (window.held_bytes <= window.update_at_bytes or queues.has_overflowed):
             self.sack_is_due = True
         return message

@@ -233,13 +233,13 @@ class Outstanding:
         return acked
 
     def acknowledge_single(self, tsn: int) -> OutstandingChunk | None:
-        """The short way of `acknowledge`, when this is the TSN of the only chunk outstanding, which was sent alone:
-        that chunk. None, and nothing is changed, when `acknowledge` has to be asked."""
+        """The short way of `acknowledge`, when one chunk is outstanding, which then no gap covers: the chunk, if it has
+        this TSN. None, and nothing is changed, when `acknowledge` has to be asked."""
         chunks = self._chunks
         if (
             self.highest & TSN_MASK != tsn
             or not chunks
-            or chunks[0].state is not IN_FLIGHT
+            # What is acknowledged for good is set off against it.
             or self._may_be_taken_back < MAX_TAKEN_BACK
         ):
             return None

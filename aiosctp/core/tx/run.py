@@ -24,6 +24,7 @@ from aiosctp.wire.chunks import (
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     PADDING,
+    Fragments,
 )
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
@@ -73,6 +74,7 @@ class Run:
     __slots__ = (
         "_charge_bytes",
         "_cwnd_room",
+        "_packets_left",
         "_payload_bytes",
         "_record",
         "_transmission",
@@ -89,6 +91,7 @@ class Run:
         self._tsn = self._record.first & TSN_MASK
         self._cwnd_room = path.congestion.cwnd - path.flight_bytes
         self._window_room = transmission.window.room(transmission.outstanding.flight_charge_bytes)
+        self._packets_left = _PIECES * min(MAX_PACKETS, MAX_BYTES // path.packet_bytes)
         self._charge_bytes = 0
         self._payload_bytes = 0
         self._unordered = 0
@@ -96,27 +99,26 @@ class Run:
         """The message that is being cut, of which `_view` is."""
         self._view = memoryview(b"")
 
-    def fill(self, packet: OutgoingPacket) -> list[Parts]:
+    def fill(self, packet: OutgoingPacket) -> list[Parts | Fragments]:
         """This packet, in which other chunks may lead, and those after it; none when no chunk fits this one."""
         transmission, packet_bytes = self._transmission, self._record.path.packet_bytes
         messages = transmission.queue.in_order
-        most = _PIECES * min(MAX_PACKETS, MAX_BYTES // packet_bytes)
-        packets: list[Parts] = []
+        packets: list[Parts | Fragments] = []
         parts, room = packet.chunks, packet.room & ~3
         while data_bytes := self._fill_packet(parts, room):
             packets.append(parts)
             self._count_packets(1, data_bytes)
             room = packet_bytes - PACKET_HEADER_BYTES & ~3
             if messages:
-                self._fill_with_fragments(packets, most - len(packets), room)
-                self._fill_with_messages(packets, most - len(packets), room)
+                self._fill_with_fragments(packets, self._packets_left, room)
+                self._fill_with_messages(packets, self._packets_left, room)
             is_last = transmission.is_shutting_down and not messages
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
                 # or receiver window".
-                self._ask_for_sack(packets[-1])
+                self._ask_for_sack(packets)
                 break
-            if not (messages and transmission.burst.allows_packet) or len(packets) == most:
+            if not (messages and transmission.burst.allows_packet) or not self._packets_left:
                 break
             parts = []
         if packets:
@@ -124,6 +126,7 @@ class Run:
         return packets
 
     def _count_packets(self, count: int, data_bytes: int) -> None:
+        self._packets_left -= count
         self._cwnd_room -= count * data_bytes
         self._transmission.burst.packets_sent(count, data_bytes)
 
@@ -207,7 +210,7 @@ class Run:
         record.messages += taken
         return _chunks(headers, payloads, PADDING[length & 3])
 
-    def _fill_with_messages(self, packets: list[Parts], most: int, room: int) -> None:
+    def _fill_with_messages(self, packets: list[Parts | Fragments], most: int, room: int) -> None:
         """Packets full of messages that are alike, each whole, when they end because another does not fit; so many at
         most."""
         queue = self._transmission.queue
@@ -277,7 +280,7 @@ class Run:
             self._viewed, self._view = message, memoryview(message[0])
         return self._view
 
-    def _fill_with_fragments(self, packets: list[Parts], most: int, room: int) -> None:
+    def _fill_with_fragments(self, packets: list[Parts | Fragments], most: int, room: int) -> None:
         """Packets that each hold one fragment out of the middle of a message, as many as may go, so many at most."""
         transmission, record = self._transmission, self._record
         queue = transmission.queue
@@ -296,18 +299,13 @@ class Run:
         )
         if count <= 0:
             return
-        view, tsn, ssn = self._view_of(message), self._tsn, queue.ssn
         flags = DATA_UNORDERED if unordered else 0
-        headers, payloads = record.headers, record.payloads
-        for at in range(start, start + count * payload_bytes, payload_bytes):
-            header = _PACK(_DATA, flags, length, tsn, number, ssn, ppid)
-            payload = view[at : at + payload_bytes]
-            headers.append(header)
-            payloads.append(payload)
-            packets.append([header, payload])
-            tsn = tsn + 1 & TSN_MASK
+        fragments = Fragments(data, start, count, payload_bytes, flags, self._tsn, (number, queue.ssn, ppid))
+        packets.append(fragments)
+        record.headers += [fragments] * count
+        record.payloads += [data] * count
         record.messages += [message] * count
-        self._tsn = tsn
+        self._tsn = self._tsn + count & TSN_MASK
         queue.cut_bytes = start + count * payload_bytes
         if unordered:
             self._unordered += count
@@ -338,10 +336,17 @@ class Run:
         transmission.t3.sent(path, now)
         path.last_data_sent_at_s = now
 
-    def _ask_for_sack(self, parts: Parts) -> None:
-        """With the last chunk of the packet: its header stands before the payload and the padding."""
-        headers = self._record.headers
-        headers[-1] = parts[-3 if len(parts[-1]) & 3 else -2] = with_immediate(headers[-1])
+    def _ask_for_sack(self, packets: list[Parts | Fragments]) -> None:
+        """With the last chunk of the last packet: its header stands before the payload and the padding."""
+        headers, payloads = self._record.headers, self._record.payloads
+        parts = packets[-1]
+        if isinstance(parts, Fragments):
+            # It has another header than the others.
+            parts = list(parts.take_last())
+            packets.append(parts)
+            payloads[-1] = parts[1]
+        at = -3 if len(parts[-1]) & 3 else -2
+        headers[-1] = parts[at] = with_immediate(parts[at])
 
 
 def _count_alike(messages: deque[Outgoing], most: int) -> int:

@@ -27,7 +27,7 @@ from aiosctp.core.tx.sent_run import Parts
 from aiosctp.core.tx.single import send_single
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
-from aiosctp.wire.chunks import Sack
+from aiosctp.wire.chunks import Fragments, Sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 
 
@@ -213,7 +213,7 @@ class Sender:
         is one that leads with a COOKIE ECHO."""
         return self._transmission.fill(packet, now)
 
-    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts] | None:
+    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts | Fragments] | None:
         """The chunks of many packets at once: of this one, as with `fill`, and of those that follow it; none when this
         one takes none. None when `fill` has to do it."""
         return self._transmission.fill_run(packet, now)

@@ -11,7 +11,8 @@ from aiosctp.core.messages import Outgoing
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import OutgoingStream
-from aiosctp.wire.chunks import DATA_ENDING
+from aiosctp.wire.chunks import DATA_ENDING, Fragments
+from aiosctp.wire.serial import TSN_MASK
 
 Parts: TypeAlias = list[bytes | memoryview]
 """The chunks of one packet: of each DATA chunk its header, its user data, and its padding if it needs any."""
@@ -38,10 +39,11 @@ class SentRun:
         """The lowest number sent."""
         self.path = path
         self.sent_at_s = now
-        self.headers: list[bytes] = []
+        self.headers: list[bytes | Fragments] = []
         self.payloads: list[bytes | memoryview] = []
         self.messages: list[Outgoing] = []
-        """These three of each chunk, from `first` on, until all are acknowledged: a run is no more than 256 KiB."""
+        """These three of each chunk, from `first` on, until all are acknowledged: a run is no more than 256 KiB. One of
+        `Fragments` has those in the place of its header, and all the user data of its message."""
         self.stretches: deque[Stretch] = deque()
         """What is not acknowledged."""
 
@@ -64,15 +66,18 @@ class SentRun:
         """The chunks of one of the stretches, of which this is the lowest number."""
         count, (_, _, _, stream, _) = stretch
         for index in range(number - self.first, number - self.first + count):
+            header, payload = self.headers[index], self.payloads[index]
+            if isinstance(header, Fragments):
+                header, payload = header.chunk(self.first + index & TSN_MASK)
             yield OutstandingChunk(
                 self.first + index,
                 self.messages[index],
                 stream,
-                self.headers[index],
-                self.payloads[index],
+                header,
+                payload,
                 self.path,
                 self.sent_at_s,
-                is_ending=bool(self.headers[index][1] & DATA_ENDING),
+                is_ending=bool(header[1] & DATA_ENDING),
             )
 
     def check_invariants(self, number: int) -> None:

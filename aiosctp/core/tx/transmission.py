@@ -22,7 +22,7 @@ from aiosctp.core.tx.retransmissions import Retransmissions
 from aiosctp.core.tx.rtt import RoundTrips
 from aiosctp.core.tx.run import Run, may_run
 from aiosctp.core.tx.sent_run import Parts
-from aiosctp.wire.chunks import PADDING
+from aiosctp.wire.chunks import PADDING, Fragments
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.serial import TSN_HALF
 
@@ -130,7 +130,7 @@ class Transmission:
 
     # -- the short way --
 
-    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts] | None:
+    def fill_run(self, packet: OutgoingPacket, now: float) -> list[Parts | Fragments] | None:
         """Packets with new chunks, the first of them this one; none when no chunk fits it. None: `fill` it."""
         if self.takes_short_way and may_run(self, packet.path, now):
             return Run(self, packet.path, now).fill(packet)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from aiosctp.wire.chunks.bulk import FRAGMENT_OVERHEAD_BYTES, Bulk, DataFields, data_of, decode_bulk, decode_fragments
+from aiosctp.wire.chunks.alike import AlikeChunks, DataFields
+from aiosctp.wire.chunks.arrived_fragments import ArrivedFragments
+from aiosctp.wire.chunks.bulk import Bulk, data_of, decode_bulk
 from aiosctp.wire.chunks.common import TAG_REFLECTED
 from aiosctp.wire.chunks.control import (
     Abort,
@@ -29,6 +31,7 @@ from aiosctp.wire.chunks.data import (
     Data,
     encode_data_header,
 )
+from aiosctp.wire.chunks.fragments import Fragments
 from aiosctp.wire.chunks.heartbeat import Heartbeat, HeartbeatAck
 from aiosctp.wire.chunks.init import Init, InitAck
 from aiosctp.wire.chunks.pad import Pad
@@ -47,10 +50,11 @@ __all__ = [
     "DATA_HEADER_START",
     "DATA_IMMEDIATE",
     "DATA_UNORDERED",
-    "FRAGMENT_OVERHEAD_BYTES",
     "PADDING",
     "TAG_REFLECTED",
     "Abort",
+    "AlikeChunks",
+    "ArrivedFragments",
     "Bulk",
     "Chunk",
     "CookieAck",
@@ -58,6 +62,7 @@ __all__ = [
     "Data",
     "DataFields",
     "Error",
+    "Fragments",
     "Heartbeat",
     "HeartbeatAck",
     "Init",
@@ -74,7 +79,6 @@ __all__ = [
     "decode_bulk",
     "decode_chunk",
     "decode_chunks",
-    "decode_fragments",
     "decode_sack",
     "encode_data_header",
     "encode_sack",

@@ -7,11 +7,11 @@ where it lies, and no more is copied than the user data.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from crc32c import crc32c
-
+from aiosctp.wire.chunks.alike import DataFields, decode_alike
 from aiosctp.wire.chunks.data import (
     DATA_BEGINNING,
     DATA_ENDING,
@@ -22,13 +22,9 @@ from aiosctp.wire.chunks.data import (
 )
 from aiosctp.wire.chunks.sack import Sack
 from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.packet import CHECKSUM, HEADER_BYTES, PORTS_AND_TAG, is_intact
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.packet import HEADER_BYTES, is_intact
 
-DataFields: TypeAlias = tuple[int, int, int, int, int, int, int, bytes]
-"""A DATA chunk as a plain tuple: type, flags, length, TSN, stream, SSN, PPID, and the user data, at least one byte."""
-
-Bulk: TypeAlias = tuple[Sack | None, list[DataFields]]
+Bulk: TypeAlias = tuple[Sack | None, Sequence[DataFields]]
 
 _DATA: Final = ChunkType.DATA.value
 _SACK: Final = ChunkType.SACK.value
@@ -36,12 +32,6 @@ _DATA_HEADER_BYTES: Final = DATA_HEADER.size
 _SACK_BYTES: Final = 16  # without gaps and duplicates
 _PLAIN_SACK: Final = struct.Struct("!BxHLLL")  # type, length, Cumulative TSN Ack, a_rwnd, both counts
 LEAST_BULK_BYTES: Final = HEADER_BYTES + _SACK_BYTES
-
-FRAGMENT_OVERHEAD_BYTES: Final = HEADER_BYTES + _DATA_HEADER_BYTES
-"""What a packet with one fragment has besides its user data."""
-_FRAGMENT: Final = struct.Struct("!8s4s4sL8s")  # ports and tag, checksum; type, flags and length, TSN, the rest
-_FRAGMENT_START: Final = struct.Struct("!BBH")
-_FRAGMENT_REST: Final = struct.Struct("!HHL")  # stream, SSN, PPID
 
 
 def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: int) -> Bulk | None:
@@ -55,7 +45,7 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     if not is_intact(datagrams, view, start, end, seed):
         return None
     if datagrams[at] == _DATA:
-        chunks = _decode_data(datagrams, at, end)
+        chunks = decode_data(datagrams, at, end)
         return None if chunks is None else (None, chunks)
     _, length, cumulative_tsn_ack, a_rwnd, counts = _PLAIN_SACK.unpack_from(datagrams, at)
     if length != _SACK_BYTES or counts:
@@ -64,35 +54,8 @@ def decode_bulk(datagrams: bytes, view: memoryview, start: int, end: int, seed: 
     at += _SACK_BYTES
     if at == end:
         return sack, []
-    chunks = _decode_data(datagrams, at, end)
+    chunks = decode_data(datagrams, at, end)
     return None if chunks is None else (sack, chunks)
-
-
-def decode_fragments(
-    datagrams: bytes, view: memoryview, start: int, packet_bytes: int, seed: int, first: DataFields, tsn: int, most: int
-) -> list[bytes]:
-    """The user data of full packets from `start` on, `most` of them at most, as far as each is intact and has the
-    header of the one at `start` and nothing in it but a fragment from the middle of the message that `first` began,
-    with this TSN or the next in turn.
-
-    view: of `datagrams`. seed: that of the first eight header bytes at `start`.
-    """
-    ports_and_tag = datagrams[start : start + PORTS_AND_TAG.size]
-    chunk_start = _FRAGMENT_START.pack(_DATA, first[1] & DATA_UNORDERED, packet_bytes - HEADER_BYTES)
-    rest = _FRAGMENT_REST.pack(first[4], first[5], first[6])
-    payloads: list[bytes] = []
-    end = start + packet_bytes
-    stop = min(len(datagrams), start + most * packet_bytes)
-    while end <= stop:
-        header, received, found, found_tsn, found_rest = _FRAGMENT.unpack_from(datagrams, start)
-        if found_tsn != tsn or found != chunk_start or found_rest != rest or header != ports_and_tag:
-            break
-        if received != CHECKSUM.pack(crc32c(view[start + HEADER_BYTES : end], seed)):
-            break
-        payloads.append(datagrams[start + FRAGMENT_OVERHEAD_BYTES : end])
-        tsn = tsn + 1 & TSN_MASK
-        start, end = end, end + packet_bytes
-    return payloads
 
 
 def data_of(fields: DataFields) -> Data:
@@ -111,7 +74,7 @@ def data_of(fields: DataFields) -> Data:
     )
 
 
-def _decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:
+def decode_data(datagrams: bytes, at: int, end: int) -> Sequence[DataFields] | None:
     """All the chunks from here to the end, if all are DATA with user data."""
     if end - at <= _DATA_HEADER_BYTES:
         return None
@@ -123,13 +86,19 @@ def _decode_data(datagrams: bytes, at: int, end: int) -> list[DataFields] | None
         # The only one, of which the padding may be missing.
         return [(type, flags, length, tsn, stream, ssn, ppid, datagrams[at + _DATA_HEADER_BYTES : stop])]
     if (end - at) % _padded(length) == 0:
-        chunks = list(_of_length(length).iter_unpack(datagrams[at:end]))
-        for chunk in chunks:
-            if chunk[0] != _DATA or chunk[2] != length:
-                break
-        else:
+        alike = decode_alike(datagrams, at, end, _padded(length))
+        chunks = alike if alike is not None else _decode_sizes_alike(datagrams, at, end, length)
+        if chunks is not None:
             return chunks
     return _decode_one_by_one(datagrams, at, end)
+
+
+def _decode_sizes_alike(datagrams: bytes, at: int, end: int, length: int) -> list[DataFields] | None:
+    chunks = list(_of_length(length).iter_unpack(datagrams[at:end]))
+    for chunk in chunks:
+        if chunk[0] != _DATA or chunk[2] != length:
+            return None
+    return chunks
 
 
 def _decode_one_by_one(datagrams: bytes, at: int, end: int) -> list[DataFields] | None:

@@ -66,7 +66,7 @@ def test_numbers_wrap() -> None:
 
 
 def test_a_deferred_reset_is_performed_when_all_before_has_come() -> None:
-    """X06, E2 to E5: "In progress", then, by itself, the answer; what came too early is delivered after."""
+    """X06: E2 to E5: "In progress", then, by itself, the answer; what came too early is delivered after."""
     peer = ReconfigPeer()
     peer.association.receiver.take_over(1)
     peer.data(0, 0, b"one", stream=1)
@@ -170,10 +170,44 @@ def test_what_is_not_allowed_is_denied(denies: dict[str, object], request_of_it:
     assert peer.events_of(StreamReset) == []
 
 
-def test_what_is_at_zero_already_needs_no_reset() -> None:
-    """§5.2.3: "SHOULD send back a Re-configuration Response with the success code 'Nothing to do'"."""
+def test_what_is_at_zero_already_is_reset_again() -> None:
+    """§5.2.3: "the local endpoint could optionally also perform the reset": the request of ours says, as a response
+    would not, that nothing of before is on its way."""
     peer = ReconfigPeer()
-    assert results_of(peer.ask(IncomingSsnResetRequest(TSN, (1, 2)))) == [R.NOTHING_TO_DO]
+    (answer,) = peer.ask(IncomingSsnResetRequest(TSN, (1, 2)))
+    assert isinstance(answer, OutgoingSsnResetRequest)
+    assert (answer.response_sequence_number, answer.streams) == (TSN, (1, 2))
+
+
+def test_what_is_to_be_reset_once_it_is_sent_needs_no_other() -> None:
+    """A second reset would come after the first was answered, and end what the peer has begun since."""
+    peer = ReconfigPeer()
+    peer.user_sends(bytes(100_000), stream=1)
+    peer.association.reset_outgoing([1])
+    assert parameters_of(peer.touch()) == []
+    assert results_of(peer.ask(IncomingSsnResetRequest(TSN, (1,)))) == [R.NOTHING_TO_DO]
+
+
+def test_a_reset_that_meets_ours_for_it_is_answered_once_ours_is() -> None:
+    """Or ours, should it come late, would reset what the peer has sent since."""
+    peer = ReconfigPeer()
+    peer.association.reset_incoming([1])
+    assert parameters_of(peer.touch()) == [IncomingSsnResetRequest(peer.ours, (1,))]
+    assert peer.ask(outgoing(TSN, BEFORE, 1)) == [response(TSN, R.IN_PROGRESS)]
+    assert peer.events_of(StreamReset) == [StreamReset((1,), ())]
+    assert peer.ask(outgoing(TSN, BEFORE, 1)) == [response(TSN, R.IN_PROGRESS)]
+    assert peer.ask(response(peer.ours, R.NOTHING_TO_DO)) == [response(TSN, R.PERFORMED)]
+    assert peer.ask(outgoing(TSN, BEFORE, 1)) == [response(TSN, R.PERFORMED)]
+
+
+def test_what_the_peer_has_reset_is_not_asked_for_any_more() -> None:
+    peer = ReconfigPeer()
+    peer.association.reset_incoming([1])
+    waiting = peer.association.reset_incoming([2])
+    assert parameters_of(peer.touch()) == [IncomingSsnResetRequest(peer.ours, (1,))]
+    assert peer.ask(outgoing(TSN, BEFORE, 2)) == [response(TSN, R.PERFORMED)]
+    assert waiting.outcome is Outcome.DONE
+    assert peer.ask(response(peer.ours, R.NOTHING_TO_DO)) == []
 
 
 def test_what_is_being_reset_needs_no_other() -> None:

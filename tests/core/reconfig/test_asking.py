@@ -16,6 +16,7 @@ from aiosctp.exceptions import AssociationLost
 from aiosctp.wire.chunks import Data, ReConfig, Shutdown
 from aiosctp.wire.codepoints import ReconfigurationResult
 from aiosctp.wire.reconfig import (
+    AddOutgoingStreamsRequest,
     IncomingSsnResetRequest,
     OutgoingSsnResetRequest,
     ReconfigurationResponse,
@@ -106,6 +107,22 @@ def test_the_numbers_wrap() -> None:
         assert isinstance(asked, OutgoingSsnResetRequest)
         assert asked.request_sequence_number == number
         peer.ask(ReconfigurationResponse(number, R.PERFORMED))
+
+
+def test_a_number_that_the_peer_never_got_is_used_again() -> None:
+    """The peer adds as many streams as we have asked for, of its own accord: our request, which bears no answer's
+    number, was lost."""
+    peer = ReconfigPeer()
+    wish = peer.association.add_incoming_streams(2)
+    peer.touch()
+    peer.ask(AddOutgoingStreamsRequest(TSN, 2))
+    assert wish.outcome is Outcome.DONE
+    request = peer.association.reset_outgoing([1])
+    assert [type(each) for each in parameters_of(peer.touch())] == [OutgoingSsnResetRequest]
+    again = parameters_of(peer.send(ReConfig((response(peer, R.BAD_SEQUENCE_NUMBER, 1),))))
+    assert again == [OutgoingSsnResetRequest(peer.ours, TSN, peer.ours - 1 & 0xFFFF_FFFF, (1,))]
+    peer.ask(response(peer, R.PERFORMED))
+    assert request.outcome is Outcome.DONE
 
 
 def test_an_answer_to_nothing_is_nothing() -> None:

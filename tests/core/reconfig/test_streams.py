@@ -172,6 +172,23 @@ def test_both_sides_reset_the_same_streams_at_once() -> None:
         assert set(texts[1:-1]) == {"|"}
 
 
+def test_requests_that_cross_are_both_done() -> None:
+    """Each is answered by a request alone, and neither side may have a second one in flight: one gives way."""
+    resets = Resets()
+    for engine in (resets.a, resets.z):
+        resets.send(engine, "old", stream=1)
+    resets.pair.run_for(1.0)
+    wishes = [
+        resets.ask(wish, engine)
+        for engine in (resets.a, resets.z)
+        for wish in (engine.reset_incoming([1]), engine.add_incoming_streams(3))
+    ]
+    assert resets.finish(*wishes) == DONE * 4
+    resets.pair.run_for(1.0)
+    assert resets.a.tcb.inbound_streams == resets.z.tcb.outbound_streams == 259
+    assert resets.z.tcb.inbound_streams == resets.a.tcb.outbound_streams == 259
+
+
 def test_a_reset_that_waits_for_its_stream_holds_no_other_up() -> None:
     resets = Resets()
     resets.send(resets.a, "x" * 200_000, stream=1)

@@ -256,7 +256,7 @@ def test_a_hoard_of_tiny_chunks_is_bounded_by_the_window() -> None:
             chunk = data(n, flags, ssn=ssn + n // 2 * (flags == "BE"), payload=b"x")
             assert bench.receiver.data_received(chunk, bench.path, 0.0) is None
         receiver = bench.receiver
-        held = len(receiver._reassembly) + sum(map(len, receiver._queues._queues.values()))
+        held = len(receiver._reassembly) + sum(map(len, receiver._queues.by_stream.values()))
         assert held <= 100_000 // MIN_CHARGE_BYTES + 1
         assert receiver._tsns.gap_ranges <= held
         receiver.check_invariants()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from aiosctp.config import Config
@@ -13,7 +14,7 @@ from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
 from aiosctp.core.tx.sent_run import Parts
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import Data, Sack, decode_chunks
+from aiosctp.wire.chunks import Data, Fragments, Sack, decode_chunks
 from aiosctp.wire.packet import encode_packet
 
 FIRST_TSN = 0xFFFF_FFF0
@@ -147,7 +148,17 @@ def filled(sender: Sender, path: Path, now: float) -> list[Parts]:
         assert sender.fill(packet, now), "a path was named, and nothing sent on it"
         return [packet.chunks]
     assert run, "a path was named, and nothing sent on it"
-    return run
+    return each_alone(run)
+
+
+def each_alone(run: Iterable[Parts | Fragments]) -> list[Parts]:
+    """The chunks of each packet of a run."""
+    packets: list[Parts] = []
+    for parts in run:
+        if isinstance(parts, Fragments):
+            assert parts.encode() == list(map(b"".join, parts.chunks()))
+        packets += map(list, parts.chunks()) if isinstance(parts, Fragments) else [parts]
+    return packets
 
 
 def read(path: Path, parts: Parts) -> Packet:

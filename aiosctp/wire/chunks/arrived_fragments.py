@@ -1,0 +1,110 @@
+"""The short way beside `decode_bulk`: fragments that came in a run of packets, each alone in one.
+
+A large message is nearly all of such. What each needs is done for the whole run in one call: the first to ask for
+fragments of it pays for all that follow, of this message and the next ones.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice, repeat
+from typing import Final, TypeAlias
+
+from crc32c import crc32c
+
+from aiosctp.wire.chunks.alike import DataFields
+from aiosctp.wire.chunks.bulk import decode_data
+from aiosctp.wire.chunks.data import DATA_HEADER, DATA_UNORDERED
+from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.packet import HEADER_BYTES, PORTS_AND_TAG
+from aiosctp.wire.serial import TSN_MASK
+
+_Head: TypeAlias = tuple[bytes, int, bytes]
+"""Of a DATA chunk: type, flags and length; the TSN; the rest of its header."""
+
+_HEAD_START: Final = struct.Struct("!BBH")
+_HEAD_REST: Final = struct.Struct("!HHL")  # stream, SSN, PPID
+_DATA: Final = ChunkType.DATA.value
+_OVERHEAD_BYTES: Final = HEADER_BYTES + DATA_HEADER.size
+
+
+class ArrivedFragments:
+    """The full packets of a run, from the first on that is asked for, as far as each has the same ports and tag and is
+    intact: read as if there were a fragment in each."""
+
+    __slots__ = ("_datagrams", "_heads", "_seed", "_start", "_view", "packet_bytes")
+
+    def __init__(self, datagrams: bytes, view: memoryview, packet_bytes: int, seed: int) -> None:
+        """view: of `datagrams`. seed: that of the first eight header bytes of the packets that will be asked for."""
+        self._datagrams = datagrams
+        self._view = view
+        self.packet_bytes = packet_bytes
+        self._seed = seed
+        self._start = -1
+        self._heads: list[_Head] = []
+
+    @property
+    def payload_bytes(self) -> int:
+        """The user data of each; a packet of a run may be too small for any."""
+        return self.packet_bytes - _OVERHEAD_BYTES
+
+    def take(self, start: int, first: DataFields, tsn: int, most: int) -> tuple[bytes, ...]:
+        """The user data of packets from `start` on, so many at most, as far as each has nothing in it but a fragment
+        from the middle of the message that `first` began, with this TSN or the next in turn."""
+        index, count = self._index(start), 0
+        head_start = _HEAD_START.pack(_DATA, first[1] & DATA_UNORDERED, self.packet_bytes - HEADER_BYTES)
+        head_rest = _HEAD_REST.pack(first[4], first[5], first[6])
+        for head in islice(self._heads, index, index + most):
+            if head != (head_start, tsn, head_rest):
+                break
+            count += 1
+            tsn = tsn + 1 & TSN_MASK
+        return _payloads(self.payload_bytes, count).unpack_from(self._datagrams, start) if count else ()
+
+    def chunks(self, start: int) -> Sequence[DataFields] | None:
+        """What is in the packet at `start`: None unless it is DATA with user data, and nothing else."""
+        if self._index(start) >= len(self._heads):
+            return None
+        return decode_data(self._datagrams, start + HEADER_BYTES, start + self.packet_bytes)
+
+    def _index(self, start: int) -> int:
+        if self._start < 0:
+            self._read(start)
+        return (start - self._start) // self.packet_bytes
+
+    def _read(self, start: int) -> None:
+        datagrams, packet_bytes = self._datagrams, self.packet_bytes
+        self._start = start
+        count = self._intact(start, (len(datagrams) - start) // packet_bytes)
+        view = self._view[start : start + count * packet_bytes]
+        self._heads = list(_head(self.payload_bytes).iter_unpack(view))
+
+    def _intact(self, start: int, count: int) -> int:
+        """How many of so many packets are (§6.8), and have the ports and the tag of the first."""
+        fields = _packets(self.packet_bytes - HEADER_BYTES, count).unpack_from(self._datagrams, start)
+        ports_and_tag = self._datagrams[start : start + PORTS_AND_TAG.size]
+        checksums = tuple(map(crc32c, fields[2::3], repeat(self._seed)))
+        if checksums == fields[1::3] and fields[::3].count(ports_and_tag) == count:
+            return count
+        for index, (found, right) in enumerate(zip(fields[1::3], checksums, strict=True)):
+            if found != right or fields[3 * index] != ports_and_tag:
+                return index
+        raise AssertionError("one of them is not")
+
+
+@lru_cache(maxsize=256)
+def _packets(chunks_bytes: int, count: int) -> struct.Struct:
+    """Of each ports and tag, checksum, chunks."""
+    return struct.Struct("<" + f"8sL{chunks_bytes}s" * count)
+
+
+@lru_cache(maxsize=64)
+def _head(payload_bytes: int) -> struct.Struct:
+    return struct.Struct(f"!{HEADER_BYTES}x4sL8s{payload_bytes}x")
+
+
+@lru_cache(maxsize=256)
+def _payloads(payload_bytes: int, count: int) -> struct.Struct:
+    return struct.Struct(f"{_OVERHEAD_BYTES}x{payload_bytes}s" * count)

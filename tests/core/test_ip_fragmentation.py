@@ -1,0 +1,53 @@
+"""What was cut before the path MTU fell goes out to be fragmented by IP (§6.9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiosctp.wire.chunks import Data, Pad
+from tests.core.mtu_link import BULK, RTT_S, Link, chunks_of, ip_bytes, ipv6_pair, searched
+
+
+@pytest.mark.parametrize("mtu", [1400, 1280])
+@pytest.mark.parametrize("before", [1500, 9000])
+def test_over_ipv6_what_was_cut_before_is_made_too_large_for_the_interface_to_be_fragmented(
+    before: int, mtu: int
+) -> None:
+    """§6.9, X57: no router fragments, and Linux nothing that its interface takes."""
+    link = Link(before, pair=ipv6_pair(before))
+    link.search()
+    assert link.path.mtu == before
+    link.send(BULK)
+    link.pair.run_for(RTT_S)
+    link.mtu = mtu
+    assert link.transfer(BULK, limit_s=60) < 9
+    fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
+    assert fragmented
+    for flight in fragmented:
+        assert [type(chunk) for chunk in chunks_of(flight)] in ([Data], [Data, Pad])
+        assert before < ip_bytes(flight) <= before + 4
+
+
+@pytest.mark.parametrize("route_mtu", [None, 1400, 65536], ids=["unknown", "too small already", "takes any"])
+def test_over_ipv6_nothing_is_added_where_the_interface_needs_or_allows_none(route_mtu: int | None) -> None:
+    link = Link(1500, pair=ipv6_pair(1500))
+    link.search()
+    link.send(BULK)
+    link.pair.run_for(RTT_S)
+    link.pair.a.route_mtu = route_mtu
+    link.pair.drop = lambda flight: flight.datagram.dont_fragment and ip_bytes(flight) > 1280
+    link.transfer(BULK)
+    fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
+    assert fragmented
+    assert {type(chunk) for flight in fragmented for chunk in chunks_of(flight)} == {Data}
+
+
+def test_what_was_cut_for_a_wider_path_is_fragmented_by_ip() -> None:
+    """RFC 8899 §6.2, RFC 9260 §6.9: a chunk can't be cut again."""
+    link = searched(9000)
+    link.mtu = 1400
+    link.transfer()
+    fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
+    assert fragmented
+    for flight in fragmented:
+        assert [type(chunk) for chunk in chunks_of(flight)] == [Data]

@@ -1,0 +1,416 @@
+"""The byte streams of an association: numbers, accepting, resets, and what becomes of them when things end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+
+import pytest
+
+import aiosctp
+from aiosctp.testing import Link, Network, RandomLoss
+from tests.surface.two_hosts import associated
+from tests.surface.virtual_time import virtual_time
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def number_of(writer: asyncio.StreamWriter) -> int:
+    number = writer.get_extra_info("stream_id")
+    assert isinstance(number, int)
+    return number
+
+
+async def conversation(ours: aiosctp.Association, theirs: aiosctp.Association) -> tuple[Pair, Pair]:
+    """A stream that one side has opened and the other accepted."""
+    pair = await ours.open_stream()
+    pair[1].write(b"hello\n")
+    accepted = await theirs.accept_stream()
+    assert await accepted[0].readline() == b"hello\n"
+    return pair, accepted
+
+
+# -- numbers --
+
+
+@virtual_time
+async def test_who_sent_the_init_opens_even_numbers_and_the_other_side_odd_ones() -> None:
+    async with associated() as (_, ours, theirs):
+        assert [number_of((await ours.open_stream())[1]) for _ in range(3)] == [0, 2, 4]
+        assert [number_of((await theirs.open_stream())[1]) for _ in range(3)] == [1, 3, 5]
+        assert number_of((await ours.open_stream(6))[1]) == 6
+        assert number_of((await ours.open_stream())[1]) == 8
+        for number in (6, 256, -1):
+            with pytest.raises(aiosctp.InvalidStream):
+                await ours.open_stream(number)
+
+
+@virtual_time
+async def test_opening_waits_for_a_number_in_turn_and_cancelling_takes_none() -> None:
+    config = aiosctp.Config(outbound_streams=4)
+    async with associated(config=config) as (_, ours, theirs):
+        (_, first), _ = await conversation(ours, theirs)
+        await ours.open_stream()
+        waiting = [asyncio.create_task(ours.open_stream()) for _ in range(3)]
+        await asyncio.sleep(1)
+        assert not any(task.done() for task in waiting)
+        waiting[0].cancel()
+        first.close()
+        await first.wait_closed()
+        _, writer = await waiting[1]
+        assert number_of(writer) == 0
+        assert not waiting[2].done()
+        ours.abort()
+        with pytest.raises(aiosctp.AssociationAborted):
+            await waiting[2]
+
+
+@virtual_time
+async def test_a_number_that_was_closed_begins_anew() -> None:
+    async with associated(config=aiosctp.Config(outbound_streams=1)) as (_, ours, theirs):
+        for round_ in range(50):
+            reader, writer = await ours.open_stream()
+            writer.write(b"request %d" % round_)
+            writer.write_eof()
+            their_reader, their_writer = await theirs.accept_stream()
+            assert await their_reader.read() == b"request %d" % round_
+            their_writer.write(b"answer %d" % round_)
+            their_writer.close()
+            assert await reader.read() == b"answer %d" % round_
+            writer.close()
+            await writer.wait_closed()
+            await their_writer.wait_closed()
+
+
+@virtual_time
+async def test_nothing_is_kept_of_streams_that_were_closed() -> None:
+    """X46, X54: nor of their number in the engine."""
+    async with associated() as (_, ours, theirs):
+        for _ in range(300):
+            (_, writer), (_, their_writer) = await conversation(ours, theirs)
+            writer.close()
+            their_writer.close()
+            await writer.wait_closed()
+            await their_writer.wait_closed()
+        await asyncio.sleep(10)
+        for association in (ours, theirs):
+            streams = association.byte_streams()
+            assert not streams._by_number
+            assert not streams._alive
+            assert not association.engine.sender.queue.by_number
+            assert association.engine.receiver.held_bytes == 0
+
+
+@virtual_time
+async def test_a_stream_nothing_was_written_to_is_closed_without_a_packet() -> None:
+    async with associated() as (hosts, ours, _):
+        await asyncio.sleep(1)
+        sent = len(hosts.log)
+        _, writer = await ours.open_stream()
+        writer.close()
+        await writer.wait_closed()
+        assert number_of((await ours.open_stream())[1]) == 0
+        assert len(hosts.log) == sent
+
+
+# -- modes, and accepting --
+
+
+@virtual_time
+async def test_in_stream_mode_receive_raises_and_streams_of_messages_go_on() -> None:
+    async with associated() as (_, ours, theirs):
+        messages = theirs.stream(7)
+        waiting = asyncio.create_task(theirs.receive())
+        await asyncio.sleep(0)
+        accepting = asyncio.create_task(theirs.accept_stream())
+        with pytest.raises(RuntimeError):
+            await waiting
+        with pytest.raises(RuntimeError):
+            await theirs.receive()
+        await ours.send(b"message", stream=7)
+        await ours.send(b"bytes", stream=8)
+        assert (await messages.receive()).data == b"message"
+        reader, writer = await accepting
+        assert (await reader.read(100), number_of(writer)) == (b"bytes", 8)
+        with pytest.raises(aiosctp.InvalidStream):
+            theirs.stream(8)
+        with pytest.raises(aiosctp.InvalidStream):
+            await theirs.open_stream(7)
+
+
+@virtual_time
+async def test_streams_are_accepted_in_their_order_until_the_graceful_end() -> None:
+    async with associated() as (_, ours, theirs):
+        for number in range(5):
+            _, writer = await ours.open_stream()
+            writer.write(b"%d" % number)
+        await ours.shutdown()
+        accepted = [pair async for pair in theirs.accept_streams()]
+        assert [await reader.read() for reader, _ in accepted] == [b"0", b"1", b"2", b"3", b"4"]
+        with pytest.raises(aiosctp.AssociationShutdown):
+            await theirs.accept_stream()
+
+
+@virtual_time
+async def test_what_was_written_is_sent_before_a_shutdown() -> None:
+    async with associated() as (_, ours, theirs):
+        _, writer = await ours.open_stream()
+        writer.write(bytes(3_000_000))
+        ending = asyncio.create_task(ours.shutdown())
+        reader, _ = await theirs.accept_stream()
+        assert len(await reader.read()) == 3_000_000
+        await ending
+
+
+@virtual_time
+async def test_an_abort_is_an_exception_on_every_stream() -> None:
+    async with associated() as (_, ours, theirs):
+        (_, first), (their_first, _) = await conversation(ours, theirs)
+        (second, _), (_, their_second) = await conversation(ours, theirs)
+        reading = asyncio.create_task(their_first.read())
+        await asyncio.sleep(0)
+        ours.abort(b"enough")
+        with pytest.raises(aiosctp.AssociationAborted):
+            await reading
+        with pytest.raises(aiosctp.AssociationAborted):
+            await second.read()
+        for writer in (first, their_second):
+            with pytest.raises(aiosctp.AssociationAborted):
+                await writer.wait_closed()
+
+
+@virtual_time
+async def test_streams_live_though_nobody_holds_them() -> None:
+    async with associated() as (_, ours, theirs):
+        _, accepted = await conversation(ours, theirs)
+        gc.collect()
+        accepted[1].write(b"still there")
+        await asyncio.sleep(1)
+        transport = ours.byte_streams().find(0)
+        assert transport is not None
+        assert not transport.is_closing()
+
+
+@virtual_time
+async def test_much_on_one_stream_keeps_none_of_the_others_waiting() -> None:
+    async with associated() as (_, ours, theirs):
+        _, bulk = await ours.open_stream()
+        bulk.write(bytes(20_000_000))
+        _, small = await ours.open_stream()
+        small.write(b"small")
+        accepting = theirs.accept_streams()
+        assert number_of((await anext(accepting))[1]) == 0
+        reader, writer = await anext(accepting)
+        assert (await reader.read(10), number_of(writer)) == (b"small", 2)
+        assert bulk.transport.get_write_buffer_size() > 15_000_000
+
+
+@virtual_time
+async def test_small_writes_of_one_turn_are_one_message() -> None:
+    async with associated(config=aiosctp.Config(stream_ppid=51)) as (_, ours, theirs):
+        _, writer = await ours.open_stream()
+        for _ in range(100):
+            writer.write(b"x")
+        message = await theirs.receive()
+        assert (message.data, message.ppid) == (b"x" * 100, 51)
+        assert ours.statistics().oodchunks == 1
+
+
+# -- ends, and peers that will not --
+
+
+@virtual_time
+async def test_what_comes_late_is_discarded_and_opens_the_window_again() -> None:
+    async with associated() as (_, ours, theirs):
+        (_, writer), (_, their_writer) = await conversation(ours, theirs)
+        their_writer.write(bytes(5_000_000))
+        writer.close()
+        await writer.wait_closed()
+        with pytest.raises(ConnectionResetError):
+            await their_writer.wait_closed()
+        await asyncio.sleep(1)
+        assert ours.engine.receiver.held_bytes == 0
+        again, _ = await conversation(ours, theirs)
+        assert number_of(again[1]) == 0
+
+
+@virtual_time
+async def test_a_stream_begun_anew_waits_until_the_one_before_was_read() -> None:
+    """What is not read to its end is not mixed with what the peer has begun since under the same number."""
+    async with associated(config=aiosctp.Config(outbound_streams=1)) as (_, ours, theirs):
+        for word in (b"one", b"two", b"three"):
+            _, writer = await ours.open_stream()
+            writer.write(word)
+            writer.close()
+            await writer.wait_closed()
+        for word in (b"one", b"two", b"three"):
+            reader, writer = await theirs.accept_stream()
+            assert await reader.read() == word
+            writer.close()
+            await writer.wait_closed()
+        assert not theirs.byte_streams()._by_number
+
+
+@pytest.mark.parametrize("lacks", [{"reconfig": False}, {"peer_may_reset_streams": False}])
+def test_where_there_is_no_reset_close_stops_sending_and_the_number_is_not_used_again(lacks: dict[str, bool]) -> None:
+    @virtual_time
+    async def run() -> None:
+        async with associated(server_config=aiosctp.Config(**lacks)) as (_, ours, theirs):  # type: ignore[arg-type]  # bools
+            (_, writer), (reader, their_writer) = await conversation(ours, theirs)
+            assert writer.can_write_eof() is ours.supports_stream_reset
+            writer.write(b"the last\n")
+            writer.close()
+            await writer.wait_closed()
+            assert not writer.can_write_eof()
+            assert await reader.readline() == b"the last\n"
+            their_writer.write(bytes(3_000_000))
+            await asyncio.sleep(5)
+            assert their_writer.transport.get_write_buffer_size() == 0, "it is discarded, not left to fill the window"
+            _, again = await ours.open_stream()
+            assert number_of(again) == 2
+            with pytest.raises(NotImplementedError):
+                again.write_eof()
+            with pytest.raises(aiosctp.InvalidStream):
+                await ours.open_stream(0)
+            with pytest.raises(aiosctp.NotSupported if "reconfig" in lacks else aiosctp.RequestDenied):
+                await ours.stream(50).reset()
+
+    run()
+
+
+@virtual_time
+async def test_a_restart_ends_all_streams_with_an_exception() -> None:
+    async with associated() as (hosts, ours, theirs):
+        (_, _), (their_reader, _) = await conversation(ours, theirs)
+        reading = asyncio.create_task(their_reader.read())
+        local_port = ours.engine.local_port
+        hosts.drop = lambda packet: True
+        ours.abort()
+        await asyncio.sleep(0.1)
+        hosts.drop = lambda packet: False
+        again = await hosts.connect(local_port=local_port)
+        with pytest.raises(ConnectionResetError):
+            await reading
+        await conversation(again, theirs)
+        again.abort()
+
+
+# -- streams of messages --
+
+
+@virtual_time
+async def test_a_reset_ends_the_iteration_and_receive_once() -> None:
+    async with associated() as (_, ours, theirs):
+        stream = theirs.stream(3)
+        await ours.send(b"before", stream=3)
+        await ours.stream(3).reset()
+        await ours.send(b"after", stream=3)
+        assert [message.data async for message in stream] == [b"before"]
+        assert (await stream.receive()).data == b"after"
+        await ours.reset_streams(outgoing=[3])
+        with pytest.raises(aiosctp.StreamEnded):
+            await stream.receive()
+        await theirs.reset_streams(incoming=[3], outgoing=range(theirs.outbound_streams))
+        with pytest.raises(ValueError, match="name"):
+            await ours.reset_streams()
+        with pytest.raises(aiosctp.InvalidStream):
+            await ours.reset_streams(outgoing=[ours.outbound_streams])
+
+
+@virtual_time
+async def test_streams_are_added_and_the_association_is_reset() -> None:
+    config = aiosctp.Config(outbound_streams=2, peer_may_reset_association=True)
+    async with associated(config=config) as (_, ours, theirs):
+        events = theirs.events(aiosctp.events.StreamChange, aiosctp.events.AssociationReset)
+        await ours.add_streams(outgoing=3, incoming=1)
+        assert (ours.outbound_streams, ours.inbound_streams) == (5, 3)
+        await ours.send(b"there", stream=4)
+        assert (await theirs.receive()).stream == 4
+        await ours.reset_association()
+        await ours.send(b"goes on", stream=4)
+        assert (await theirs.receive()).ssn == 0
+        assert isinstance(await anext(events), aiosctp.events.StreamChange)
+        for wrong in ({}, {"outgoing": 65535}, {"incoming": -1}):
+            with pytest.raises(ValueError, match=r"outgoing|incoming"):
+                await ours.add_streams(**wrong)
+
+
+# -- all together --
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_whatever_is_opened_and_closed_no_byte_is_of_another_stream(seed: int) -> None:
+    """Both sides open, half close, close early and open again under the same numbers, on a bad network."""
+
+    @virtual_time
+    async def run() -> None:
+        await Storm(seed).run()
+
+    run()
+
+
+class Storm:
+    """Each conversation is a request, with its name and size in front, and its answer, in which it is turned around."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        loss = self.random.choice([0, 0.1, 0.2])
+        self.network = Network(seed=seed, link=Link(delay_s=0.02, loss=RandomLoss(loss) if loss else Link().loss))
+        self.answering: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        config = aiosctp.Config(outbound_streams=8, rto_min_s=0.1, rto_initial_s=0.2)
+        accepted: asyncio.Queue[aiosctp.Association] = asyncio.Queue()
+
+        async def keep(association: aiosctp.Association) -> None:
+            accepted.put_nowait(association)
+            await association.wait_closed()
+
+        client = aiosctp.Stack(network=self.network.host("client"), config=config)
+        server_host = self.network.host("server")
+        async with client, aiosctp.Stack(network=server_host, config=config) as stack:
+            await aiosctp.serve(keep, None, 7777, stack=stack)
+            ours = await aiosctp.connect(server_host.addresses[0], 7777, stack=client)
+            theirs = await accepted.get()
+            accepting = [asyncio.create_task(self.accept(each)) for each in (ours, theirs)]
+            async with asyncio.TaskGroup() as group:
+                for number in range(60):
+                    group.create_task(self.ask(ours, b"ours%04d" % number))
+                    group.create_task(self.ask(theirs, b"them%04d" % number))
+            for result in await asyncio.gather(*self.answering, return_exceptions=True):
+                assert result is None or isinstance(result, ConnectionResetError), result
+            await asyncio.sleep(30)
+            for association in (ours, theirs):
+                assert not association.byte_streams()._by_number
+            await ours.shutdown()
+            await asyncio.gather(*accepting)
+
+    async def ask(self, association: aiosctp.Association, name: bytes) -> None:
+        reader, writer = await association.open_stream()
+        body = self.random.randbytes(self.random.choice([1, 10, 1000, 20000]))
+        writer.write(name + len(body).to_bytes(4) + body)
+        if body[0] % 4 == 0:
+            writer.write_eof()
+        if body[0] % 4 != 3 or self.random.random() < 0.7:
+            assert await reader.readexactly(len(name + body)) == name + body[::-1]
+            if self.random.random() < 0.5:
+                assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+
+    async def accept(self, association: aiosctp.Association) -> None:
+        async for reader, writer in association.accept_streams():
+            self.answering.append(asyncio.create_task(self.answer(reader, writer)))
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(12)
+        body = await reader.readexactly(int.from_bytes(head[8:]))
+        if body[0] % 4 == 0:
+            assert await reader.read() == b""
+        writer.write(head[:8] + body[::-1])
+        if body[0] % 4 == 1:
+            writer.write_eof()
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
