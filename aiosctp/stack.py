@@ -9,7 +9,8 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from weakref import WeakSet
 
 from aiosctp.arguments import check_config, check_port, host_list
 from aiosctp.config import Config
@@ -41,10 +42,15 @@ class _ThisProcess:
 
     forks = 0
     """How many there are between the process that imported this and this one."""
+    stacks: ClassVar[WeakSet[Stack]] = WeakSet()
+    """Those that were opened."""
 
     @classmethod
     def is_a_fork(cls) -> None:
         cls.forks += 1
+        for stack in cls.stacks:
+            # Of the parent's flush; `send` asks no more while it is due.
+            stack.given_to = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -116,6 +122,7 @@ class Stack:
         loop = asyncio.get_running_loop()
         if self._engine is None:
             self._loop = loop
+            _ThisProcess.stacks.add(self)
             ports = self._network.open_ports(self._bind_to, self._udp_port, self)
             self._ports = {port.local_host: port for port in ports}
             self._udp_port = ports[0].udp_port

@@ -81,7 +81,10 @@ class StreamOutput:
         engine, stack = self._engine, self._life.stack
         message = transport.buffer.take(min(MESSAGE_BYTES, engine.config.max_message_bytes))
         self._backpressure.credit_bytes = 0
-        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, False))
+        # Where packets are large the last one alone may be above the low-water mark: §6.1, the I bit, so that a writer
+        # that is paused does not wait for a delayed SACK.
+        sack_immediately = transport.paused_protocol and not transport.buffer.size_bytes
+        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, sack_immediately))
         if stack.given_to is not engine:
             stack.touch_to_send(engine)
 

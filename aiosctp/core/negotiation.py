@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
 from aiosctp.core.addresses import (
@@ -38,6 +40,7 @@ from aiosctp.wire.parameters import (
 
 # The chunk types of extensions that are spoken here (RFC 5061 §4.2.7).
 EXTENSIONS = (ChunkType.RE_CONFIG,)
+_OURS: Final = SupportedExtensions(EXTENSIONS)
 # More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
 MAX_PEER_ADDRESSES = 32
 # RFC 1035 §2.3.4: 255 bytes, and here the parameter's header and a null character. What is longer is no name, and sent
@@ -112,12 +115,17 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
         case CookiePreservative(increment_ms):
             offer.cookie_increment_ms = increment_ms
         case SupportedExtensions(chunk_types):
-            offer.extensions = tuple(type for type in EXTENSIONS if type in chunk_types)
+            offer.extensions = _spoken(chunk_types)
         case _:
             # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
             # considered as supported" once used. Extensions not spoken here are not looked at, and padding MUST be
             # discarded silently (RFC 4820 §4).
             pass
+
+
+@lru_cache(maxsize=256)
+def _spoken(chunk_types: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(type for type in EXTENSIONS if type in chunk_types)
 
 
 def _is_usable(host: str, source: str) -> bool:
@@ -147,7 +155,7 @@ def common_parameters(addresses: Sequence[str], config: Config) -> list[Paramete
     parameters: list[Parameter] = list(address_parameters(addresses))
     if config.reconfig:
         # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter".
-        parameters.append(SupportedExtensions((ChunkType.RE_CONFIG,)))
+        parameters.append(_OURS)
     if config.adaptation_layer is not None:
         parameters.append(AdaptationLayerIndication(config.adaptation_layer))
     return parameters

@@ -45,22 +45,28 @@ def _encode_many(ports_and_tag: bytes, packets: Sequence[Packets]) -> Iterator[t
     header_crc = seed(ports_and_tag)
     rest = chain.from_iterable(map(_join, packets))
     bodies: list[bytes] = []
+    sizes: list[int] = []
     # No more than a piece at a time, so that the caches hold what is gone through three times.
     while True:
-        bodies += islice(rest, MAX_PACKETS - len(bodies))
+        more = list(islice(rest, MAX_PACKETS - len(bodies)))
+        bodies += more
+        sizes += map(len, more)
         if not bodies:
             return
-        count = _count_in_piece(list(map(len, bodies)))
+        count = _count_in_piece(sizes)
         piece = [ports_and_tag] * (3 * count)
         piece[1::3] = map(CHECKSUM.pack, map(crc32c, bodies[:count], repeat(header_crc)))
         piece[2::3] = bodies[:count]
         yield b"".join(piece), HEADER_BYTES + len(bodies[0]) if count > 1 else 0
-        del bodies[:count]
+        del bodies[:count], sizes[:count]
 
 
 def _count_in_piece(sizes: Sequence[int]) -> int:
     """How many of the packets whose chunks have these sizes go in one piece, from the first on."""
     first = sizes[0]
+    if len(sizes) > 1 and sizes[1] != first:
+        # Mostly all are alike, or none.
+        return 2 if sizes[1] < first else 1
     most = min(MAX_PACKETS, MAX_BYTES // (HEADER_BYTES + first), len(sizes))
     if sizes[:most].count(first) == most:
         return most
@@ -80,7 +86,7 @@ def _encode_any(ports_and_tag: bytes, packets: Iterable[Packets]) -> Iterator[tu
     piece: list[bytes | memoryview] = []
     packet_bytes = room_packets = count = 0
     for chunks in chain.from_iterable(map(_parts, packets)):
-        # Of a packet with one large chunk that is the second part, or the third behind a SACK.
+        # Of a packet with one large chunk the second part is the large one; behind a SACK it is the third, and joined.
         if len(chunks[1]) < _LARGE_BYTES:
             chunks = (b"".join(chunks),)
             size = HEADER_BYTES + len(chunks[0])

@@ -107,6 +107,17 @@ def test_a_packet_costs_what_its_bytes_cost(name: str) -> None:
     assert_linear(cost, size)
 
 
+def test_fragments_that_are_alike_cost_what_their_bytes_cost() -> None:
+    """X36: they are read column by column, and taken one by one."""
+
+    def cost(count: int) -> int:
+        peer = open_peer()
+        take(peer, fragment(0, beginning=True))()
+        return instructions(take(peer, *(fragment(1 + i) for i in range(count))))
+
+    assert_linear(cost, 20)
+
+
 @pytest.mark.parametrize("name", PACKETS)
 def test_a_packet_out_of_the_blue_costs_what_its_bytes_cost(name: str) -> None:
     """X22: §8.4: its chunks are looked at once, whatever they are."""

@@ -10,7 +10,7 @@ import pytest
 
 import aiosctp
 from aiosctp.testing import Link, Network, RandomLoss
-from tests.surface.two_hosts import associated
+from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -181,6 +181,22 @@ async def test_an_abort_is_an_exception_on_every_stream() -> None:
 
 
 @virtual_time
+async def test_leaving_an_association_sends_what_was_written_and_ends_its_streams() -> None:
+    async with associated() as (_, ours, theirs):
+        async with ours:
+            reader, writer = await ours.open_stream()
+            writer.write(bytes(2_000_000))
+            their_reader, their_writer = await theirs.accept_stream()
+            reading = asyncio.create_task(their_reader.read())
+        assert len(await reading) == 2_000_000
+        for each in (writer, their_writer):
+            await each.wait_closed()
+        assert await reader.read() == b""
+        with pytest.raises(aiosctp.AssociationShutdown):
+            await ours.open_stream()
+
+
+@virtual_time
 async def test_streams_live_though_nobody_holds_them() -> None:
     async with associated() as (_, ours, theirs):
         _, accepted = await conversation(ours, theirs)
@@ -215,6 +231,46 @@ async def test_small_writes_of_one_turn_are_one_message() -> None:
         message = await theirs.receive()
         assert (message.data, message.ppid) == (b"x" * 100, 51)
         assert ours.statistics().oodchunks == 1
+
+
+@virtual_time
+async def test_a_writer_that_is_paused_does_not_wait_for_a_delayed_sack() -> None:
+    """§6.1, the I bit: or one packet above the low-water mark would cost `drain` 200 ms."""
+    async with associated() as (_, ours, theirs):
+        (_, writer), _ = await conversation(ours, theirs)
+        await asyncio.sleep(1)
+        writer.transport.set_write_buffer_limits(high=0)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for _ in range(10):
+            writer.write(b"one packet")
+            await writer.drain()
+        assert loop.time() - began_s == pytest.approx(10 * 2 * DELAY_S, rel=0.1)
+
+
+@virtual_time
+async def test_a_thousand_streams_echo() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(data)
+        writer.close()
+
+    async def ask(association: aiosctp.Association, number: int) -> None:
+        reader, writer = await association.open_stream()
+        writer.write(b"%04d" % number * 500)
+        writer.write_eof()
+        assert await reader.read() == b"%04d" % number * 500
+        writer.close()
+        await writer.wait_closed()
+
+    async with (
+        TwoHosts(config=aiosctp.Config(outbound_streams=2000)) as hosts,
+        await aiosctp.start_server(echo, None, 7777, stack=hosts.server),
+        await hosts.connect() as association,
+        asyncio.TaskGroup() as group,
+    ):
+        for number in range(1000):
+            group.create_task(ask(association, number))
 
 
 # -- ends, and peers that will not --

@@ -80,9 +80,12 @@ async def test_closing_the_stack_ends_a_connect_that_waits() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.parametrize("a_flush_is_due", [False, True])
 @virtual_time
-async def test_use_after_a_fork_raises() -> None:
+async def test_use_after_a_fork_raises(a_flush_is_due: bool) -> None:
     async with associated() as (hosts, ours, _):
+        if a_flush_is_due:
+            ours.send_nowait(b"a moment before")
         child = os.fork()
         if child == 0:
             os._exit(_uses_in_a_fork(hosts, ours))

@@ -168,7 +168,9 @@ class Receiver:
         if self._in_order.begun is not None:
             self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
-        self._is_undisturbed = self._nothing_disturbs()
+        self._is_undisturbed = (
+            self._reassembly.is_empty and not self._tsns.has_gap and self._deferred is None and self._awaited is None
+        )
         return cause
 
     def _nothing_disturbs(self) -> bool:
@@ -210,7 +212,9 @@ class Receiver:
             return self._invalid_stream(chunk, tsn)
         deferred = self._deferred
         is_held_back = deferred is not None and deferred.holds_back(tsn, chunk.stream)
-        if not is_held_back and self._is_past(chunk, tsn):
+        if not (chunk.unordered or is_held_back) and self._streams.is_past(
+            chunk.stream, chunk.ssn, tsn - tsns.cumulative
+        ):
             if self._awaited is None:
                 return ProtocolViolation(b"a new TSN with an SSN that was delivered")
             self._packet_is_urgent = True
@@ -223,6 +227,10 @@ class Receiver:
         run: Run | ProtocolViolation | None = None
         if deferred is not None and is_held_back:
             deferred.chunks[tsn] = chunk
+        elif deferred is None and self._awaited is None:
+            run = self._reassembly.add(
+                tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns
+            )
         else:
             run = self._reassemble(chunk, tsn)
         if isinstance(run, ProtocolViolation):

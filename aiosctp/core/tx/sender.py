@@ -38,7 +38,7 @@ class Sender:
     `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
     `take_unsent`, `give_back`.
     Outputs, in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
-    where that says None; `take_acknowledged_paths`. Getters: the rest.
+    where that says None; or `send_single` in the place of all that; `take_acknowledged_paths`. Getters: the rest.
     """
 
     __slots__ = (

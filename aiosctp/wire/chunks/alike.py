@@ -18,6 +18,11 @@ DataFields: TypeAlias = tuple[int, int, int, int, int, int, int, bytes]
 
 _DATA: Final = ChunkType.DATA.value
 
+# What reads the columns takes 192 bytes a chunk, and is kept: peers whose packets are all of other sizes make us keep
+# 3 MiB at most. A packet of 64 KiB has fewer chunks than this if they have 64 bytes of data.
+_MOST_CHUNKS: Final = 1024
+_KEPT: Final = 16
+
 
 class AlikeChunks(Sequence[DataFields]):
     """What is the same in all of them, and a column of each of the rest."""
@@ -45,12 +50,19 @@ class AlikeChunks(Sequence[DataFields]):
     @overload
     def __getitem__(self, index: slice) -> list[DataFields]: ...
     def __getitem__(self, index: int | slice) -> DataFields | list[DataFields]:
-        return list(self)[index]
+        if isinstance(index, slice):
+            return list(self)[index]
+        # Alone: who takes fragments asks for one after the other.
+        fields = self.tsns[index], self.stream, self.ssns[index], self.ppids[index], self.payloads[index]
+        return _DATA, self.flags, self.length, *fields
 
 
 def decode_alike(datagrams: bytes, at: int, end: int, size: int) -> AlikeChunks | None:
-    """The chunks from here to the end, each of this size with its padding; None unless all are alike."""
+    """The chunks from here to the end, each of this size with its padding; None unless all are alike, and not
+    too many."""
     count = (end - at) // size
+    if count > _MOST_CHUNKS:
+        return None
     _, flags, length, _, stream, _, _ = DATA_HEADER.unpack_from(datagrams, at)
     if datagrams[at + size + 8 : at + size + 10] != datagrams[at + 8 : at + 10]:
         return None  # on another stream, as the second tells at once where streams take turns
@@ -61,7 +73,7 @@ def decode_alike(datagrams: bytes, at: int, end: int, size: int) -> AlikeChunks 
     return AlikeChunks(flags, length, stream, fields)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_KEPT)
 def _fields(length: int, count: int) -> struct.Struct:
     """So many chunks of this length. Of each, type, flags and length are one number."""
     payload_bytes = length - DATA_HEADER.size

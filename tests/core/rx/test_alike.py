@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from aiosctp.config import Config
 from aiosctp.wire.chunks import AlikeChunks, Data
+from aiosctp.wire.chunks.bulk import decode_data
 from tests.core.rx.bench import Bench, data, decoded, tsn_of
 
 COUNT = 12
@@ -43,6 +45,7 @@ def test_chunks_that_differ_in_no_more_than_tsn_ssn_ppid_and_data_are_read_by_co
         (chunk.tsn, chunk.ssn, chunk.ppid, chunk.payload) for chunk in ALIKE
     ]
     assert chunks[3:] == list(chunks)[3:]
+    assert [chunks[index] for index in range(-COUNT, COUNT)] == [*chunks, *chunks]
 
 
 @pytest.mark.parametrize("index", range(COUNT))
@@ -87,3 +90,22 @@ def test_tsns_and_ssns_turn_over_within_a_packet() -> None:
                 message = bench.receiver.read()
                 assert message is not None
                 assert (message.tsn, message.ssn) == (tsn_of(n), n & 0xFFFF)
+
+
+def test_what_reads_them_is_not_kept_for_every_size_a_peer_thinks_of() -> None:
+    chunk = data(0, payload=1).encode()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for count in (*range(900, 930), *range(3000, 3030)):
+            decode_data(chunk * count, 0, len(chunk) * count)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * 2**20, f"{kept} bytes"
+
+
+def test_so_many_that_they_are_not_read_by_column_are_taken_all_the_same() -> None:
+    many = [data(n, ssn=n, payload=1) for n in range(2, 1100)]
+    assert type(decoded(many)) is list
+    both_ways(many)
