@@ -133,7 +133,7 @@ class Ledger:
         def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
             original(queues, key, messages)
             for message in messages:
-                if message.end_of_record and message.data:
+                if message.ppid and message.end_of_record:
                     try:
                         self.arrived(queues, message)
                     except LawBroken as error:

@@ -33,6 +33,7 @@ WIRE_MARKS = (
     "answered: in progress",
     "answered after all",
     "asked for by the peer's request",
+    "numbers counted back",
     "restart under a RE-CONFIG",
     "end under a RE-CONFIG",
     "shutdown under a RE-CONFIG",
@@ -157,6 +158,12 @@ class ReconfigLaws:
         return received
 
     def _answered(self, talk: Talk, association: AssociationEngine, number: int, result: int) -> None:
+        if result == BAD_SEQUENCE_NUMBER and number in talk.in_flight:
+            # One that the peer's request has answered never came there: its number is free again.
+            talk.next_number = next(iter(talk.in_flight)) - 1 & 0xFFFF_FFFF
+            self._counters["numbers counted back"] += 1
+            talk.in_flight.clear()
+            return
         raw = talk.in_flight.pop(number, None)
         if raw is not None and _kind(raw) == OUTGOING_RESET and result in DONE:
             streams = _listed(raw) or range(association.tcb.outbound_streams)
@@ -209,11 +216,11 @@ class ReconfigLaws:
     def _noting_failures(self, original: Any) -> Any:
         def fail(reconfig: Reconfiguration) -> None:
             asking, association = reconfig.asking, reconfig._association
-            if asking._in_flight or asking._waiting:
+            if asking._in_flight or asking.waiting:
                 is_end = association.ending is not None
                 self._counters["end under a RE-CONFIG" if is_end else "restart under a RE-CONFIG"] += 1
             original(reconfig)
-            if asking._in_flight or asking._waiting:
+            if asking._in_flight or asking.waiting:
                 self._judge.accuse(LawBroken("requests that nobody will answer are left"))
 
         return fail
@@ -243,8 +250,7 @@ def check_reconfiguration(association: AssociationEngine) -> None:
     if held is not None:
         assert held.suspended is None or asking.is_suspending or answering.is_suspending, "suspended for nothing"
         pieces = {id(piece) for sent in asking._in_flight.values() for piece in sent.pieces}
-        pieces |= {id(piece) for piece in asking._waiting}
-        pieces.add(id(getattr(asking, "_wanted", None)))
+        pieces |= {id(piece) for piece in (*asking.waiting._pieces, asking.waiting._wanted)}
         for number, line in held.lines.items():
             assert id(line.owner) in pieces, f"stream {number} is held back for nobody"
         held_bytes = sum(len(message[0]) for message in held)

@@ -55,8 +55,10 @@ class Speech:
 class Listening:
     """One reader of a byte stream."""
 
-    def __init__(self, speeches: Speeches, engine: AssociationEngine, number: int) -> None:
+    def __init__(self, speeches: Speeches, engine: AssociationEngine, number: int, turn: int) -> None:
         self._speeches = speeches
+        self._turn = turn
+        """Of a later byte stream on this number it is higher."""
         self._engine = engine
         self._number = number
         self._begun = b""
@@ -68,7 +70,9 @@ class Listening:
             if len(self._begun) < HEADER_BYTES:
                 return
             data = self._begun
-            self.speech = self._speeches.found(self._engine, self._number, int.from_bytes(data[:HEADER_BYTES]))
+            self.speech = self._speeches.found(
+                self._engine, self._number, int.from_bytes(data[:HEADER_BYTES]), self._turn
+            )
         speech = self.speech
         if speech.read + len(data) > speech.written:
             raise LawBroken(f"more was read of speech {speech.id} on stream {speech.number} than was written")
@@ -104,7 +108,8 @@ class Speeches:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._by_id: dict[int, Speech] = {}
-        self._latest: dict[tuple[AssociationEngine, int], int] = {}
+        self._turns: dict[tuple[AssociationEngine, int], list[tuple[int, int]]] = {}
+        """By reading association and stream: of each reader its turn, and whom it has heard."""
         self.blind: Counter[tuple[AssociationEngine, int]] = Counter()
         """Readers that have stopped before they knew whom they heard."""
         self.bytes_read = 0
@@ -114,15 +119,16 @@ class Speeches:
         self._by_id[speech.id] = speech
         return speech
 
-    def found(self, engine: AssociationEngine, number: int, speech_id: int) -> Speech:
+    def found(self, engine: AssociationEngine, number: int, speech_id: int, turn: int) -> Speech:
         speech = self._by_id.get(speech_id)
         if speech is None or speech.number != number:
             raise LawBroken(f"a byte stream begins in the midst, or on another stream, {number}: {speech}")
         if speech.reader is not None:
             raise LawBroken(f"speech {speech.id} on stream {number} has two readers")
-        if self._latest.get((engine, number), 0) > speech_id:
-            raise LawBroken(f"speech {speech.id} on stream {number} came after a later one")
-        self._latest[engine, number] = speech_id
+        turns = self._turns.setdefault((engine, number), [])
+        if any((other < turn) != (heard < speech_id) for other, heard in turns):
+            raise LawBroken(f"speech {speech.id} on stream {number} came out of turn")
+        turns.append((turn, speech_id))
         speech.reader = engine
         return speech
 

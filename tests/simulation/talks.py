@@ -99,7 +99,7 @@ class Talk:
         self._faults = scene.faults
         number: int = writer.get_extra_info("stream_id")
         self._speech = scene.speeches.begin(engine, scene.peer_of(engine), number)
-        self._listening = Listening(scene.speeches, engine, number)
+        self._listening = Listening(scene.speeches, engine, number, self._speech.id)
         self._is_closed = False
         self._size = random.choice([HEADER_BYTES, random.randint(9, 50), random.randint(9, 3000)])
         if random.random() < 0.2:

@@ -208,12 +208,17 @@ class End:
     async def _listen(self, events: EventSubscription) -> None:
         ledger = self.scene.ledger
         async for event in events:
+            if isinstance(event, SendFailed | PartialDelivery) and not self._is_for_messages(event.stream):
+                continue
             if isinstance(event, SendFailed):
                 ledger.failed(event)
             elif isinstance(event, PartialDelivery):
                 ledger.partial_delivery_ended(self.association.engine, event)
             elif isinstance(event, NotificationsStopped):
                 raise LawBroken("a subscription that is read all the time overflowed")
+
+    def _is_for_messages(self, stream: int) -> bool:
+        return self._talks is None or stream == self._message_stream
 
     # -- ending --
 
