@@ -230,10 +230,21 @@ class ByteStreams:
                 self.wants_input(transport)
             else:
                 transport.fail(ending)
+        if is_graceful:
+            self._release_closed()
         self.numbers.wake_all()
         for waiter in self._acceptors:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _release_closed(self) -> None:
+        """The peer may have begun anew under the numbers of streams that only waited for an answer; that is still to be
+        accepted."""
+        for transport in list(self._by_number.values()):
+            if transport.is_closing():
+                self.discard(transport)
+                if transport.incoming_is_over:
+                    self.release(transport)
 
     def _note_arrivals(self) -> None:
         for number in self._engine.receiver.take_arrivals():
