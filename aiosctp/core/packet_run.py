@@ -31,6 +31,8 @@ class PacketRun:
     now: float
     start: int = 0
     """Where the first packet begins that was not taken."""
+    _fragments: ArrivedFragments | None = None
+    """One for the whole run: the packets of whoever came first are read ahead, and nobody's twice."""
 
     def take_packet(self) -> bytes:
         """The next one, cut out."""
@@ -45,15 +47,15 @@ class PacketRun:
         ports_and_tag = data[start : start + PORTS_AND_TAG.size]
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
-        fragments: ArrivedFragments | None = None
         may_have_fragments = False
         while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
             if may_have_fragments:
                 may_have_fragments = False
-                if fragments is None:
-                    fragments = ArrivedFragments(data, view, self.packet_bytes, header_seed)
-                start = self._take_fragments(fragments, association, path)
-                continue
+                if self._fragments is None:
+                    self._fragments = ArrivedFragments(data, view, self.packet_bytes, header_seed)
+                if self._fragments.seed == header_seed:
+                    start = self._take_fragments(self._fragments, association, path)
+                    continue
             # Where these end there is a packet of another kind.
             may_have_fragments = True
             end = start + self.packet_bytes

@@ -14,7 +14,7 @@ from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
-from aiosctp.wire.chunks import Abort, Bulk, Data, Error, Heartbeat, Sack, UnknownChunk
+from aiosctp.wire.chunks import Abort, ArrivedFragments, Bulk, Data, Error, Heartbeat, Sack, UnknownChunk
 from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
 from tests.core.test_both_ways import Talk, Ways, in_a_run
 
@@ -124,6 +124,24 @@ def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, uno
     ways.receive(packets)
     assert sum(taken_together) >= 40 - 2 * 9
     ways.read()
+
+
+def test_packets_of_two_ways_in_turn_are_read_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each packet that is not taken with the others ends their run, and the rest would be read again and again."""
+    read_ahead: list[int] = []
+    intact = ArrivedFragments._intact
+
+    def counted(fragments: ArrivedFragments, start: int, count: int) -> int:
+        read_ahead.append(count)
+        return intact(fragments, start, count)
+
+    monkeypatch.setattr(ArrivedFragments, "_intact", counted)
+    ways, talk = in_a_run()
+    packets = [talk.packet(chunk) for chunk in run_of(talk)]
+    for index in range(20, COUNT, 2):
+        packets.insert(index, a_heartbeat(talk, talk.chunk(SIZE)))
+    ways.receive(packets)
+    assert 0 < len(read_ahead) <= 2, "once for each run that the kernel would make of them"
 
 
 @pytest.fixture

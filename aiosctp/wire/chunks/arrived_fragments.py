@@ -34,14 +34,14 @@ class ArrivedFragments:
     """The full packets of a run, from the first on that is asked for, as far as each has the same ports and tag and is
     intact: read as if there were a fragment in each."""
 
-    __slots__ = ("_datagrams", "_heads", "_seed", "_start", "_view", "packet_bytes")
+    __slots__ = ("_datagrams", "_heads", "_start", "_view", "packet_bytes", "seed")
 
     def __init__(self, datagrams: bytes, view: memoryview, packet_bytes: int, seed: int) -> None:
         """view: of `datagrams`. seed: that of the first eight header bytes of the packets that will be asked for."""
         self._datagrams = datagrams
         self._view = view
         self.packet_bytes = packet_bytes
-        self._seed = seed
+        self.seed = seed
         self._start = -1
         self._heads: list[_Head] = []
 
@@ -85,7 +85,7 @@ class ArrivedFragments:
         """How many of so many packets are (§6.8), and have the ports and the tag of the first."""
         fields = _packets(self.packet_bytes - HEADER_BYTES, count).unpack_from(self._datagrams, start)
         ports_and_tag = self._datagrams[start : start + PORTS_AND_TAG.size]
-        checksums = tuple(map(crc32c, fields[2::3], repeat(self._seed)))
+        checksums = tuple(map(crc32c, fields[2::3], repeat(self.seed)))
         if checksums == fields[1::3] and fields[::3].count(ports_and_tag) == count:
             return count
         for index, (found, right) in enumerate(zip(fields[1::3], checksums, strict=True)):
