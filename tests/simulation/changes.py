@@ -72,9 +72,9 @@ class StreamChanges:
     def _draw(self) -> tuple[str, Callable[[], Awaitable[None]]]:
         association, random = self._association, self._random
         kind = random.random()
-        if kind < 0.15 and "association resets" in self._scene.character:
+        if kind < 0.25 and "association resets" in self._scene.character:
             return "association reset", association.reset_association
-        if kind < 0.35:
+        if kind < 0.4:
             asked: dict[str, Any] = {}
             if random.random() < 0.7 and association.outbound_streams < MOST_STREAMS:
                 asked["outgoing"] = random.randint(1, 4)

@@ -34,7 +34,7 @@ TRAITS: dict[str, float] = {
     "wide links": 0.25,
     "stream changes": 0.4,
     "association resets": 0.25,
-    "unwilling peers": 0.12,
+    "unwilling peers": 0.2,
     "byte streams": 0.3,
 }
 """How likely a seed has each."""
@@ -73,7 +73,7 @@ def draw_policy(random: Random, character: Character) -> dict[str, Any]:
     """What a site lets its peers do with streams (RFC 6525)."""
     policy: dict[str, Any] = {}
     if "association resets" in character:
-        policy["peer_may_reset_association"] = True
+        policy["peer_may_reset_association"] = random.random() < 0.85
     if "unwilling peers" in character and random.random() < 0.6:
         switch = random.choice(["reconfig", "peer_may_reset_streams", "peer_may_add_streams"])
         policy[switch] = False

@@ -56,6 +56,8 @@ class Talk:
     heard: dict[int, bytes] = field(default_factory=dict)
     ssns: dict[int, int] = field(default_factory=dict)
     """By stream, the next."""
+    last_tsns: dict[int, int] = field(default_factory=dict)
+    """By stream, of the last chunk."""
     first_ssn: int | None = None
     """Of streams that nothing was sent on; None: where they begin is drawn, see `serials`."""
 
@@ -110,7 +112,12 @@ class ReconfigLaws:
 
     def _check_new(self, kind: int, raw: bytes, association: AssociationEngine, next_tsn: int) -> None:
         if kind == OUTGOING_RESET:
-            assert _word(raw, 12) == next_tsn - 1 & 0xFFFF_FFFF, "another last TSN than the last (RFC 6525 §5.1.2 A3)"
+            last = _word(raw, 12)
+            assert next_tsn - 1 - last & 0xFFFF_FFFF < 1 << 31, "a last TSN that was not sent (RFC 6525 §5.1.2 A3)"
+            talk = self._talk(association)
+            for stream in _listed(raw) or talk.last_tsns:
+                behind = last - talk.last_tsns.get(stream, last) & 0xFFFF_FFFF
+                assert behind < 1 << 31, f"data on stream {stream} lies behind the last TSN of before its reset"
         elif kind == TSN_RESET:
             assert not association.sender.outstanding, "a reset of the TSNs with data outstanding (RFC 6525 §5.1.4 C2)"
 
@@ -127,8 +134,9 @@ class ReconfigLaws:
 
     def new_data_sent(self, association: AssociationEngine, flags: int, data: bytes, at: int) -> None:
         """A DATA chunk that was not sent before."""
-        _tsn, stream, ssn = _DATA.unpack_from(data, at + 4)
+        tsn, stream, ssn = _DATA.unpack_from(data, at + 4)
         talk = self._talk(association)
+        talk.last_tsns[stream] = tsn
         for raw in talk.in_flight.values():
             kind = _kind(raw)
             listed = _listed(raw)
@@ -192,7 +200,8 @@ class ReconfigLaws:
             number = request.request_sequence_number
             if number in numbers:
                 self._judge.accuse(LawBroken(f"request {number:#x} was performed twice"))
-            if not answering._association.receiver.has_reached(request.last_assigned_tsn):
+            cumulative = answering._association.receiver.cumulative_tsn
+            if cumulative - request.last_assigned_tsn & 0xFFFF_FFFF >= 1 << 31:
                 self._judge.accuse(LawBroken("streams begin anew before all data of before has come (§5.2.2 E2)"))
             numbers.add(number)
             return original(answering, request, named)
@@ -206,6 +215,7 @@ class ReconfigLaws:
                 self._judge.accuse(LawBroken("TSNs begin anew, and what is outstanding is lost (RFC 6525 §5.2.4)"))
             if talk is not None:
                 talk.ssns.clear()
+                talk.last_tsns.clear()
                 talk.first_ssn = 0
             original(sender, next_tsn)
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.states import AssociationState
 from aiosctp.core.tx import Sender
 from aiosctp.exceptions import AssociationShutdown
 from tests.simulation.judge import LawBroken
@@ -40,6 +41,13 @@ class Speech:
     reader: AssociationEngine | None = None
     read: int = 0
     eof_was_read: bool = False
+    was_too_late: bool = False
+    """The peer was shutting the association down already."""
+
+    def end(self) -> None:
+        """write_eof or close was called."""
+        self.is_over = True
+        self.was_too_late = self.peer is None or self.peer.state is not AssociationState.ESTABLISHED
 
     def bytes(self, start: int, stop: int) -> bytes:
         begin = self.id * 7919 % (len(_POOL) - LONGEST_SPEECH_BYTES)
@@ -149,7 +157,7 @@ class Speeches:
 
     def _had_to_be_heard(self, speech: Speech) -> bool:
         """Whether nothing befell either side."""
-        if speech.peer is None or speech.engine.sender is not speech.sender:
+        if speech.peer is None or speech.was_too_late or speech.engine.sender is not speech.sender:
             return False
         return all(
             isinstance(engine.ending, AssociationShutdown)

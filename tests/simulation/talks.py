@@ -133,7 +133,7 @@ class Talk:
         if self._writer.transport.is_closing():
             # It was closed for us, as by the end of the association.
             self._speech.has_failed |= not self._speech.is_over
-        self._speech.is_over = True
+        self._speech.end()
         self._writer.close()
 
     # -- speaking --
@@ -173,7 +173,7 @@ class Talk:
         if transport.is_closing():
             self._speech.has_failed = True
         elif ending == "eof" and self._writer.can_write_eof():
-            self._speech.is_over = True
+            self._speech.end()
             self._writer.write_eof()
         elif ending == "abort":
             self._is_closed = self._speech.is_cut = True
