@@ -237,6 +237,16 @@ def _without_the_last(original: Any, streams: Any, number: int) -> Any:
     return (pieces[:-1] if is_at_mark else pieces), is_at_mark
 
 
+def _read_on(original: Any, streams: Any, number: int) -> Any:
+    pieces, is_at_mark = original(streams, number)
+    return (pieces + original(streams, number)[0] if is_at_mark else pieces), is_at_mark
+
+
+def _release_with_all(original: Any, streams: Any, transport: Any) -> None:
+    streams._engine.receiver.release_stream(transport.number)
+    original(streams, transport)
+
+
 def _fail_without_a_reason(original: Any, transport: Any, error: Any) -> None:
     original(transport, None)
 
@@ -340,10 +350,8 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "EOF is forgotten": ("stream_transport:StreamTransport.eof_arrived", _every(5, _nothing)),
     "EOF comes before the last bytes": ("byte_streams:ByteStreams._read", _instead(_without_the_last)),
     "an ABORT is a clean EOF": ("stream_transport:StreamTransport.fail", _instead(_fail_without_a_reason)),
-    "a number is free before its reset is answered": (
-        "stream_endings:StreamEndings._is_resetting",
-        _instead(_constant(False)),
-    ),
+    "bytes are read beyond the end of their stream": ("byte_streams:ByteStreams._read", _instead(_read_on)),
+    "what the peer has begun anew is dropped": ("byte_streams:ByteStreams.release", _instead(_release_with_all)),
     "a byte stream that begins is not noticed": ("byte_streams:ByteStreams._begun_by_peer", _every(5, _nothing)),
     # Paths.
     "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),

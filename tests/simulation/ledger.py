@@ -225,10 +225,7 @@ class Ledger:
         post.is_delivered = True
         self.read_messages += 1
         self.read_bytes += len(data)
-        place = (engine, message.stream)
-        if post.life.serial < self._latest.get(place, 0):
-            raise LawBroken(f"message {message.ppid} of an earlier life came after one of a later life")
-        self._latest[place] = post.life.serial
+        self._check_generation(engine, post, post.life)
         if not post.unordered:
             turns = post.life.turns[post.stream]
             if turns[0] != message.ppid:

@@ -25,8 +25,8 @@ from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
-from tests.simulation.speeches import Speeches
 from tests.simulation.site import SCTP_PORT, Cable, Site
+from tests.simulation.speeches import Speeches
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
 from tests.simulation.weather import begins_with, draw_calm
 from tests.simulation.wire_laws import WireLaws

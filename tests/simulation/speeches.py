@@ -49,7 +49,7 @@ class Speech:
         self.is_over = True
         self.was_too_late = self.peer is None or self.peer.state is not AssociationState.ESTABLISHED
 
-    def bytes(self, start: int, stop: int) -> bytes:
+    def text(self, start: int, stop: int) -> bytes:
         begin = self.id * 7919 % (len(_POOL) - LONGEST_SPEECH_BYTES)
         header = self.id.to_bytes(HEADER_BYTES)
         return (header + _POOL[begin + HEADER_BYTES : begin + max(stop, HEADER_BYTES)])[start:stop]
@@ -57,7 +57,7 @@ class Speech:
     def go_on(self, count: int) -> bytes:
         """So many bytes more are written."""
         self.written += count
-        return self.bytes(self.written - count, self.written)
+        return self.text(self.written - count, self.written)
 
 
 class Listening:
@@ -84,7 +84,7 @@ class Listening:
         speech = self.speech
         if speech.read + len(data) > speech.written:
             raise LawBroken(f"more was read of speech {speech.id} on stream {speech.number} than was written")
-        if speech.bytes(speech.read, speech.read + len(data)) != data:
+        if speech.text(speech.read, speech.read + len(data)) != data:
             raise LawBroken(f"other bytes were read of speech {speech.id} on stream {speech.number} than were written")
         speech.read += len(data)
 

@@ -34,6 +34,7 @@ class Talks:
         self.last_heard_at_s = 0.0
         self._span_s = span_s
         self._openers = random.choice([0, 1, 1, 2, 3])
+        self._is_slow_to_accept = random.random() < 0.3
         self._talking = 0
 
     @property
@@ -50,6 +51,8 @@ class Talks:
         try:
             async for reader, writer in self.association.accept_streams():
                 talks.append(self._talk(reader, writer, is_ours=False))
+                if self._is_slow_to_accept:
+                    await asyncio.sleep(self.random.choice([0.1, 1.0, 3.0]))
         except SCTPError:
             pass
         for task in talks:
@@ -104,7 +107,7 @@ class Talk:
         self._size = random.choice([HEADER_BYTES, random.randint(9, 50), random.randint(9, 3000)])
         if random.random() < 0.2:
             self._size = random.randint(9, 30_000)
-        endings = ["eof", "eof", "eof", "close", "abort" if random.random() < 0.3 else "eof"]
+        endings = ["eof", "eof", "close", "close", "abort" if random.random() < 0.3 else "eof"]
         if is_ours and random.random() < 0.05:
             # The peer won't know of it, so nothing would end it.
             self._size, endings = 0, ["close"]
