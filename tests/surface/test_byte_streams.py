@@ -317,6 +317,7 @@ async def test_what_is_discarded_with_a_reset_opens_the_window_at_once() -> None
     config = aiosctp.Config(receive_window_bytes=3000)
     async with associated(config=config) as (_, ours, theirs):
         (_, writer), (_, their_writer) = await conversation(ours, theirs)
+        assert isinstance(writer.transport, aiosctp.StreamTransport)
         writer.transport.pause_reading()
         # The last of it comes together with the reset.
         their_writer.write(bytes(9000))
