@@ -245,7 +245,7 @@ class Association:
         found = self._streams.get(number)
         if found is None:
             if self._byte_streams is not None:
-                self._byte_streams.claim(number)
+                self._byte_streams.leave(number)
             found = self._streams[number] = Stream(self, number, self._reception)
             self._reception.take_over(number)
         return found

@@ -52,7 +52,7 @@ class ByteStreams:
         self._reception = reception
         self._endings = StreamEndings(self, life, self._ends_association)
         self.output = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
-        self.numbers = StreamNumbers(association, life, opens_even=opens_even)
+        self.numbers = StreamNumbers(association, life, reception, opens_even=opens_even)
         self._by_number: dict[int, StreamTransport] = {}
         """Whose bytes go and come under a number."""
         self._alive: dict[StreamTransport, None] = {}
@@ -113,6 +113,11 @@ class ByteStreams:
         """What the program asks for by its number. Raises InvalidStream when it can't have that."""
         if number in self._by_number or self._reception.has_taken_over(number) or self.numbers.is_retired(number):
             raise InvalidStream(f"stream {number} is in use, or was closed without a reset")
+
+    def leave(self, number: int) -> None:
+        """To `Association.stream`, which reads its messages. Raises as `claim`."""
+        self.claim(number)
+        self._unaccepted.pop(number, None)
 
     def serve_soon(self, protocol_factory: ProtocolFactory) -> None:
         """From now on every stream that the peer begins gets a protocol; stream 0 without waiting for that, so that the
@@ -176,6 +181,9 @@ class ByteStreams:
             self._ended()
             return
         self.output.engine_changed()
+        if self._engine.receiver.sack_is_due:
+            # What was discarded has re-opened the window (§6.2): the peer must hear of it.
+            self._life.touch()
 
     def restarted(self) -> None:
         """§5.2.4 A: the peer knows nothing of these streams any more."""
@@ -221,10 +229,21 @@ class ByteStreams:
                 self.wants_input(transport)
             else:
                 transport.fail(ending)
+        if is_graceful:
+            self._release_closed()
         self.numbers.wake_all()
         for waiter in self._acceptors:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _release_closed(self) -> None:
+        """The peer may have begun anew under the numbers of streams that only waited for an answer; that is still to be
+        accepted."""
+        for transport in list(self._by_number.values()):
+            if transport.is_closing():
+                self.discard(transport)
+                if transport.incoming_is_over:
+                    self.release(transport)
 
     def _note_arrivals(self) -> None:
         for number in self._engine.receiver.take_arrivals():

@@ -11,6 +11,7 @@ from aiosctp.exceptions import InvalidStream
 if TYPE_CHECKING:
     from aiosctp.association import Association
     from aiosctp.lifetime import Lifetime
+    from aiosctp.reception import Reception
 
 
 class StreamNumbers:
@@ -21,9 +22,10 @@ class StreamNumbers:
     so that what is kept by number stays small.
     """
 
-    def __init__(self, association: Association, life: Lifetime, *, opens_even: bool) -> None:
+    def __init__(self, association: Association, life: Lifetime, reception: Reception, *, opens_even: bool) -> None:
         self._association = association
         self._life = life
+        self._reception = reception
         self._first = 0 if opens_even else 1
         self._in_use: set[int] = set()
         self._retired: set[int] = set()
@@ -38,7 +40,9 @@ class StreamNumbers:
         self._freed: OrderedDict[int, None] = OrderedDict()
 
     def is_free(self, number: int) -> bool:
-        return number not in self._in_use and number not in self._retired
+        """Also of `Association.stream`, which reads its messages."""
+        is_taken = number in self._in_use or number in self._retired
+        return not is_taken and not self._reception.has_taken_over(number)
 
     def is_ours(self, number: int) -> bool:
         """Whether it is for us to open, and to open again."""
@@ -96,7 +100,7 @@ class StreamNumbers:
         if 0 < self._retired_of_ours == len(range(self._first, count, 2)):
             raise InvalidStream("all streams that are ours to open were used, and the peer does not reset them")
         for number in self._freed:
-            if number < count:
+            if number < count and self.is_free(number):
                 return number
         while self._never_used < count:
             if self.is_free(self._never_used):

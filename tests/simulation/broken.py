@@ -209,6 +209,48 @@ def _queue_twice(original: Any, association: Any, message: Any) -> None:
     original(association, message)
 
 
+def _perform_again(original: Any, answering: Any, request: Any, path: Any) -> Any:
+    if request.request_sequence_number == answering.answered_number:
+        answering.expected_number = request.request_sequence_number
+    return original(answering, request, path)
+
+
+def _ask_at_once(original: Any, asking: Any, now: float, answered_number: int) -> Any:
+    in_flight, asking._in_flight = asking._in_flight, {}
+    started = original(asking, now, answered_number)
+    asking._in_flight = in_flight | asking._in_flight
+    return started
+
+
+def _number_again(original: Any, asking: Any, group: Any, answered_number: int) -> Any:
+    parameter = original(asking, group, answered_number)
+    asking.next_number = parameter.request_sequence_number
+    return parameter
+
+
+def _not_reset(original: Any, queue: Any, streams: Any, *, is_reset: bool) -> Any:
+    return original(queue, streams, is_reset=False)
+
+
+def _without_the_last(original: Any, streams: Any, number: int) -> Any:
+    pieces, is_at_mark = original(streams, number)
+    return (pieces[:-1] if is_at_mark else pieces), is_at_mark
+
+
+def _read_on(original: Any, streams: Any, number: int) -> Any:
+    pieces, is_at_mark = original(streams, number)
+    return (pieces + original(streams, number)[0] if is_at_mark else pieces), is_at_mark
+
+
+def _release_with_all(original: Any, streams: Any, transport: Any) -> None:
+    streams._engine.receiver.release_stream(transport.number)
+    original(streams, transport)
+
+
+def _fail_without_a_reason(original: Any, transport: Any, error: Any) -> None:
+    original(transport, None)
+
+
 FAULTS: dict[str, tuple[str, Maker]] = {
     # Sending.
     "a retransmission is skipped": ("core.tx.retransmissions:Retransmissions.mark", _every(5, _mark_and_forget)),
@@ -272,6 +314,45 @@ FAULTS: dict[str, tuple[str, Maker]] = {
         "core.rx.receiver:Receiver.abort_partial_delivery",
         _instead(lambda original, receiver: original(receiver)[1:]),
     ),
+    # Streams that begin anew.
+    "messages are not held back for a reset": ("core.tx.queue:SendQueue._hold", _instead(_constant(False))),
+    "held messages are lost": ("core.tx.queue:SendQueue._let_go", _every(5, _nothing)),
+    "a reset does not wait for what was given before": (
+        "core.reconfig.requests:OutgoingReset.is_drained",
+        _instead(_constant(True)),
+    ),
+    "a reset does not wait for what was sent before": (
+        "core.rx.receiver:Receiver.has_reached",
+        _instead(_constant(True)),
+    ),
+    "the sender does not begin a stream anew": ("core.reconfig.performing:end_outgoing", _every(3, _not_reset)),
+    "the receiver does not begin a stream anew": (
+        "core.rx.streams:InboundStreams.begin_anew",
+        _every(3, _constant(())),
+    ),
+    "the mark of a reset is forgotten": ("core.rx.queues:ReadQueues.mark_resets", _every(3, _nothing)),
+    "a request that comes again is performed again": (
+        "core.reconfig.answering:Answering.received",
+        _instead(_perform_again),
+    ),
+    "a request does not wait for the answer to the last": ("core.reconfig.asking:Asking.start", _instead(_ask_at_once)),
+    "a request has the number of the last": ("core.reconfig.asking:Asking._make", _every(3, _number_again)),
+    "T-RECONFIG is not started": ("core.reconfig.asking:Asking._start_timer", _every(5, _nothing)),
+    "requests outlive a restart": ("core.reconfig.asking:Asking.fail_all", _instead(_nothing)),
+    "TSNs begin anew with data outstanding": (
+        "core.tx.sender:Sender.is_silent",
+        _property(lambda value, sender: True),
+    ),
+    "what an association reset suspends goes on": ("core.tx.queue:SendQueue.suspend", _instead(_nothing)),
+    "streams that were added are not accepted": ("core.rx.receiver:Receiver.accept_streams", _instead(_nothing)),
+    "a stream that was reset is not forgotten": ("core.tx.queue:SendQueue.forget_stream", _instead(_constant(False))),
+    # Byte streams.
+    "EOF is forgotten": ("stream_transport:StreamTransport.eof_arrived", _every(5, _nothing)),
+    "EOF comes before the last bytes": ("byte_streams:ByteStreams._read", _instead(_without_the_last)),
+    "an ABORT is a clean EOF": ("stream_transport:StreamTransport.fail", _instead(_fail_without_a_reason)),
+    "bytes are read beyond the end of their stream": ("byte_streams:ByteStreams._read", _instead(_read_on)),
+    "what the peer has begun anew is dropped": ("byte_streams:ByteStreams.release", _instead(_release_with_all)),
+    "a byte stream that begins is not noticed": ("byte_streams:ByteStreams._begun_by_peer", _every(5, _nothing)),
     # Paths.
     "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),
     "a path MTU is raised before the probe is answered": (

@@ -32,6 +32,10 @@ TRAITS: dict[str, float] = {
     "cancellations": 0.4,
     "reneging": 0.25,
     "wide links": 0.25,
+    "stream changes": 0.4,
+    "association resets": 0.25,
+    "unwilling peers": 0.2,
+    "byte streams": 0.3,
 }
 """How likely a seed has each."""
 
@@ -63,6 +67,17 @@ def draw_character(random: Random) -> Character:
     if "reneging" in traits:
         traits -= {"tiny windows"}
     return Character(frozenset(traits))
+
+
+def draw_policy(random: Random, character: Character) -> dict[str, Any]:
+    """What a site lets its peers do with streams (RFC 6525)."""
+    policy: dict[str, Any] = {}
+    if "association resets" in character:
+        policy["peer_may_reset_association"] = random.random() < 0.85
+    if "unwilling peers" in character and random.random() < 0.6:
+        switch = random.choice(["reconfig", "peer_may_reset_streams", "peer_may_add_streams"])
+        policy[switch] = False
+    return policy
 
 
 def draw_config(random: Random, character: Character) -> Config:

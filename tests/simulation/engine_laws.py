@@ -16,6 +16,7 @@ from aiosctp.core.states import AssociationState
 from aiosctp.stack import TIMER_REST_S, Stack
 from tests.core.laws import check_planes, check_stack, check_state
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.reconfig_laws import check_reconfiguration
 from tests.simulation.users import LARGEST_MESSAGE_BYTES
 from tests.simulation.wrapping import Maker
 
@@ -99,9 +100,11 @@ class EngineLaws:
         assert association not in engine._wake_ups._by_association, "an association that has ended would be woken"
         assert association.sender.is_drained
         assert not association.sender.buffered_bytes
+        check_reconfiguration(association)
 
     def _check_living(self, engine: StackEngine, association: AssociationEngine) -> None:
         check_state(association)
+        check_reconfiguration(association)
         self._check_paths(association)
         self._check_window(association)
         self._check_send_buffers(association)

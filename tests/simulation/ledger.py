@@ -14,6 +14,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.rx import Receiver
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.tx import Sender
+from aiosctp.core.tx.queue import SendQueue
 from aiosctp.events import PartialDelivery, SendFailed
 from aiosctp.exceptions import AssociationShutdown
 from tests.simulation.judge import Judge, LawBroken
@@ -47,6 +48,8 @@ class Post:
     context: int
     life: Life | None = None
     """In which it was queued; None when `send` refused it or was cancelled."""
+    resets_before: int = 0
+    """How many resets of its stream were under way or done with when it was queued."""
     taken_by: ReadQueues | None = None
     """Where it waits, or waited, to be read at the other end."""
     is_delivered: bool = False
@@ -76,8 +79,14 @@ class Ledger:
         self.readers: dict[ReadQueues, AssociationEngine] = {}
         self._lives: dict[AssociationEngine, Life] = {}
         self._all_lives: list[Life] = []
-        self._latest: dict[tuple[AssociationEngine, int], int] = {}
-        """The serial of the life whose message was read last, by receiving association and stream."""
+        self._latest: dict[tuple[AssociationEngine, int], tuple[int, int]] = {}
+        """By receiving association and stream, the serial of the life whose message was read last, and after how many
+        resets of its stream it was sent."""
+        self._resets: dict[tuple[SendQueue, int], list[bool | None]] = {}
+        """Of each outgoing stream: whether they came about; None while that is not known."""
+        self._marks: Counter[tuple[AssociationEngine, int]] = Counter()
+        """The ends of streams that readers have seen since the last message."""
+        self._taken_over: set[tuple[AssociationEngine, int]] = set()
         self._parts: dict[tuple[AssociationEngine, int], Part] = {}
         self._broken_off: Counter[tuple[AssociationEngine, int, int]] = Counter()
         """Messages of which the reader has seen a part and will see no more, by association, stream and SSN."""
@@ -90,7 +99,27 @@ class Ledger:
         return [
             ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
             ("core.rx.queues:ReadQueues._append", self._noting_arrivals),
+            ("core.tx.queue:SendQueue.hold_stream", self._noting_resets),
+            ("core.reconfig.performing:end_outgoing", self._noting_outcomes),
         ]
+
+    def _noting_resets(self, original: Any) -> Any:
+        def hold_stream(queue: SendQueue, number: int, owner: object) -> bool:
+            self._resets.setdefault((queue, number), []).append(None)
+            is_first: bool = original(queue, number, owner)
+            return is_first
+
+        return hold_stream
+
+    def _noting_outcomes(self, original: Any) -> Any:
+        def end_outgoing(queue: SendQueue, streams: Sequence[int], *, is_reset: bool) -> list[int]:
+            for number in streams:
+                resets = self._resets[queue, number]
+                resets[resets.index(None)] = is_reset
+            kept: list[int] = original(queue, streams, is_reset=is_reset)
+            return kept
+
+        return end_outgoing
 
     def _noting_receivers(self, original: Any) -> Any:
         def make_receiver(engine: AssociationEngine) -> Receiver:
@@ -104,7 +133,7 @@ class Ledger:
         def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
             original(queues, key, messages)
             for message in messages:
-                if message.end_of_record:
+                if message.ppid and message.end_of_record:
                     try:
                         self.arrived(queues, message)
                     except LawBroken as error:
@@ -129,6 +158,7 @@ class Ledger:
         if calls.popleft() != post.ppid:
             raise LawBroken(f"message {post.ppid} was queued before one whose send() was called earlier")
         post.life = self._life_of(engine)
+        post.resets_before = len(self._resets.get((engine.sender.queue, post.stream), ()))
         if not post.unordered:
             post.life.turns.setdefault(post.stream, deque()).append(post.ppid)
 
@@ -195,15 +225,39 @@ class Ledger:
         post.is_delivered = True
         self.read_messages += 1
         self.read_bytes += len(data)
-        place = (engine, message.stream)
-        if post.life.serial < self._latest.get(place, 0):
-            raise LawBroken(f"message {message.ppid} of an earlier life came after one of a later life")
-        self._latest[place] = post.life.serial
+        self._check_generation(engine, post, post.life)
         if not post.unordered:
             turns = post.life.turns[post.stream]
             if turns[0] != message.ppid:
                 raise LawBroken(f"message {message.ppid} came out of order: it is the turn of {turns[0]}")
             turns.popleft()
+
+    def _check_generation(self, engine: AssociationEngine, post: Post, life: Life) -> None:
+        """RFC 6525: what was sent before a reset is read before what was sent after it, and in between who reads the
+        stream by itself is told of the end of it."""
+        place = (engine, post.stream)
+        resets = self._resets.get((life.sender.queue, post.stream), [])[: post.resets_before]
+        if None in resets:
+            raise LawBroken(f"message {post.ppid} came, and the reset that it has to wait for is not answered")
+        latest, generation = self._latest.get(place), resets.count(True)
+        if latest is not None and (life.serial, generation) < latest:
+            raise LawBroken(f"message {post.ppid} of an earlier life, or of before a reset, came after one of a later")
+        self._latest[place] = life.serial, generation
+        marks = self._marks.pop(place, 0)
+        is_same_life = latest is not None and latest[0] == life.serial
+        if place not in self._taken_over or not is_same_life:
+            return
+        assert latest is not None
+        passed = generation - latest[1]
+        if marks > passed or (passed and not marks):
+            raise LawBroken(f"{marks} ends of stream {post.stream} were read, and it was reset {passed} times")
+
+    def takes_over(self, engine: AssociationEngine, stream: int) -> None:
+        """Its user reads this stream by itself from now on, and is told when it ends."""
+        self._taken_over.add((engine, stream))
+
+    def stream_ended(self, engine: AssociationEngine, stream: int) -> None:
+        self._marks[engine, stream] += 1
 
     def partial_delivery_ended(self, engine: AssociationEngine, event: PartialDelivery) -> None:
         if engine in self._discarding:
@@ -221,6 +275,9 @@ class Ledger:
     def discards(self, engine: AssociationEngine) -> None:
         """Its user has closed it: what arrives is not read any more."""
         self._discarding.add(engine)
+
+    def is_discarding(self, engine: AssociationEngine) -> bool:
+        return engine in self._discarding
 
     def lost_power(self, engine: AssociationEngine) -> None:
         """Its host has crashed."""

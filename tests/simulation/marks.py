@@ -12,8 +12,17 @@ from functools import partial
 from typing import Any
 
 from aiosctp.core.collision import CookieAction, InitAction
+from aiosctp.core.reconfig.requests import (
+    AddIncoming,
+    AddOutgoing,
+    IncomingReset,
+    Outcome,
+    OutgoingReset,
+    TsnReset,
+)
 from aiosctp.core.states import AssociationState
 from aiosctp.events import PeerAddressChangeKind
+from aiosctp.wire.codepoints import ReconfigurationResult
 from tests.simulation.wrapping import Maker
 
 HasHappened = Callable[[tuple[Any, ...], Any], bool]
@@ -42,6 +51,20 @@ def _told(change: PeerAddressChangeKind) -> HasHappened:
 
 def _returns(value: object) -> HasHappened:
     return lambda arguments, result: result is value
+
+
+ASKED: dict[type, str] = {
+    OutgoingReset: "outgoing reset",
+    IncomingReset: "incoming reset",
+    TsnReset: "association reset",
+    AddOutgoing: "adding outgoing streams",
+    AddIncoming: "adding incoming streams",
+}
+"""What one side may ask of the other."""
+
+
+def _ended(kind: type, outcome: Outcome) -> HasHappened:
+    return lambda arguments, result: type(arguments[1]) is kind and arguments[2] is outcome
 
 
 def _has_wrapped(arguments: tuple[Any, ...], result: Any) -> bool:
@@ -134,6 +157,40 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     ),
     "aborted by the peer": ("termination:Termination.abort_received", _always),
     "association lost": ("termination:Termination.lose", _always),
+    # Streams that begin anew (RFC 6525).
+    "T-RECONFIG expired": ("reconfig.asking:Asking.timer_expired", _always),
+    **{
+        f"{name} {outcome.name.lower()}": ("reconfig.asking:Asking._piece_ended", _ended(kind, outcome))
+        for kind, name in ASKED.items()
+        for outcome in (Outcome.DONE, Outcome.DENIED)
+        if (kind, outcome) != (AddIncoming, Outcome.DONE)  # the answer to it is a request
+    },
+    "incoming asked for, and given": ("reconfig.asking:Asking.performed", _always),
+    "asks again": ("reconfig.asking:Asking._asks_again", _returned),
+    "incoming reset performed": ("reconfig.answering:Answering._begin_incoming_anew", _always),
+    "incoming reset deferred": (
+        "reconfig.answering:Answering._reset_incoming",
+        _returns(ReconfigurationResult.IN_PROGRESS),
+    ),
+    "deferred reset performed": ("reconfig.answering:Answering.take_due", _returned),
+    "reset at the peer's wish": (
+        "reconfig.answering:Answering._reset_outgoing",
+        lambda arguments, result: not isinstance(result, int),
+    ),
+    "request in progress": (
+        "reconfig.answering:Answering._decide",
+        _returns(ReconfigurationResult.REQUEST_IN_PROGRESS),
+    ),
+    "nothing to do": ("reconfig.answering:Answering._decide", _returns(ReconfigurationResult.NOTHING_TO_DO)),
+    "denied": ("reconfig.answering:Answering._decide", _returns(ReconfigurationResult.DENIED)),
+    "association reset waits for our data": (
+        "reconfig.answering:Answering._reset_association",
+        _returns(ReconfigurationResult.IN_PROGRESS),
+    ),
+    "association reset performed": ("reconfig.answering:Answering.take_tsn_reset", _returned),
+    "held message let go": ("tx.queue:SendQueue._let_go", _always),
+    "messages suspended": ("tx.queue:SendQueue.suspend", _always),
+    "stream forgotten": ("tx.queue:SendQueue.forget_stream", _returned),
     # Packets of nobody.
     "out of the blue": ("stack:StackEngine._out_of_the_blue", _always),
     "answered out of the blue": ("stack:StackEngine._answer_with_error", _returned),

@@ -19,13 +19,14 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import both_ways, marks, serials
-from tests.simulation.character import draw_character, draw_config
+from tests.simulation.character import draw_character, draw_config, draw_policy
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
 from tests.simulation.site import SCTP_PORT, Cable, Site
+from tests.simulation.speeches import Speeches
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
 from tests.simulation.weather import begins_with, draw_calm
 from tests.simulation.wire_laws import WireLaws
@@ -76,16 +77,19 @@ class Scene:
     def __init__(self, seed: int, *, trace_packets: int = 0) -> None:
         self.seed = seed
         self.random = Random(f"{seed}/scene")
+        self.change_random = Random(f"{seed}/changes")
+        """For who changes streams: without such a trait, a seed is as if there were none of this."""
         self.character = draw_character(Random(f"{seed}/character"))
         self.network = Network(seed=seed, trace_packets=trace_packets)
         self.judge = Judge()
         self.ledger = Ledger(Random(f"{seed}/ledger"), self.judge)
+        self.speeches = Speeches(self.ledger)
         self.faults: Counter[str] = Counter()
         self.marks: Counter[str] = Counter()
         self.sites: list[Site] = []
         self.cables: list[Cable] = []
         self.nat: Nat | None = None
-        self.wire_laws = WireLaws(self.judge)
+        self.wire_laws = WireLaws(self.judge, ssns_wrap="ssns wrap" in self.character)
         self.network.observers.append(self.wire_laws.observe)
         self.storm_s = self.random.uniform(15, 30)
         self.ended_at_s = 0.0
@@ -103,6 +107,16 @@ class Scene:
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
         """Do it then, or when the network heals."""
         self._loop.call_later(min(delay_s, max(0.0, self.storm_s - self._loop.time())), action)
+
+    def peer_of(self, engine: AssociationEngine) -> AssociationEngine | None:
+        """The other end of an association that is established, if it is too."""
+        for site in self.sites:
+            for other in [] if site.stack is None else site.stack.owners:
+                ports_fit = (other.local_port, other.peer_port) == (engine.peer_port, engine.local_port)
+                tags = other.tcb.local_tag, other.tcb.peer_tag
+                if ports_fit and tags == (engine.tcb.peer_tag, engine.tcb.local_tag):
+                    return other
+        return None
 
     def cut_off(self, site: Site) -> None:
         """Nothing gets to this host or from it for a while."""
@@ -139,7 +153,8 @@ class Scene:
                     addresses.reverse()
             host = self.network.host("abcd"[index], *addresses)
             host.mtu = random.choice([1500, 9000, 65535]) if "wide links" in character else 1500
-            self.sites.append(Site(host, draw_config(random, character)))
+            config = draw_config(random, character).replace(**draw_policy(self.change_random, character))
+            self.sites.append(Site(host, config))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:
                 cable = Cable(one, other, draw_calm(random, character))
@@ -296,6 +311,7 @@ class Scene:
 
     def _check_the_end(self) -> None:
         self.ledger.check_the_end()
+        self.speeches.check_the_end(all_are_willing="unwilling peers" not in self.character)
         if self.network.ports:
             raise LawBroken(f"UDP ports are open still: {list(self.network.ports)}")
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

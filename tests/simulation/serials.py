@@ -6,19 +6,61 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from aiosctp.core.rx.receiver import Receiver
+from aiosctp.core.tx.queue import OutgoingStream, SendQueue
 from tests.simulation.character import Character
 from tests.simulation.wrapping import Maker
 
 
 class _BeginningAt(dict[int, int]):
-    """What the receiver expects of a stream of which nothing came yet is not 0."""
+    """What the receiver expects of a stream of which nothing came yet is not 0, unless the stream was reset."""
 
     def __init__(self, first: int) -> None:
         super().__init__()
-        self._first = first
+        self.first = first
+        self.were_reset: set[int] = set()
 
     def get(self, key: int, default: Any = None) -> Any:
-        return super().get(key, self._first)
+        return super().get(key, 0 if key in self.were_reset else self.first)
+
+    def pop(self, key: int, default: Any = None) -> Any:
+        self.were_reset.add(key)
+        return super().pop(key, default)
+
+
+class _Beginnings:
+    """Which streams of which send queues have yet to begin, where they are told to."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._begun: dict[SendQueue, set[int]] = {}
+        self._all_reset: set[SendQueue] = set()
+
+    def making(self, original: Any) -> Any:
+        def stream(queue: SendQueue, number: int) -> OutgoingStream:
+            made: OutgoingStream = original(queue, number)
+            begun = self._begun.setdefault(queue, set())
+            if number not in begun and queue not in self._all_reset:
+                made.next_ssn = self._first
+            begun.add(number)
+            return made
+
+        return stream
+
+    def resetting(self, original: Any) -> Any:
+        def end_outgoing(queue: SendQueue, streams: Any, *, is_reset: bool) -> Any:
+            if is_reset:
+                self._begun.setdefault(queue, set()).update(streams)
+            return original(queue, streams, is_reset=is_reset)
+
+        return end_outgoing
+
+    def resetting_all(self, original: Any) -> Any:
+        def begin_ssns_anew(queue: SendQueue) -> None:
+            self._all_reset.add(queue)
+            original(queue)
+
+        return begin_ssns_anew
 
 
 def wrappers(random: Random, character: Character) -> list[tuple[str, Maker]]:
@@ -29,7 +71,12 @@ def wrappers(random: Random, character: Character) -> list[tuple[str, Maker]]:
         made.append(("testing.host:Host.entropy", _high_entropy))
     if "ssns wrap" in character:
         first = 0x1_0000 - random.randint(1, 12)
-        made.append(("core.tx.queue:OutgoingStream.__init__", lambda original: _begin_stream(original, first)))
+        beginnings = _Beginnings(first)
+        made.append(("core.tx.queue:SendQueue.stream", beginnings.making))
+        made.append(("core.tx.queue:SendQueue.begin_ssns_anew", beginnings.resetting_all))
+        made.append(("core.reconfig.performing:end_outgoing", beginnings.resetting))
+        made.append(("core.rx.receiver:Receiver.begin_streams_anew", _reset_all_streams))
+        made.append(("core.rx.receiver:Receiver.tsn_reset_done", _reset_everything))
         made.append(("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, first)))
     return made
 
@@ -42,12 +89,26 @@ def _high_entropy(original: Callable[[Any, int], bytes]) -> Any:
     return entropy
 
 
-def _begin_stream(original: Any, first: int) -> Any:
-    def init(stream: Any, number: int) -> None:
-        original(stream, number)
-        stream.next_ssn = first
+def _reset_all_streams(original: Any) -> Any:
+    """Those that were never used, too."""
 
-    return init
+    def begin_streams_anew(receiver: Receiver, streams: Any) -> Any:
+        expected = receiver._streams.expected_ssns
+        if streams is None and isinstance(expected, _BeginningAt):
+            expected.were_reset.update(range(receiver.inbound_streams))
+        return original(receiver, streams)
+
+    return begin_streams_anew
+
+
+def _reset_everything(original: Any) -> Any:
+    def tsn_reset_done(receiver: Receiver, next_tsn: int) -> Any:
+        expected = receiver._streams.expected_ssns
+        if isinstance(expected, _BeginningAt):
+            expected.first = 0
+        return original(receiver, next_tsn)
+
+    return tsn_reset_done
 
 
 def _begin_streams(original: Any, first: int) -> Any:

@@ -25,6 +25,9 @@ RARE = {
     "no SACK is sent for a reneged chunk",
     "a reader is not woken",
     "a sender is not woken",
+    "TSNs begin anew with data outstanding",
+    "what an association reset suspends goes on",
+    "bytes are read beyond the end of their stream",
 }
 """Faults that take many seeds to show, or long ones: `python -m tests.simulation --broken` hunts them too."""
 

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import aiosctp
 from aiosctp import Association
 from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
-from aiosctp.exceptions import InvalidStream, SCTPError
+from aiosctp.exceptions import InvalidStream, SCTPError, StreamEnded
 from aiosctp.subscriptions import EventSubscription
+from tests.simulation.changes import StreamChanges
 from tests.simulation.judge import LawBroken
 from tests.simulation.site import SCTP_PORT, Site
+from tests.simulation.talks import Talks, check_what_is_kept, message_stream
 
 if TYPE_CHECKING:
     from tests.simulation.scene import Scene
@@ -57,6 +59,10 @@ class End:
         self._last_read_at_s = self._loop.time()
         self._large_left = 3 if "large messages" in scene.character else 0
         slow = "slow readers" in scene.character and random.random() < 0.5
+        self._changes: list[StreamChanges] = []
+        self._talks: Talks | None = None
+        self._message_stream: int | None = None
+        """The only one for messages; None: any is."""
         self._pause_s = random.choice([0.3, 1.0]) if slow else random.choice([0.0, 0.0, 0.01, 0.2])
 
     async def live(self) -> None:
@@ -65,14 +71,21 @@ class End:
         # Before anything is awaited: a server's handler gets what came before only then.
         events = association.events()
         scene = self.scene
-        readers = [scene.task(self._listen(events)), scene.task(self._read(None))]
-        if "taken over streams" in scene.character and association.inbound_streams > 1:
+        readers = [scene.task(self._listen(events))]
+        if "byte streams" in scene.character:
+            readers += self._talk()
+        else:
+            readers.append(scene.task(self._read(None)))
+        if self._talks is None and "taken over streams" in scene.character and association.inbound_streams > 1:
+            scene.ledger.takes_over(association.engine, 1)
             readers.append(scene.task(self._read(association.stream(1))))
         writers = [scene.task(self._send()) for _ in range(self.random.choice([1, 1, 2, 4]))]
         if self.plan.ending is not None:
             writers.append(scene.task(self._end(self.plan.ending)))
         if self.random.random() < 0.3:
             writers.append(scene.task(self._meddle()))
+        if "stream changes" in scene.character and (self._talks is None or self._message_stream is not None):
+            writers += self._change_streams()
         await association.wait_closed()
         # Time to see the end for themselves; who sleeps through it is woken, for a client may want to connect again.
         await asyncio.sleep(0)
@@ -80,6 +93,28 @@ class End:
             task.cancel()
         await asyncio.wait([*writers, *readers])
         scene.ledger.events_are_over(association.engine)
+
+    def _talk(self) -> list[asyncio.Task[None]]:
+        """All streams are byte streams but the one for messages, if there is one."""
+        scene, association = self.scene, self.association
+        self._talks = Talks(scene, association, Random(scene.change_random.random()), self.plan.span_s)
+        tasks = []
+        number = self._message_stream = message_stream(association)
+        if number is None:
+            self.sent = self.plan.messages
+        else:
+            scene.ledger.takes_over(association.engine, number)
+            tasks.append(scene.task(self._read(association.stream(number))))
+        return tasks + self._talks.begin()
+
+    def _change_streams(self) -> list[asyncio.Task[None]]:
+        scene, random = self.scene, self.scene.change_random
+        for _ in range(random.choice([0, 1, 1, 2, 3])):
+            changes = StreamChanges(
+                scene, self.site, self.association, Random(random.random()), only=self._message_stream
+            )
+            self._changes.append(changes)
+        return [scene.task(changes.live()) for changes in self._changes]
 
     # -- sending --
 
@@ -103,6 +138,8 @@ class End:
         random, association = self.random, self.association
         ledger, engine = self.scene.ledger, association.engine
         stream = random.randrange(min(STREAMS, association.outbound_streams))
+        if self._message_stream is not None:
+            stream = self._message_stream
         post = ledger.offer(engine, stream, self._size(), unordered=random.random() < 0.3)
         options: dict[str, Any] = {
             "stream": stream,
@@ -148,14 +185,17 @@ class End:
         try:
             while True:
                 partial = random.random() < 0.5
-                if cancels and random.random() < 0.1:
-                    try:
+                try:
+                    if cancels and random.random() < 0.1:
                         async with asyncio.timeout(random.choice([0.01, 0.3])):
                             self._take(await receive(partial=partial), partial=partial)
-                    except TimeoutError:
-                        self.scene.faults["receive cancelled"] += 1
-                else:
-                    self._take(await receive(partial=partial), partial=partial)
+                    else:
+                        self._take(await receive(partial=partial), partial=partial)
+                except TimeoutError:
+                    self.scene.faults["receive cancelled"] += 1
+                except StreamEnded:
+                    assert source is not None
+                    self.scene.ledger.stream_ended(association.engine, source.number)
                 if self._pause_s and random.random() < 0.3:
                     await asyncio.sleep(self._pause_s)
         except SCTPError:
@@ -168,12 +208,17 @@ class End:
     async def _listen(self, events: EventSubscription) -> None:
         ledger = self.scene.ledger
         async for event in events:
+            if isinstance(event, SendFailed | PartialDelivery) and not self._is_for_messages(event.stream):
+                continue
             if isinstance(event, SendFailed):
                 ledger.failed(event)
             elif isinstance(event, PartialDelivery):
                 ledger.partial_delivery_ended(self.association.engine, event)
             elif isinstance(event, NotificationsStopped):
                 raise LawBroken("a subscription that is read all the time overflowed")
+
+    def _is_for_messages(self, stream: int) -> bool:
+        return self._talks is None or stream == self._message_stream
 
     # -- ending --
 
@@ -200,14 +245,25 @@ class End:
         await self.scene.calm.wait()
         while association.engine.ending is None:
             await asyncio.sleep(0.5)
-            if self.sent < self.plan.messages or self._loop.time() - self._last_read_at_s < QUIET_S:
+            if not all(changes.is_over for changes in self._changes):
+                continue
+            if self.sent < self.plan.messages or self._loop.time() - self._last_heard_at_s < QUIET_S:
+                continue
+            is_willing = "unwilling peers" not in self.scene.character
+            if self._talks is not None and is_willing and not self._talks.is_over:
                 continue
             try:
                 await association.wait_acknowledged()
             except SCTPError:
                 return
+            if self._talks is not None and is_willing:
+                check_what_is_kept(association, self._talks)
             await asyncio.sleep(BEAT_S - self._loop.time() % BEAT_S)
             return
+
+    @property
+    def _last_heard_at_s(self) -> float:
+        return max(self._last_read_at_s, 0.0 if self._talks is None else self._talks.last_heard_at_s)
 
     async def _shut_down(self) -> None:
         """§9.2: it ends, or T5 ABORTs it."""

@@ -18,6 +18,7 @@ from aiosctp.testing import Packet
 from aiosctp.wire.chunks import Sack
 from aiosctp.wire.codepoints import CauseCode, ChunkType
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.reconfig_laws import ReconfigLaws
 from tests.simulation.wrapping import Maker
 
 _HEADER = Struct("!HHL")
@@ -51,12 +52,13 @@ class Flow:
 class WireLaws:
     """Watches what stacks send."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, *, ssns_wrap: bool) -> None:
         self.packets = 0
         self.digest = 0
         """Of every packet: what two runs of one seed have in common."""
         self.counters: Counter[str] = Counter()
         self._judge = judge
+        self._reconfig_laws = ReconfigLaws(judge, self.counters, ssns_wrap=ssns_wrap)
         self._flows: dict[Sender, Flow] = {}
         self._verified: set[tuple[Stack, str]] = set()
         self._received: Counter[tuple[Stack, str]] = Counter()
@@ -72,7 +74,18 @@ class WireLaws:
             ("stack:Stack.datagrams_received", self._noting_arrivals),
             ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
             ("core.paths:Path.set_mtu", self._before_another_mtu),
+            ("core.tx.sender:Sender.begin_anew", self._noting_new_tsns),
+            *self._reconfig_laws.wrappers(),
         ]
+
+    def _noting_new_tsns(self, original: Any) -> Any:
+        def begin_anew(sender: Sender, next_tsn: int) -> None:
+            original(sender, next_tsn)
+            flow = self._flows.get(sender)
+            if flow is not None:
+                flow.highest = next_tsn - 1 & 0xFFFF_FFFF
+
+        return begin_anew
 
     def _before_another_mtu(self, original: Any) -> Any:
         def set_mtu(path: Path, mtu: int) -> None:
@@ -135,13 +148,16 @@ class WireLaws:
         types: list[int] = []
         at = 12
         while at < len(data):
-            chunk_type, _flags, length = _CHUNK.unpack_from(data, at)
+            chunk_type, flags, length = _CHUNK.unpack_from(data, at)
             if chunk_type == ChunkType.DATA:
                 (tsn,) = _TSN.unpack_from(data, at + 4)
-                if association is not None:
-                    self._data_sent(association.sender, association, tsn, length - DATA_HEADER_BYTES)
+                if association is not None and self._data_sent(association, tsn, length - DATA_HEADER_BYTES):
+                    self._reconfig_laws.new_data_sent(association, flags, data, at)
             elif types and types[-1] == ChunkType.DATA and chunk_type != ChunkType.PAD:
                 raise LawBroken("§6.10: a control chunk behind DATA")
+            elif chunk_type == ChunkType.RE_CONFIG and association is not None:
+                next_tsn = self._flow_of(association.sender, association).highest + 1 & 0xFFFF_FFFF
+                self._reconfig_laws.chunk_sent(association, data[at + 4 : at + length], next_tsn)
             types.append(chunk_type)
             at += length + 3 & ~3
         if len(types) > 1:
@@ -210,14 +226,15 @@ class WireLaws:
             flow = self._flows[sender] = Flow(association.tcb.peer_a_rwnd, (first - 1) & 0xFFFF_FFFF)
         return flow
 
-    def _data_sent(self, sender: Sender, association: AssociationEngine, tsn: int, size: int) -> None:
-        flow = self._flow_of(sender, association)
+    def _data_sent(self, association: AssociationEngine, tsn: int, size: int) -> bool:
+        """Whether it was not sent before."""
+        flow = self._flow_of(association.sender, association)
         if tsn != (flow.highest + 1) & 0xFFFF_FFFF:
             if (tsn - flow.highest) & 0xFFFF_FFFF < 1 << 31 and tsn != flow.highest:
                 raise LawBroken(f"TSN {tsn:#x} was sent after {flow.highest:#x}")
             if flow.sizes.get(tsn, size) != size:
                 raise LawBroken(f"TSN {tsn:#x} was sent again with other data")
-            return
+            return False
         flow.highest = tsn
         # §6.1 A: "MUST NOT transmit new data ... if its peer's rwnd indicates that the peer has no buffer space", but
         # one chunk to probe it.
@@ -226,6 +243,7 @@ class WireLaws:
             raise LawBroken(f"{size} bytes were sent into a window of {flow.a_rwnd} with {in_flight} outstanding")
         flow.sizes[tsn] = size
         flow.outstanding_bytes += size
+        return True
 
     def _noting_acknowledgements(self, original: Any) -> Any:
         def acknowledged(sender: Sender, tsn: int, sack: Sack | None, now: float) -> Any:

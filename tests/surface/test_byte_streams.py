@@ -140,6 +140,27 @@ async def test_in_stream_mode_receive_raises_and_streams_of_messages_go_on() -> 
 
 
 @virtual_time
+async def test_a_stream_of_messages_is_neither_opened_nor_accepted_as_bytes() -> None:
+    async with associated(config=aiosctp.Config(outbound_streams=6)) as (_, ours, theirs):
+        ours.stream(0)
+        (_, first), _ = await conversation(ours, theirs)
+        assert number_of(first) == 2
+        first.close()
+        await first.wait_closed()
+        # Free again, and one that the peer has begun.
+        ours.stream(2)
+        assert number_of((await ours.open_stream())[1]) == 4
+        await theirs.send(b"message", stream=3)
+        await asyncio.sleep(1)
+        messages = ours.stream(3)
+        accepting = asyncio.create_task(ours.accept_stream())
+        assert (await messages.receive()).data == b"message"
+        await asyncio.sleep(1)
+        assert not accepting.done()
+        accepting.cancel()
+
+
+@virtual_time
 async def test_streams_are_accepted_in_their_order_until_the_graceful_end() -> None:
     async with associated() as (_, ours, theirs):
         for number in range(5):
@@ -289,6 +310,27 @@ async def test_what_comes_late_is_discarded_and_opens_the_window_again() -> None
         assert ours.engine.receiver.held_bytes == 0
         again, _ = await conversation(ours, theirs)
         assert number_of(again[1]) == 0
+
+
+@virtual_time
+async def test_what_is_discarded_with_a_reset_opens_the_window_at_once() -> None:
+    config = aiosctp.Config(receive_window_bytes=3000)
+    async with associated(config=config) as (_, ours, theirs):
+        (_, writer), (_, their_writer) = await conversation(ours, theirs)
+        assert isinstance(writer.transport, aiosctp.StreamTransport)
+        writer.transport.pause_reading()
+        # The last of it comes together with the reset.
+        their_writer.write(bytes(9000))
+        await asyncio.sleep(1)
+        writer.close()
+        for _ in range(200):
+            await asyncio.sleep(0.001)
+            # What is due at one instant takes some turns of the loop.
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not ours.engine.receiver.sack_is_due
+        assert writer.transport.is_closing()
+        assert theirs.engine.sender.is_drained
 
 
 @virtual_time
