@@ -259,11 +259,12 @@ class Association:
         This, or `accept_stream`, selects stream mode: `receive` raises from then on.
 
         number: one that is not in use. Without it, the side that sent the INIT takes even numbers and the other one odd
-        ones, after waiting for one to become free; cancelling leaves nothing behind. limit: as that of
-        `asyncio.open_connection`.
+        ones, after waiting for one to become free; where both sent one (§5.2.1), the side with the larger tag takes odd
+        ones. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
-        Raises InvalidStream for a number that is out of range or in use, AssociationShutdown once either side is
-        shutting down, and the association's ending when it has ended.
+        Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
+        peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
+        association's ending when it has ended.
         """
         self._life.check_may_send()
         streams = self.byte_streams()
@@ -558,18 +559,20 @@ class Association:
     def engine_changed(self) -> None:
         """The stack flushed this association: see what there is for whom. Runs no code of the program."""
         engine = self.engine
-        events = engine.poll_events()
+        events = of_streams = engine.poll_events()
         if events:
             self._subscriptions.deliver(events)
-            for event in events:
+            for index, event in enumerate(events):
                 if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
                     self._reception.restarted()
+                    self._sent_init = False
                     if self._byte_streams is not None:
                         self._byte_streams.restarted()
+                        of_streams = events[index + 1 :]
                 elif isinstance(event, SendFailed) and engine.ending is not None:
                     self._undelivered += 1
         if self._byte_streams is not None:
-            self._byte_streams.engine_changed(events)
+            self._byte_streams.engine_changed(of_streams)
         if engine.ending is not None:
             self._subscriptions.end()
             self._reception.wake_all()
@@ -590,9 +593,16 @@ class Association:
         if self._byte_streams is None:
             self._reception.use_byte_streams()
             self._byte_streams = ByteStreams(
-                self, self._life, self._reception, self._backpressure, opens_even=self._sent_init
+                self, self._life, self._reception, self._backpressure, opens_even=self._opens_even
             )
         return self._byte_streams
+
+    @property
+    def _opens_even(self) -> bool:
+        if self.engine.inits_crossed:
+            # Both have sent one: what both know alike decides.
+            return self.engine.tcb.local_tag < self.engine.tcb.peer_tag
+        return self._sent_init
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""

@@ -179,19 +179,18 @@ class ByteStreams:
 
     def restarted(self) -> None:
         """§5.2.4 A: the peer knows nothing of these streams any more."""
-        for transport in list(self._alive):
-            transport.outgoing_is_over = transport.incoming_is_over = True
-            transport.fail(ConnectionResetError("the peer has restarted"))
-        receiver = self._engine.receiver
-        for number in (*self._by_number, *self._unaccepted):
-            receiver.release_stream(number)
-        self._by_number.clear()
-        self._unaccepted.clear()
+        for transport in {**self._alive, **dict.fromkeys(self._by_number.values())}:
+            transport.cut_off(ConnectionResetError("the peer has restarted"))
+        for state in (self._by_number, self._unaccepted, self._hungry, self._resuming):
+            state.clear()
+        self._reception.drop_inherited()
+        self.output.forget_all()
+        self._endings.restarted()
         self.numbers.restarted()
-        if self._protocol_factory is not None:
+        if self.ends_with_last_stream:
+            self.association.close()
+        elif self._protocol_factory is not None and not self._is_discarding:
             self.serve_soon(self._protocol_factory)
-        receiver.use_streams()
-        self._note_arrivals()
 
     def discard_all(self) -> None:
         """The association is closed here: nobody reads any more."""
@@ -212,7 +211,7 @@ class ByteStreams:
     def _ended(self) -> None:
         ending = self._life.ending_error()
         is_graceful = isinstance(ending, AssociationShutdown)
-        self.output.ended()
+        self.output.forget_all()
         for transport in list(self._alive):
             transport.outgoing_is_over = True
             if transport.is_closing():

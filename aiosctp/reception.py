@@ -88,6 +88,10 @@ class Reception:
         for stream in self._taken_over:
             self._engine.receiver.take_over(stream)
 
+    def drop_inherited(self) -> None:
+        """§5.2.4 A: what came before the restart, but for the streams of messages."""
+        self._engine.receiver.drop_inherited(self._taken_over)
+
     def discard_all(self) -> None:
         """Nobody reads any more: what is there and what comes is thrown away, so that the peer can finish."""
         self._discards = True

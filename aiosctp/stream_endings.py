@@ -32,6 +32,9 @@ class StreamEndings:
         self._ends_association = ends_association
         self._resets_are_denied = False
 
+    def restarted(self) -> None:
+        self._resets_are_denied = False
+
     @property
     def can_reset(self) -> bool:
         return self._engine.supports_reconfig and not self._resets_are_denied

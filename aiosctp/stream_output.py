@@ -154,7 +154,8 @@ class StreamOutput:
             if not transport.buffer.size_bytes or self._is_cut_off(transport):
                 self._gave_all(transport)
 
-    def ended(self) -> None:
+    def forget_all(self) -> None:
+        """The association has ended, or the peer has restarted."""
         self._written.clear()
         self._blocked.clear()
         self._draining.clear()

@@ -340,6 +340,13 @@ class StreamTransport(asyncio.Transport):
         self.lose(error)
         self._streams.is_closing(self)
 
+    def cut_off(self, error: Exception) -> None:
+        """The peer has restarted, and knows nothing of this: there is nothing to end."""
+        self.outgoing_is_over = self.incoming_is_over = self.eof_was_written = True
+        self._stop_input()
+        self.buffer.clear()
+        self.lose(error)
+
     def shut(self) -> None:
         """The peer takes no more of what is written; if there is any, the program must hear of it."""
         if self.buffer.size_bytes:

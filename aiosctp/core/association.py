@@ -73,6 +73,7 @@ class AssociationEngine:
         "failure",
         "heartbeats",
         "input",
+        "inits_crossed",
         "lifecycle",
         "local_addresses",
         "local_port",
@@ -113,6 +114,8 @@ class AssociationEngine:
         self.entropy = entropy
         self.route_mtu = route_mtu
         self.state = CLOSED
+        self.inits_crossed = False
+        """§5.2.1: the peer's INIT came while ours was under way, so both have sent one."""
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
         self.counters = AssociationCounters()
@@ -344,6 +347,7 @@ class AssociationEngine:
             self.reconfig.fail()
             self.reconfig = None
         self.tcb = tcb
+        self.inits_crossed = False
         self.paths = paths
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)

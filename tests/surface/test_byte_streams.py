@@ -336,6 +336,29 @@ def test_where_there_is_no_reset_close_stops_sending_and_the_number_is_not_used_
 
 
 @virtual_time
+async def test_where_there_is_no_reset_opening_does_not_wait_for_a_number_that_will_never_be_free() -> None:
+    config = aiosctp.Config(outbound_streams=4, reconfig=False)
+    async with associated(config=config) as (_, ours, theirs):
+        (_, first), _ = await conversation(ours, theirs)
+        _, second = await ours.open_stream()
+        waiting = [asyncio.create_task(ours.open_stream()) for _ in range(2)]
+        await asyncio.sleep(1)
+        first.close()
+        await first.wait_closed()
+        await asyncio.sleep(1)
+        assert not any(task.done() for task in waiting), "the other one may be closed before it was used"
+        second.write(b"it is used")
+        second.close()
+        await second.wait_closed()
+        for task in waiting:
+            with pytest.raises(aiosctp.InvalidStream):
+                async with asyncio.timeout(60):
+                    await task
+        with pytest.raises(aiosctp.InvalidStream):
+            await ours.open_stream()
+
+
+@virtual_time
 async def test_a_restart_ends_all_streams_with_an_exception() -> None:
     async with associated() as (hosts, ours, theirs):
         (_, _), (their_reader, _) = await conversation(ours, theirs)
@@ -470,3 +493,35 @@ class Storm:
             assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+@pytest.mark.parametrize("later_s", [0.0, 0.5 * DELAY_S, 0.9 * DELAY_S])
+def test_where_both_have_sent_an_init_they_do_not_open_the_same_numbers(seed: int, later_s: float) -> None:
+    """§5.2.1: two that call each other at once; who opens odd ones differs from association to association."""
+
+    @virtual_time
+    async def run() -> None:
+        async with TwoHosts(seed=seed) as hosts:
+
+            async def call(stack: aiosctp.Stack, name: str, local_port: int, port: int) -> aiosctp.Association:
+                return await aiosctp.connect(name, port, stack=stack, local_port=local_port, remote_udp_port=9899)
+
+            async def call_later() -> aiosctp.Association:
+                await asyncio.sleep(later_s)
+                return await call(hosts.server, "client", 7002, 7001)
+
+            ours, theirs = await asyncio.gather(call(hosts.client, "server", 7001, 7002), call_later())
+            pairs = [await each.open_stream() for each in (ours, theirs, ours, theirs)]
+            numbers = [number_of(writer) for _, writer in pairs]
+            is_odd = ours.engine.tcb.local_tag > ours.engine.tcb.peer_tag
+            assert numbers == ([1, 0, 3, 2] if is_odd else [0, 1, 2, 3])
+            for _, writer in pairs:
+                writer.write(b"%d" % number_of(writer))
+            for each in (ours, theirs):
+                for _ in range(2):
+                    reader, writer = await each.accept_stream()
+                    assert await reader.read(10) == b"%d" % number_of(writer)
+            ours.abort()
+
+    run()

@@ -62,7 +62,7 @@ def coroutines_of(kind: type) -> Iterator[str]:
 
 def test_every_coroutine_of_the_surface_is_cancelled_by_some_test() -> None:
     """X28: who adds one must say here what cancelling it leaves: mark its test with `cancels`."""
-    for module in ("test_cancellation", "test_cancellation_of_endpoints"):
+    for module in ("test_cancellation", "test_cancellation_of_endpoints", "test_cancellation_of_streams"):
         importlib.import_module(f"tests.surface.{module}")
     found = set(coroutines_of_the_surface())
     assert {"connect", "serve", "Association.send", "EventSubscription.__anext__", "Server.__aexit__"} <= found

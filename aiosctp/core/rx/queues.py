@@ -24,6 +24,7 @@ class ReadQueues:
         "_collected",
         "_collected_bytes",
         "_has_streams_of_their_own",
+        "_inherited",
         "_shown",
         "_window",
         "by_stream",
@@ -41,6 +42,8 @@ class ReadQueues:
         self._has_streams_of_their_own = False
         self._arrivals: dict[int, None] | None = None
         """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
+        self._inherited: dict[int | None, int] = NO_DICT
+        """How much of each queue is of before a restart, until `drop_inherited`; kept where each stream has its own."""
         self.has_parts = False
         """There may be parts of messages, here or shown to the user, or marks, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
@@ -250,7 +253,22 @@ class ReadQueues:
         self._collected = previous._collected
         self._collected_bytes = previous._collected_bytes
         self._shown = previous._shown
+        if self._arrivals is not None:
+            self._inherited = {stream: len(queue) for stream, queue in self.by_stream.items()}
         self._window.charge(self.charged_bytes)
+
+    def drop_inherited(self, but_for: Collection[int]) -> None:
+        """Of all streams but these: what came before the restart. Nothing has been read since; what has come since
+        stays."""
+        inherited, self._inherited = self._inherited, NO_DICT
+        for stream, count in inherited.items():
+            queue = self.by_stream.get(stream)
+            if stream is None or stream in but_for or queue is None:
+                continue
+            if count == len(queue):
+                self.release_stream(stream)
+            for _ in range(count if count < len(queue) else 0):
+                self._window.release(charge_of(len(queue.popleft().data)))
 
     @property
     def message_count(self) -> int:

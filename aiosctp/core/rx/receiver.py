@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from aiosctp.config import Config
@@ -38,8 +38,8 @@ class Receiver:
     Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
     of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
-    Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `abort_partial_delivery`,
-    `inherit`, `configure`, `give_back`, `accept_streams`, and those of `renewal` (RFC 6525).
+    Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `drop_inherited`,
+    `abort_partial_delivery`, `inherit`, `configure`, `give_back`, `accept_streams`, and those of `renewal` (RFC 6525).
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
@@ -368,6 +368,13 @@ class Receiver:
     def release_stream(self, stream: int) -> None:
         """Nobody reads the stream any more: what is queued for it is dropped, and its room is free."""
         self._queues.release_stream(stream)
+        if self._window.wants_update:
+            self.sack_is_due = True
+
+    def drop_inherited(self, but_for: Collection[int]) -> None:
+        """After `use_streams` and a restart (§5.2.4 A), before anything was read since: drop what came before it, of
+        all streams but these, and free its room."""
+        self._queues.drop_inherited(but_for)
         if self._window.wants_update:
             self.sack_is_due = True
 

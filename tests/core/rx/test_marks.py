@@ -163,3 +163,24 @@ def test_new_streams_begin_with_ssn_0() -> None:
     reader.receiver.accept_streams(101)
     reader.get(100, "first", "second")
     assert reader.read() == ["first", "second"]
+
+
+def test_after_a_restart_what_came_before_is_dropped_and_what_came_after_is_not() -> None:
+    """§5.2.4 A: but for the streams that are named; nothing stays charged."""
+    before, after = Reader(), Reader()
+    before.receiver.take_over(4)
+    before.receiver.use_streams()
+    for stream in (1, 2, 4):
+        before.get(stream, "before", "before")
+    before.reset(1)
+    before.receiver.abort_partial_delivery()
+    after.receiver.inherit(before.receiver)
+    for stream in (1, 3, 4):
+        after.get(stream, "after")
+    after.receiver.drop_inherited([4])
+    assert after.receiver.take_arrivals() == [1, 4, 3]
+    assert [after.read(stream) for stream in (1, 2, 3, 4)] == [["after"], [], ["after"], ["before", "before", "after"]]
+    assert after.receiver.held_bytes == 0
+    after.receiver.drop_inherited([])
+    after.get(1, "after")
+    assert after.read(1) == ["after"]
