@@ -280,6 +280,8 @@ class Asking:
         number = response.response_sequence_number
         sent = self._in_flight.get(number)
         if sent is None:
+            if self._unproven is not None and number == self._unproven.request_sequence_number:
+                self._unproven = None
             return
         association = self._association
         self._is_known = True

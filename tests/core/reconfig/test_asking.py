@@ -150,6 +150,15 @@ def test_a_heartbeat_tells_that_the_peer_has_it_if_nothing_else_does() -> None:
     assert StreamChange(12, 10) in peer.events_of(StreamChange)
 
 
+def test_a_response_behind_the_peers_own_request_tells() -> None:
+    """usrsctp sends both."""
+    peer, _ = adds_as_many()
+    assert peer.ask(response(peer, R.PERFORMED)) == []
+    peer.association.reset_outgoing([1])
+    assert [type(each) for each in parameters_of(peer.touch())] == [OutgoingSsnResetRequest]
+    assert peer.events_of(StreamChange) == [StreamChange(12, 10)]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_answer_to_its_neighbour_tells_too(order: int) -> None:
     """§3.1, 7: the two came in one chunk, which is repeated whole until then."""
