@@ -50,6 +50,7 @@ class ByteStreams:
         self._life = life
         self._engine = life.engine
         self._reception = reception
+        self._backpressure = backpressure
         self._endings = StreamEndings(self, life, self._ends_association)
         self.output = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
         self.numbers = StreamNumbers(association, life, opens_even=opens_even)
@@ -80,6 +81,7 @@ class ByteStreams:
         transport.outgoing_is_over = shut > 0
         transport.shut_after = max(0, shut - 1)
         self.numbers.take(number)
+        self._backpressure.credit_bytes = 0
         self._by_number[number] = transport
         self._alive[transport] = None
         self._engine.receiver.take_over(number)
@@ -111,7 +113,7 @@ class ByteStreams:
 
     def claim(self, number: int) -> None:
         """What the program asks for by its number. Raises InvalidStream when it can't have that."""
-        if number in self._by_number or self._reception.has_taken_over(number) or self.numbers.is_retired(number):
+        if number in self._by_number or self.numbers.is_retired(number):
             raise InvalidStream(f"stream {number} is in use, or was closed without a reset")
 
     def serve_soon(self, protocol_factory: ProtocolFactory) -> None:
