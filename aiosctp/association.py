@@ -229,8 +229,9 @@ class Association:
         whole messages only. Cancelling loses nothing: a message is taken in the step that returns it. With a message
         ready the event loop is not entered.
 
-        Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
-        then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
+        Raises RuntimeError while another task waits here, and in stream mode (`open_stream`). After a graceful end what
+        was received is handed over first, then AssociationShutdown is raised; after an abort or loss,
+        AssociationAborted or AssociationLost at once.
         """
         message = self._reception.take(None, partial)
         return message if message is not None else await self._reception.wait(None, partial)
@@ -263,7 +264,7 @@ class Association:
         found = self._streams.get(number)
         if found is None:
             if self._byte_streams is not None:
-                self._byte_streams.claim(number)
+                self._byte_streams.give_to_messages(number)
             found = self._streams[number] = Stream(self, number, self._reception)
             self._reception.take_over(number)
         return found

@@ -116,6 +116,11 @@ class ByteStreams:
         if number in self._by_number or self.numbers.is_retired(number):
             raise InvalidStream(f"stream {number} is in use, or was closed without a reset")
 
+    def give_to_messages(self, number: int) -> None:
+        """`Association.stream` takes it over: nobody accepts it any more."""
+        self.claim(number)
+        self._unaccepted.pop(number, None)
+
     def serve_soon(self, protocol_factory: ProtocolFactory) -> None:
         """From now on every stream that the peer begins gets a protocol; stream 0 without waiting for that, so that the
         server can speak first."""

@@ -197,3 +197,16 @@ async def test_a_transport_takes_nothing_of_what_is_wrong() -> None:
                 await refused(TypeError, name, transport.set_write_buffer_limits, **{name: limit})
         assert transport.get_write_buffer_size() == 0
         assert transport.get_write_buffer_limits() == (2**14, 2**16)
+
+
+@virtual_time
+async def test_a_stream_that_is_taken_over_for_messages_is_not_accepted_too() -> None:
+    async with associated() as (_, ours, theirs):
+        theirs.accept_streams()
+        await ours.send(b"message", stream=7)
+        await ours.send(b"bytes", stream=8)
+        await asyncio.sleep(1)
+        messages = theirs.stream(7)
+        _, writer = await theirs.accept_stream()
+        assert number_of(writer) == 8
+        assert (await messages.receive()).data == b"message"
