@@ -281,8 +281,9 @@ class Association:
         ones, after waiting for one to become free; where both sent one (§5.2.1), the side with the larger tag takes odd
         ones. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
-        Raises InvalidStream for a number that is out of range or in use, AssociationShutdown once either side is
-        shutting down, and the association's ending when it has ended.
+        Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
+        peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
+        association's ending when it has ended.
         """
         check_reader_limit(limit)
         if number is not None:

@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
+from aiosctp.exceptions import InvalidStream
+
 if TYPE_CHECKING:
     from aiosctp.association import Association
     from aiosctp.lifetime import Lifetime
@@ -32,6 +34,7 @@ class StreamNumbers:
     def _begin(self) -> None:
         self._never_used = self._first
         """Of ours, from this one on."""
+        self._retired_of_ours = 0
         self._freed: OrderedDict[int, None] = OrderedDict()
 
     def is_free(self, number: int) -> bool:
@@ -55,7 +58,10 @@ class StreamNumbers:
             self.wake()
 
     def retire(self, number: int) -> None:
-        self._retired.add(number)
+        if number not in self._retired:
+            self._retired.add(number)
+            self._retired_of_ours += self.is_ours(number)
+            self.wake()
 
     def restarted(self) -> None:
         """The peer knows nothing of what was: all are free. It has sent the INIT, whoever had before."""
@@ -66,7 +72,8 @@ class StreamNumbers:
         self.wake()
 
     async def next(self) -> int:
-        """A free number of ours, after waiting for one; the caller takes it at once. Cancelling takes none."""
+        """A free number of ours, after waiting for one; the caller takes it at once. Cancelling takes none. Raises
+        InvalidStream when none will ever be free."""
         number = None if self._waiting else self._find()
         if number is not None:
             return number
@@ -86,6 +93,8 @@ class StreamNumbers:
 
     def _find(self) -> int | None:
         count = min(self._association.inbound_streams, self._association.outbound_streams)
+        if 0 < self._retired_of_ours == len(range(self._first, count, 2)):
+            raise InvalidStream("all streams that are ours to open were used, and the peer does not reset them")
         for number in self._freed:
             if number < count:
                 return number

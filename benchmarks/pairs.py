@@ -77,9 +77,9 @@ async def _result(teller: Process, other: Process, turn: Turn) -> tuple[Figures,
     return result, (other.cpu_s() - before_s) / result["seconds"]
 
 
-async def goodput(name: str, turn: Turn, **job: Any) -> Figures:
-    """Run a bulk job: what the receiver got, and what it cost."""
-    told = await told_by_receiver(name, turn, task="bulk", **job)
+async def goodput(name: str, turn: Turn, task: str = "bulk", **job: Any) -> Figures:
+    """Run a job that goes one way: what the receiver got, and what it cost."""
+    told = await told_by_receiver(name, turn, task=task, **job)
     bits, messages, seconds = told["bytes"] * 8, told["messages"], told["seconds"]
     # What is left of a rate when other programs took the cores.
     busier_cpu_s = max(told["sender_cpu"], told["receiver_cpu"]) * seconds

@@ -9,16 +9,15 @@ from typing import Final
 from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
-from aiosctp.core.dispatch import DispatchTable, base_table
 from aiosctp.core.establishment import Establishment
 from aiosctp.core.failure import FailureDetection
 from aiosctp.core.heartbeat import Heartbeats
-from aiosctp.core.inbox import ChunkArrived, DataDrained, PacketArrived, ShutdownRequested, TimerExpired
+from aiosctp.core.inbox import ChunkArrived, DataDrained, ShutdownRequested, TimerExpired
+from aiosctp.core.input import Input
 from aiosctp.core.lifecycle import Lifecycle
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.output import Output
-from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.path_mtu import PathMtuDiscovery
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
 from aiosctp.core.reconfig import Reconfiguration, Request
@@ -26,8 +25,6 @@ from aiosctp.core.rx import Receiver
 from aiosctp.core.states import (
     CLOSED,
     ESTABLISHED,
-    HANDSHAKE,
-    MAY_TRANSMIT_DATA,
     SHUTTING_DOWN,
     AssociationState,
 )
@@ -36,51 +33,28 @@ from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.termination import Termination
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
-from aiosctp.events import Event, PartialDelivery, PeerAddressChange, PeerAddressChangeKind, RemoteError, SenderDry
+from aiosctp.events import Event, PartialDelivery, PeerAddressChange, PeerAddressChangeKind, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.wire.causes import (
     Cause,
-    InvalidMandatoryParameter,
-    InvalidStreamIdentifier,
-    StaleCookie,
-    UnrecognizedChunkType,
     UserInitiatedAbort,
 )
 from aiosctp.wire.chunks import (
-    Abort,
-    Bulk,
     Chunk,
-    Data,
-    DataFields,
-    Error,
-    Heartbeat,
-    HeartbeatAck,
-    Init,
-    InitAck,
-    ReConfig,
     Sack,
     Shutdown,
     ShutdownAck,
-    ShutdownComplete,
-    UnknownChunk,
-    data_of,
 )
 from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.errors import DecodeError
-
-# A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
-_MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
-
 
 # All are alike, and who sends one message at a time gets one for each.
 _SENDER_DRY: Final = SenderDry()
-_BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING})
 
 
 class AssociationEngine:
     """One association, as a pure function of packets, calls and time.
 
-    Inputs: `receive`, `receive_bulk`, `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`,
+    Inputs: packets, by way of `input`; `handle_timeout`. Commands: `connect`, `send`, `shutdown`, `abort`, `configure`,
     `set_primary`, `heartbeats.request`, and those of RFC 6525. Outputs: `transmit`, `poll_events`, `next_deadline`,
     `take_counters`; messages from `receiver`. Getters: `state`, `ending`, `paths`, `tcb`, `counters`.
 
@@ -90,8 +64,6 @@ class AssociationEngine:
     __slots__ = (
         "__weakref__",
         "_events",
-        "_is_first_chunk",
-        "_packet_has_data",
         "_shutdown_requested",
         "_was_drained",
         "config",
@@ -100,6 +72,7 @@ class AssociationEngine:
         "entropy",
         "failure",
         "heartbeats",
+        "input",
         "inits_crossed",
         "lifecycle",
         "local_addresses",
@@ -147,6 +120,7 @@ class AssociationEngine:
         """Why the association ended, once it has."""
         self.counters = AssociationCounters()
         self.timers = Timers()
+        self.input = Input(self)
         self.output = Output(self)
         self.heartbeats = Heartbeats(self)
         self.failure = FailureDetection(self)
@@ -158,8 +132,6 @@ class AssociationEngine:
         """Made by the first RE-CONFIG chunk, or the first request of our user."""
         self._shutdown_requested = False
         self._was_drained = True
-        self._packet_has_data = False
-        self._is_first_chunk = True
         self._events: list[Event] = NO_LIST
 
     def _make_sender(self) -> Sender:
@@ -181,146 +153,6 @@ class AssociationEngine:
         )
 
     # -- inputs --
-
-    def receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
-        """Take the chunks of one packet whose tag was found to be ours or, reflected, the peer's.
-
-        Returns how many of them were malformed.
-        """
-        self.output.expect_answers_to_one_packet()
-        malformed = self._receive(chunks, tag, path, now)
-        self.output.answers_end()
-        return malformed
-
-    def _receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
-        chunks = list(chunks)
-        if not self._may_be_under(tag, chunks):
-            return 0
-        malformed = 0
-        self._packet_has_data = False
-        self._is_first_chunk = True
-        for chunk in chunks:
-            if isinstance(chunk, DecodeError):
-                if chunk.chunk_type == Init.type:
-                    break
-                malformed += 1
-                self._malformed_received(chunk, tag, path)
-            elif not self._chunk_received(chunk, tag, path, now):
-                break
-            self._is_first_chunk = False
-            if self.state is CLOSED:
-                break
-        if self.state is CLOSED:
-            return malformed
-        if self._packet_has_data:
-            self.receiver.packet_done(now)
-        if self.state is AssociationState.SHUTDOWN_SENT and tag == self.tcb.local_tag:
-            self.lifecycle.step(PacketArrived(path, self._packet_has_data, now))
-        # This packet, or the COOKIE ECHO it began with, may have ended the handshake.
-        self._begin_shutdown_if_requested(now)
-        return malformed
-
-    @property
-    def may_receive_bulk(self) -> bool:
-        """Whether the state is one in which neither a SACK nor DATA does more than they say (§6, §9.2)."""
-        return self.state in _BULK_STATES
-
-    def receive_bulk(self, bulk: Bulk, path: Path, now: float) -> None:
-        """The short way of `receive`, while `may_receive_bulk`, for a packet under our tag."""
-        sack, chunks = bulk
-        if sack is not None:
-            self.output.expect_answers_to_one_packet()
-            self.counters.ictrlchunks += 1
-            self.sack_received(sack, now)
-        taken = self._take_in_order(chunks, path, now) if chunks and self.state in _BULK_STATES else 0
-        # A SACK may have moved a shutdown on (§9.2), which then counts the packet too.
-        if taken < len(chunks) or self.state not in _BULK_STATES:
-            self.output.expect_answers_to_one_packet()
-            self._receive(map(data_of, chunks[taken:]), self.tcb.local_tag, path, now)
-            self.output.answers_end()
-        elif sack is not None:
-            self.output.answers_end()
-
-    def _take_in_order(self, chunks: Sequence[DataFields], path: Path, now: float) -> int:
-        receiver = self.receiver
-        if receiver.sack_is_due and receiver.may_acknowledge_early:
-            # The one owed for the packets before goes first.
-            self.output.send_sack_for_earlier_packets()
-        taken = receiver.take_in_order(chunks, path)
-        if taken == len(chunks):
-            receiver.packet_done(now)
-        return taken
-
-    def _may_be_under(self, tag: int, chunks: Iterable[Chunk | DecodeError]) -> bool:
-        """§8.5.1 B, C: ABORT and SHUTDOWN COMPLETE come under our own tag without the T bit, or under the peer's with
-        it; "Otherwise, the receiver MUST silently discard the packet", whatever else is in it."""
-        for chunk in chunks:
-            if isinstance(chunk, _MAY_REFLECT_TAG):
-                expected = self.tcb.peer_tag if chunk.tag_reflected else self.tcb.local_tag
-                if tag != expected:
-                    return False
-        return True
-
-    def _malformed_received(self, error: DecodeError, tag: int, path: Path) -> None:
-        """Dropped; but §5.1: an INIT ACK with "invalid parameter values" ends the attempt with an ABORT."""
-        if error.chunk is None or error.chunk_type != InitAck.type or self.state is not AssociationState.COOKIE_WAIT:
-            return
-        peer_tag = int.from_bytes(error.chunk.value[:4])
-        if tag == self.tcb.local_tag and peer_tag:
-            self.termination.refuse_init_ack(
-                path, tag=peer_tag, causes=(InvalidMandatoryParameter(),), tag_reflected=False
-            )
-
-    def data_received(self, chunk: Data, path: Path, now: float) -> None:
-        if not self._packet_has_data and self.receiver.sack_is_due:
-            # The one owed for the packets before goes first.
-            self.output.send_sack_for_earlier_packets()
-        self._packet_has_data = True
-        cause = self.receiver.data_received(chunk, path, now)
-        if isinstance(cause, InvalidStreamIdentifier):
-            # §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard".
-            self.output.send_control(path, Error((cause,)).encode())
-        elif cause is not None:
-            self.termination.abort((cause,))
-            return
-        if self.reconfig is not None:
-            self.reconfig.data_arrived()
-
-    def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
-        """Whether the rest of the packet is to be processed."""
-        if isinstance(chunk, Init):
-            # §12.3: "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is bundled".
-            return False
-        if isinstance(chunk, Abort):
-            self.termination.abort_received(chunk)
-            return False
-        if tag != self.tcb.local_tag and not isinstance(chunk, ShutdownComplete):
-            # Bundled with a chunk that reflects the peer's tag: nothing of it counts, and the rest is still looked at.
-            return True
-        if isinstance(chunk, UnknownChunk):
-            return self._unknown_received(chunk, path)
-        handler = _TABLE.find(chunk.type, self.state)
-        if handler is not None:
-            if not isinstance(chunk, Data) and not self._has_no_use_for(chunk):
-                self.counters.ictrlchunks += 1
-            handler(self, chunk, path, now)
-        return True
-
-    def _has_no_use_for(self, chunk: Chunk) -> bool:
-        """Whether it is a duplicate that is answered, or of an extension that was not negotiated. Others the dispatch
-        table discards, uncounted."""
-        if isinstance(chunk, ReConfig):
-            return not self.supports_reconfig
-        return isinstance(chunk, Shutdown) and self.state is AssociationState.SHUTDOWN_ACK_SENT
-
-    def _unknown_received(self, chunk: UnknownChunk, path: Path) -> bool:
-        """§3.2: the two high bits say whether to report the chunk and whether to go on."""
-        if chunk.report and self.state not in HANDSHAKE:
-            overhead = len(Error((UnrecognizedChunkType(b""),)).encode())
-            # §3.3.10.6 wants the chunk back; no larger than a packet takes.
-            clipped = chunk.encode()[: (OutgoingPacket(path).room - overhead) & ~3]
-            self.output.send_control(path, Error((UnrecognizedChunkType(clipped),)).encode())
-        return not chunk.stop_processing
 
     def handle_timeout(self, now: float) -> None:
         """Handle every timer whose deadline has passed."""
@@ -369,7 +201,7 @@ class AssociationEngine:
             return
         self._shutdown_requested = True
         self.start_shutdown_guard(now)
-        self._begin_shutdown_if_requested(now)
+        self.begin_shutdown_if_requested(now)
 
     def abort(self, reason: bytes) -> None:
         """The ABORT primitive (§11.1.4). §9.1: a User-Initiated Abort cause "SHOULD be present in the ABORT chunk"."""
@@ -603,76 +435,10 @@ class AssociationEngine:
             self.emit(_SENDER_DRY)
         return True
 
-    def init_ack_arrived(self, chunk: InitAck, path: Path, now: float) -> None:
-        """§6.10: it MUST NOT be bundled. Behind another chunk it is no answer to the INIT that chunk made us send."""
-        if self._is_first_chunk:
-            self.control_arrived(chunk, path, now)
-
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))
 
-    def _begin_shutdown_if_requested(self, now: float) -> None:
+    def begin_shutdown_if_requested(self, now: float) -> None:
         """§9.2: once the peer has begun one, the endpoint "MUST ignore ULP shutdown requests"."""
         if self._shutdown_requested and self.state is ESTABLISHED:
             self.lifecycle.step(ShutdownRequested(now))
-
-
-def _on_data(association: AssociationEngine, chunk: Data, path: Path, now: float) -> None:
-    association.data_received(chunk, path, now)
-
-
-def _on_sack(association: AssociationEngine, chunk: Sack, path: Path, now: float) -> None:
-    association.sack_received(chunk, now)
-
-
-def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, now: float) -> None:
-    association.heartbeats.answer(chunk, path)
-
-
-def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path: Path, now: float) -> None:
-    association.heartbeats.ack_received(chunk, now)
-    if association.sender.is_drained:
-        # A shutdown may have waited for the first address to be confirmed.
-        association.lifecycle.step(DataDrained(now))
-
-
-def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: float) -> None:
-    # §5.2.6: a "Stale Cookie" is for the handshake, and outside of it "SHOULD be silently discarded".
-    if not any(isinstance(cause, StaleCookie) for cause in chunk.causes):
-        code = chunk.causes[0].code if chunk.causes else 0
-        association.emit(RemoteError(code, chunk.encode()))
-    association.control_arrived(chunk, path, now)
-
-
-def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, path: Path, now: float) -> None:
-    """§8.5.1 E: during the handshake it is out of the blue, even under our tag (§8.4, 5)."""
-    answer = ShutdownComplete(tag_reflected=True).encode()
-    association.output.send_alone(path, answer, verification_tag=association.tcb.local_tag)
-
-
-def _on_reconfig(association: AssociationEngine, chunk: ReConfig, path: Path, now: float) -> None:
-    # Not negotiated, it is a chunk of unknown type whose two high bits say: skip it, and do not report it (§3.2).
-    if association.supports_reconfig:
-        association.reconfiguration.received(chunk, path, now)
-
-
-def _on_init_ack(association: AssociationEngine, chunk: InitAck, path: Path, now: float) -> None:
-    association.init_ack_arrived(chunk, path, now)
-
-
-def _on_control(association: AssociationEngine, chunk: Chunk, path: Path, now: float) -> None:
-    association.control_arrived(chunk, path, now)
-
-
-_TABLE: DispatchTable = base_table(
-    data=_on_data,
-    sack=_on_sack,
-    heartbeat=_on_heartbeat,
-    heartbeat_ack=_on_heartbeat_ack,
-    error=_on_error,
-    init_ack=_on_init_ack,
-    lifecycle=_on_control,
-    early_shutdown_ack=_on_early_shutdown_ack,
-)
-# As long as one of the two may still send DATA.
-_TABLE.register(ChunkType.RE_CONFIG, tuple(MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}), _on_reconfig)

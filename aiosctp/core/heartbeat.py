@@ -92,6 +92,12 @@ class Heartbeats:
         """A HEARTBEAT for this path, remembered by its nonce."""
         return self._make(path, Probe(now))
 
+    def make_proof(self, path: Path, now: float) -> tuple[Probe, bytes]:
+        """A HEARTBEAT to stand behind another chunk: its answer tells that this has come, too. It is never counted as
+        unanswered: the other chunk's timer does that."""
+        probe = Probe(now)
+        return probe, self._make(path, probe)
+
     def make_mtu_probe(self, path: Path, mtu: int, now: float) -> bytes:
         """The HEARTBEAT of a packet of this size (RFC 8899 §6.2.1.2). It is never counted as unanswered."""
         return self._make(path, Probe(now, mtu))

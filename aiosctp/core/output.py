@@ -52,11 +52,12 @@ class Output:
         self._answer_path = None
 
     def _take_room(self, path: Path, chunk: bytes) -> bool:
-        """Whether it is no answer, or one that goes into the one packet."""
+        """Whether it is no answer, or one that goes into the one packet. The first goes whatever its size: alone, and
+        fragmented by IP if need be."""
         if not self._is_answering:
             return True
         room = path.packet_bytes - HEADER_BYTES if self._answer_path is None else self._answer_room
-        if len(chunk) > room or self._answer_path not in (None, path):
+        if self._answer_path is not None and (len(chunk) > room or self._answer_path is not path):
             return False
         self._answer_path, self._answer_room = path, room - len(chunk)
         return True

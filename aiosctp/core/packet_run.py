@@ -48,7 +48,7 @@ class PacketRun:
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
         may_have_fragments = False
-        while data.startswith(ports_and_tag, start) and association.may_receive_bulk:
+        while data.startswith(ports_and_tag, start) and association.input.may_receive_bulk:
             if may_have_fragments:
                 may_have_fragments = False
                 if self._fragments is None:
@@ -66,7 +66,7 @@ class PacketRun:
             # RFC 6951 §5.4: the peer's port is learnt from its packets.
             path.udp_port = self.udp_port
             path.udp_port_learnt = True
-            association.receive_bulk(bulk, path, self.now)
+            association.input.receive_bulk(bulk, path, self.now)
 
     def _take_fragments(self, fragments: ArrivedFragments, association: AssociationEngine, path: Path) -> int:
         """The shortest way, for packets with nothing in them but fragments. Returns where the packet begins that has
@@ -74,5 +74,5 @@ class PacketRun:
         count, left = association.receiver.take_fragments(fragments, self.start, path)
         self.start += count * self.packet_bytes
         if left:
-            association.receive_bulk((None, left), path, self.now)
+            association.input.receive_bulk((None, left), path, self.now)
         return self.start

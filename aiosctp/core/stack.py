@@ -202,7 +202,7 @@ class StackEngine:
         if path is None:
             path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
         try:
-            malformed = association.receive(chunks, arrival.header.verification_tag, path, arrival.now)
+            malformed = association.input.receive(chunks, arrival.header.verification_tag, path, arrival.now)
         except Exception as error:
             self._fault(association, error)
         else:

@@ -28,9 +28,10 @@ MESSAGES_PER_LOOK = 16
 class Job:
     """One sample's work. The sides are `receiver`, which listens, and `sender`, which connects to it.
 
-    task: "bulk" (send as fast as it goes), "ping_pong" (the sender measures round trips), "handshakes" (the sender
-    connects, `at_a_time`, as fast as it goes), "hold" (the sender opens `associations` and keeps them) or "requests"
-    (the sender keeps `in_flight` messages under way, each of which the receiver answers with a few bytes).
+    task: "bulk" (send as fast as it goes), "byte_streams" (the same by asyncio's readers and writers), "ping_pong" (the
+    sender measures round trips), "handshakes" (the sender connects, `at_a_time`, as fast as it goes), "hold" (the
+    sender opens `associations` and keeps them) or "requests" (the sender keeps `in_flight` messages under way, each of
+    which the receiver answers with a few bytes).
     path_mtu: the IP packet with its headers; 0 is what the stack finds by itself.
     """
 

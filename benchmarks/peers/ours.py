@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import aiosctp
+from benchmarks.peers import byte_streams
 from benchmarks.peers.job import (
     HOST,
     MESSAGES_PER_LOOK,
@@ -76,6 +77,13 @@ async def _answer(job: Job, stack: aiosctp.Stack) -> None:
     await _serve(handle, stack)
 
 
+async def _take_bytes(job: Job, stack: aiosctp.Stack) -> None:
+    limit = byte_streams.reader_limit_bytes(job)
+    async with await aiosctp.start_server(byte_streams.sink(job), None, SCTP_PORT, limit=limit, stack=stack) as server:
+        tell("ready")
+        await server.serve_forever()
+
+
 async def _accept(job: Job, stack: aiosctp.Stack) -> None:
     async def handle(association: aiosctp.Association) -> None:
         await association.wait_closed()
@@ -125,6 +133,16 @@ async def _source(job: Job, stack: aiosctp.Stack) -> None:
     async with _connected(job, stack) as association:
         for stream in itertools.cycle(range(job.streams)):
             await association.send(data, stream=stream, unordered=unordered)
+
+
+async def _fill_bytes(job: Job, stack: aiosctp.Stack) -> None:
+    limit = byte_streams.reader_limit_bytes(job)
+    streams = [
+        await aiosctp.open_connection(HOST, SCTP_PORT, limit=limit, remote_udp_port=job.remote_udp_port, stack=stack)
+    ]
+    association = streams[0][1].get_extra_info("association")
+    streams += [await association.open_stream(limit=limit) for _ in range(1, job.streams)]
+    await byte_streams.fill(job, [writer for _, writer in streams])
 
 
 async def _ping(job: Job, stack: aiosctp.Stack) -> None:
@@ -185,6 +203,8 @@ async def _hold(job: Job, stack: aiosctp.Stack) -> None:
 _SIDES = {
     ("bulk", "receiver"): _sink,
     ("bulk", "sender"): _source,
+    ("byte_streams", "receiver"): _take_bytes,
+    ("byte_streams", "sender"): _fill_bytes,
     ("ping_pong", "receiver"): _echo,
     ("ping_pong", "sender"): _ping,
     ("handshakes", "receiver"): _accept,

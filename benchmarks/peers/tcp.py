@@ -1,6 +1,7 @@
 """TCP's side of a job, by asyncio's streams: `python -m benchmarks.peers.tcp asyncio|uvloop WORD...`.
 
-A message is one `write` and `drain`, and one `readexactly` of its size. The kernel sizes its buffers and segments.
+A message, also what is written to a byte stream, is one `write` and `drain`, and one `readexactly` of its size. The
+kernel sizes its buffers and segments.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import socket
 import sys
 import time
 
+from benchmarks.peers import byte_streams
 from benchmarks.peers.job import (
     HOST,
     MESSAGES_PER_LOOK,
@@ -27,9 +29,15 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def _side(job: Job) -> None:
-    if job.side == "receiver":
+    if job.task == "byte_streams":
+        await (_take_bytes if job.side == "receiver" else _fill_bytes)(job)
+    elif job.side == "receiver":
         await _serve(job)
-        return
+    else:
+        await _connect(job)
+
+
+async def _connect(job: Job) -> None:
     # TCP's port has the number of what is UDP's elsewhere.
     reader, writer = await asyncio.open_connection(HOST, job.remote_udp_port, limit=RECEIVE_WINDOW_BYTES)
     _prepare(writer)
@@ -44,6 +52,20 @@ async def _serve(job: Job) -> None:
     async with await asyncio.start_server(handle, HOST, job.udp_port, limit=RECEIVE_WINDOW_BYTES) as server:
         tell("ready")
         await server.serve_forever()
+
+
+async def _take_bytes(job: Job) -> None:
+    limit = byte_streams.reader_limit_bytes(job)
+    async with await asyncio.start_server(byte_streams.sink(job), HOST, job.udp_port, limit=limit) as server:
+        tell("ready")
+        await server.serve_forever()
+
+
+async def _fill_bytes(job: Job) -> None:
+    """On a connection for each stream."""
+    limit = byte_streams.reader_limit_bytes(job)
+    streams = [await asyncio.open_connection(HOST, job.remote_udp_port, limit=limit) for _ in range(job.streams)]
+    await byte_streams.fill(job, [writer for _, writer in streams])
 
 
 def _prepare(writer: asyncio.StreamWriter) -> None:

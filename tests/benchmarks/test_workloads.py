@@ -13,7 +13,7 @@ from benchmarks.model import Case, Figures, SampleFailed, Turn, Unavailable
 from benchmarks.pairs import pair
 from benchmarks.relay import Weather
 from benchmarks.runner import plan
-from benchmarks.workloads import head_of_line, lossy, memory
+from benchmarks.workloads import byte_streams, head_of_line, lossy, memory
 from tests.interop.toolchain import unavailable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and the relay are Linux's")
@@ -60,6 +60,14 @@ async def test_packets_go_through_the_relay(task: dict[str, object]) -> None:
     figures = await _measure(lossy.WORKLOAD, Case("x", (), {"loss": 0.0, **task}), "aiosctp-uvloop")
     assert figures["bytes_per_s"] > 0
     assert figures["packets"] > 100
+
+
+@pytest.mark.parametrize("peer", ["aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop"])
+async def test_bytes_go_through_every_stream(peer: str) -> None:
+    case = byte_streams.WORKLOAD.cases()[0]
+    figures = await byte_streams.WORKLOAD.measure(Case("x", (), {**case.parameters, "streams": 3}), peer, TURN)
+    assert figures["goodput_bits_per_s"] > 0
+    assert figures["bytes"] == figures["messages"] * byte_streams.WRITE_BYTES
 
 
 async def test_every_peer_meets_the_same_patterns_and_each_round_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.wire.chunks import Data, Pad
+from aiosctp.core.ip_fragmentation import make_fragmentable
+from aiosctp.core.packing import OutgoingPacket
+from aiosctp.wire.chunks import Data, InitAck, Pad, ReConfig
+from aiosctp.wire.parameters import StateCookie
+from aiosctp.wire.reconfig import OutgoingSsnResetRequest
 from tests.core.mtu_link import BULK, RTT_S, Link, chunks_of, ip_bytes, ipv6_pair, searched
 
 
@@ -51,3 +55,19 @@ def test_what_was_cut_for_a_wider_path_is_fragmented_by_ip() -> None:
     assert fragmented
     for flight in fragmented:
         assert [type(chunk) for chunk in chunks_of(flight)] == [Data]
+
+
+def test_what_a_peer_has_us_list_is_made_too_large_for_the_interface_and_a_cookie_is_not() -> None:
+    """RFC 6525 §5.1.2 A4 copies a list of the peer's, however long it is. §6.10: an INIT ACK is alone in its packet."""
+    link = Link(1500, pair=ipv6_pair(1500))
+    reset = ReConfig((OutgoingSsnResetRequest(1, 2, 3, (1,) * 640),)).encode()
+    init_ack = InitAck(1, 1500, 1, 1, 1, (StateCookie(bytes(1290)),)).encode()
+    sizes = []
+    for chunk in (reset, init_ack):
+        packet = OutgoingPacket(link.path)
+        packet.add(chunk)
+        assert link.path.packet_bytes < packet.size < 1500 - 40 - 8
+        make_fragmentable(packet, link.ours)
+        sizes.append(packet.size)
+    assert sizes[0] > 1500 - 40 - 8
+    assert sizes[1] == 12 + len(init_ack)

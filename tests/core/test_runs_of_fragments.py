@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiosctp.config import Config
-from aiosctp.core.association import AssociationEngine
+from aiosctp.core.input import Input
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.wire.chunks import Abort, ArrivedFragments, Bulk, Data, Error, Heartbeat, Sack, UnknownChunk
@@ -148,13 +148,13 @@ def test_packets_of_two_ways_in_turn_are_read_ahead_once(monkeypatch: pytest.Mon
 def at_a_border(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Of how many chunks each packet was that was taken alone."""
     counts: list[int] = []
-    receive = AssociationEngine.receive_bulk
+    receive = Input.receive_bulk
 
-    def counted(association: AssociationEngine, bulk: Bulk, path: Path, now: float) -> None:
+    def counted(way_in: Input, bulk: Bulk, path: Path, now: float) -> None:
         counts.append(len(bulk[1]))
-        receive(association, bulk, path, now)
+        receive(way_in, bulk, path, now)
 
-    monkeypatch.setattr(AssociationEngine, "receive_bulk", counted)
+    monkeypatch.setattr(Input, "receive_bulk", counted)
     return counts
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import aiosctp
 from tests.interop.processes import Peer
-from tests.interop.relay import Relay
+from tests.interop.relay import Gate, Relay
 from tests.interop.usrsctp import SCTP_PORT, Usrsctp, free_udp_port
 
 CONNECT_TIMEOUT_S = 15.0
@@ -34,17 +34,20 @@ async def associated(
     *,
     config: aiosctp.Config = CONFIG,
     loss: float | None = None,
+    gate: Gate | None = None,
     **peer_options: object,
 ) -> AsyncIterator[Pair]:
     """An association between the two; with `loss` through a relay that loses this part of the packets.
+
+    `gate` is asked of every packet; there aiosctp is the first peer.
 
     The end of the block is the end of a client's block or of a server's handler: a graceful shutdown.
     """
     our_udp_port, peer_udp_port = free_udp_port(), free_udp_port()
     async with contextlib.AsyncExitStack() as stack:
         port_for_us, port_for_peer, relay = peer_udp_port, our_udp_port, None
-        if loss is not None:
-            relay = await stack.enter_async_context(Relay(our_udp_port, peer_udp_port, loss=loss))
+        if loss is not None or gate is not None:
+            relay = await stack.enter_async_context(Relay(our_udp_port, peer_udp_port, loss=loss or 0.0, gate=gate))
             port_for_us, port_for_peer = relay.port_for_first, relay.port_for_second
         if connector == "aiosctp":
             peer = await usrsctp.server(udp_port=peer_udp_port, **peer_options)

@@ -18,9 +18,9 @@ import json
 import random
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from tests.interop.namespace import Namespace
 from tests.interop.processes import Peer, options
@@ -28,6 +28,10 @@ from tests.interop.processes import Peer, options
 ADDRESSES = ["127.0.0.1", "127.0.0.2"]
 READS_PER_WAKE_UP = 128
 SOCKET_BUFFER_BYTES = 4 * 2**20
+
+Sender = Literal["first", "second"]
+# Asked of every packet that has come: whether it is carried on.
+Gate = Callable[[Sender, bytes], bool]
 
 
 class Side:
@@ -70,12 +74,14 @@ class Relay:
         loss: float = 0.0,
         seed: int = 1,
         hold: bool = False,
+        gate: Gate | None = None,
     ) -> None:
         """`hold` keeps every packet back until both peers have sent one."""
         self._first = Side(addresses, first_udp_port, loss, seed)
         self._second = Side(addresses, second_udp_port, loss, seed + 1)
         self._dark: set[str] = set()
         self._holding = hold
+        self._gate = gate
         self._held: list[tuple[Side, str, bytes]] = []
 
     @property
@@ -125,12 +131,15 @@ class Relay:
                 return
             except ConnectionRefusedError:  # an earlier packet of ours found its port closed
                 continue
-            if side.loses() or address in self._dark:
+            if side.loses() or address in self._dark or not self._passes(side, packet):
                 continue
             if self._holding:
                 self._hold(other, address, packet)
             else:
                 _forward(other, address, packet)
+
+    def _passes(self, side: Side, packet: bytes) -> bool:
+        return self._gate is None or self._gate("first" if side is self._first else "second", packet)
 
     def _hold(self, other: Side, address: str, packet: bytes) -> None:
         self._held.append((other, address, packet))

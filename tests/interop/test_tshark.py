@@ -14,6 +14,7 @@ from aiosctp.testing.loop import run
 from tests.interop.toolchain import unavailable
 
 PORT = 7777
+RE_CONFIG = "130"
 GOOD = "1"  # tshark's word for a checksum that is right
 
 
@@ -74,3 +75,28 @@ def test_tshark_dissects_every_packet_as_sctp_with_right_checksums(
     assert [frame[6] for frame in frames if frame[6]] == ["lost"]
     if family == "ip":
         assert {status for (status,) in tshark(file, "ip.checksum.status")} == {GOOD}
+
+
+async def reconfigure() -> Network:
+    """Every request of RFC 6525, granted."""
+    network = Network(seed=1, link=Link(delay_s=0.01))
+    config = aiosctp.Config(peer_may_reset_association=True)
+    with network.host("server"):
+        server = await aiosctp.serve(echo, port=PORT, config=config)
+    with network.host("client"):
+        async with server, aiosctp.connect("server", PORT, config=config) as association:
+            await association.send(b"hello", stream=1)
+            await association.receive()
+            await association.reset_streams(outgoing=[1, 2], incoming=[0])
+            await association.add_streams(outgoing=3, incoming=4)
+            await association.reset_association()
+    return network
+
+
+def test_tshark_dissects_every_parameter_of_reconfig(tmp_path: Path) -> None:
+    file = tmp_path / "trace.pcapng"
+    run(reconfigure()).trace.write_pcapng(file)
+    frames = tshark(file, "sctp.chunk_type", "sctp.parameter_type", "sctp.checksum.status", "_ws.malformed")
+    reconfig = [frame for frame in frames if RE_CONFIG in frame[0].split(",")]
+    assert {int(name, 16) for frame in reconfig for name in frame[1].split(",")} == set(range(13, 19))
+    assert all(frame[2:] == [GOOD, ""] for frame in reconfig)

@@ -336,6 +336,29 @@ def test_where_there_is_no_reset_close_stops_sending_and_the_number_is_not_used_
 
 
 @virtual_time
+async def test_where_there_is_no_reset_opening_does_not_wait_for_a_number_that_will_never_be_free() -> None:
+    config = aiosctp.Config(outbound_streams=4, reconfig=False)
+    async with associated(config=config) as (_, ours, theirs):
+        (_, first), _ = await conversation(ours, theirs)
+        _, second = await ours.open_stream()
+        waiting = [asyncio.create_task(ours.open_stream()) for _ in range(2)]
+        await asyncio.sleep(1)
+        first.close()
+        await first.wait_closed()
+        await asyncio.sleep(1)
+        assert not any(task.done() for task in waiting), "the other one may be closed before it was used"
+        second.write(b"it is used")
+        second.close()
+        await second.wait_closed()
+        for task in waiting:
+            with pytest.raises(aiosctp.InvalidStream):
+                async with asyncio.timeout(60):
+                    await task
+        with pytest.raises(aiosctp.InvalidStream):
+            await ours.open_stream()
+
+
+@virtual_time
 async def test_a_restart_ends_all_streams_with_an_exception() -> None:
     async with associated() as (hosts, ours, theirs):
         (_, _), (their_reader, _) = await conversation(ours, theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -300,7 +301,9 @@ async def test_close_sends_what_was_written_and_then_both_sides_end_once(world: 
     assert ours.transport.is_closing()
     ours.call(ours.transport.close)
     ours.transport.write(b"ignored")
-    ours.transport.writelines([b"ignored"])
+    if world.is_ours or sys.version_info < (3, 12):
+        # From 3.12 on asyncio's own fails when it is closed (3.12.1, 3.13.0).
+        ours.transport.writelines([b"ignored"])
     ours.transport.pause_reading()
     ours.transport.resume_reading()
     await ours.until_lost()

@@ -28,6 +28,7 @@ class World:
 
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
     is_ours = True
+    limit_s: float = LIMIT_S
 
     def __init__(self) -> None:
         self.recorders: list[Recorder] = []
@@ -43,7 +44,7 @@ class World:
         assert not self.unhandled, self.unhandled
 
     async def _run(self, test: Callable[[World], Awaitable[None]]) -> None:
-        async with asyncio.timeout(LIMIT_S), self.open():
+        async with asyncio.timeout(self.limit_s), self.open():
             try:
                 await test(self)
             finally:
@@ -166,7 +167,7 @@ class Simulated(Ours):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        network = Network(seed=1)
+        network = Network(seed=1, trace_packets=0)
         async with (
             aiosctp.Stack(network=network.host("client", "192.0.2.1")) as self.client,
             aiosctp.Stack(network=network.host("server", self.host)) as self.server_stack,

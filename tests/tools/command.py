@@ -25,6 +25,11 @@ class Outcome:
     output: str
     errors: str
 
+    @property
+    def found_its_port_taken(self) -> bool:
+        """As the system tells it of TCP's, or we of UDP's."""
+        return self.status != 0 and bool(re.search(r"[Aa]ddress already in use|port \d+ .*is in use", self.errors))
+
 
 class Command:
     """A Python process with its standard streams connected to the test."""

@@ -9,7 +9,7 @@ Made when a RE-CONFIG chunk arrives or our user asks for something: an associati
   has answered.
 * `answering.py`: what the peer asks for. Each request is decided when its number's turn comes, and answered again as
   it was when it comes again.
-* In `rx`, data of after a reset that comes before the data of before it waits in `rx/deferral.py`.
+* In `rx`, data of after a reset that comes before the data of before it waits in `rx/renewal.py`.
 """
 
 from __future__ import annotations
@@ -106,9 +106,8 @@ class Reconfiguration:
             response, path = due
             self._send(path, [response])
         self._settle()
-        started = self._start(now)
-        self._send(association.paths.for_data(), list(started))
-        return due is not None or bool(started)
+        self._send(association.paths.for_data(), self._start(now))
+        return bool(association.output.control)
 
     def _start(self, now: float) -> list[ReconfigurationParameter]:
         if self._association.state not in MAY_TRANSMIT_DATA:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _R: Final = ReconfigurationResult
 _MOST_STREAMS: Final = 65535
+# A4 has us list what the peer lists: so many go into one datagram (65507 bytes) behind the headers of SCTP (12 bytes),
+# the chunk (4) and the Outgoing SSN Reset Request (16), as a chunk's length is padded to 4.
+_MOST_LISTED: Final = 32736
 # As many requests as one chunk has: the peer has no more in flight, and so asks for no older ones again.
 _REMEMBERED: Final = 2
 
@@ -75,7 +78,13 @@ class Answering:
         if number == self.expected_number:
             self.expected_number = tsn_add(number, 1)
             result = self._decide(request, path)
-            self._answers[number] = ReconfigurationResponse(number, result) if isinstance(result, int) else result
+            if isinstance(result, int):
+                # D3, D4: whatever the result is, an SSN/TSN Reset Request is answered with both sides' next TSNs:
+                # usrsctp takes no answer without. What is smaller than what we expect can be discarded at all times.
+                expected = tsn_add(self._association.receiver.cumulative_tsn, 1)
+                tsns = (self._association.sender.next_tsn, expected) if isinstance(request, SsnTsnResetRequest) else ()
+                result = ReconfigurationResponse(number, result, *tsns)
+            self._answers[number] = result
             for old in list(self._answers)[:-_REMEMBERED]:
                 del self._answers[old]
         return number
@@ -119,7 +128,7 @@ class Answering:
             result = _R.REQUEST_IN_PROGRESS
         elif not association.receiver.has_reached(request.last_assigned_tsn):
             # E2.
-            association.receiver.defer_reset(request.last_assigned_tsn, request.streams or None)
+            association.receiver.renewal.defer_reset(request.last_assigned_tsn, request.streams or None)
             self._deferred = request, path, named
             return _R.IN_PROGRESS
         else:
@@ -131,18 +140,19 @@ class Answering:
     def _begin_incoming_anew(self, request: OutgoingSsnResetRequest, named: Sent | None) -> ReconfigurationResult:
         """E3, E4. Returns what to answer now."""
         association = self._association
-        violation = association.receiver.begin_streams_anew(request.streams or None)
-        association.emit(StreamReset(request.streams or range(association.tcb.inbound_streams), ()))
+        streams = tuple(dict.fromkeys(request.streams))
+        violation = association.receiver.renewal.begin_streams_anew(streams or None)
+        association.emit(StreamReset(streams or range(association.tcb.inbound_streams), ()))
         if named is not None:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
-        self._asking.waiting.incoming_were_reset(request.streams)
-        if not self._asking.awaits_reset_of(request.streams):
+        self._asking.waiting.incoming_were_reset(streams)
+        if not self._asking.awaits_reset_of(streams):
             return _R.PERFORMED
         # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has
         # our answer is of after: it must not be reset by that request, should that come late.
-        self._withheld[request.request_sequence_number] = request.streams
+        self._withheld[request.request_sequence_number] = streams
         return _R.IN_PROGRESS
 
     def take_withheld(self) -> list[ReconfigurationResponse]:
@@ -154,7 +164,7 @@ class Answering:
 
     def take_due(self) -> tuple[ReconfigurationResponse, Path] | None:
         """E2 to E5: the deferred reset, once all before it has come. Returns its answer, and where that goes."""
-        if self._deferred is None or not self._association.receiver.deferred_reset_is_due:
+        if self._deferred is None or not self._association.receiver.renewal.deferred_reset_is_due:
             return None
         (request, path, named), self._deferred = self._deferred, None
         if self._begin_incoming_anew(request, named) is _R.IN_PROGRESS:
@@ -173,6 +183,8 @@ class Answering:
         association, streams = self._association, request.streams
         total = association.tcb.outbound_streams
         if not association.config.peer_may_reset_streams or association.state not in MAY_TRANSMIT_DATA:
+            return _R.DENIED
+        if len(streams) > _MOST_LISTED:
             return _R.DENIED
         if any(stream >= total for stream in streams):
             return _R.WRONG_SSN
@@ -238,7 +250,7 @@ class Answering:
         # the receiver of the request plus 1".
         receiver_next = tsn_add(receiver.cumulative_tsn, 1 + TSN_HALF)
         sender_next = sender.next_tsn
-        performing.tell_lost(association, receiver.begin_tsns_anew(receiver_next))
+        performing.tell_lost(association, receiver.renewal.begin_tsns_anew(receiver_next))
         sender.begin_anew(sender_next)
         association.emit(AssociationReset(sender_next, receiver_next))
         return self._performed(request.request_sequence_number, sender_next, receiver_next), path

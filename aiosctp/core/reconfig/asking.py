@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiosctp.core.reconfig import performing
@@ -32,10 +31,11 @@ from aiosctp.wire.reconfig import (
     ReconfigurationResponse,
     SsnTsnResetRequest,
 )
-from aiosctp.wire.serial import TSN_HALF, tsn_add, tsn_distance
+from aiosctp.wire.serial import tsn_add
 
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.heartbeat import Probe
     from aiosctp.core.paths import Path
 
 # §5.1.4: "Only one SSN/TSN Reset Request SHOULD be sent within 30 seconds, which is considered a maximum segment
@@ -49,7 +49,7 @@ _SUCCESS: Final = (ReconfigurationResult.NOTHING_TO_DO, ReconfigurationResult.PE
 
 
 class Sent(NamedTuple):
-    """A request parameter in flight, and what it is for."""
+    """A request parameter in flight, and what it is for: nothing any more, if it only has to be known to the peer."""
 
     parameter: ReconfigurationRequest
     pieces: Sequence[Piece]
@@ -63,7 +63,9 @@ class Asking:
         "_expirations",
         "_in_flight",
         "_in_progress",
+        "_is_known",
         "_path",
+        "_proofs",
         "_unproven",
         "kept",
         "next_number",
@@ -75,12 +77,16 @@ class Asking:
         self.next_number = association.tcb.local_initial_tsn
         """§4.1: "initialized to the same value as the initial TSN"."""
         self.waiting = Waiting(association)
-        self._unproven: list[int] = []
-        """Numbers of ours that count as answered, though the peer may not know of them."""
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
         """Those of them that the peer said are in progress."""
+        self._is_known = False
+        """The peer has answered something of the chunk in flight, or of the last one, by its number."""
+        self._unproven: AddIncomingStreamsRequest | None = None
+        """Not in flight any more, though the peer may not know of it."""
+        self._proofs: list[Probe] = []
+        """HEARTBEATs that went with it when it was asked again."""
         self._path: Path | None = None
         self._expirations = 0
         """Of the timer, since it was started for this chunk or the peer last answered it."""
@@ -141,10 +147,20 @@ class Asking:
         """§5.2.6: the request of ours for the streams that the peer adds; its answer bears no number of ours."""
         for number, sent in self._in_flight.items():
             wanted = sent.parameter
-            if isinstance(wanted, AddIncomingStreamsRequest) and wanted.new_streams == parameter.new_streams:
-                self._acknowledged(number)
+            if (
+                isinstance(wanted, AddIncomingStreamsRequest)
+                and sent.pieces
+                and wanted.new_streams == parameter.new_streams
+            ):
                 # Or the peer added as many of its own accord, and has never heard of ours.
-                self._unproven.append(number)
+                if self._is_known:
+                    self._acknowledged(number)
+                elif len(self._in_flight) > 1:
+                    # The chunk is repeated as it is, so that the answer to the other request tells.
+                    self._in_flight[number] = Sent(wanted, ())
+                else:
+                    self._acknowledged(number)
+                    self._unproven = wanted
                 return sent
         return None
 
@@ -157,7 +173,11 @@ class Asking:
         """
         association = self._association
         path = association.paths.for_data()
+        self._look_for_proof()
         if self._in_flight or not self.waiting or not path.is_confirmed:
+            return []
+        if self._unproven is not None:
+            self._ask_for_proof(self._unproven, path, now)
             return []
         for group in _grouped(self.waiting.take_next(path)):
             parameter = self._make(group, answered_number)
@@ -165,6 +185,7 @@ class Asking:
         if self._in_flight:
             self._path = path
             self._expirations = 0
+            self._is_known = False
             self._start_timer(now)
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
@@ -186,7 +207,7 @@ class Asking:
             case IncomingReset():
                 return IncomingSsnResetRequest(number, _listed(group))
             case TsnReset():
-                association.receiver.expect_tsn_reset()
+                association.receiver.renewal.expect_tsn_reset()
                 return SsnTsnResetRequest(number)
             case AddOutgoing(count=count) as piece:
                 piece.parameter = AddOutgoingStreamsRequest(number, count)
@@ -194,12 +215,38 @@ class Asking:
             case AddIncoming(count=count):
                 return AddIncomingStreamsRequest(number, count)
 
+    def _ask_for_proof(self, parameter: AddIncomingStreamsRequest, path: Path, now: float) -> None:
+        """§4.6: the number "is used to identify the request": the next can't be used, and this one for no other
+        request, before the peer is known to have this one. It is retransmitted (§5.1.1) until then.
+
+        Any answer to its number tells so. Some peers give none to a request that they have granted before; but all
+        answer the HEARTBEAT in the same packet.
+        """
+        self._unproven = None
+        self._in_flight[parameter.request_sequence_number] = Sent(parameter, ())
+        self._path = path
+        self._expirations = 0
+        self._send_again(now)
+
+    @property
+    def _awaits_proof(self) -> bool:
+        """Whether nothing in flight is answered by more than that it has come."""
+        return not any(sent.pieces for sent in self._in_flight.values())
+
+    def _look_for_proof(self) -> None:
+        if any(probe.rtt_s is not None for probe in self._proofs):
+            for number in list(self._in_flight):
+                self._acknowledged(number)
+
     def timer_expired(self, now: float) -> None:
         """§5.1.1: "besides doubling the value, the sender MUST retransmit the RE-CONFIG chunk, increment the
         appropriate error counts ..., and perform threshold management"; H2: not the counts, for what is in progress."""
         association, path = self._association, self._path
         assert path is not None
         assert self._in_flight
+        self._look_for_proof()
+        if not self._in_flight:
+            return
         self._expirations += 1
         if len(self._in_progress) < len(self._in_flight):
             association.failure.retransmission_timed_out(path)
@@ -210,8 +257,12 @@ class Asking:
 
     def _send_again(self, now: float) -> None:
         assert self._path is not None
-        chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values()))
-        self._association.output.send_control(self._path, chunk.encode(), is_repeat=True)
+        chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values())).encode()
+        if self._awaits_proof:
+            probe, heartbeat = self._association.heartbeats.make_proof(self._path, now)
+            self._proofs.append(probe)
+            chunk += heartbeat
+        self._association.output.send_control(self._path, chunk, is_repeat=True)
         self._start_timer(now)
 
     def _start_timer(self, now: float) -> None:
@@ -231,11 +282,11 @@ class Asking:
         if sent is None:
             return
         association = self._association
-        unproven = [each for each in self._unproven if tsn_distance(each, number) < TSN_HALF]
-        if response.result == ReconfigurationResult.BAD_SEQUENCE_NUMBER and unproven:
-            self._count_back(unproven[-1], now)
+        self._is_known = True
+        for known in [each for each, neighbour in self._in_flight.items() if not neighbour.pieces]:
+            self._acknowledged(known)
+        if number not in self._in_flight:
             return
-        self._unproven = self._unproven[len(unproven) :]
         if response.result == ReconfigurationResult.IN_PROGRESS:
             # H2: "the timer for the Re-configuration Request Sequence Number is started again".
             assert self._path is not None
@@ -261,22 +312,6 @@ class Asking:
             else:
                 self._piece_ended(piece, outcome)
 
-    def _count_back(self, unknown: int, now: float) -> None:
-        """The peer waits for a number that was thought to be answered: what is in flight is asked again from there."""
-        self._unproven.remove(unknown)
-        self.next_number = tsn_add(self.next_number, -1)
-        in_flight, self._in_flight = self._in_flight, {}
-        for number, sent in in_flight.items():
-            parameter = replace(sent.parameter, request_sequence_number=tsn_add(number, -1))
-            for piece in sent.pieces:
-                if isinstance(piece, OutgoingReset | AddOutgoing):
-                    assert isinstance(parameter, OutgoingSsnResetRequest | AddOutgoingStreamsRequest)
-                    piece.parameter = parameter
-            self._in_flight[parameter.request_sequence_number] = Sent(parameter, sent.pieces)
-        self._in_progress.clear()
-        self._expirations = 0
-        self._send_again(now)
-
     def _asks_again(self, piece: Piece) -> bool:
         """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""
         if not isinstance(piece, IncomingReset | AddIncoming) or piece.refusals == MAX_REFUSALS:
@@ -291,6 +326,7 @@ class Asking:
         assert self._path is not None
         self._association.failure.acknowledged(self._path)
         if not self._in_flight:
+            self._proofs.clear()
             self._association.timers.stop(Timer.RECONFIG)
 
     def _piece_ended(self, piece: Piece, outcome: Outcome) -> None:
@@ -303,7 +339,9 @@ class Asking:
             # H6: "the endpoint MUST add the additional streams".
             association.tcb.outbound_streams += piece.count
         if piece.request is not None:
-            piece.request.part_ended(outcome)
+            # What the peer does with its own streams is told when it does it: usrsctp says that it was performed, too,
+            # before, with or after its own request.
+            piece.request.part_ended(outcome, is_told=isinstance(piece, IncomingReset | AddIncoming))
         elif outcome is not Outcome.DONE:
             return
         elif isinstance(piece, OutgoingReset):
@@ -322,14 +360,14 @@ class Asking:
         """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
-            association.receiver.tsn_reset_refused()
+            association.receiver.renewal.tsn_reset_refused()
             return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:
             association.termination.abort((ProtocolViolation(b"reset the TSNs, and did not say to what"),))
             return False
         # H5.
-        performing.tell_lost(association, association.receiver.tsn_reset_done(sender_next))
+        performing.tell_lost(association, association.receiver.renewal.tsn_reset_done(sender_next))
         association.sender.begin_anew(receiver_next)
         return True
 

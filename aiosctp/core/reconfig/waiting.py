@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CHUNK_HEADER_BYTES: Final = 4
 _OUTGOING_BYTES: Final = 16
 _INCOMING_BYTES: Final = 8
+# usrsctp lists no more itself, and denies an Outgoing SSN Reset Request with more than 248 streams.
+_MOST_LISTED: Final = 200
 
 
 class Waiting:
@@ -70,9 +72,9 @@ class Waiting:
         return request
 
     def _parts(self, streams: list[int], total: int, header_bytes: int) -> Iterator[list[int]]:
-        """So many as one packet can list; all at once, as these are not listed."""
+        """So many as one chunk can list; all at once, as these are not listed."""
         room = self._association.paths.amdcs - _CHUNK_HEADER_BYTES - header_bytes
-        most = total if len(streams) == total else room // 2
+        most = total if len(streams) == total else min(room // 2, _MOST_LISTED)
         return (streams[start : start + most] for start in range(0, len(streams), most))
 
     def reset_association(self, *, is_next: bool) -> Request:
@@ -177,7 +179,7 @@ class Waiting:
         return not (isinstance(piece, TsnReset) and timers.is_running(Timer.SSN_TSN_RESET))
 
     def _choose_resets(self, path: Path) -> list[Piece]:
-        """As many as one packet lists, outgoing and incoming ones; all streams are alone of their direction.
+        """As many as one chunk lists, outgoing and incoming ones; all streams are alone of their direction.
 
         Incoming ones go one by one: one that meets a reset which the peer has begun by itself has its answer in that.
         """
@@ -197,6 +199,8 @@ class Waiting:
                 continue
             if kind in has_all or (piece.is_all and counts[kind]) or (chosen and size > room):
                 continue
+            if not piece.is_all and counts[kind] + len(piece.streams) > _MOST_LISTED:
+                break
             if piece.is_all:
                 has_all.add(kind)
             counts[kind] += len(piece.streams)

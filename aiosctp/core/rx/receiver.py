@@ -8,13 +8,14 @@ from typing import Final
 from aiosctp.config import Config
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
-from aiosctp.core.nothing import NO_DICT, NO_LIST
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
-from aiosctp.core.rx.deferral import DeferredReset, TsnResetAwaited
+from aiosctp.core.rx.delivery import Delivery
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.rx.pace import SackPace
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly, Run
+from aiosctp.core.rx.renewal import Renewal
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import MAX_OFFSET, TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
@@ -38,16 +39,15 @@ class Receiver:
     of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
     `handle_delay_expired`.
     Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `drop_inherited`,
-    `abort_partial_delivery`, `inherit`, `configure`, `give_back`, and those of RFC 6525.
+    `abort_partial_delivery`, `inherit`, `configure`, `give_back`, `accept_streams`, and those of `renewal` (RFC 6525).
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
     Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
     """
 
     __slots__ = (
-        "_awaited",
         "_config",
         "_counters",
-        "_deferred",
+        "_delivery",
         "_duplicate_tsns",
         "_in_order",
         "_is_undisturbed",
@@ -56,6 +56,7 @@ class Receiver:
         "_packets_unacknowledged",
         "_queues",
         "_reassembly",
+        "_renewal",
         "_streams",
         "_timers",
         "_tsns",
@@ -84,6 +85,14 @@ class Receiver:
         self._reassembly = Reassembly()
         self._streams = InboundStreams()
         self._queues = ReadQueues(self._window, config.max_message_bytes)
+        self._delivery = Delivery(
+            tsns=self._tsns,
+            window=self._window,
+            reassembly=self._reassembly,
+            streams=self._streams,
+            queues=self._queues,
+            partial_delivery_point_bytes=config.effective_partial_delivery_point_bytes,
+        )
         self._in_order = InOrder(
             tsns=self._tsns,
             window=self._window,
@@ -100,8 +109,8 @@ class Receiver:
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
-        self._deferred: DeferredReset | None = None
-        self._awaited: TsnResetAwaited | None = None
+        self._renewal: Renewal | None = None
+        """Made when something begins anew for the first time (RFC 6525)."""
         self._duplicate_tsns: list[int] = NO_LIST
         self._packets_unacknowledged = 0
         self._pace = SackPace()
@@ -169,13 +178,15 @@ class Receiver:
             self._in_order.hand_over(self._reassembly)
         cause = self._any_chunk(chunk)
         self._is_undisturbed = (
-            self._reassembly.is_empty and not self._tsns.has_gap and self._deferred is None and self._awaited is None
+            self._reassembly.is_empty
+            and not self._tsns.has_gap
+            and (self._renewal is None or not self._renewal.is_pending)
         )
         return cause
 
     def _nothing_disturbs(self) -> bool:
         is_in_order = self._reassembly.is_empty and not self._tsns.has_gap
-        return is_in_order and self._deferred is None and self._awaited is None
+        return is_in_order and (self._renewal is None or not self._renewal.is_pending)
 
     def _any_chunk(self, chunk: Data) -> Cause | None:
         tsns = self._tsns
@@ -189,7 +200,7 @@ class Receiver:
             return None
         if ahead > 1:
             self._counters.outseqtsns += 1
-            if self._awaited is not None:
+            if self._renewal is not None and self._renewal.awaited is not None:
                 self._packet_is_urgent = True
                 return None
         return self._new_chunk(chunk, tsn)
@@ -210,29 +221,29 @@ class Receiver:
             return None
         if chunk.stream >= self.inbound_streams:
             return self._invalid_stream(chunk, tsn)
-        deferred = self._deferred
-        is_held_back = deferred is not None and deferred.holds_back(tsn, chunk.stream)
+        renewal = self._renewal
+        is_held_back = renewal is not None and renewal.holds_back(tsn, chunk.stream)
         if not (chunk.unordered or is_held_back) and self._streams.is_past(
             chunk.stream, chunk.ssn, tsn - tsns.cumulative
         ):
-            if self._awaited is None:
+            if renewal is None or renewal.awaited is None:
                 return ProtocolViolation(b"a new TSN with an SSN that was delivered")
             self._packet_is_urgent = True
             return None
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True
-            self._deliver_unfinished()
+            self._delivery.deliver_unfinished()
             return None
         run: Run | ProtocolViolation | None = None
-        if deferred is not None and is_held_back:
-            deferred.chunks[tsn] = chunk
-        elif deferred is None and self._awaited is None:
+        if renewal is None:
             run = self._reassembly.add(
                 tsn, chunk, previous_received=tsn - 1 in tsns, following_received=tsn + 1 in tsns
             )
+        elif is_held_back:
+            renewal.hold_back(tsn, chunk)
         else:
-            run = self._reassemble(chunk, tsn)
+            run = renewal.reassemble(chunk, tsn)
         if isinstance(run, ProtocolViolation):
             return run
         self._note(tsn)
@@ -241,21 +252,7 @@ class Receiver:
         else:
             self._counters.iodchunks += 1
         self._window.charge(charge_of(len(chunk.payload)))
-        return None if run is None else self._advance(run)
-
-    def _is_past(self, chunk: Data, tsn: int) -> bool:
-        return not chunk.unordered and self._streams.is_past(chunk.stream, chunk.ssn, tsn - self._tsns.cumulative)
-
-    def _reassemble(self, chunk: Data, tsn: int) -> Run | ProtocolViolation:
-        tsns = self._tsns
-        following_received = tsn + 1 in tsns
-        if self._deferred is not None and tsn + 1 in self._deferred.chunks:
-            following_received = False  # its turn comes
-        if self._awaited is not None and chunk.beginning and not chunk.unordered and chunk.ssn == 0:
-            self._awaited.first_tsns.setdefault(chunk.stream, tsn)
-        return self._reassembly.add(
-            tsn, chunk, previous_received=tsn - 1 in tsns, following_received=following_received
-        )
+        return None if run is None else self._delivery.advance(run)
 
     def _note(self, tsn: int) -> None:
         """§6.7: a SACK at once when a gap opens, is open, or is filled, in part or whole (RFC 5681 §4.2)."""
@@ -285,53 +282,6 @@ class Receiver:
         """§6.2: SACK.Delay has passed."""
         self.sack_is_due = True
 
-    # -- from chunks to messages --
-
-    def _advance(self, run: Run) -> ProtocolViolation | None:
-        """Deliver what this run makes deliverable."""
-        if run.is_partial:
-            self._deliver_parts(run)
-        elif run.is_complete:
-            ready = self._streams.completed(run)
-            if ready is None:
-                return ProtocolViolation(b"two messages of a stream have one SSN")
-            for each in ready:
-                self._put(each)
-        self._deliver_unfinished()
-        return None
-
-    def _deliver_parts(self, run: Run) -> None:
-        self._put(run)
-        if run.ended:
-            for each in self._streams.parts_ended(run):
-                self._put(each)
-
-    def _deliver_unfinished(self) -> None:
-        """RFC 6458 §8.1.21: begin to deliver a message in parts when this much of it has come; or, §6.9: when "the data
-        receiver runs out of buffer space while still waiting for more fragments".
-
-        Only the message that the next TSN in sequence belongs to: all before it has come, so it can't be that what it
-        keeps waiting (`InboundStreams`) fills the window, and the window its last fragments.
-        """
-        run = self._reassembly.in_progress_at(self._tsns.cumulative)
-        if run is None or run.is_partial:
-            return
-        is_large = run.held_bytes >= self._config.effective_partial_delivery_point_bytes
-        if (is_large or self._window.is_nearly_closed) and self._streams.is_turn_of(run):
-            self._streams.parts_begin(run)
-            self._deliver_parts(run)
-
-    def _put(self, run: Run) -> None:
-        """Hand over what is held of a run: the message, or the next part of it."""
-        charged = run.charged_bytes
-        data = self._reassembly.take(run)
-        # One object is left of many: the overhead of the others is free again.
-        self._window.release(charged - charge_of(len(data)))
-        first_tsn = run.first & TSN_MASK
-        self._queues.put(
-            Message(data, run.stream, run.ppid, run.unordered, run.ssn, first_tsn, self.cumulative_tsn, run.ended)
-        )
-
     def _make_room(self, tsn: int, charge_bytes: int) -> bool:
         """The window is closed: whether this chunk is taken all the same.
 
@@ -343,8 +293,8 @@ class Receiver:
         tsns, window = self._tsns, self._window
         if tsn > tsns.highest:
             return False
-        if self._deferred is not None and tsn <= self._deferred.last_tsn:
-            self._renege_on_deferred(self._deferred)
+        if self._renewal is not None:
+            self._renewal.make_room(tsn)
         while window.free_bytes < charge_bytes:
             highest = self._reassembly.highest()
             # What is above this chunk is above the cumulative TSN too.
@@ -363,13 +313,6 @@ class Receiver:
         self._window.release(self._reassembly.drop_highest(tsn))
         self._tsns.remove(tsn)
 
-    def _renege_on_deferred(self, deferred: DeferredReset) -> None:
-        """What the reset waits for goes before what waits for the reset."""
-        for tsn, chunk in deferred.chunks.items():
-            self._window.release(charge_of(len(chunk.payload)))
-            self._tsns.remove(tsn)
-        deferred.chunks.clear()
-
     # -- RFC 6525 --
 
     def accept_streams(self, inbound_streams: int) -> None:
@@ -382,92 +325,35 @@ class Receiver:
         steps = tsn_distance(self._tsns.cumulative, tsn)
         return steps == 0 or steps >= TSN_HALF
 
-    def defer_reset(self, last_tsn: int, streams: Collection[int] | None) -> None:
-        """§5.2.2 E2: these streams, or all, begin anew after this TSN, which has not been reached."""
-        number = self._tsns.cumulative + tsn_distance(self._tsns.cumulative, last_tsn)
-        self._deferred = DeferredReset(number, streams)
-        self._leave_short_ways()
-
     @property
-    def deferred_reset_is_due(self) -> bool:
-        """E2: "When the cumulative acknowledgment point reaches the last assigned TSN"."""
-        return self._deferred is not None and self._tsns.cumulative >= self._deferred.last_tsn
+    def renewal(self) -> Renewal:
+        """What begins streams, or all TSNs, anew."""
+        if self._renewal is None:
+            self._renewal = Renewal(
+                self,
+                tsns=self._tsns,
+                window=self._window,
+                reassembly=self._reassembly,
+                streams=self._streams,
+                queues=self._queues,
+                delivery=self._delivery,
+            )
+        return self._renewal
 
-    def begin_streams_anew(self, streams: Collection[int] | None) -> Cause | None:
-        """E3, E4: the next expected SSN of these streams, or of all, is 0; what was held back for that is processed. A
-        returned cause is for an ABORT."""
-        self._leave_short_ways()
-        for stream in self._streams.known() if streams is None else streams:
-            for run in self._streams.begin_anew(stream):
-                self._put(run)
-            if self._awaited is not None:
-                self._awaited.first_tsns.pop(stream, None)
-        tsn = self.cumulative_tsn
-        self._queues.mark_resets(streams, Message(b"", 0, 0, False, 0, tsn, tsn))
-        cause = self._release_deferred()
-        self._is_undisturbed = self._nothing_disturbs()
-        return cause
-
-    def _release_deferred(self) -> Cause | None:
-        deferred = self._deferred
-        cause: Cause | None = None
-        if deferred is not None:
-            for tsn in sorted(deferred.chunks):
-                chunk = deferred.chunks.pop(tsn)
-                if self._is_past(chunk, tsn):
-                    run: Run | ProtocolViolation = ProtocolViolation(b"a new TSN with an SSN that was delivered")
-                else:
-                    run = self._reassemble(chunk, tsn)
-                violation = run if isinstance(run, ProtocolViolation) else self._advance(run)
-                if violation is not None:
-                    self._window.release(charge_of(len(chunk.payload)))
-                    cause = violation
-            self._deferred = None
-        return cause
-
-    def expect_tsn_reset(self) -> None:
-        """§5.1.4: we are about to ask for it."""
-        self._leave_short_ways()
-        self._awaited = TsnResetAwaited(self._tsns.cumulative)
-        self._is_undisturbed = False
-
-    def tsn_reset_refused(self) -> None:
-        self._awaited = None
-        self._is_undisturbed = self._nothing_disturbs()
-
-    def tsn_reset_done(self, next_tsn: int) -> list[tuple[int, int]]:
-        """§5.2.7 H5: "The peer will send DATA chunks starting with the Sender's Next TSN", and may have already.
-        Returns what `begin_tsns_anew` does."""
-        awaited, self._awaited = self._awaited, None
-        assert awaited is not None
-        first = awaited.since + 1 + tsn_distance(awaited.since + 1, next_tsn)
-        if first - 1 > self._tsns.cumulative:
-            return self.begin_tsns_anew(next_tsn)
-        self._leave_short_ways()
-        for stream in self._streams.known():
-            if awaited.first_tsns.get(stream, 0) < first:
-                for run in self._streams.begin_anew(stream):
-                    self._put(run)
-        self._is_undisturbed = self._nothing_disturbs()
-        return []
-
-    def begin_tsns_anew(self, next_tsn: int) -> list[tuple[int, int]]:
-        """§5.2.4 G4, G5: as a FORWARD TSN for all streams up to this TSN (RFC 3758 §3.6), and all SSNs begin with 0.
-        Returns the messages that will not be completed, as `abort_partial_delivery`."""
-        self._leave_short_ways()
-        for run in self._streams.in_order():
-            self._put(run)
-        lost = self.abort_partial_delivery()
-        self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, next_tsn))
-        self._streams.expected_ssns = NO_DICT
-        self._duplicate_tsns = NO_LIST
-        self._is_undisturbed = self._nothing_disturbs()
-        return lost
-
-    def _leave_short_ways(self) -> None:
+    def leave_short_ways(self) -> None:
+        """Something is about to begin anew, or to wait for that."""
         if self._in_order.begun is not None:
             self._in_order.hand_over(self._reassembly)
         self._is_undisturbed = self._nothing_disturbs()
+
+    def resume_short_ways(self) -> None:
+        """If nothing is in their way."""
+        self._is_undisturbed = self._nothing_disturbs()
+
+    def skip_to(self, tsn: int) -> None:
+        """The next TSN is another than that in sequence."""
+        self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, tsn))
+        self._duplicate_tsns = NO_LIST
 
     # -- commands --
 
@@ -540,9 +426,8 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear() + self._in_order.clear())
-        deferred, self._deferred = self._deferred, None
-        for chunk in deferred.chunks.values() if deferred is not None else ():
-            self._window.release(charge_of(len(chunk.payload)))
+        if self._renewal is not None:
+            self._renewal.abandon_deferred()
         self._is_undisturbed = self._nothing_disturbs()
         return seen
 
@@ -559,6 +444,7 @@ class Receiver:
         if self._window.wants_update:
             self.sack_is_due = True
         self._queues.max_message_bytes = config.max_message_bytes
+        self._delivery.partial_delivery_point_bytes = config.effective_partial_delivery_point_bytes
         self._in_order.partial_delivery_point_bytes = config.effective_partial_delivery_point_bytes
 
     # -- outputs --
@@ -645,9 +531,8 @@ class Receiver:
         self._in_order.check_invariants()
         self._window.check_invariants()
         charged = self._reassembly.check_invariants() + self._in_order.charged_bytes + self._queues.charged_bytes
-        for tsn, chunk in self._deferred.chunks.items() if self._deferred is not None else ():
-            assert tsn in self._tsns, "what is held back was received"
-            charged += charge_of(len(chunk.payload))
+        if self._renewal is not None:
+            charged += self._renewal.check_invariants()
         assert self._window.held_bytes == charged, "what is charged is what is held"
         assert len(self._duplicate_tsns) <= MAX_DUPLICATES
         assert self._is_undisturbed == self._nothing_disturbs()

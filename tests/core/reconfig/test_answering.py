@@ -166,7 +166,9 @@ def test_streams_that_are_not_there_are_wrong(request_of_it: ReconfigurationPara
 )
 def test_what_is_not_allowed_is_denied(denies: dict[str, object], request_of_it: ReconfigurationParameter) -> None:
     peer = ReconfigPeer(Config(**denies))  # type: ignore[arg-type]  # of each kind
-    assert peer.ask(request_of_it) == [response(TSN, R.DENIED)]
+    (answer,) = peer.ask(request_of_it)
+    assert isinstance(answer, ReconfigurationResponse)
+    assert (answer.response_sequence_number, answer.result) == (TSN, R.DENIED)
     assert peer.events_of(StreamReset) == []
 
 
@@ -222,6 +224,20 @@ def test_what_is_being_reset_needs_no_other() -> None:
     (answer,) = peer.ask(response(peer.ours, R.PERFORMED))
     assert isinstance(answer, OutgoingSsnResetRequest)
     assert (answer.response_sequence_number, answer.streams) == (TSN + 1, (1, 3))
+
+
+@pytest.mark.parametrize(("count", "is_denied"), [(32_736, False), (32_737, True)])
+def test_what_no_datagram_of_ours_can_list_is_denied(count: int, is_denied: bool) -> None:
+    """A4: "the stream numbers ... MUST be copied", eight bytes further on than the peer has them."""
+    peer = ReconfigPeer()
+    packets = peer.send(ReConfig((IncomingSsnResetRequest(TSN, (1,) * count),)))
+    (answer,) = parameters_of(packets)
+    if is_denied:
+        assert results_of([answer]) == [R.DENIED]
+    else:
+        assert max(len(packet.datagram.data) for packet in packets) <= 65507
+        peer.ask(response(peer.ours, R.PERFORMED))
+        assert peer.events_of(StreamReset) == [StreamReset((), (1,))]
 
 
 def test_an_add_request_of_ours_is_the_answer_to_theirs_and_is_repeated_as_one() -> None:

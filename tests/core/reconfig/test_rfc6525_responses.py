@@ -84,8 +84,8 @@ def test_in_progress_starts_the_timer_again_and_counts_no_error(asks: Asks) -> N
     for _ in range(30):
         packet = peer.next_packet(ReConfig, limit_s=120)
         assert requests_of([packet]) == [asked]
+        assert (peer.path(ONE).error_count, peer.association.failure.error_count) == (0, 0)
         peer.answer(asked, IN_PROGRESS)
-    assert (peer.path(ONE).error_count, peer.association.failure.error_count) == (0, 0)
     assert peer.state is AssociationState.ESTABLISHED
     assert request.outcome is None
 

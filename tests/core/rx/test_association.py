@@ -46,7 +46,7 @@ class Host:
 
     def packet(self, *chunks: Data) -> None:
         association: AssociationEngine = self.association
-        association.receive(chunks, association.tcb.local_tag, self.path, self.pair.now)
+        association.input.receive(chunks, association.tcb.local_tag, self.path, self.pair.now)
 
     def answers(self) -> list[list[Chunk]]:
         """The chunks of each packet that goes out now."""

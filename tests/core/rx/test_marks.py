@@ -39,7 +39,7 @@ class Reader:
         """Of these, or of all."""
         for stream in streams or list(self._ssns):
             self._ssns.pop(stream, None)
-        assert self.receiver.begin_streams_anew(streams or None) is None
+        assert self.receiver.renewal.begin_streams_anew(streams or None) is None
         self.receiver.check_invariants()
 
     def read(self, stream: int | None = None, *, partial: bool = False) -> list[str]:

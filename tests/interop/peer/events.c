@@ -10,6 +10,8 @@
 #include <string.h>
 #include <usrsctp.h>
 
+#include "reconfig.h"
+
 void die(const char *format, ...)
 {
 	va_list arguments;
@@ -85,7 +87,8 @@ void subscribe_to_events(void *socket)
 	static const uint16_t types[] = {
 		SCTP_ASSOC_CHANGE,          SCTP_PEER_ADDR_CHANGE,       SCTP_REMOTE_ERROR,
 		SCTP_SEND_FAILED_EVENT,     SCTP_SHUTDOWN_EVENT,         SCTP_ADAPTATION_INDICATION,
-		SCTP_PARTIAL_DELIVERY_EVENT,
+		SCTP_PARTIAL_DELIVERY_EVENT, SCTP_STREAM_RESET_EVENT,     SCTP_ASSOC_RESET_EVENT,
+		SCTP_STREAM_CHANGE_EVENT,
 	};
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = types[i], .se_on = 1 };
@@ -181,5 +184,8 @@ void emit_notification(const void *data, size_t size)
 	case SCTP_SHUTDOWN_EVENT: begin_event("shutdown_event"); end_event(); break;
 	case SCTP_ADAPTATION_INDICATION: emit_adaptation_indication(&notification->sn_adaptation_event); break;
 	case SCTP_PARTIAL_DELIVERY_EVENT: emit_partial_delivery(&notification->sn_pdapi_event); break;
+	case SCTP_STREAM_RESET_EVENT: emit_stream_reset(&notification->sn_strreset_event); break;
+	case SCTP_ASSOC_RESET_EVENT: emit_association_reset(&notification->sn_assocreset_event); break;
+	case SCTP_STREAM_CHANGE_EVENT: emit_stream_change(&notification->sn_strchange_event); break;
 	}
 }

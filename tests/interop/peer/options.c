@@ -79,7 +79,7 @@ socklen_t address_size(const struct sockaddr *address)
 
 struct options parse_options(int argc, char **argv)
 {
-	enum { LOCAL = 1, PORT, UDP, REMOTE, REMOTE_PORT, REMOTE_UDP, STREAMS, ADAPTATION, SYSCTL,
+	enum { LOCAL = 1, PORT, UDP, REMOTE, REMOTE_PORT, REMOTE_UDP, STREAMS, GRANT, ADAPTATION, SYSCTL,
 	       ECHO, MESSAGES, INTERLEAVING };
 	static const struct option known[] = {
 		{ "local", required_argument, NULL, LOCAL },
@@ -89,6 +89,7 @@ struct options parse_options(int argc, char **argv)
 		{ "remote-port", required_argument, NULL, REMOTE_PORT },
 		{ "remote-udp-port", required_argument, NULL, REMOTE_UDP },
 		{ "streams", required_argument, NULL, STREAMS },
+		{ "grant", required_argument, NULL, GRANT },
 		{ "adaptation", required_argument, NULL, ADAPTATION },
 		{ "sysctl", required_argument, NULL, SYSCTL },
 		{ "echo", no_argument, NULL, ECHO },
@@ -107,6 +108,7 @@ struct options parse_options(int argc, char **argv)
 		case REMOTE_PORT: options.remote_port = (uint16_t)number; break;
 		case REMOTE_UDP: options.remote_udp_port = (uint16_t)number; break;
 		case STREAMS: options.streams = (uint16_t)number; break;
+		case GRANT: options.grant = (uint32_t)number; break;
 		case ADAPTATION: options.adaptation = (uint32_t)number, options.has_adaptation = true; break;
 		case ECHO: options.echo = true; break;
 		case MESSAGES: options.log_messages = true; break;

@@ -18,6 +18,7 @@ struct options {
 	uint16_t udp_port, remote_udp_port;
 	uint16_t port, remote_port;
 	uint16_t streams;
+	uint32_t grant; /* SCTP_ENABLE_*_REQ: the requests of RFC 6525 that are granted */
 	uint32_t adaptation;
 	bool has_adaptation;
 	size_t local_count;

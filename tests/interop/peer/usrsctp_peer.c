@@ -12,6 +12,9 @@
  *   report                                 the event "received": the tally so far (also at every end)
  *   status                                 the event "status": streams, state and paths
  *   primary ADDRESS                        SCTP_PRIMARY_ADDR
+ *   reset incoming|outgoing|both [STREAM...]  SCTP_RESET_STREAMS; without a stream all are meant
+ *   reset_association                      SCTP_RESET_ASSOC
+ *   add_streams INCOMING OUTGOING          SCTP_ADD_STREAMS
  *   shutdown                               graceful end
  *   abort [REASON]                         ABORT with cause 12
  *
@@ -33,6 +36,7 @@
 
 #include "events.h"
 #include "options.h"
+#include "reconfig.h"
 #include "tally.h"
 
 /* Missing from the public header: SCTP_INTERLEAVING_SUPPORTED of RFC 8260. */
@@ -111,6 +115,7 @@ static void set_socket_options(struct socket *socket, const struct options *opti
 		struct sctp_assoc_value interleaving = { .assoc_id = SCTP_FUTURE_ASSOC, .assoc_value = 1 };
 		SET_OPTION(socket, INTERLEAVING_SUPPORTED, interleaving);
 	}
+	grant_requests(socket, options->grant);
 	subscribe_to_events(socket);
 }
 
@@ -201,8 +206,9 @@ static void handle_message(struct association *association, const struct sctp_rc
 		sha256_update(&hash, data, size);
 		sha256_final(&hash, digest);
 		begin_event("message");
-		put(", \"stream\": %u, \"ppid\": %u, \"ssn\": %u, \"unordered\": %s, \"size\": %zu, \"sha256\": ",
-		    info->rcv_sid, ntohl(info->rcv_ppid), info->rcv_ssn, unordered ? "true" : "false", size);
+		put(", \"stream\": %u, \"ppid\": %u, \"ssn\": %u, \"tsn\": %u", info->rcv_sid, ntohl(info->rcv_ppid),
+		    info->rcv_ssn, info->rcv_tsn);
+		put(", \"unordered\": %s, \"size\": %zu, \"sha256\": ", unordered ? "true" : "false", size);
 		put_hex(digest, sizeof digest);
 		end_event();
 	}
@@ -421,6 +427,22 @@ static void command_primary(struct association *association, char **save)
 		emit_error("SCTP_PRIMARY_ADDR");
 }
 
+static void run_reset(struct association *association, char **save)
+{
+	command_reset(association->socket, save);
+}
+
+static void run_reset_association(struct association *association, char **save)
+{
+	(void)save;
+	command_reset_association(association->socket);
+}
+
+static void run_add_streams(struct association *association, char **save)
+{
+	command_add_streams(association->socket, save);
+}
+
 static void command_shutdown(struct association *association, char **save)
 {
 	(void)save;
@@ -448,6 +470,9 @@ static void run_command(char *line)
 		{ "send", command_send },       { "source", command_source },   { "report", command_report },
 		{ "status", command_status },   { "primary", command_primary }, { "shutdown", command_shutdown },
 		{ "abort", command_abort },
+		{ "reset", run_reset },
+		{ "reset_association", run_reset_association },
+		{ "add_streams", run_add_streams },
 	};
 	char *save = NULL;
 	const char *name = strtok_r(line, " ", &save);

@@ -1,0 +1,89 @@
+"""What handles a chunk, by its type and the state: the dispatch table, filled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiosctp.core.dispatch import DispatchTable, base_table
+from aiosctp.core.inbox import DataDrained
+from aiosctp.core.states import MAY_TRANSMIT_DATA, AssociationState
+from aiosctp.events import RemoteError
+from aiosctp.wire.causes import StaleCookie
+from aiosctp.wire.chunks import (
+    Chunk,
+    Data,
+    Error,
+    Heartbeat,
+    HeartbeatAck,
+    InitAck,
+    ReConfig,
+    Sack,
+    ShutdownAck,
+    ShutdownComplete,
+)
+from aiosctp.wire.codepoints import ChunkType
+
+if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
+    from aiosctp.core.paths import Path
+
+
+def _on_data(association: AssociationEngine, chunk: Data, path: Path, now: float) -> None:
+    association.input.data_received(chunk, path, now)
+
+
+def _on_sack(association: AssociationEngine, chunk: Sack, path: Path, now: float) -> None:
+    association.sack_received(chunk, now)
+
+
+def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, now: float) -> None:
+    association.heartbeats.answer(chunk, path)
+
+
+def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path: Path, now: float) -> None:
+    association.heartbeats.ack_received(chunk, now)
+    if association.sender.is_drained:
+        # A shutdown may have waited for the first address to be confirmed.
+        association.lifecycle.step(DataDrained(now))
+
+
+def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: float) -> None:
+    # §5.2.6: a "Stale Cookie" is for the handshake, and outside of it "SHOULD be silently discarded".
+    if not any(isinstance(cause, StaleCookie) for cause in chunk.causes):
+        code = chunk.causes[0].code if chunk.causes else 0
+        association.emit(RemoteError(code, chunk.encode()))
+    association.control_arrived(chunk, path, now)
+
+
+def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, path: Path, now: float) -> None:
+    """§8.5.1 E: during the handshake it is out of the blue, even under our tag (§8.4, 5)."""
+    answer = ShutdownComplete(tag_reflected=True).encode()
+    association.output.send_alone(path, answer, verification_tag=association.tcb.local_tag)
+
+
+def _on_reconfig(association: AssociationEngine, chunk: ReConfig, path: Path, now: float) -> None:
+    # Not negotiated, it is a chunk of unknown type whose two high bits say: skip it, and do not report it (§3.2).
+    if association.supports_reconfig:
+        association.reconfiguration.received(chunk, path, now)
+
+
+def _on_init_ack(association: AssociationEngine, chunk: InitAck, path: Path, now: float) -> None:
+    association.input.init_ack_arrived(chunk, path, now)
+
+
+def _on_control(association: AssociationEngine, chunk: Chunk, path: Path, now: float) -> None:
+    association.control_arrived(chunk, path, now)
+
+
+TABLE: DispatchTable = base_table(
+    data=_on_data,
+    sack=_on_sack,
+    heartbeat=_on_heartbeat,
+    heartbeat_ack=_on_heartbeat_ack,
+    error=_on_error,
+    init_ack=_on_init_ack,
+    lifecycle=_on_control,
+    early_shutdown_ack=_on_early_shutdown_ack,
+)
+# As long as one of the two may still send DATA.
+TABLE.register(ChunkType.RE_CONFIG, tuple(MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}), _on_reconfig)

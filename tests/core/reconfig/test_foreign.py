@@ -1,0 +1,100 @@
+"""What usrsctp does with RE-CONFIG, packet by packet (tests/interop/test_peer_reconfig.py), and what we make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from aiosctp.config import Config
+from aiosctp.core.reconfig import Outcome
+from aiosctp.events import Event, StreamChange, StreamReset
+from aiosctp.wire.chunks import ReConfig
+from aiosctp.wire.codepoints import ReconfigurationResult
+from aiosctp.wire.reconfig import (
+    AddOutgoingStreamsRequest,
+    IncomingSsnResetRequest,
+    OutgoingSsnResetRequest,
+    ReconfigurationParameter,
+    ReconfigurationResponse,
+    SsnTsnResetRequest,
+)
+from tests.core.reconfig.bench import Resets
+from tests.core.reconfig.peer import TSN, ReconfigPeer, parameters_of
+
+R = ReconfigurationResult
+LISTED_BY_USRSCTP = 200
+
+
+@pytest.mark.parametrize("asks_apart", [False, True], ids=["in one call", "in many"])
+@pytest.mark.parametrize("direction", ["outgoing", "incoming"])
+def test_no_more_streams_are_listed_than_usrsctp_takes(direction: str, asks_apart: bool) -> None:
+    """It denies an Outgoing SSN Reset Request with more than 248."""
+    config = Config(outbound_streams=1000, max_inbound_streams=1000)
+    resets = Resets(config, config)
+    ask = resets.a.reset_outgoing if direction == "outgoing" else resets.a.reset_incoming
+    requests = [ask([stream]) for stream in range(500)] if asks_apart else [ask(range(500))]
+    resets.touch(resets.a)
+    assert set(resets.finish(*requests)) == {Outcome.DONE}
+    asked = [
+        each.streams
+        for chunk in resets.said(resets.a)
+        for each in chunk.parameters
+        if isinstance(each, OutgoingSsnResetRequest | IncomingSsnResetRequest)
+    ]
+    assert max(map(len, asked)) <= LISTED_BY_USRSCTP
+    assert sorted(stream for streams in asked for stream in streams) == list(range(500))
+
+
+def answers(peer: ReconfigPeer, order: str, parameter: ReconfigurationParameter) -> None:
+    """usrsctp grants a request for its own streams by its own one, and by a response before, after or without it."""
+    response = ReconfigurationResponse(peer.ours, R.PERFORMED)
+    for step in order.split():
+        peer.send(ReConfig((response if step == "response" else parameter,)))
+
+
+ORDERS = ["request", "request response", "response request", "request response response"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_incoming_reset_is_told_when_it_is_done_and_once(order: str) -> None:
+    peer = ReconfigPeer()
+    request = peer.association.reset_incoming([1])
+    peer.touch()
+    answers(peer, order, OutgoingSsnResetRequest(TSN, peer.ours, TSN - 1, (1,)))
+    assert request.outcome is Outcome.DONE
+    assert peer.events_of(StreamReset) == [StreamReset((1,), ())]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_added_incoming_streams_are_told_when_they_are_there_and_once(order: str) -> None:
+    peer = ReconfigPeer()
+    request = peer.association.add_incoming_streams(3)
+    peer.touch()
+    answers(peer, order, AddOutgoingStreamsRequest(TSN, 3))
+    assert request.outcome is Outcome.DONE
+    assert peer.events_of(StreamChange) == [StreamChange(13, 10)]
+
+
+@pytest.mark.parametrize(
+    ("ask", "event"),
+    [
+        (lambda peer: peer.association.reset_incoming([1]), StreamReset((1,), (), denied=True)),
+        (lambda peer: peer.association.add_incoming_streams(3), StreamChange(10, 10, denied=True)),
+    ],
+)
+def test_a_refusal_of_incoming_ones_is_told(ask: Callable[[ReconfigPeer], object], event: Event) -> None:
+    peer = ReconfigPeer()
+    ask(peer)
+    peer.touch()
+    peer.ask(ReconfigurationResponse(peer.ours, R.DENIED))
+    assert peer.events_of(type(event)) == [event]
+
+
+def test_an_association_reset_is_answered_with_both_next_tsns_even_when_it_is_denied() -> None:
+    """§5.1.7 D3, D4: "If the incoming request is an SSN/TSN reset request, the Sender's Next TSN field MUST be filled",
+    and the Receiver's; usrsctp does not take an answer without."""
+    peer = ReconfigPeer()
+    peer.data(0, 0)
+    found = parameters_of(peer.send(ReConfig((SsnTsnResetRequest(TSN),))))
+    assert found == [ReconfigurationResponse(TSN, R.DENIED, peer.ours, TSN + 1 & 0xFFFF_FFFF)]
