@@ -22,6 +22,18 @@ def check_range(name: str, value: int, low: int, high: int) -> None:
         raise ValueError(f"{name} must be between {low} and {high}, not {value}")
 
 
+def check_callable(name: str, value: object) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+
+
+def check_reader_limit(limit: int) -> None:
+    """asyncio's StreamReader refuses less, but only once it is made."""
+    check_int("limit", limit)
+    if limit <= 0:
+        raise ValueError(f"limit must be positive, not {limit}")
+
+
 def check_port(name: str, value: int) -> None:
     check_range(name, value, 0, 65535)
 

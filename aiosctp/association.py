@@ -9,7 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aiosctp import stream_requests
-from aiosctp.arguments import Payload, bytes_of, check_address, check_int, check_range, check_timeout
+from aiosctp.arguments import (
+    Payload,
+    bytes_of,
+    check_address,
+    check_int,
+    check_range,
+    check_reader_limit,
+    check_timeout,
+)
 from aiosctp.backpressure import Backpressure
 from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
 from aiosctp.core.addresses import canonical_host
@@ -121,8 +129,9 @@ class Association:
         whatever else is missing. context: comes back in `SendFailed`. sack_immediately: ask the peer not to delay its
         SACK (§6.1, the I bit).
 
-        Raises TypeError or ValueError naming the argument, InvalidStream, MessageTooLarge, AssociationShutdown once
-        either side is shutting down, and the association's ending when it ends.
+        Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
+        stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, and the association's ending
+        when it ends.
         """
         message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
         if message is not None:
@@ -130,6 +139,7 @@ class Association:
             self._life.check_may_send()
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
             self._check_outbound(stream)
+            self._check_takes_messages(stream)
             self._queue(message)
 
     def send_nowait(
@@ -184,8 +194,10 @@ class Association:
         if ppid or unordered or context or sack_immediately:
             message = data, stream, ppid, bool(unordered), context, bool(sack_immediately)
         backpressure = self._backpressure
-        if (stream != backpressure.credit_stream or backpressure.credit_bytes <= 0) and not backpressure.renew(stream):
-            return message
+        if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
+            self._check_takes_messages(stream)
+            if not backpressure.renew(stream):
+                return message
         backpressure.credit_bytes -= size
         engine.send(message)
         if self.stack.given_to is not engine:
@@ -197,6 +209,12 @@ class Association:
         self._backpressure.credit_bytes = 0
         self.engine.send(message)
         self.stack.touch_to_send(self.engine)
+
+    def _check_takes_messages(self, stream: int) -> None:
+        """A byte stream's number takes none: they would get in among its bytes. Making one ends the credit, so that
+        this is asked."""
+        if self._byte_streams is not None and self._byte_streams.find(stream) is not None:
+            raise InvalidStream(f"stream {stream} is a byte stream, which its writer writes to")
 
     def _check_outbound(self, stream: int) -> None:
         if not 0 <= stream < self.engine.tcb.outbound_streams:
@@ -211,8 +229,9 @@ class Association:
         whole messages only. Cancelling loses nothing: a message is taken in the step that returns it. With a message
         ready the event loop is not entered.
 
-        Raises RuntimeError while another task waits here. After a graceful end what was received is handed over first,
-        then AssociationShutdown is raised; after an abort or loss, AssociationAborted or AssociationLost at once.
+        Raises RuntimeError while another task waits here, and in stream mode (`open_stream`). After a graceful end what
+        was received is handed over first, then AssociationShutdown is raised; after an abort or loss,
+        AssociationAborted or AssociationLost at once.
         """
         message = self._reception.take(None, partial)
         return message if message is not None else await self._reception.wait(None, partial)
@@ -245,7 +264,7 @@ class Association:
         found = self._streams.get(number)
         if found is None:
             if self._byte_streams is not None:
-                self._byte_streams.leave(number)
+                self._byte_streams.give_to_messages(number)
             found = self._streams[number] = Stream(self, number, self._reception)
             self._reception.take_over(number)
         return found
@@ -266,14 +285,15 @@ class Association:
         peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
         association's ending when it has ended.
         """
+        check_reader_limit(limit)
+        if number is not None:
+            check_int("number", number)
+            self._check_either(number)
+            self._check_not_in_use(number)
         self._life.check_may_send()
         streams = self.byte_streams()
         if number is None:
             number = await streams.numbers.next()
-        else:
-            check_int("number", number)
-            self._check_either(number)
-            streams.claim(number)
         return streams.open(number, limit)
 
     async def accept_stream(self, *, limit: int = READER_LIMIT_BYTES) -> Pair:
@@ -283,17 +303,25 @@ class Association:
         order. After a graceful end those that had begun are handed over first; then this raises the association's
         ending.
         """
+        check_reader_limit(limit)
         streams = self.byte_streams()
         return streams.open(await streams.accept(), limit)
 
     def accept_streams(self, *, limit: int = READER_LIMIT_BYTES) -> AcceptedStreams:
         """An asynchronous iterator of what `accept_stream` returns; it ends at a graceful end."""
+        check_reader_limit(limit)
         return AcceptedStreams(self.byte_streams(), limit)
 
     def _check_either(self, number: int) -> None:
         count = max(self.inbound_streams, self.outbound_streams)
         if not 0 <= number < count:
             raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
+
+    def _check_not_in_use(self, number: int) -> None:
+        if self._reception.has_taken_over(number):
+            raise InvalidStream(f"stream {number} is a stream of messages: stream() has taken it over")
+        if self._byte_streams is not None:
+            self._byte_streams.claim(number)
 
     # -- changing the streams --
 

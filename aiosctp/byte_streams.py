@@ -50,6 +50,7 @@ class ByteStreams:
         self._life = life
         self._engine = life.engine
         self._reception = reception
+        self._backpressure = backpressure
         self._endings = StreamEndings(self, life, self._ends_association)
         self.output = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
         self.numbers = StreamNumbers(association, life, reception, opens_even=opens_even)
@@ -80,6 +81,7 @@ class ByteStreams:
         transport.outgoing_is_over = shut > 0
         transport.shut_after = max(0, shut - 1)
         self.numbers.take(number)
+        self._backpressure.credit_bytes = 0
         self._by_number[number] = transport
         self._alive[transport] = None
         self._engine.receiver.take_over(number)
@@ -111,11 +113,11 @@ class ByteStreams:
 
     def claim(self, number: int) -> None:
         """What the program asks for by its number. Raises InvalidStream when it can't have that."""
-        if number in self._by_number or self._reception.has_taken_over(number) or self.numbers.is_retired(number):
+        if number in self._by_number or self.numbers.is_retired(number):
             raise InvalidStream(f"stream {number} is in use, or was closed without a reset")
 
-    def leave(self, number: int) -> None:
-        """To `Association.stream`, which reads its messages. Raises as `claim`."""
+    def give_to_messages(self, number: int) -> None:
+        """`Association.stream` takes it over: nobody accepts it any more."""
         self.claim(number)
         self._unaccepted.pop(number, None)
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from aiosctp.arguments import check_callable, check_reader_limit
 from aiosctp.association import READER_LIMIT_BYTES
 from aiosctp.byte_streams import Pair
 from aiosctp.client import connect
@@ -42,10 +43,9 @@ async def create_connection(
     host, port: the peer, as with `connect`. family: only addresses of this one. local_addr: our host and SCTP port.
     remote_udp_port, udp_port, config, stack: as with `connect`. Raises ValueError for `ssl`, and what `connect` raises.
     """
-    if not callable(protocol_factory):
-        raise TypeError("protocol_factory must be callable")
+    check_callable("protocol_factory", protocol_factory)
     refuse_ssl(ssl)
-    local_host, local_port = local_addr or (None, 0)
+    local_host, local_port = _local(local_addr)
     association = await _ConnectByFamily(
         host,
         port,
@@ -77,6 +77,16 @@ async def create_connection(
     return transport, protocol
 
 
+def _local(address: object) -> tuple[Any, Any]:
+    """Host and port, each still to be checked."""
+    match address:
+        case None:
+            return None, 0
+        case (host, port):
+            return host, port
+    raise TypeError(f"local_addr must be (host, SCTP port), not {address!r}")
+
+
 class _ConnectByFamily(connect):
     """To such addresses only."""
 
@@ -97,6 +107,7 @@ async def open_connection(host: str, port: int, *, limit: int = READER_LIMIT_BYT
     limit: as asyncio's. The other options, the association's end, waiting, cancellation and errors are those of
     `create_connection`.
     """
+    check_reader_limit(limit)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     transport, protocol = await create_connection(

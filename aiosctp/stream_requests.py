@@ -44,6 +44,9 @@ async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
 
 
 def _checked(name: str, numbers: Iterable[int], count: int) -> tuple[int, ...]:
+    given: object = numbers
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{name} must be several numbers, not {type(numbers).__name__}")
     found = tuple(dict.fromkeys(numbers))
     for number in found:
         check_int(name, number)

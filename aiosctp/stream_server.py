@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from aiosctp.arguments import check_config, strings
+from aiosctp.arguments import check_callable, check_config, check_int, check_reader_limit, strings
 from aiosctp.association import READER_LIMIT_BYTES
 from aiosctp.byte_streams import ProtocolFactory
 from aiosctp.config import Config
@@ -51,8 +51,7 @@ async def create_server(
     Waits for name resolution only; cancelling leaves nothing behind. Raises ValueError for `ssl` and `reuse_port`,
     which can't be had here, and what `serve` raises.
     """
-    if not callable(protocol_factory):
-        raise TypeError("protocol_factory must be callable")
+    check_callable("protocol_factory", protocol_factory)
     refuse_ssl(ssl)
     if reuse_port:
         raise ValueError("reuse_port must not be set: one process has a UDP port and its associations")
@@ -87,6 +86,9 @@ async def start_server(
     limit: as asyncio's. The other options, waiting, cancellation and errors are those of `create_server`.
     """
 
+    check_callable("client_connected_cb", client_connected_cb)
+    check_reader_limit(limit)
+
     def make_protocol() -> asyncio.StreamReaderProtocol:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=limit, loop=loop)
@@ -102,6 +104,7 @@ def refuse_ssl(ssl: object) -> None:
 
 def family_filter(family: int) -> Callable[[str], bool]:
     """Whether a host is of the family. Raises ValueError for one that SCTP has no addresses of."""
+    check_int("family", family)
     if int(family) not in _FAMILIES:
         raise ValueError(f"family must be AF_UNSPEC, AF_INET or AF_INET6, not {family!r}")
     wants_ipv6 = _FAMILIES[int(family)]

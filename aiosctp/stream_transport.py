@@ -143,6 +143,8 @@ class StreamTransport(asyncio.Transport):
         self._accept(list_of_data)
 
     def _accept(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        if not isinstance(list_of_data, Iterable):
+            raise TypeError(f"list_of_data must be several buffers, not {type(list_of_data).__name__}")
         pieces = [bytes_of("data", data) for data in list_of_data]
         if self._is_closing:
             return
@@ -173,12 +175,13 @@ class StreamTransport(asyncio.Transport):
 
         By default 64 KiB and a quarter of `high`. Raises ValueError unless high >= low >= 0.
         """
+        for name, limit in (("high", high), ("low", low)):
+            if limit is not None:
+                check_int(name, limit)
         if high is None:
             high = HIGH_WATER_BYTES if low is None else 4 * low
         if low is None:
             low = high // 4
-        check_int("high", high)
-        check_int("low", low)
         if not high >= low >= 0:
             raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
         self._high_bytes, self._low_bytes = high, low

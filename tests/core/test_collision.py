@@ -269,6 +269,7 @@ def test_both_sides_call_at_once() -> None:
     assert association.state is AssociationState.ESTABLISHED
     assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
+    assert association.inits_crossed
     # Z -> COOKIE ACK -> A: too late to matter (§5.2.5)
     peer.send(CookieAck())
     bench.expect_nothing_ever()
