@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from aiosctp.core.rx.receiver import Receiver
+from aiosctp.core.rx.renewal import Renewal
 from aiosctp.core.tx.queue import OutgoingStream, SendQueue
 from tests.simulation.character import Character
 from tests.simulation.wrapping import Maker
@@ -75,8 +75,8 @@ def wrappers(random: Random, character: Character) -> list[tuple[str, Maker]]:
         made.append(("core.tx.queue:SendQueue.stream", beginnings.making))
         made.append(("core.tx.queue:SendQueue.begin_ssns_anew", beginnings.resetting_all))
         made.append(("core.reconfig.performing:end_outgoing", beginnings.resetting))
-        made.append(("core.rx.receiver:Receiver.begin_streams_anew", _reset_all_streams))
-        made.append(("core.rx.receiver:Receiver.tsn_reset_done", _reset_everything))
+        made.append(("core.rx.renewal:Renewal.begin_streams_anew", _reset_all_streams))
+        made.append(("core.rx.renewal:Renewal.tsn_reset_done", _reset_everything))
         made.append(("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, first)))
     return made
 
@@ -92,21 +92,21 @@ def _high_entropy(original: Callable[[Any, int], bytes]) -> Any:
 def _reset_all_streams(original: Any) -> Any:
     """Those that were never used, too."""
 
-    def begin_streams_anew(receiver: Receiver, streams: Any) -> Any:
-        expected = receiver._streams.expected_ssns
+    def begin_streams_anew(renewal: Renewal, streams: Any) -> Any:
+        expected = renewal._streams.expected_ssns
         if streams is None and isinstance(expected, _BeginningAt):
-            expected.were_reset.update(range(receiver.inbound_streams))
-        return original(receiver, streams)
+            expected.were_reset.update(range(renewal._receiver.inbound_streams))
+        return original(renewal, streams)
 
     return begin_streams_anew
 
 
 def _reset_everything(original: Any) -> Any:
-    def tsn_reset_done(receiver: Receiver, next_tsn: int) -> Any:
-        expected = receiver._streams.expected_ssns
+    def tsn_reset_done(renewal: Renewal, next_tsn: int) -> Any:
+        expected = renewal._streams.expected_ssns
         if isinstance(expected, _BeginningAt):
             expected.first = 0
-        return original(receiver, next_tsn)
+        return original(renewal, next_tsn)
 
     return tsn_reset_done
 

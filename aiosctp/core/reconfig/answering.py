@@ -147,7 +147,7 @@ class Answering:
             self._asking.performed(named, Outcome.DONE)
         if violation is not None:
             association.termination.abort((violation,))
-        self._asking.waiting.incoming_were_reset(streams)
+        self._asking.incoming_were_reset(streams)
         if not self._asking.awaits_reset_of(streams):
             return _R.PERFORMED
         # We have asked for this reset too, and the peer may not know yet. What it sends on these streams once it has

@@ -312,7 +312,7 @@ class Asking:
                 assert self._path is not None
                 association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
             else:
-                self._piece_ended(piece, outcome)
+                self._piece_ended(piece, outcome, will_follow=response.result == ReconfigurationResult.PERFORMED)
 
     def _asks_again(self, piece: Piece) -> bool:
         """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""
@@ -331,8 +331,8 @@ class Asking:
             self._proofs.clear()
             self._association.timers.stop(Timer.RECONFIG)
 
-    def _piece_ended(self, piece: Piece, outcome: Outcome) -> None:
-        """H3 to H6."""
+    def _piece_ended(self, piece: Piece, outcome: Outcome, *, will_follow: bool) -> None:
+        """H3 to H6. `will_follow`: what the peer says it has performed for us comes in as a request of its own."""
         association = self._association
         if isinstance(piece, OutgoingReset):
             kept = performing.end_outgoing(association.sender.queue, piece.streams, is_reset=outcome is Outcome.DONE)
@@ -342,8 +342,9 @@ class Asking:
             association.tcb.outbound_streams += piece.count
         if piece.request is not None:
             # What the peer does with its own streams is told when it does it: usrsctp says that it was performed, too,
-            # before, with or after its own request.
-            piece.request.part_ended(outcome, is_told=isinstance(piece, IncomingReset | AddIncoming))
+            # before, with or after its own request. What was told before tells nobody that this has ended.
+            is_awaited = isinstance(piece, AddIncoming) or (isinstance(piece, IncomingReset) and bool(piece.awaited))
+            piece.request.part_ended(outcome, is_told=will_follow and is_awaited)
         elif outcome is not Outcome.DONE:
             return
         elif isinstance(piece, OutgoingReset):
@@ -351,6 +352,14 @@ class Asking:
             association.emit(StreamReset((), range(total) if piece.is_all else tuple(piece.streams)))
         else:
             self.waiting.tell_streams(outcome)
+
+    def incoming_were_reset(self, streams: Sequence[int]) -> None:
+        """By the peer: these, or all if none is listed."""
+        self.waiting.incoming_were_reset(streams)
+        for sent in self._in_flight.values():
+            for piece in sent.pieces:
+                if isinstance(piece, IncomingReset):
+                    piece.awaited.difference_update(streams or piece.streams)
 
     def performed(self, sent: Sent, outcome: Outcome) -> None:
         """What the peer did at our request is done here, and told, or could not be."""

@@ -101,10 +101,12 @@ class OutgoingReset:
 class IncomingReset:
     """Incoming streams that the peer is to reset (§5.1.3)."""
 
-    __slots__ = ("is_all", "refusals", "request", "streams")
+    __slots__ = ("awaited", "is_all", "refusals", "request", "streams")
 
     def __init__(self, streams: Sequence[int], request: Request, *, is_all: bool) -> None:
         self.streams = streams
+        self.awaited = set(streams)
+        """Those that the peer has not reset since this was sent."""
         self.is_all = is_all
         self.request = request
         self.refusals = 0
