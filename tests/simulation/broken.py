@@ -349,7 +349,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     # Byte streams.
     "EOF is forgotten": ("stream_transport:StreamTransport.eof_arrived", _every(5, _nothing)),
     "EOF comes before the last bytes": ("byte_streams:ByteStreams._read", _instead(_without_the_last)),
-    "an ABORT is a clean EOF": ("stream_transport:StreamTransport.fail", _instead(_fail_without_a_reason)),
+    "an ABORT is a clean EOF": ("stream_transport:StreamTransport.lose", _instead(_fail_without_a_reason)),
     "bytes are read beyond the end of their stream": ("byte_streams:ByteStreams._read", _instead(_read_on)),
     "what the peer has begun anew is dropped": ("byte_streams:ByteStreams.release", _instead(_release_with_all)),
     "a byte stream that begins is not noticed": ("byte_streams:ByteStreams._begun_by_peer", _every(5, _nothing)),

@@ -120,7 +120,10 @@ class Speeches:
         """By reading association and stream: of each reader its turn, and whom it has heard."""
         self.blind: Counter[tuple[AssociationEngine, int]] = Counter()
         """Readers that have stopped before they knew whom they heard."""
-        self.bytes_read = 0
+
+    @property
+    def read_bytes(self) -> int:
+        return sum(speech.read for speech in self._by_id.values())
 
     def begin(self, engine: AssociationEngine, peer: AssociationEngine | None, number: int) -> Speech:
         speech = Speech(len(self._by_id) + 1, engine, engine.sender, peer, number)

@@ -90,7 +90,9 @@ def test_what_we_do_not_wish_to_do_is_denied(makes: Makes) -> None:
     peer.events.clear()
     request = makes(peer)
     packets = peer.ask(request)
-    assert reconfigs_of(packets) == [ReConfig((ReconfigurationResponse(number_of(request), DENIED),))]
+    # D3, D4: "If the incoming request is an SSN/TSN reset request", with both next TSNs.
+    tsns = (number(peer.z_initial_tsn, 4), number(A_INITIAL_TSN, 4)) if isinstance(request, SsnTsnResetRequest) else ()
+    assert reconfigs_of(packets) == [ReConfig((ReconfigurationResponse(number_of(request), DENIED, *tsns),))]
     assert peer.events == []
     # Nothing was done.
     assert (peer.inbound_streams, peer.outbound_streams) == (STREAMS, STREAMS)
