@@ -77,6 +77,8 @@ class ByteStreams:
     def make(self, number: int, protocol: asyncio.BaseProtocol) -> StreamTransport:
         """A transport on a number that is free. Its `begin` is still to be called."""
         transport = StreamTransport(self, number, protocol)
+        # What the peer has begun waits for our end too, even if we have read nothing of it.
+        transport.was_used = number in self._unaccepted
         shut = self._unaccepted.pop(number, 0)
         transport.outgoing_is_over = shut > 0
         transport.shut_after = max(0, shut - 1)
@@ -174,11 +176,9 @@ class ByteStreams:
             self._discard_arrivals()
         else:
             self._note_arrivals()
-        for event in events:
-            if isinstance(event, StreamReset):
-                self._endings.streams_reset(event)
-            elif isinstance(event, StreamChange):
-                self.numbers.wake()
+        self._endings.streams_reset([event for event in events if isinstance(event, StreamReset)])
+        if any(isinstance(event, StreamChange) for event in events):
+            self.numbers.wake()
         if self._engine.ending is not None:
             self._ended()
             return
@@ -376,17 +376,17 @@ class ByteStreams:
         transport.has_late_input |= transport.outgoing_is_over and bool(pieces)
         transport.incoming_is_over |= is_at_mark
 
-    def shut_before_accepted(self, number: int) -> None:
-        """The peer has had our side reset of what nobody has accepted yet: of all that is complete, for what is not may
-        have begun after that."""
+    def shut_before_accepted(self, number: int, since: int) -> None:
+        """The peer has had our side reset of what nobody has accepted yet: of all that was complete, for what was not
+        may have begun after that. `since`: how often the peer has reset its own side since then."""
         if number in self._unaccepted:
-            self._unaccepted[number] = self._engine.receiver.count_marks(number)
+            self._unaccepted[number] = max(0, self._engine.receiver.count_marks(number) - since)
 
-    def shut_later(self, transport: StreamTransport) -> None:
+    def shut_later(self, transport: StreamTransport, since: int) -> None:
         """The same of what waits behind one that is not read to its end: the peer has gone on to other conversations
         under this number."""
         before = 0 if transport.incoming_is_over else 1
-        transport.shut_after = max(0, self._engine.receiver.count_marks(transport.number) - before)
+        transport.shut_after = max(0, self._engine.receiver.count_marks(transport.number) - since - before)
 
     def release(self, transport: StreamTransport) -> None:
         """Both directions are over: the number is another stream's from now on."""
