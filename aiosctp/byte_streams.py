@@ -103,7 +103,10 @@ class ByteStreams:
     def begin(self, transport: StreamTransport) -> None:
         """Calls the protocol: from the loop only, unless it is asyncio's own."""
         transport.begin()
-        self.wants_input(transport)
+        if self._engine.ending is None:
+            self.wants_input(transport)
+        else:
+            self._end(transport)
 
     def begin_for(self, transport: StreamTransport, waiter: asyncio.Future[None]) -> None:
         """`begin`, for who waits for it."""
@@ -219,24 +222,35 @@ class ByteStreams:
             self._life.touch()
 
     def _ended(self) -> None:
-        ending = self._life.ending_error()
-        is_graceful = isinstance(ending, AssociationShutdown)
         self.output.forget_all()
         for transport in list(self._alive):
-            transport.outgoing_is_over = True
-            if transport.is_closing():
-                transport.lose(None if is_graceful and not transport.buffer.size_bytes else ending)
-            elif is_graceful and not transport.buffer.size_bytes:
-                # What has arrived is still to be read.
-                self.wants_input(transport)
-            else:
-                transport.fail(ending)
-        if is_graceful:
+            self._end(transport)
+        if self._is_cut_off:
+            self._unaccepted.clear()
+        else:
             self._release_closed()
         self.numbers.wake_all()
         for waiter in self._acceptors:
             if not waiter.done():
                 waiter.set_result(None)
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """The association has ended otherwise than gracefully: §9.1, what has arrived is discarded too."""
+        return self._engine.ending is not None and not isinstance(self._engine.ending, AssociationShutdown)
+
+    def _end(self, transport: StreamTransport) -> None:
+        """The association has ended."""
+        ending = self._life.ending_error()
+        is_complete = not self._is_cut_off and not transport.buffer.size_bytes
+        transport.outgoing_is_over = True
+        if transport.is_closing():
+            transport.lose(None if is_complete else ending)
+        elif is_complete:
+            # What has arrived is still to be read.
+            self.wants_input(transport)
+        else:
+            transport.fail(ending)
 
     def _release_closed(self) -> None:
         """The peer may have begun anew under the numbers of streams that only waited for an answer; that is still to be
@@ -248,6 +262,8 @@ class ByteStreams:
                     self.release(transport)
 
     def _note_arrivals(self) -> None:
+        if self._is_cut_off:
+            return
         for number in self._engine.receiver.take_arrivals():
             transport = self._by_number.get(number)
             if transport is not None:

@@ -201,6 +201,60 @@ async def test_an_abort_is_an_exception_on_every_stream() -> None:
                 await writer.wait_closed()
 
 
+@pytest.mark.parametrize("has_accepted", [False, True])
+def test_after_an_abort_nothing_is_accepted_that_had_begun(has_accepted: bool) -> None:
+    """It would be read to an end that looks like EOF."""
+
+    @virtual_time
+    async def run() -> None:
+        async with associated() as (_, ours, theirs):
+            if has_accepted:
+                await conversation(ours, theirs)
+            _, writer = await ours.open_stream()
+            writer.write(b"half of")
+            await asyncio.sleep(1)
+            ours.abort()
+            await asyncio.sleep(1)
+            for _ in range(2):
+                with pytest.raises(aiosctp.AssociationAborted):
+                    await theirs.accept_stream()
+
+    run()
+
+
+@virtual_time
+async def test_a_server_is_not_given_a_stream_that_an_abort_came_with() -> None:
+    readers: list[asyncio.StreamReader] = []
+    async with TwoHosts() as hosts:
+        await aiosctp.start_server(lambda reader, _: readers.append(reader), None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        _, writer = await association.open_stream(2)
+        writer.write(b"half of")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        association.abort()
+        await asyncio.sleep(1)
+        (first,) = readers
+        with pytest.raises(aiosctp.AssociationAborted):
+            await first.read()
+
+
+@virtual_time
+async def test_a_connection_that_is_aborted_with_its_beginning_ends_with_an_exception() -> None:
+    async def refuse(association: aiosctp.Association) -> None:
+        association.abort(b"not you")
+
+    async with TwoHosts() as hosts:
+        await aiosctp.serve(refuse, None, 7777, stack=hosts.server)
+        host = hosts.server_host.addresses[0]
+        reader, writer = await aiosctp.open_connection(host, 7777, stack=hosts.client)
+        with pytest.raises(aiosctp.AssociationAborted):
+            await reader.read()
+        writer.close()
+        with pytest.raises(aiosctp.AssociationAborted):
+            await writer.wait_closed()
+
+
 @virtual_time
 async def test_leaving_an_association_sends_what_was_written_and_ends_its_streams() -> None:
     async with associated() as (_, ours, theirs):
