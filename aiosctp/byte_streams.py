@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from aiosctp.core.states import MAY_TAKE_USER_DATA
 from aiosctp.events import Event, StreamChange, StreamReset
 from aiosctp.exceptions import AssociationShutdown, InvalidStream
 from aiosctp.stream_endings import StreamEndings
@@ -185,6 +186,8 @@ class ByteStreams:
         if self._engine.ending is not None:
             self._ended()
             return
+        if self._engine.state not in MAY_TAKE_USER_DATA:
+            self.numbers.wake_all()
         self.output.engine_changed()
         if self._engine.receiver.sack_is_due:
             # What was discarded has re-opened the window (§6.2): the peer must hear of it.
@@ -288,8 +291,9 @@ class ByteStreams:
         for transport in resuming:
             transport.resume_if_below()
         if self._protocol_factory is not None:
-            for number in list(self._unaccepted):
-                self._serve(number)
+            while self._unaccepted:
+                # One by one: the program may take the next ones otherwise, or end the association.
+                self._serve(next(iter(self._unaccepted)))
         hungry, self._hungry = self._hungry, {}
         for transport in hungry:
             self._feed(transport)

@@ -9,6 +9,7 @@ import random
 import pytest
 
 import aiosctp
+from aiosctp.events import StreamReset
 from aiosctp.testing import Link, Network, RandomLoss
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
@@ -223,6 +224,24 @@ def test_after_an_abort_nothing_is_accepted_that_had_begun(has_accepted: bool) -
 
 
 @virtual_time
+async def test_what_a_protocol_takes_over_as_it_is_made_is_not_served_too() -> None:
+    served: list[int] = []
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(number_of(writer))
+        if served[-1] == 2:
+            writer.get_extra_info("association").stream(4)
+
+    async with TwoHosts() as hosts:
+        await aiosctp.start_server(connected, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        for number in (2, 4, 6):
+            await association.send(b"to begin it", stream=number)
+        await asyncio.sleep(1)
+        assert served == [0, 2, 6]
+
+
+@virtual_time
 async def test_a_server_is_not_given_a_stream_that_an_abort_came_with() -> None:
     readers: list[asyncio.StreamReader] = []
     async with TwoHosts() as hosts:
@@ -253,6 +272,27 @@ async def test_a_connection_that_is_aborted_with_its_beginning_ends_with_an_exce
         writer.close()
         with pytest.raises(aiosctp.AssociationAborted):
             await writer.wait_closed()
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_opening_does_not_wait_through_a_shutdown(who: int) -> None:
+    """Which lasts as long as the peer's data does."""
+
+    @virtual_time
+    async def run() -> None:
+        async with associated(config=aiosctp.Config(outbound_streams=2)) as (_, *both):
+            ours = both[0]
+            (_, writer), _ = await conversation(*both)
+            writer.write(bytes(3_000_000))
+            opening = asyncio.create_task(ours.open_stream())
+            await asyncio.sleep(1)
+            both[who].begin_shutdown()
+            with pytest.raises(aiosctp.AssociationShutdown):
+                async with asyncio.timeout(1):
+                    await opening
+            assert ours.engine.ending is None
+
+    run()
 
 
 @virtual_time
@@ -349,6 +389,31 @@ async def test_a_thousand_streams_echo() -> None:
 
 
 # -- ends, and peers that will not --
+
+
+@virtual_time
+async def test_what_has_one_direction_only_is_not_reset_in_the_other() -> None:
+    """A peer refuses to reset what is not there, and with it the others that the same request names."""
+    few, many = aiosctp.Config(outbound_streams=4), aiosctp.Config(outbound_streams=256)
+    async with associated(config=few, server_config=many) as (_, ours, theirs):
+        resets = ours.events(StreamReset)
+        for _ in range(3):
+            (_, first), (their_first, _) = await conversation(ours, theirs)
+            _, their_writer = await theirs.open_stream(20)
+            their_writer.write(b"one way")
+            reader, writer = await ours.accept_stream()
+            assert await reader.readexactly(7) == b"one way"
+            for each in (first, writer, their_writer):
+                each.close()
+            async with asyncio.timeout(60):
+                assert await their_first.read() == b""
+                for each in (first, writer, their_writer):
+                    await each.wait_closed()
+            await asyncio.sleep(1)
+            assert not ours.byte_streams()._by_number
+        ours.abort()
+        await asyncio.sleep(1)
+        assert not [event async for event in resets if not isinstance(event, StreamReset) or event.failed]
 
 
 @virtual_time
