@@ -290,6 +290,9 @@ class ByteStreams:
         resuming, self._resuming = self._resuming, {}
         for transport in resuming:
             transport.resume_if_below()
+            if transport.paused_protocol:
+                # Its limits were lowered, or more was written, since it was found to be below.
+                self.was_paused(transport)
         if self._protocol_factory is not None:
             while self._unaccepted:
                 # One by one: the program may take the next ones otherwise, or end the association.

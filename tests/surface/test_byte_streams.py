@@ -364,6 +364,28 @@ async def test_a_writer_that_is_paused_does_not_wait_for_a_delayed_sack() -> Non
 
 
 @virtual_time
+async def test_limits_that_are_lowered_as_writing_is_to_resume_leave_no_writer_waiting() -> None:
+    async with associated() as (_, ours, _theirs):
+        (_, first), (_, second) = await ours.open_stream(), await ours.open_stream()
+
+        class LowersTheOther(asyncio.Protocol):
+            def resume_writing(self) -> None:
+                lowered.append(second.transport.get_write_buffer_size())
+                second.transport.set_write_buffer_limits(high=0)
+
+        lowered: list[int] = []
+        first.transport.set_protocol(LowersTheOther())
+        first.transport.set_write_buffer_limits(high=0)
+        second.transport.set_write_buffer_limits(high=199_999, low=199_999)
+        first.write(b"acknowledged with the beginning of the other")
+        second.write(bytes(200_000))
+        async with asyncio.timeout(60):
+            await second.drain()
+        assert 0 < lowered[0] < 199_999
+        assert second.transport.get_write_buffer_size() == 0
+
+
+@virtual_time
 async def test_a_thousand_streams_echo() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):
