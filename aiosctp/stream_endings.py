@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 class StreamEndings:
     """The outgoing stream ends when it was reset, at our request or the peer's; the incoming one with the mark that the
-    peer's reset has left among what arrived. A transport that is closed has then ended, and its number is free.
+    peer's reset has left among what arrived. A transport that is closed has then ended, and its number is free. What
+    was never used needs no reset, and a direction that has no such number can have none.
 
     Nobody may begin anew under a number while any reset of it is on its way, or it would end what has just begun: so a
     number waits for the answer to each request besides, although a transport does not.
@@ -70,7 +71,7 @@ class StreamEndings:
     def _end_outgoing(self, transport: StreamTransport) -> None:
         if transport.outgoing_is_over or transport.outgoing_request is not None:
             return
-        if not transport.was_used:
+        if not transport.was_used or transport.number >= self._streams.association.outbound_streams:
             transport.outgoing_is_over = True
         elif self._is_resetting(transport) and not transport.is_behind_reset:
             pass  # as the peer has asked
@@ -90,7 +91,7 @@ class StreamEndings:
         self._streams.discard(transport)
         if transport.incoming_is_over or transport.incoming_request is not None:
             return
-        if not transport.was_used:
+        if not transport.was_used or transport.number >= self._streams.association.inbound_streams:
             transport.incoming_is_over = True
         elif self._may_reset and not (self._streams.numbers.is_ours(transport.number) or transport.has_late_input):
             pass  # the peer, who has opened it, ends it when its program has seen that we have, unless it goes on
