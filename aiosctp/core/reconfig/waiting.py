@@ -121,6 +121,12 @@ class Waiting:
         """Whether no new message may begin, so that the TSNs can be reset."""
         return any(isinstance(piece, TsnReset) and piece.suspends for piece in self._pieces)
 
+    def outgoing_were_added(self, streams: range) -> None:
+        """A reset of all streams lists none, and so is of these too."""
+        for piece in (*self._pieces, self._wanted):
+            if isinstance(piece, OutgoingReset) and piece.is_all:
+                piece.include(streams, self._association.sender.queue)
+
     def incoming_were_reset(self, streams: Sequence[int]) -> None:
         """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
         for piece in [piece for piece in self._pieces if isinstance(piece, IncomingReset)]:

@@ -9,7 +9,7 @@ from aiosctp.core.states import AssociationState
 from aiosctp.events import StreamChange
 from aiosctp.wire.chunks import Sack
 from aiosctp.wire.codepoints import CauseCode
-from aiosctp.wire.reconfig import AddIncomingStreamsRequest, AddOutgoingStreamsRequest
+from aiosctp.wire.reconfig import AddIncomingStreamsRequest, AddOutgoingStreamsRequest, OutgoingSsnResetRequest
 from tests.core.laws import check_association
 from tests.core.reconfig.script import (
     BAD_SEQUENCE_NUMBER,
@@ -344,3 +344,17 @@ def test_a_response_to_what_was_not_asked_adds_nothing(result: int) -> None:
     assert peer.outbound_streams == STREAMS
     assert requests_of(peer.wait(1.1)) == [asked]
     assert responses_of(peer.heard) == []
+
+
+def test_a_reset_of_all_that_waits_is_of_those_too_that_are_added_before_it_goes() -> None:
+    """P08, P12: A4: it lists none, so that the peer resets all there are; A1: no SSN is assigned on any until then."""
+    peer = established()
+    peer.z_uses(1)
+    _, packets = peer.adds_outgoing(2)
+    _, none_yet = peer.resets()
+    assert requests_of(none_yet) == []
+    (reset,) = requests_of(peer.answer(requests_of(packets)[0]))
+    assert isinstance(reset, OutgoingSsnResetRequest)
+    assert reset.streams == ()
+    assert data_of(peer.user_sends(b"new", stream=STREAMS + 1)) == []
+    assert data_of(peer.answer(reset)) == [(STREAMS + 1, 0, b"new")]
