@@ -69,6 +69,8 @@ class Reconfiguration:
                 numbers.append(self.answering.received(parameter, path))
             if association.ending is not None:
                 return
+        # A response may have begun the TSNs anew.
+        self.data_arrived()
         for response in self.answering.take_withheld():
             self._send(path, [response])
         self._settle()
@@ -105,6 +107,7 @@ class Reconfiguration:
         if due is not None:
             response, path = due
             self._send(path, [response])
+            self.data_arrived()
         self._settle()
         self._send(association.paths.for_data(), self._start(now))
         return bool(association.output.control)
@@ -140,4 +143,5 @@ class Reconfiguration:
 
     def fail(self) -> None:
         """The association ends, or begins anew."""
+        self.answering.fail()
         self.asking.fail_all()

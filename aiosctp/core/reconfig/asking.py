@@ -334,6 +334,8 @@ class Asking:
     def _piece_ended(self, piece: Piece, outcome: Outcome, *, will_follow: bool) -> None:
         """H3 to H6. `will_follow`: what the peer says it has performed for us comes in as a request of its own."""
         association = self._association
+        if isinstance(piece, AddOutgoing):
+            self.waiting.outgoing_to_come -= piece.count
         if isinstance(piece, OutgoingReset):
             kept = performing.end_outgoing(association.sender.queue, piece.streams, is_reset=outcome is Outcome.DONE)
             self.kept.update(dict.fromkeys(kept))

@@ -116,12 +116,10 @@ class IncomingReset:
 class TsnReset:
     """All TSNs and SSNs are to begin anew (§5.1.4)."""
 
-    __slots__ = ("request", "suspends")
+    __slots__ = ("request",)
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.suspends = False
-        """Its turn has come: no new message begins."""
 
 
 class AddOutgoing:
