@@ -75,9 +75,8 @@ class Reconfiguration:
             self._send(path, [response])
         self._settle()
         started = self._start(now)
-        answers: dict[ReconfigurationParameter, None] = dict.fromkeys(map(self.answering.answer, numbers))
-        answers.update(dict.fromkeys(started))
-        self._send(path, list(answers))
+        answers = [answer for answer in map(self.answering.answer, numbers) if answer is not None]
+        self._send(path, list(dict.fromkeys((*answers, *started))))
         if numbers:
             # "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled".
             association.receiver.sack_is_due = True

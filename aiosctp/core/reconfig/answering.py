@@ -42,8 +42,9 @@ Wanted: TypeAlias = OutgoingReset | AddOutgoing
 class Answering:
     """Requests of the peer, in the order of their numbers; each is decided once, and answered as often as it comes.
 
-    What can't be done at once is "In progress". No more than one of each of these is deferred: a reset of the peer's
-    streams, that waits for its data; a request that waits for our data, or for an answer to us. Another is refused.
+    What can't be done at once is "In progress", but for an SSN/TSN reset, which is answered when it is done. No more
+    than one of each of these is deferred: a reset of the peer's streams, that waits for its data; a request that waits
+    for our data, or for an answer to us. Another is refused.
     """
 
     __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_withheld", "expected_number")
@@ -89,9 +90,15 @@ class Answering:
                 del self._answers[old]
         return number
 
-    def answer(self, number: int) -> ReconfigurationParameter:
+    def answer(self, number: int) -> ReconfigurationParameter | None:
         """§5.2.1: to a request that comes again, what was answered, or by now is. What the peer wants of us is answered
-        by our asking it (F1, §5.2.6)."""
+        by our asking it (F1, §5.2.6).
+
+        None while an SSN/TSN reset waits for our data: with usrsctp "In progress" ends the association. The peer asks
+        again, and its HEARTBEATs tell that we are there.
+        """
+        if self._tsn_reset is not None and number == self._tsn_reset[0].request_sequence_number:
+            return None
         found = self._answers.get(number)
         if found is None:
             return ReconfigurationResponse(number, _R.BAD_SEQUENCE_NUMBER)

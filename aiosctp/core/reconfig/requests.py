@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -149,3 +149,23 @@ class AddIncoming:
 
 Piece: TypeAlias = OutgoingReset | IncomingReset | TsnReset | AddOutgoing | AddIncoming
 """Goes to the peer in one parameter, maybe with others of its kind."""
+
+
+def grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """Those of a kind, that go in one parameter; in the order of §3.1: outgoing before incoming."""
+    groups: dict[type[Piece], list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(type(piece), []).append(piece)
+    first = (OutgoingReset, AddOutgoing)
+    return sorted(groups.values(), key=lambda group: not isinstance(group[0], first))
+
+
+def listed(group: Sequence[Piece]) -> tuple[int, ...]:
+    """A4, B2: to reset all streams, none is listed."""
+    streams: dict[int, None] = {}
+    for piece in group:
+        assert isinstance(piece, OutgoingReset | IncomingReset)
+        if piece.is_all:
+            return ()
+        streams.update(dict.fromkeys(piece.streams))
+    return tuple(streams)
