@@ -14,7 +14,8 @@ Made when a RE-CONFIG chunk arrives or our user asks for something: an associati
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.reconfig.answering import Answering
 from aiosctp.core.reconfig.asking import Asking
@@ -28,6 +29,9 @@ from aiosctp.wire.reconfig import ReconfigurationParameter, ReconfigurationRespo
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
+
+# Of the streams that keep something, of which there may be thousands, at each flush.
+_MOST_LOOKED_AT: Final = 64
 
 __all__ = ["Outcome", "Reconfiguration", "Request"]
 
@@ -134,9 +138,11 @@ class Reconfiguration:
         queue = self._association.sender.queue
         if queue.held is not None and not (self.asking.is_suspending or self.answering.is_suspending):
             queue.resume()
-        for stream in list(self.asking.kept):
-            if queue.forget_stream(stream):
-                del self.asking.kept[stream]
+        kept = self.asking.kept
+        for stream in list(kept if self._association.sender.is_drained else islice(kept, _MOST_LOOKED_AT)):
+            del kept[stream]
+            if not queue.forget_stream(stream):
+                kept[stream] = None  # behind the others
 
     # -- the end --
 

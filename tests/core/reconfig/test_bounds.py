@@ -180,3 +180,22 @@ def test_resets_by_the_peer_of_what_we_were_to_ask_for_cost_what_they_are() -> N
         return total
 
     assert work(1600) < 5 * work(400)
+
+
+def test_streams_that_keep_data_after_a_reset_are_not_all_looked_at_for_each_sack() -> None:
+    def work(count: int) -> int:
+        peer = ReconfigPeer(Config(max_inbound_streams=65535))
+        peer.association.tcb.outbound_streams = 65535
+        request = peer.association.reset_outgoing(range(65535))
+        peer.touch()
+        for stream in range(count):
+            peer.association.send(OutgoingMessage(b"held", stream))
+        peer.ask(response(peer.ours, R.PERFORMED))
+        assert request.outcome is Outcome.DONE
+        total = instructions(lambda: [peer.sack(0) for _ in range(10)])
+        while peer.association.sender.buffered_bytes:
+            peer.sack(len(chunks_of(peer.heard, Data)))
+        assert peer.association.reconfiguration.asking.kept == {}
+        return total
+
+    assert work(1600) < 2 * work(400)
