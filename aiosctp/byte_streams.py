@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from aiosctp.core.states import MAY_TAKE_USER_DATA
 from aiosctp.events import Event, StreamChange, StreamReset
 from aiosctp.exceptions import AssociationShutdown, InvalidStream
 from aiosctp.stream_endings import StreamEndings
@@ -77,6 +78,8 @@ class ByteStreams:
     def make(self, number: int, protocol: asyncio.BaseProtocol) -> StreamTransport:
         """A transport on a number that is free. Its `begin` is still to be called."""
         transport = StreamTransport(self, number, protocol)
+        # What the peer has begun waits for our end too, even if we have read nothing of it.
+        transport.was_used = number in self._unaccepted
         shut = self._unaccepted.pop(number, 0)
         transport.outgoing_is_over = shut > 0
         transport.shut_after = max(0, shut - 1)
@@ -103,7 +106,10 @@ class ByteStreams:
     def begin(self, transport: StreamTransport) -> None:
         """Calls the protocol: from the loop only, unless it is asyncio's own."""
         transport.begin()
-        self.wants_input(transport)
+        if self._engine.ending is None:
+            self.wants_input(transport)
+        else:
+            self._end(transport)
 
     def begin_for(self, transport: StreamTransport, waiter: asyncio.Future[None]) -> None:
         """`begin`, for who waits for it."""
@@ -174,14 +180,14 @@ class ByteStreams:
             self._discard_arrivals()
         else:
             self._note_arrivals()
-        for event in events:
-            if isinstance(event, StreamReset):
-                self._endings.streams_reset(event)
-            elif isinstance(event, StreamChange):
-                self.numbers.wake()
+        self._endings.streams_reset([event for event in events if isinstance(event, StreamReset)])
+        if any(isinstance(event, StreamChange) for event in events):
+            self.numbers.wake()
         if self._engine.ending is not None:
             self._ended()
             return
+        if self._engine.state not in MAY_TAKE_USER_DATA:
+            self.numbers.wake_all()
         self.output.engine_changed()
         if self._engine.receiver.sack_is_due:
             # What was discarded has re-opened the window (§6.2): the peer must hear of it.
@@ -219,24 +225,35 @@ class ByteStreams:
             self._life.touch()
 
     def _ended(self) -> None:
-        ending = self._life.ending_error()
-        is_graceful = isinstance(ending, AssociationShutdown)
         self.output.forget_all()
         for transport in list(self._alive):
-            transport.outgoing_is_over = True
-            if transport.is_closing():
-                transport.lose(None if is_graceful and not transport.buffer.size_bytes else ending)
-            elif is_graceful and not transport.buffer.size_bytes:
-                # What has arrived is still to be read.
-                self.wants_input(transport)
-            else:
-                transport.fail(ending)
-        if is_graceful:
+            self._end(transport)
+        if self._is_cut_off:
+            self._unaccepted.clear()
+        else:
             self._release_closed()
         self.numbers.wake_all()
         for waiter in self._acceptors:
             if not waiter.done():
                 waiter.set_result(None)
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """The association has ended otherwise than gracefully: §9.1, what has arrived is discarded too."""
+        return self._engine.ending is not None and not isinstance(self._engine.ending, AssociationShutdown)
+
+    def _end(self, transport: StreamTransport) -> None:
+        """The association has ended."""
+        ending = self._life.ending_error()
+        is_complete = not self._is_cut_off and not transport.buffer.size_bytes
+        transport.outgoing_is_over = True
+        if transport.is_closing():
+            transport.lose(None if is_complete else ending)
+        elif is_complete:
+            # What has arrived is still to be read.
+            self.wants_input(transport)
+        else:
+            transport.fail(ending)
 
     def _release_closed(self) -> None:
         """The peer may have begun anew under the numbers of streams that only waited for an answer; that is still to be
@@ -248,6 +265,8 @@ class ByteStreams:
                     self.release(transport)
 
     def _note_arrivals(self) -> None:
+        if self._is_cut_off:
+            return
         for number in self._engine.receiver.take_arrivals():
             transport = self._by_number.get(number)
             if transport is not None:
@@ -271,9 +290,13 @@ class ByteStreams:
         resuming, self._resuming = self._resuming, {}
         for transport in resuming:
             transport.resume_if_below()
+            if transport.paused_protocol:
+                # Its limits were lowered, or more was written, since it was found to be below.
+                self.was_paused(transport)
         if self._protocol_factory is not None:
-            for number in list(self._unaccepted):
-                self._serve(number)
+            while self._unaccepted:
+                # One by one: the program may take the next ones otherwise, or end the association.
+                self._serve(next(iter(self._unaccepted)))
         hungry, self._hungry = self._hungry, {}
         for transport in hungry:
             self._feed(transport)
@@ -376,17 +399,17 @@ class ByteStreams:
         transport.has_late_input |= transport.outgoing_is_over and bool(pieces)
         transport.incoming_is_over |= is_at_mark
 
-    def shut_before_accepted(self, number: int) -> None:
-        """The peer has had our side reset of what nobody has accepted yet: of all that is complete, for what is not may
-        have begun after that."""
+    def shut_before_accepted(self, number: int, since: int) -> None:
+        """The peer has had our side reset of what nobody has accepted yet: of all that was complete, for what was not
+        may have begun after that. `since`: how often the peer has reset its own side since then."""
         if number in self._unaccepted:
-            self._unaccepted[number] = self._engine.receiver.count_marks(number)
+            self._unaccepted[number] = max(0, self._engine.receiver.count_marks(number) - since)
 
-    def shut_later(self, transport: StreamTransport) -> None:
+    def shut_later(self, transport: StreamTransport, since: int) -> None:
         """The same of what waits behind one that is not read to its end: the peer has gone on to other conversations
         under this number."""
         before = 0 if transport.incoming_is_over else 1
-        transport.shut_after = max(0, self._engine.receiver.count_marks(transport.number) - before)
+        transport.shut_after = max(0, self._engine.receiver.count_marks(transport.number) - since - before)
 
     def release(self, transport: StreamTransport) -> None:
         """Both directions are over: the number is another stream's from now on."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiosctp.core.reconfig import Outcome
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 class StreamEndings:
     """The outgoing stream ends when it was reset, at our request or the peer's; the incoming one with the mark that the
-    peer's reset has left among what arrived. A transport that is closed has then ended, and its number is free.
+    peer's reset has left among what arrived. A transport that is closed has then ended, and its number is free. What
+    was never used needs no reset, and a direction that has no such number can have none.
 
     Nobody may begin anew under a number while any reset of it is on its way, or it would end what has just begun: so a
     number waits for the answer to each request besides, although a transport does not.
@@ -31,6 +33,9 @@ class StreamEndings:
         self._engine = life.engine
         self._ends_association = ends_association
         self._resets_are_denied = False
+        self._to_come: Counter[int] = Counter()
+        """Of a batch, by incoming stream, the resets that came after the event that is looked at: all of them have left
+        their marks already."""
 
     def restarted(self) -> None:
         self._resets_are_denied = False
@@ -66,7 +71,7 @@ class StreamEndings:
     def _end_outgoing(self, transport: StreamTransport) -> None:
         if transport.outgoing_is_over or transport.outgoing_request is not None:
             return
-        if not transport.was_used:
+        if not transport.was_used or transport.number >= self._streams.association.outbound_streams:
             transport.outgoing_is_over = True
         elif self._is_resetting(transport) and not transport.is_behind_reset:
             pass  # as the peer has asked
@@ -86,7 +91,7 @@ class StreamEndings:
         self._streams.discard(transport)
         if transport.incoming_is_over or transport.incoming_request is not None:
             return
-        if not transport.was_used:
+        if not transport.was_used or transport.number >= self._streams.association.inbound_streams:
             transport.incoming_is_over = True
         elif self._may_reset and not (self._streams.numbers.is_ours(transport.number) or transport.has_late_input):
             pass  # the peer, who has opened it, ends it when its program has seen that we have, unless it goes on
@@ -97,10 +102,17 @@ class StreamEndings:
             transport.incoming_is_over = True
             self._streams.numbers.retire(transport.number)
 
-    def streams_reset(self, event: StreamReset) -> None:
-        """Runs no code of the program."""
-        if self._engine.ending is not None:
-            return  # what fails for that retires no number
+    def streams_reset(self, events: Sequence[StreamReset]) -> None:
+        """What has come in one batch, in order. Runs no code of the program."""
+        if not events or self._engine.ending is not None:
+            return  # what fails for an end retires no number
+        self._to_come = Counter(number for event in events if _is_performed(event) for number in event.incoming)
+        for event in events:
+            if _is_performed(event):
+                self._to_come.subtract(event.incoming)
+            self._reset(event)
+
+    def _reset(self, event: StreamReset) -> None:
         self._resets_are_denied |= event.denied
         for number in event.outgoing:
             transport = self._streams.find(number)
@@ -109,7 +121,7 @@ class StreamEndings:
             elif transport is not None:
                 self._outgoing_reset(transport, is_refused=event.denied or event.failed)
             elif not event.denied and not event.failed:
-                self._streams.shut_before_accepted(number)
+                self._streams.shut_before_accepted(number, self._to_come[number])
         for number in event.incoming:
             transport = self._streams.find(number)
             if transport is not None:
@@ -119,7 +131,7 @@ class StreamEndings:
         request = transport.outgoing_request
         if transport.outgoing_is_over:
             if not is_refused:
-                self._streams.shut_later(transport)
+                self._streams.shut_later(transport, self._to_come[transport.number])
             self.advance(transport)
             return
         if request is None:
@@ -145,3 +157,7 @@ class StreamEndings:
         elif not transport.incoming_is_over:
             self._streams.discard(transport)
         self.advance(transport)
+
+
+def _is_performed(event: StreamReset) -> bool:
+    return not event.denied and not event.failed

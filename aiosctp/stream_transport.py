@@ -330,7 +330,8 @@ class StreamTransport(asyncio.Transport):
             self._streams.is_closing(self)
 
     def abort(self) -> None:
-        """End the stream both ways now, and send no more of what was written than is with the engine already."""
+        """End the stream both ways now, and send no more of what was written than is with the engine already. SCTP ends
+        a stream in one way only: the peer can't tell this from `close`, unless the whole association is ABORTed."""
         self.fail(None)
 
     def fail(self, error: Exception | None) -> None:

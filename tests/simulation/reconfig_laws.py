@@ -23,8 +23,11 @@ OUTGOING_RESET, INCOMING_RESET, TSN_RESET, RESPONSE, ADD_OUTGOING, ADD_INCOMING 
 DONE = (0, 1)
 BAD_SEQUENCE_NUMBER, IN_PROGRESS = 5, 6
 DATA_IS_UNORDERED, DATA_BEGINS = 4, 2
-REMEMBERED = 4
-"""Requests and answers of each side, for comparison with those that go again."""
+REMEMBERED = 64
+"""Requests and answers of each side, for comparison with those that go again: a late copy of what the peer wanted is
+answered by our own request as it was sent then (RFC 6525 §5.2.1)."""
+ANSWERS_KEPT = 4
+"""By the engine, at most."""
 WIRE_MARKS = (
     "RE-CONFIG sent again",
     "RE-CONFIG came again",
@@ -256,7 +259,7 @@ def check_reconfiguration(association: AssociationEngine) -> None:
     runs = association.timers.is_running(Timer.RECONFIG)
     if association.state in MAY_TRANSMIT_DATA:
         assert runs == bool(asking._in_flight), f"T-RECONFIG: {runs}, in flight: {list(asking._in_flight)}"
-    assert len(answering._answers) <= REMEMBERED, "answers are piling up"
+    assert len(answering._answers) <= ANSWERS_KEPT, "answers are piling up"
     if held is not None:
         assert held.suspended is None or asking.is_suspending or answering.is_suspending, "suspended for nothing"
         pieces = {id(piece) for sent in asking._in_flight.values() for piece in sent.pieces}

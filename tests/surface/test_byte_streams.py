@@ -9,6 +9,7 @@ import random
 import pytest
 
 import aiosctp
+from aiosctp.events import StreamReset
 from aiosctp.testing import Link, Network, RandomLoss
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
@@ -201,6 +202,99 @@ async def test_an_abort_is_an_exception_on_every_stream() -> None:
                 await writer.wait_closed()
 
 
+@pytest.mark.parametrize("has_accepted", [False, True])
+def test_after_an_abort_nothing_is_accepted_that_had_begun(has_accepted: bool) -> None:
+    """It would be read to an end that looks like EOF."""
+
+    @virtual_time
+    async def run() -> None:
+        async with associated() as (_, ours, theirs):
+            if has_accepted:
+                await conversation(ours, theirs)
+            _, writer = await ours.open_stream()
+            writer.write(b"half of")
+            await asyncio.sleep(1)
+            ours.abort()
+            await asyncio.sleep(1)
+            for _ in range(2):
+                with pytest.raises(aiosctp.AssociationAborted):
+                    await theirs.accept_stream()
+
+    run()
+
+
+@virtual_time
+async def test_what_a_protocol_takes_over_as_it_is_made_is_not_served_too() -> None:
+    served: list[int] = []
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(number_of(writer))
+        if served[-1] == 2:
+            writer.get_extra_info("association").stream(4)
+
+    async with TwoHosts() as hosts:
+        await aiosctp.start_server(connected, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        for number in (2, 4, 6):
+            await association.send(b"to begin it", stream=number)
+        await asyncio.sleep(1)
+        assert served == [0, 2, 6]
+
+
+@virtual_time
+async def test_a_server_is_not_given_a_stream_that_an_abort_came_with() -> None:
+    readers: list[asyncio.StreamReader] = []
+    async with TwoHosts() as hosts:
+        await aiosctp.start_server(lambda reader, _: readers.append(reader), None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        _, writer = await association.open_stream(2)
+        writer.write(b"half of")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        association.abort()
+        await asyncio.sleep(1)
+        (first,) = readers
+        with pytest.raises(aiosctp.AssociationAborted):
+            await first.read()
+
+
+@virtual_time
+async def test_a_connection_that_is_aborted_with_its_beginning_ends_with_an_exception() -> None:
+    async def refuse(association: aiosctp.Association) -> None:
+        association.abort(b"not you")
+
+    async with TwoHosts() as hosts:
+        await aiosctp.serve(refuse, None, 7777, stack=hosts.server)
+        host = hosts.server_host.addresses[0]
+        reader, writer = await aiosctp.open_connection(host, 7777, stack=hosts.client)
+        with pytest.raises(aiosctp.AssociationAborted):
+            await reader.read()
+        writer.close()
+        with pytest.raises(aiosctp.AssociationAborted):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_opening_does_not_wait_through_a_shutdown(who: int) -> None:
+    """Which lasts as long as the peer's data does."""
+
+    @virtual_time
+    async def run() -> None:
+        async with associated(config=aiosctp.Config(outbound_streams=2)) as (_, *both):
+            ours = both[0]
+            (_, writer), _ = await conversation(*both)
+            writer.write(bytes(3_000_000))
+            opening = asyncio.create_task(ours.open_stream())
+            await asyncio.sleep(1)
+            both[who].begin_shutdown()
+            with pytest.raises(aiosctp.AssociationShutdown):
+                async with asyncio.timeout(1):
+                    await opening
+            assert ours.engine.ending is None
+
+    run()
+
+
 @virtual_time
 async def test_leaving_an_association_sends_what_was_written_and_ends_its_streams() -> None:
     async with associated() as (_, ours, theirs):
@@ -270,6 +364,28 @@ async def test_a_writer_that_is_paused_does_not_wait_for_a_delayed_sack() -> Non
 
 
 @virtual_time
+async def test_limits_that_are_lowered_as_writing_is_to_resume_leave_no_writer_waiting() -> None:
+    async with associated() as (_, ours, _theirs):
+        (_, first), (_, second) = await ours.open_stream(), await ours.open_stream()
+
+        class LowersTheOther(asyncio.Protocol):
+            def resume_writing(self) -> None:
+                lowered.append(second.transport.get_write_buffer_size())
+                second.transport.set_write_buffer_limits(high=0)
+
+        lowered: list[int] = []
+        first.transport.set_protocol(LowersTheOther())
+        first.transport.set_write_buffer_limits(high=0)
+        second.transport.set_write_buffer_limits(high=199_999, low=199_999)
+        first.write(b"acknowledged with the beginning of the other")
+        second.write(bytes(200_000))
+        async with asyncio.timeout(60):
+            await second.drain()
+        assert 0 < lowered[0] < 199_999
+        assert second.transport.get_write_buffer_size() == 0
+
+
+@virtual_time
 async def test_a_thousand_streams_echo() -> None:
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1000):
@@ -295,6 +411,31 @@ async def test_a_thousand_streams_echo() -> None:
 
 
 # -- ends, and peers that will not --
+
+
+@virtual_time
+async def test_what_has_one_direction_only_is_not_reset_in_the_other() -> None:
+    """A peer refuses to reset what is not there, and with it the others that the same request names."""
+    few, many = aiosctp.Config(outbound_streams=4), aiosctp.Config(outbound_streams=256)
+    async with associated(config=few, server_config=many) as (_, ours, theirs):
+        resets = ours.events(StreamReset)
+        for _ in range(3):
+            (_, first), (their_first, _) = await conversation(ours, theirs)
+            _, their_writer = await theirs.open_stream(20)
+            their_writer.write(b"one way")
+            reader, writer = await ours.accept_stream()
+            assert await reader.readexactly(7) == b"one way"
+            for each in (first, writer, their_writer):
+                each.close()
+            async with asyncio.timeout(60):
+                assert await their_first.read() == b""
+                for each in (first, writer, their_writer):
+                    await each.wait_closed()
+            await asyncio.sleep(1)
+            assert not ours.byte_streams()._by_number
+        ours.abort()
+        await asyncio.sleep(1)
+        assert not [event async for event in resets if not isinstance(event, StreamReset) or event.failed]
 
 
 @virtual_time
