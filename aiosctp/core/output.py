@@ -111,6 +111,13 @@ class Output:
         packet.add(receiver.build_early_sack(packet.room))
         self.control.push_packet(packet)
 
+    def send_sack_before(self) -> None:
+        """If a SACK is owed, it goes before the SSN/TSN Reset Request that is sent next. RFC 6525 §5.2.4 G3 has the
+        peer take all it has sent for acknowledged: usrsctp aborts at a SACK for that afterwards."""
+        path, receiver = self._sack_path(), self._association.receiver
+        if receiver.has_unacknowledged and path.is_confirmed:
+            self.control.push(path, receiver.build_sack(path.packet_bytes - HEADER_BYTES))
+
     def transmit(self, now: float) -> list[Datagram]:
         """Everything that may be sent now."""
         association = self._association

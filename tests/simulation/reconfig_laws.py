@@ -263,7 +263,7 @@ def check_reconfiguration(association: AssociationEngine) -> None:
     if held is not None:
         assert held.suspended is None or asking.is_suspending or answering.is_suspending, "suspended for nothing"
         pieces = {id(piece) for sent in asking._in_flight.values() for piece in sent.pieces}
-        pieces |= {id(piece) for piece in (*asking.waiting._pieces, asking.waiting._wanted)}
+        pieces |= {id(piece) for piece in asking.waiting}
         for number, line in held.lines.items():
             assert id(line.owner) in pieces, f"stream {number} is held back for nobody"
         held_bytes = sum(len(message[0]) for message in held)

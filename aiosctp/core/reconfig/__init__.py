@@ -14,7 +14,8 @@ Made when a RE-CONFIG chunk arrives or our user asks for something: an associati
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.reconfig.answering import Answering
 from aiosctp.core.reconfig.asking import Asking
@@ -28,6 +29,9 @@ from aiosctp.wire.reconfig import ReconfigurationParameter, ReconfigurationRespo
 if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
+
+# Of the streams that keep something, of which there may be thousands, at each flush.
+_MOST_LOOKED_AT: Final = 64
 
 __all__ = ["Outcome", "Reconfiguration", "Request"]
 
@@ -69,13 +73,14 @@ class Reconfiguration:
                 numbers.append(self.answering.received(parameter, path))
             if association.ending is not None:
                 return
+        # A response may have begun the TSNs anew.
+        self.data_arrived()
         for response in self.answering.take_withheld():
             self._send(path, [response])
         self._settle()
         started = self._start(now)
-        answers: dict[ReconfigurationParameter, None] = dict.fromkeys(map(self.answering.answer, numbers))
-        answers.update(dict.fromkeys(started))
-        self._send(path, list(answers))
+        answers = [answer for answer in map(self.answering.answer, numbers) if answer is not None]
+        self._send(path, list(dict.fromkeys((*answers, *started))))
         if numbers:
             # "a selective acknowledgment (SACK) chunk SHOULD be sent back and MAY be bundled".
             association.receiver.sack_is_due = True
@@ -105,6 +110,7 @@ class Reconfiguration:
         if due is not None:
             response, path = due
             self._send(path, [response])
+            self.data_arrived()
         self._settle()
         self._send(association.paths.for_data(), self._start(now))
         return bool(association.output.control)
@@ -132,12 +138,15 @@ class Reconfiguration:
         queue = self._association.sender.queue
         if queue.held is not None and not (self.asking.is_suspending or self.answering.is_suspending):
             queue.resume()
-        for stream in list(self.asking.kept):
-            if queue.forget_stream(stream):
-                del self.asking.kept[stream]
+        kept = self.asking.kept
+        for stream in list(kept if self._association.sender.is_drained else islice(kept, _MOST_LOOKED_AT)):
+            del kept[stream]
+            if not queue.forget_stream(stream):
+                kept[stream] = None  # behind the others
 
     # -- the end --
 
     def fail(self) -> None:
         """The association ends, or begins anew."""
+        self.answering.fail()
         self.asking.fail_all()

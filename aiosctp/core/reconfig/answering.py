@@ -42,8 +42,9 @@ Wanted: TypeAlias = OutgoingReset | AddOutgoing
 class Answering:
     """Requests of the peer, in the order of their numbers; each is decided once, and answered as often as it comes.
 
-    What can't be done at once is "In progress". No more than one of each of these is deferred: a reset of the peer's
-    streams, that waits for its data; a request that waits for our data, or for an answer to us. Another is refused.
+    What can't be done at once is "In progress", but for an SSN/TSN reset, which is answered when it is done. No more
+    than one of each of these is deferred: a reset of the peer's streams, that waits for its data; a request that waits
+    for our data, or for an answer to us. Another is refused.
     """
 
     __slots__ = ("_answers", "_asking", "_association", "_deferred", "_tsn_reset", "_withheld", "expected_number")
@@ -89,9 +90,15 @@ class Answering:
                 del self._answers[old]
         return number
 
-    def answer(self, number: int) -> ReconfigurationParameter:
+    def answer(self, number: int) -> ReconfigurationParameter | None:
         """§5.2.1: to a request that comes again, what was answered, or by now is. What the peer wants of us is answered
-        by our asking it (F1, §5.2.6)."""
+        by our asking it (F1, §5.2.6).
+
+        None while an SSN/TSN reset waits for our data: with usrsctp "In progress" ends the association. The peer asks
+        again, and its HEARTBEATs tell that we are there.
+        """
+        if self._tsn_reset is not None and number == self._tsn_reset[0].request_sequence_number:
+            return None
         found = self._answers.get(number)
         if found is None:
             return ReconfigurationResponse(number, _R.BAD_SEQUENCE_NUMBER)
@@ -124,7 +131,7 @@ class Answering:
         result = _R.PERFORMED
         if any(stream >= association.tcb.inbound_streams for stream in request.streams):
             result = _R.WRONG_SSN
-        elif self._deferred is not None:
+        elif self._deferred is not None or (named is None and len(self._withheld) >= _REMEMBERED):
             result = _R.REQUEST_IN_PROGRESS
         elif not association.receiver.has_reached(request.last_assigned_tsn):
             # E2.
@@ -163,8 +170,12 @@ class Answering:
         return [self._performed(number) for number in due]
 
     def take_due(self) -> tuple[ReconfigurationResponse, Path] | None:
-        """E2 to E5: the deferred reset, once all before it has come. Returns its answer, and where that goes."""
-        if self._deferred is None or not self._association.receiver.renewal.deferred_reset_is_due:
+        """E2 to E5: the deferred reset, once all before it has come, or will not come, as the TSNs have begun anew.
+        Returns its answer, and where that goes."""
+        if self._deferred is None:
+            return None
+        renewal = self._association.receiver.renewal
+        if renewal.deferred is not None and not renewal.deferred_reset_is_due:
             return None
         (request, path, named), self._deferred = self._deferred, None
         if self._begin_incoming_anew(request, named) is _R.IN_PROGRESS:
@@ -190,7 +201,8 @@ class Answering:
             return _R.WRONG_SSN
         if self._asking.is_resetting(streams or None):
             return _R.NOTHING_TO_DO
-        if self._is_waiting or self._is_crossed:
+        # Streams that we add meanwhile would be among all for the peer, and we have not held them back.
+        if self._is_waiting or self._is_crossed or (not streams and self._asking.waiting.outgoing_to_come):
             return _R.REQUEST_IN_PROGRESS
         if self._is_to_be_reset(streams):
             return _R.NOTHING_TO_DO
@@ -281,10 +293,20 @@ class Answering:
         association = self._association
         if not association.config.peer_may_add_streams or association.state not in MAY_TRANSMIT_DATA:
             return _R.DENIED
-        if association.tcb.outbound_streams + request.new_streams > _MOST_STREAMS:
+        promised = association.tcb.outbound_streams + self._asking.waiting.outgoing_to_come
+        if promised + request.new_streams > _MOST_STREAMS:
             return _R.DENIED
         if not request.new_streams:
             return _R.NOTHING_TO_DO
         if self._is_waiting or self._is_crossed:
             return _R.REQUEST_IN_PROGRESS
         return self._want(AddOutgoing(request.new_streams))
+
+    # -- the end --
+
+    def fail(self) -> None:
+        """The association ends, or begins anew: what our request waited for will not come."""
+        if self._deferred is not None:
+            (_, _, named), self._deferred = self._deferred, None
+            if named is not None:
+                self._asking.performed(named, Outcome.FAILED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiosctp.core.reconfig import performing
@@ -15,6 +15,8 @@ from aiosctp.core.reconfig.requests import (
     Piece,
     Request,
     TsnReset,
+    grouped,
+    listed,
 )
 from aiosctp.core.reconfig.waiting import Waiting
 from aiosctp.core.timers import Timer
@@ -117,8 +119,8 @@ class Asking:
         """§5.2.3: whether the Outgoing SSN Reset Request in flight "completely overlaps" these streams, or all."""
         for sent in self._in_flight.values():
             if isinstance(sent.parameter, OutgoingSsnResetRequest):
-                listed = sent.parameter.streams
-                return not listed or (streams is not None and set(streams) <= set(listed))
+                reset = sent.parameter.streams
+                return not reset or (streams is not None and set(streams) <= set(reset))
         return False
 
     def awaits_reset_of(self, streams: Sequence[int]) -> bool:
@@ -179,7 +181,7 @@ class Asking:
         if self._unproven is not None:
             self._ask_for_proof(self._unproven, path, now)
             return []
-        for group in _grouped(self.waiting.take_next(path)):
+        for group in grouped(self.waiting.take_next(path)):
             parameter = self._make(group, answered_number)
             self._in_flight[parameter.request_sequence_number] = Sent(parameter, group)
         if self._in_flight:
@@ -200,13 +202,14 @@ class Asking:
             case OutgoingReset(wanted=wanted) as piece:
                 # A3: "the next TSN the sender assigns minus 1". A4: all are not listed, and what the peer wants is as
                 # the peer has it.
-                named, streams = wanted if wanted is not None else (answered_number, _listed(group))
+                named, streams = wanted if wanted is not None else (answered_number, listed(group))
                 last = tsn_add(association.sender.next_tsn, -1)
                 piece.parameter = OutgoingSsnResetRequest(number, named, last, streams)
                 return piece.parameter
             case IncomingReset():
-                return IncomingSsnResetRequest(number, _listed(group))
+                return IncomingSsnResetRequest(number, listed(group))
             case TsnReset():
+                association.output.send_sack_before()
                 association.receiver.renewal.expect_tsn_reset()
                 return SsnTsnResetRequest(number)
             case AddOutgoing(count=count) as piece:
@@ -257,6 +260,8 @@ class Asking:
 
     def _send_again(self, now: float) -> None:
         assert self._path is not None
+        if self.awaits_tsn_reset:
+            self._association.output.send_sack_before()
         chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values())).encode()
         if self._awaits_proof:
             probe, heartbeat = self._association.heartbeats.make_proof(self._path, now)
@@ -334,6 +339,8 @@ class Asking:
     def _piece_ended(self, piece: Piece, outcome: Outcome, *, will_follow: bool) -> None:
         """H3 to H6. `will_follow`: what the peer says it has performed for us comes in as a request of its own."""
         association = self._association
+        if isinstance(piece, AddOutgoing):
+            self.waiting.outgoing_to_come -= piece.count
         if isinstance(piece, OutgoingReset):
             kept = performing.end_outgoing(association.sender.queue, piece.streams, is_reset=outcome is Outcome.DONE)
             self.kept.update(dict.fromkeys(kept))
@@ -394,23 +401,3 @@ class Asking:
         for piece in pieces:
             if piece.request is not None:
                 piece.request.part_ended(Outcome.FAILED)
-
-
-def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """Those of a kind, that go in one parameter; in the order of §3.1: outgoing before incoming."""
-    groups: dict[type[Piece], list[Piece]] = {}
-    for piece in pieces:
-        groups.setdefault(type(piece), []).append(piece)
-    first = (OutgoingReset, AddOutgoing)
-    return sorted(groups.values(), key=lambda group: not isinstance(group[0], first))
-
-
-def _listed(group: Sequence[Piece]) -> tuple[int, ...]:
-    """A4, B2: to reset all streams, none is listed."""
-    streams: dict[int, None] = {}
-    for piece in group:
-        assert isinstance(piece, OutgoingReset | IncomingReset)
-        if piece.is_all:
-            return ()
-        streams.update(dict.fromkeys(piece.streams))
-    return tuple(streams)

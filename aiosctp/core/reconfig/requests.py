@@ -124,12 +124,10 @@ class IncomingReset:
 class TsnReset:
     """All TSNs and SSNs are to begin anew (§5.1.4)."""
 
-    __slots__ = ("request", "suspends")
+    __slots__ = ("request",)
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.suspends = False
-        """Its turn has come: no new message begins."""
 
 
 class AddOutgoing:
@@ -159,3 +157,23 @@ class AddIncoming:
 
 Piece: TypeAlias = OutgoingReset | IncomingReset | TsnReset | AddOutgoing | AddIncoming
 """Goes to the peer in one parameter, maybe with others of its kind."""
+
+
+def grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """Those of a kind, that go in one parameter; in the order of §3.1: outgoing before incoming."""
+    groups: dict[type[Piece], list[Piece]] = {}
+    for piece in pieces:
+        groups.setdefault(type(piece), []).append(piece)
+    first = (OutgoingReset, AddOutgoing)
+    return sorted(groups.values(), key=lambda group: not isinstance(group[0], first))
+
+
+def listed(group: Sequence[Piece]) -> tuple[int, ...]:
+    """A4, B2: to reset all streams, none is listed."""
+    streams: dict[int, None] = {}
+    for piece in group:
+        assert isinstance(piece, OutgoingReset | IncomingReset)
+        if piece.is_all:
+            return ()
+        streams.update(dict.fromkeys(piece.streams))
+    return tuple(streams)
