@@ -346,9 +346,7 @@ class Asking:
             self.kept.update(dict.fromkeys(kept))
         elif isinstance(piece, AddOutgoing) and outcome is Outcome.DONE:
             # H6: "the endpoint MUST add the additional streams".
-            total = association.tcb.outbound_streams
             association.tcb.outbound_streams += piece.count
-            self.waiting.outgoing_were_added(range(total, association.tcb.outbound_streams))
         if piece.request is not None:
             # What the peer does with its own streams is told when it does it: usrsctp says that it was performed, too,
             # before, with or after its own request. What was told before tells nobody that this has ended.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -74,15 +74,7 @@ class OutgoingReset:
 
     def hold(self, queue: SendQueue) -> None:
         """A1: what is given to these streams from now on waits."""
-        self._hold(self.streams, queue)
-
-    def include(self, streams: range, queue: SendQueue) -> None:
-        """There are more streams by now, and all are to be reset."""
-        self.streams = (*self.streams, *streams)
-        self._hold(streams, queue)
-
-    def _hold(self, streams: Iterable[int], queue: SendQueue) -> None:
-        for stream in streams:
+        for stream in self.streams:
             if queue.hold_stream(stream, self):
                 self._draining.append(stream)
             else:

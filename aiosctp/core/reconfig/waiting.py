@@ -172,12 +172,6 @@ class Waiting:
         """Whether no new message may begin, so that the TSNs can be reset."""
         return self._suspending is not None
 
-    def outgoing_were_added(self, streams: range) -> None:
-        """A reset of all streams lists none, and so is of these too."""
-        for piece in (*self._pieces, self._wanted):
-            if isinstance(piece, OutgoingReset) and piece.is_all:
-                piece.include(streams, self._association.sender.queue)
-
     def incoming_were_reset(self, streams: Sequence[int]) -> None:
         """The peer has done it (none listed: of all): what we were still to ask of that kind, we need not."""
         listed = set(streams)
