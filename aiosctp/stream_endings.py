@@ -111,6 +111,7 @@ class StreamEndings:
             if _is_performed(event):
                 self._to_come.subtract(event.incoming)
             self._reset(event)
+        self._to_come.clear()
 
     def _reset(self, event: StreamReset) -> None:
         self._resets_are_denied |= event.denied
