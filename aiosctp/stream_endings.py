@@ -33,9 +33,6 @@ class StreamEndings:
         self._engine = life.engine
         self._ends_association = ends_association
         self._resets_are_denied = False
-        self._to_come: Counter[int] = Counter()
-        """Of a batch, by incoming stream, the resets that came after the event that is looked at: all of them have left
-        their marks already."""
 
     def restarted(self) -> None:
         self._resets_are_denied = False
@@ -106,33 +103,33 @@ class StreamEndings:
         """What has come in one batch, in order. Runs no code of the program."""
         if not events or self._engine.ending is not None:
             return  # what fails for an end retires no number
-        self._to_come = Counter(number for event in events if _is_performed(event) for number in event.incoming)
+        # By incoming stream, the resets that came after the one that is looked at: all have left their marks already.
+        to_come = Counter(number for event in events if _is_performed(event) for number in event.incoming)
         for event in events:
             if _is_performed(event):
-                self._to_come.subtract(event.incoming)
-            self._reset(event)
-        self._to_come.clear()
+                to_come.subtract(event.incoming)
+            self._reset(event, to_come)
 
-    def _reset(self, event: StreamReset) -> None:
+    def _reset(self, event: StreamReset, to_come: Counter[int]) -> None:
         self._resets_are_denied |= event.denied
         for number in event.outgoing:
             transport = self._streams.find(number)
             if transport is not None and transport.is_behind_reset:
                 transport.is_behind_reset = False
             elif transport is not None:
-                self._outgoing_reset(transport, is_refused=event.denied or event.failed)
-            elif not event.denied and not event.failed:
-                self._streams.shut_before_accepted(number, self._to_come[number])
+                self._outgoing_reset(transport, to_come[number], is_refused=not _is_performed(event))
+            elif _is_performed(event):
+                self._streams.shut_before_accepted(number, to_come[number])
         for number in event.incoming:
             transport = self._streams.find(number)
             if transport is not None:
                 self._incoming_reset(transport)
 
-    def _outgoing_reset(self, transport: StreamTransport, *, is_refused: bool) -> None:
+    def _outgoing_reset(self, transport: StreamTransport, since: int, *, is_refused: bool) -> None:
         request = transport.outgoing_request
         if transport.outgoing_is_over:
             if not is_refused:
-                self._streams.shut_later(transport, self._to_come[transport.number])
+                self._streams.shut_later(transport, since)
             self.advance(transport)
             return
         if request is None:

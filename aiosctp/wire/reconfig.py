@@ -133,13 +133,10 @@ class ReconfigurationResponse(ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
-class AddOutgoingStreamsRequest(ParameterBase):
-    """Adds so many outgoing streams of its sender's (RFC 6525 §4.5).
+class _AddStreamsRequest(ParameterBase):
+    """Request number: 32 bits; how many: 16 bits; 16 more are reserved."""
 
-    Request number: 32 bits; how many: 16 bits; 16 more are reserved.
-    """
-
-    type: ClassVar[ParameterType] = ParameterType.ADD_OUTGOING_STREAMS_REQUEST
+    type: ClassVar[ParameterType]
     request_sequence_number: int
     new_streams: int
 
@@ -151,30 +148,23 @@ class AddOutgoingStreamsRequest(ParameterBase):
     def decode(cls, body: bytes) -> Self:
         _check_size(body, cls.type, _ADD.size)
         return cls(*_ADD.unpack(body)[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class AddOutgoingStreamsRequest(_AddStreamsRequest):
+    """Adds so many outgoing streams of its sender's (RFC 6525 §4.5)."""
+
+    type: ClassVar[ParameterType] = ParameterType.ADD_OUTGOING_STREAMS_REQUEST
 
     def __str__(self) -> str:
         return f"add_out req={self.request_sequence_number} new={self.new_streams}"
 
 
 @dataclass(frozen=True, slots=True)
-class AddIncomingStreamsRequest(ParameterBase):
-    """Asks the peer to add so many outgoing streams (RFC 6525 §4.6).
-
-    Request number: 32 bits; how many: 16 bits; 16 more are reserved.
-    """
+class AddIncomingStreamsRequest(_AddStreamsRequest):
+    """Asks the peer to add so many outgoing streams (RFC 6525 §4.6)."""
 
     type: ClassVar[ParameterType] = ParameterType.ADD_INCOMING_STREAMS_REQUEST
-    request_sequence_number: int
-    new_streams: int
-
-    @property
-    def body(self) -> bytes:
-        return _ADD.pack(self.request_sequence_number, self.new_streams, 0)
-
-    @classmethod
-    def decode(cls, body: bytes) -> Self:
-        _check_size(body, cls.type, _ADD.size)
-        return cls(*_ADD.unpack(body)[:2])
 
     def __str__(self) -> str:
         return f"add_in req={self.request_sequence_number} new={self.new_streams}"

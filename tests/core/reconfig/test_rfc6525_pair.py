@@ -143,8 +143,9 @@ def test_each_request_is_done_and_both_users_are_told(name: str) -> None:
     assert request.outcome is Outcome.DONE
     for association in (talk.a, talk.z):
         (event,) = talk.events(association, EVENT[name])
-        assert not event.denied  # type: ignore[attr-defined]
-        assert not event.failed  # type: ignore[attr-defined]
+        assert isinstance(event, StreamReset | StreamChange | AssociationReset)
+        assert not event.denied
+        assert not event.failed
     for stream in range(8):
         talk.say(talk.a, stream)
         talk.say(talk.z, stream)
