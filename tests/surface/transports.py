@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,7 +24,7 @@ Factory = Callable[[], asyncio.BaseProtocol]
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
 
-class World:
+class World(ABC):
     """Somewhere to make connections. `unhandled` is what only the loop's exception handler was told."""
 
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
@@ -72,21 +73,21 @@ class World:
     async def open(self) -> AsyncIterator[None]:
         yield
 
-    async def create_server(self, factory: Factory, **options: Any) -> asyncio.AbstractServer:
-        raise NotImplementedError
+    @abstractmethod
+    async def create_server(self, factory: Factory, **options: Any) -> asyncio.AbstractServer: ...
 
-    async def create_connection(self, factory: Factory) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        raise NotImplementedError
+    @abstractmethod
+    async def create_connection(self, factory: Factory) -> tuple[asyncio.Transport, asyncio.BaseProtocol]: ...
 
-    async def start_server(self, connected: Connected, **options: Any) -> asyncio.AbstractServer:
-        raise NotImplementedError
+    @abstractmethod
+    async def start_server(self, connected: Connected, **options: Any) -> asyncio.AbstractServer: ...
 
-    async def open_connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        raise NotImplementedError
+    @abstractmethod
+    async def open_connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
 
+    @abstractmethod
     def reset(self, transport: asyncio.BaseTransport) -> None:
         """End the connection so that the other side gets an error."""
-        raise NotImplementedError
 
 
 class Tcp(World):
