@@ -8,6 +8,7 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
+    DATA_FORMAT,
     DATA_HEADER,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
@@ -86,7 +87,9 @@ class Fragmenter:
                 flags |= DATA_IMMEDIATE
         if unordered:
             flags |= DATA_UNORDERED
-        header = encode_data_header(flags, payload_bytes, number & TSN_MASK, stream_number, self._queue.ssn, ppid)
+        header = encode_data_header(
+            DATA_FORMAT, flags, payload_bytes, number & TSN_MASK, stream_number, self._queue.ssn, ppid
+        )
         self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
 

@@ -18,6 +18,7 @@ from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
+    DATA_FORMAT,
     DATA_HEADER,
     DATA_HEADER_AFTER_START,
     DATA_HEADER_START,
@@ -300,7 +301,9 @@ class Run:
         if count <= 0:
             return
         flags = DATA_UNORDERED if unordered else 0
-        fragments = Fragments(data, start, count, payload_bytes, flags, self._tsn, (number, queue.ssn, ppid))
+        fragments = Fragments(
+            DATA_FORMAT, data, start, count, payload_bytes, flags, self._tsn, (number, queue.ssn, ppid)
+        )
         packets.append(fragments)
         record.headers += [fragments] * count
         record.payloads += [data] * count
