@@ -11,7 +11,7 @@ from aiosctp.core.messages import Message
 from aiosctp.core.rx.interleaved import Interleaved
 from aiosctp.core.rx.queues import ReadQueues
 from aiosctp.core.rx.reassembly import Reassembly
-from aiosctp.core.rx.run import Run
+from aiosctp.core.rx.run import Run, TsnHeap
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
@@ -79,10 +79,6 @@ class Delivery(ABC, Generic[Held]):
         advanced: the message of which something has come, or None: something changed for any.
         """
 
-    def _is_due_in_parts(self, run: Run) -> bool:
-        is_large = run.held_bytes >= self.partial_delivery_point_bytes
-        return is_large or self._window.is_nearly_closed
-
     def _begin_parts(self, run: Run) -> None:
         self._streams.parts_begin(run)
         self._deliver_parts(run)
@@ -121,14 +117,15 @@ class DataDelivery(Delivery[Reassembly]):
         run = self._reassembly.in_progress_at(self._tsns.cumulative)
         if run is None or run.is_partial:
             return
-        if self._is_due_in_parts(run) and self._streams.may_begin_parts(run):
+        is_large = run.held_bytes >= self.partial_delivery_point_bytes
+        if (is_large or self._window.is_nearly_closed) and self._streams.may_begin_parts(run):
             self._begin_parts(run)
 
 
 class IDataDelivery(Delivery[Interleaved]):
     """Of I-DATA, by which many messages may be under way (RFC 8260 §2.2)."""
 
-    __slots__ = ("_ready",)
+    __slots__ = ("_order", "_ready")
 
     def __init__(
         self,
@@ -140,17 +137,25 @@ class IDataDelivery(Delivery[Interleaved]):
         partial_delivery_point_bytes: int,
     ) -> None:
         super().__init__(reassembly, tsns, window, streams, queues, partial_delivery_point_bytes)
-        self._ready: dict[Run, None] = {}
-        """Unfinished messages that begin to be delivered in parts as soon as the window is nearly closed. Some may
-        have been completed since, or dropped: no more than are held at once."""
+        self._ready: dict[int, Run] = {}
+        """Unfinished messages that begin to be delivered in parts when the window is nearly closed, by the TSN of their
+        beginning, negated. Some may have been completed since, or dropped: no more than are held at once."""
+        self._order = TsnHeap()
 
     def go_on_with(self, run: Run) -> None:
-        self._ready[run] = None
+        self._add(run)
+
+    def _add(self, run: Run) -> None:
+        self._ready[-run.first] = run
+        self._order.push(-run.first, self._ready)
 
     def deliver_unfinished(self, advanced: Run | None = None) -> None:
-        """Of every stream the message whose turn it is: "the receiver MUST NOT make any assumption about the TSN
-        assignments of the sender" (§2.2.3), so its last fragments may come after the beginnings of many others, and
-        find the window full of these.
+        """Of every stream the message whose turn it is: its last fragments may come after the beginnings of many
+        others, and find the window full of these.
+
+        Only one whose beginning the cumulative TSN covers: all before it has come, and so all that its stream has to
+        deliver before it. The sender makes chunks of one message of a stream at a time (§2.2.2), so whatever this one
+        keeps waiting (`InboundStreams`) comes behind its last fragment, and gives way to that (§6.2).
         """
         reassembly, streams = self._reassembly, self._streams
         if advanced is None:
@@ -162,16 +167,22 @@ class IDataDelivery(Delivery[Interleaved]):
             for run in reassembly.unfinished_of(advanced.stream, streams.expected_ssns.get(advanced.stream, 0)):
                 self._look_at(run)
         if self._ready and self._window.is_nearly_closed:
-            ready, self._ready = self._ready, {}
-            for run in ready:
-                if run.is_unfinished and reassembly.holds(run) and streams.may_begin_parts(run):
-                    self._begin_parts(run)
+            self._begin_all()
+
+    def _begin_all(self) -> None:
+        ready, cumulative = self._ready, self._tsns.cumulative
+        while (first := self._order.highest_of(ready)) is not None and -first <= cumulative:
+            run = ready.pop(first)
+            if run.is_unfinished and self._reassembly.holds(run) and self._streams.may_begin_parts(run):
+                self._begin_parts(run)
 
     def _look_at(self, run: Run) -> None:
-        if not (run.is_unfinished and self._streams.may_begin_parts(run)):
-            self._ready.pop(run, None)
-        elif self._is_due_in_parts(run):
-            self._ready.pop(run, None)
+        is_ready = self._ready.get(-run.first) is run
+        may_begin = run.is_unfinished and self._streams.may_begin_parts(run)
+        is_large = run.first <= self._tsns.cumulative and run.held_bytes >= self.partial_delivery_point_bytes
+        if is_ready and (is_large or not may_begin):
+            del self._ready[-run.first]
+        if may_begin and is_large:
             self._begin_parts(run)
-        else:
-            self._ready[run] = None
+        elif may_begin and not is_ready:
+            self._add(run)

@@ -103,7 +103,7 @@ class Interleaved(TsnHeap):
         run.tsns[fsn] = tsn
         self._held[tsn] = run, fsn, chunk.payload
         if self._heap is not None:
-            self._push(tsn, self._held)
+            self.push(tsn, self._held)
         if fsn >= run.highest:
             run.highest, run.highest_is_last = fsn, chunk.ending
         if chunk.beginning:
@@ -183,7 +183,7 @@ class Interleaved(TsnHeap):
 
     def highest(self) -> int | None:
         """The highest TSN that is held."""
-        return self._highest(self._held)
+        return self.highest_of(self._held)
 
     def run_of(self, tsn: int) -> Run:
         """The message of a TSN that is held."""

@@ -78,7 +78,7 @@ class Reassembly(TsnHeap):
         size = len(chunk.payload)
         self._payloads[tsn] = chunk.payload
         if self._heap is not None:
-            self._push(tsn, self._payloads)
+            self.push(tsn, self._payloads)
         if left is not None and right is None:
             return self._extend(left, chunk.ending, size)
         run = Run(
@@ -156,7 +156,7 @@ class Reassembly(TsnHeap):
 
     def highest(self) -> int | None:
         """The highest TSN that is held."""
-        return self._highest(self._payloads)
+        return self.highest_of(self._payloads)
 
     def run_of(self, tsn: int) -> Run:
         """What the highest TSN held belongs to."""

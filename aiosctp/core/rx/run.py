@@ -61,7 +61,7 @@ class TsnHeap:
         self._heap: list[int] | None = None
         """The TSNs held, negated, once the highest had to be found; with some that are held no longer."""
 
-    def _highest(self, held: Mapping[int, object]) -> int | None:
+    def highest_of(self, held: Mapping[int, object]) -> int | None:
         if self._heap is None:
             self._heap = [-tsn for tsn in held]
             heapq.heapify(self._heap)
@@ -70,8 +70,10 @@ class TsnHeap:
             heapq.heappop(heap)
         return -heap[0] if heap else None
 
-    def _push(self, tsn: int, held: Mapping[int, object]) -> None:
-        assert self._heap is not None
+    def push(self, tsn: int, held: Mapping[int, object]) -> None:
+        """One more is held."""
+        if self._heap is None:
+            return
         heapq.heappush(self._heap, -tsn)
         if len(self._heap) > 2 * len(held) + 64:
             # Mostly TSNs that were delivered since: made anew when it is wanted, at a cost they have paid for.

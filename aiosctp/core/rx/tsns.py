@@ -116,8 +116,8 @@ class TsnTracker:
         return [(start - base, end - base) for start, end in zip(self._starts[:limit], self._ends[:limit], strict=True)]
 
     def gap_ack_blocks_apart(self, kept: TsnTracker, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """For an NR-SACK: blocks of what may be dropped again, and of what may not, which is what is `kept`: no
-        more than so many. All that is kept was received."""
+        """For an NR-SACK: blocks of what may be dropped again, and of what is `kept`, all of which was received; so
+        many at most, of both together."""
         base, count = self.cumulative, 0
         renegable: list[tuple[int, int]] = []
         non_renegable: list[tuple[int, int]] = []
