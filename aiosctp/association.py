@@ -190,9 +190,9 @@ class Association:
             raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
-        message: Outgoing = data, stream, 0, False, 0, False
+        message: Outgoing = data, stream, 0, False, 0, False, None
         if ppid or unordered or context or sack_immediately:
-            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately)
+            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately), None
         backpressure = self._backpressure
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
             self._check_takes_messages(stream)

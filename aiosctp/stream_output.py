@@ -84,7 +84,7 @@ class StreamOutput:
         # Where packets are large the last one alone may be above the low-water mark: §6.1, the I bit, so that a writer
         # that is paused does not wait for a delayed SACK.
         sack_immediately = transport.paused_protocol and not transport.buffer.size_bytes
-        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, sack_immediately))
+        engine.send((message, transport.number, engine.config.stream_ppid, False, 0, sack_immediately, None))
         if stack.given_to is not engine:
             stack.touch_to_send(engine)
 

@@ -16,12 +16,25 @@ from aiosctp.wire.serial import ssn_add
 class OutgoingStream:
     """What a stream keeps while the association lives."""
 
-    __slots__ = ("above_mark_of", "buffered_bytes", "next_ssn", "number", "ordered_in_window", "queued_bytes")
+    __slots__ = (
+        "above_mark_of",
+        "buffered_bytes",
+        "cut_bytes",
+        "next_ssn",
+        "number",
+        "ordered_in_window",
+        "queued_bytes",
+        "ssn",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.next_ssn = 0
         """§6.5: "MUST start from 0 when the association is established"."""
+        self.cut_bytes = 0
+        """How much of its first message has been cut into chunks, and sent."""
+        self.ssn = 0
+        """The SSN of that message, assigned when its first fragment is made."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0
@@ -47,13 +60,11 @@ class SendQueue:
         "_make_scheduler",
         "_scheduler",
         "by_number",
-        "cut_bytes",
         "excess_bytes",
         "held",
         "held_bytes",
         "in_order",
         "queued_bytes",
-        "ssn",
         "stream_mark_bytes",
         "urgent_messages",
     )
@@ -68,10 +79,6 @@ class SendQueue:
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
         each has to be asked for."""
         self.queued_bytes = 0
-        self.cut_bytes = 0
-        """How much of the first message has been cut into chunks, and sent."""
-        self.ssn = 0
-        """Its SSN, assigned when its first fragment is made."""
         self.urgent_messages = 0
         """Those that ask to be acknowledged at once."""
         self.held: HeldMessages[Any] | None = None
@@ -95,9 +102,19 @@ class SendQueue:
         return len(self._scheduler)
 
     @property
-    def is_begun(self) -> bool:
-        """Whether the first message has been cut in part."""
-        return self.cut_bytes > 0
+    def has_plain_message(self) -> bool:
+        """Whether the next is one of `in_order`, and has no terms."""
+        messages = self.in_order
+        return messages is not None and len(messages) > 0 and messages[0][6] is None
+
+    @property
+    def begun(self) -> list[Outgoing]:
+        """The messages that have been cut in part. Linear in the streams ever used."""
+        if not any(stream.cut_bytes for stream in self.by_number.values()):
+            return []
+        first = self.peek()
+        assert first is not None
+        return [first]
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
@@ -121,7 +138,7 @@ class SendQueue:
         """One more message waits."""
         if self.held is not None and self._hold(self.held, message):
             return
-        data, number, _, _, _, sack_immediately = message
+        data, number, _, _, _, sack_immediately, _ = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
@@ -155,7 +172,7 @@ class SendQueue:
 
     def _let_go(self, message: Outgoing) -> None:
         """What was held waits to be sent."""
-        data, number, _, _, _, sack_immediately = message
+        data, number, _, _, _, sack_immediately, _ = message
         size = len(data)
         self.held_bytes -= size
         self.stream(number).queued_bytes += size
@@ -199,20 +216,20 @@ class SendQueue:
         held = self._make_held()
         if held.suspended is not None:
             return
-        begun = self.peek() if self.is_begun else None
-        if begun is not None:
+        begun = self.begun
+        for _ in begun:
             self._scheduler.taken()
         waiting: deque[Outgoing] = deque()
         while (message := self._scheduler.first()) is not None:
             self._scheduler.taken()
             waiting.append(message)
-            data, number, _, _, _, sack_immediately = message
+            data, number, _, _, _, sack_immediately, _ = message
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
             self.held_bytes += len(data)
             self.urgent_messages -= sack_immediately
-        if begun is not None:
-            self._scheduler.add(begun)
+        for message in begun:
+            self._scheduler.add(message)
         held.suspended = waiting
 
     def resume(self) -> None:
@@ -267,12 +284,12 @@ class SendQueue:
 
     def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
-        self.cut_bytes += payload_bytes
+        stream.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        data, _, _, _, _, sack_immediately = message
-        if self.cut_bytes == len(data):
-            self.cut_bytes = 0
+        data, _, _, _, _, sack_immediately, _ = message
+        if stream.cut_bytes == len(data):
+            stream.cut_bytes = 0
             self._scheduler.taken()
             if sack_immediately:
                 self.urgent_messages -= 1
@@ -287,7 +304,7 @@ class SendQueue:
             taken += self.held
             self.held, self.held_bytes = None, 0
         for stream in self.by_number.values():
-            stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
+            stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = stream.cut_bytes = 0
             stream.above_mark_of = None
-        self.queued_bytes = self.cut_bytes = self.excess_bytes = self.urgent_messages = 0
+        self.queued_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken

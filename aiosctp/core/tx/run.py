@@ -55,7 +55,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     return (
         transmission.is_established
         and transmission.config.nodelay
-        and transmission.queue.in_order is not None
+        and transmission.queue.has_plain_message
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
         # Else cwnd has to decay first (§7.2.1).
@@ -138,13 +138,15 @@ class Run:
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
-            data, number, _, unordered, _, _ = message
-            start = queue.cut_bytes
+            data, number, _, unordered, _, _, terms = message
+            if terms is not None:
+                break
+            stream = queue.by_number[number]
+            start = stream.cut_bytes
             left = len(data) - start
             if start == 0 and room - HEADER_BYTES < left <= largest_payload:
                 # Whole, or not in this packet (`Fragmenter.fits`).
                 break
-            stream = queue.by_number[number]
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
@@ -185,7 +187,7 @@ class Run:
         assert messages is not None
         taken = [messages.popleft() for _ in range(count)]
         payloads = [message[0] for message in taken]
-        data, number, _, unordered, _, immediate = taken[0]
+        data, number, _, unordered, _, immediate, _ = taken[0]
         flags = DATA_BEGINNING | DATA_ENDING
         if immediate:
             flags |= DATA_IMMEDIATE
@@ -215,15 +217,18 @@ class Run:
         most."""
         queue = self._transmission.queue
         messages = queue.in_order
-        if not messages or queue.is_begun or self._cwnd_room <= 0:
+        if not messages or self._cwnd_room <= 0:
             return
-        data, number, _, unordered, _, _ = messages[0]
+        data, number, _, unordered, _, _, terms = messages[0]
+        stream = queue.by_number[number]
+        if stream.cut_bytes or terms is not None:
+            return
         payload_bytes = len(data)
         size = payload_bytes + HEADER_BYTES + 3 & ~3
         if size > room or payload_bytes > self._transmission.fragmenter.chunk_payload_bytes:
             return
         per_packet = room // size
-        stream, charge_bytes = queue.stream(number), charge_of(payload_bytes)
+        charge_bytes = charge_of(payload_bytes)
         count = min(self._packets_allowed(most, per_packet * size), self._window_room // (per_packet * charge_bytes))
         if not unordered:
             count = min(count, (fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window) // per_packet)
@@ -243,8 +248,8 @@ class Run:
     def _add_chunk(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
         """The next fragment of this message, or all of it."""
         record, queue = self._record, self._transmission.queue
-        data, number, ppid, unordered, _, immediate = message
-        start = queue.cut_bytes
+        data, number, ppid, unordered, _, immediate, _ = message
+        start = stream.cut_bytes
         end = start + payload_bytes
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = 0
@@ -253,7 +258,7 @@ class Run:
             self._unordered += 1
         if start == 0:
             flags |= DATA_BEGINNING
-            queue.ssn = 0 if unordered else stream.begin_ordered()
+            stream.ssn = 0 if unordered else stream.begin_ordered()
         if end == len(data):
             flags |= DATA_ENDING
             if immediate:
@@ -262,9 +267,9 @@ class Run:
             assert queue.in_order is not None
             queue.in_order.popleft()
             end = 0
-        queue.cut_bytes = end
+        stream.cut_bytes = end
         length = HEADER_BYTES + payload_bytes
-        header = _PACK(_DATA, flags, length, self._tsn, number, queue.ssn, ppid)
+        header = _PACK(_DATA, flags, length, self._tsn, number, stream.ssn, ppid)
         payload = data if payload_bytes == len(data) else self._view_of(message)[start : start + payload_bytes]
         record.headers.append(header)
         record.payloads.append(payload)
@@ -287,11 +292,14 @@ class Run:
         messages = queue.in_order
         payload_bytes = transmission.fragmenter.chunk_payload_bytes
         length = HEADER_BYTES + payload_bytes
-        start, charge_bytes = queue.cut_bytes, charge_of(payload_bytes)
-        if not messages or start == 0 or length != room or self._cwnd_room <= 0:
+        if not messages or length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
-        data, number, ppid, unordered, _, _ = message
+        data, number, ppid, unordered, _, _, terms = message
+        stream = queue.by_number[number]
+        start, charge_bytes = stream.cut_bytes, charge_of(payload_bytes)
+        if start == 0 or terms is not None:
+            return
         count = min(
             self._packets_allowed(most, length),
             (len(data) - start - 1) // payload_bytes,
@@ -300,16 +308,16 @@ class Run:
         if count <= 0:
             return
         flags = DATA_UNORDERED if unordered else 0
-        fragments = Fragments(data, start, count, payload_bytes, flags, self._tsn, (number, queue.ssn, ppid))
+        fragments = Fragments(data, start, count, payload_bytes, flags, self._tsn, (number, stream.ssn, ppid))
         packets.append(fragments)
         record.headers += [fragments] * count
         record.payloads += [data] * count
         record.messages += [message] * count
         self._tsn = self._tsn + count & TSN_MASK
-        queue.cut_bytes = start + count * payload_bytes
+        stream.cut_bytes = start + count * payload_bytes
         if unordered:
             self._unordered += count
-        self._add_stretch(count, (length, charge_bytes, payload_bytes, queue.stream(number), False))
+        self._add_stretch(count, (length, charge_bytes, payload_bytes, stream, False))
         self._count_packets(count, length)
 
     def _window_is_full(self) -> bool:
@@ -351,14 +359,15 @@ class Run:
 
 def _count_alike(messages: deque[Outgoing], most: int) -> int:
     """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
-    first, number, _, unordered, _, immediate = messages[0]
+    first, number, _, unordered, _, immediate, _ = messages[0]
     payload_bytes, count = len(first), 0
-    for data, its_number, _, is_unordered, _, is_immediate in islice(messages, most):
+    for data, its_number, _, is_unordered, _, is_immediate, terms in islice(messages, most):
         if (
             len(data) != payload_bytes
             or its_number != number
             or is_unordered is not unordered
             or is_immediate is not immediate
+            or terms is not None
         ):
             break
         count += 1

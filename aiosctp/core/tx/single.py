@@ -29,10 +29,10 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     packets have. None when there are more, or anything is out of the ordinary."""
     queue, outstanding, window = transmission.queue, transmission.outstanding, transmission.window
     messages = queue.in_order
-    if not messages or len(messages) > 1 or queue.cut_bytes:
+    if not messages or len(messages) > 1:
         return None
     message = messages[0]
-    data, stream_number, ppid, unordered, _, immediate = message
+    data, stream_number, ppid, unordered, _, immediate, terms = message
     payload_bytes = len(data)
     length = fragmenter.HEADER_BYTES + payload_bytes
     size = length + 3 & ~3
@@ -40,6 +40,8 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     stream = queue.by_number[stream_number]
     if (
         size > room
+        or stream.cut_bytes
+        or terms is not None
         # §6.1: "The sending of a DATA chunk fills the congestion or receiver window" asks for a SACK.
         or path.flight_bytes + size >= path.congestion.cwnd
         or window.a_rwnd - outstanding.flight_charge_bytes - charge_bytes < path.packet_bytes
