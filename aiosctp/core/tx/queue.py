@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.held import HeldMessages, Line
-from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
+from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler, StreamValues
 from aiosctp.wire.serial import ssn_add
 
 
@@ -57,8 +57,9 @@ class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
     __slots__ = (
-        "_make_scheduler",
         "_scheduler",
+        "_scheduler_name",
+        "_values",
         "by_number",
         "excess_bytes",
         "held",
@@ -70,7 +71,8 @@ class SendQueue:
     )
 
     def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
-        self._make_scheduler = SCHEDULERS[scheduler]
+        self._scheduler_name = scheduler
+        self._values: StreamValues | None = None
         self._scheduler: Scheduler = NOTHING_WAITS
         """Made with the first stream, as `by_number` is: what holds nothing is the same for every association."""
         self.by_number: dict[int, OutgoingStream] = NO_DICT
@@ -109,20 +111,23 @@ class SendQueue:
 
     @property
     def begun(self) -> list[Outgoing]:
-        """The messages that have been cut in part. Linear in the streams ever used."""
-        if not any(stream.cut_bytes for stream in self.by_number.values()):
-            return []
-        first = self.peek()
-        assert first is not None
-        return [first]
+        """The messages that have been cut in part. Linear in the streams ever used, and in what waits."""
+        numbers = {stream.number for stream in self.by_number.values() if stream.cut_bytes}
+        begun: list[Outgoing] = []
+        for message in self._scheduler if numbers else ():
+            if message[1] in numbers:
+                numbers.remove(message[1])
+                begun.append(message)
+            if not numbers:
+                break
+        return begun
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
         if stream is None:
             if self._scheduler is NOTHING_WAITS:
                 self.by_number = {}
-                self._scheduler = self._make_scheduler()
-                self.in_order = self._scheduler.in_order
+                self._make_scheduler()
             stream = self.by_number[number] = OutgoingStream(number)
         return stream
 
@@ -152,6 +157,48 @@ class SendQueue:
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
+
+    # -- schedulers (RFC 8260 §3) --
+
+    @property
+    def values(self) -> StreamValues:
+        if self._values is None:
+            self._values = StreamValues()
+        return self._values
+
+    @values.setter
+    def values(self, values: StreamValues) -> None:
+        """Those of the association before a restart."""
+        self._values = values
+
+    def set_scheduler(self, name: str) -> None:
+        """What waits is sent in another order from now on. Linear in it."""
+        if name != self._scheduler_name:
+            self._scheduler_name = name
+            if self._scheduler is not NOTHING_WAITS:
+                begun, waiting = self._begun_and_waiting()
+                self._make_scheduler(begun)
+                for message in waiting:
+                    self._scheduler.add(message)
+
+    def set_stream_values(self, stream: int, *, priority: int | None = None, weight: int | None = None) -> None:
+        """RFC 8260 §4.3.3. None leaves a value as it is."""
+        if priority is not None:
+            self.values.priorities[stream] = priority
+        if weight is not None:
+            self.values.weights[stream] = weight
+        self._scheduler.values_changed(stream)
+
+    def _make_scheduler(self, begun: Iterable[Outgoing] = ()) -> None:
+        self._scheduler = SCHEDULERS[self._scheduler_name](self.values)
+        self.in_order = self._scheduler.in_order
+        for message in begun:
+            self._scheduler.add_begun(message)
+
+    def _begun_and_waiting(self) -> tuple[list[Outgoing], list[Outgoing]]:
+        begun = self.begun
+        are_begun = set(map(id, begun))
+        return begun, [message for message in self._scheduler if id(message) not in are_begun]
 
     # -- what a reset holds back --
 
@@ -212,25 +259,18 @@ class SendQueue:
         return following
 
     def suspend(self) -> None:
-        """No new message begins from now on; the one that was begun goes on."""
+        """No new message begins from now on; those that were begun go on."""
         held = self._make_held()
         if held.suspended is not None:
             return
-        begun = self.begun
-        for _ in begun:
-            self._scheduler.taken()
-        waiting: deque[Outgoing] = deque()
-        while (message := self._scheduler.first()) is not None:
-            self._scheduler.taken()
-            waiting.append(message)
-            data, number, _, _, _, sack_immediately, _ = message
+        begun, waiting = self._begun_and_waiting()
+        self._make_scheduler(begun)
+        for data, number, _, _, _, sack_immediately, _ in waiting:
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
             self.held_bytes += len(data)
             self.urgent_messages -= sack_immediately
-        for message in begun:
-            self._scheduler.add(message)
-        held.suspended = waiting
+        held.suspended = deque(waiting)
 
     def resume(self) -> None:
         if self.held is None or self.held.suspended is None:
@@ -288,18 +328,23 @@ class SendQueue:
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
         data, _, _, _, _, sack_immediately, _ = message
-        if stream.cut_bytes == len(data):
+        is_whole = stream.cut_bytes == len(data)
+        self._scheduler.sent(payload_bytes, is_whole=is_whole)
+        if is_whole:
             stream.cut_bytes = 0
-            self._scheduler.taken()
             if sack_immediately:
                 self.urgent_messages -= 1
 
+    def packet_ended(self) -> None:
+        """What is cut next goes in another packet."""
+        self._scheduler.packet_ended()
+
     def take_all(self) -> list[Outgoing]:
-        """Empty the queue: the message begun first, then the others as they would have been sent."""
-        taken: list[Outgoing] = []
-        while (message := self.peek()) is not None:
-            taken.append(message)
-            self._scheduler.taken()
+        """Empty the queue: those begun first, then the others, each stream in its order."""
+        begun, waiting = self._begun_and_waiting()
+        taken = begun + waiting
+        if taken:
+            self._make_scheduler()
         if self.held is not None:
             taken += self.held
             self.held, self.held_bytes = None, 0
