@@ -25,8 +25,12 @@ class ChunkType(IntEnum):
     COOKIE_ECHO = 10
     COOKIE_ACK = 11
     SHUTDOWN_COMPLETE = 14
+    NR_SACK = 0x10  # draft-natarajan-tsvwg-sctp-nrsack
+    I_DATA = 0x40  # RFC 8260 §2.1
     RE_CONFIG = 0x82  # RFC 6525 §3
     PAD = 0x84  # RFC 4820 §3
+    FORWARD_TSN = 0xC0  # RFC 3758 §3.2
+    I_FORWARD_TSN = 0xC2  # RFC 8260 §2.3.1
 
 
 class ParameterType(IntEnum):
@@ -48,6 +52,7 @@ class ParameterType(IntEnum):
     ADD_INCOMING_STREAMS_REQUEST = 18
     PADDING = 0x8005  # RFC 4820 §4
     SUPPORTED_EXTENSIONS = 0x8008  # RFC 5061 §4.2.7
+    FORWARD_TSN_SUPPORTED = 0xC000  # RFC 3758 §3.1
     ADAPTATION_LAYER_INDICATION = 0xC006  # RFC 5061 §4.2.6
 
 

@@ -217,6 +217,22 @@ class SupportedExtensions(ParameterBase):
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardTsnSupported(ParameterBase):
+    """The sender understands FORWARD TSN: no value (RFC 3758 §3.1)."""
+
+    type: ClassVar[ParameterType] = ParameterType.FORWARD_TSN_SUPPORTED
+
+    @property
+    def body(self) -> bytes:
+        return b""
+
+    @classmethod
+    def decode(cls, body: bytes) -> Self:
+        _check_size(body, 0, cls.type)
+        return cls()
+
+
+@dataclass(frozen=True, slots=True)
 class AdaptationLayerIndication(ParameterBase):
     """Adaptation Code point: 32 bits for the upper layer (RFC 5061 §4.2.6)."""
 
@@ -268,6 +284,7 @@ Parameter: TypeAlias = (
     | SupportedAddressTypes
     | Padding
     | SupportedExtensions
+    | ForwardTsnSupported
     | AdaptationLayerIndication
     | UnknownParameter
 )
@@ -283,6 +300,7 @@ _DECODERS: Final[dict[int, Callable[[bytes], Parameter]]] = {
     SupportedAddressTypes.type: SupportedAddressTypes.decode,
     Padding.type: Padding.decode,
     SupportedExtensions.type: SupportedExtensions.decode,
+    ForwardTsnSupported.type: ForwardTsnSupported.decode,
     AdaptationLayerIndication.type: AdaptationLayerIndication.decode,
 }
 

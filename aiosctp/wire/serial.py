@@ -13,6 +13,7 @@ TSN_MASK: Final = 0xFFFF_FFFF
 TSN_HALF: Final = 0x8000_0000
 SSN_MASK: Final = 0xFFFF
 SSN_HALF: Final = 0x8000
+MID_MASK: Final = 0xFFFF_FFFF  # RFC 8260 §2.1
 
 
 def tsn_add(tsn: int, n: int) -> int:

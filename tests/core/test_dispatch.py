@@ -43,8 +43,12 @@ ERROR              .  .      err    err  err  err  err  err
 COOKIE_ECHO        .  .      .      .    .    .    .    .
 COOKIE_ACK         .  .      life   .    .    .    .    .
 SHUTDOWN_COMPLETE  .  .      .      .    .    .    .    life
+NR_SACK            .  .      .      .    .    .    .    .
+I_DATA             .  .      .      .    .    .    .    .
 RE_CONFIG          .  .      .      .    .    .    .    .
 PAD                .  .      .      .    .    .    .    .
+FORWARD_TSN        .  .      .      .    .    .    .    .
+I_FORWARD_TSN      .  .      .      .    .    .    .    .
 """
 WORDS = {
     "data": "data",
@@ -75,7 +79,7 @@ def test_a_chunk_is_heard_in_the_states_that_the_rfc_names(row: list[str]) -> No
 
 
 def test_a_chunk_type_that_nobody_registered_is_not_in_the_table() -> None:
-    assert all(TABLE.find(0xC0, state) is None for state in STATES)
+    assert all(TABLE.find(0xC1, state) is None for state in STATES)
 
 
 def test_an_extension_registers_its_chunks_in_the_states_it_names() -> None:

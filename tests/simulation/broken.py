@@ -100,8 +100,8 @@ def _read_untold(original: Any, receiver: Any, stream: Any = None, partial: bool
     return message
 
 
-def _begin_with_same_ssn(original: Any, stream: Any) -> int:
-    ssn = stream.next_ssn = original(stream)
+def _begin_with_same_ssn(original: Any, stream: Any, format: Any) -> int:
+    ssn = stream.next_ssn = original(stream, format)
     return int(ssn)
 
 

@@ -27,6 +27,7 @@ any_parameter: st.SearchStrategy[parameters.Parameter] = st.one_of(
     st.lists(uint16, max_size=5).map(tuple).map(parameters.SupportedAddressTypes),
     raw.map(parameters.Padding),
     st.lists(uint8, max_size=9).map(tuple).map(parameters.SupportedExtensions),
+    st.just(parameters.ForwardTsnSupported()),
     uint32.map(parameters.AdaptationLayerIndication),
     st.builds(parameters.UnknownParameter, uint16.filter(lambda type: type not in set(ParameterType)), raw),
 )
@@ -69,6 +70,13 @@ _cause_lists = st.lists(any_cause, max_size=6).map(tuple)
 _gap_lists = st.lists(st.tuples(uint16, uint16), max_size=8).map(tuple)
 _tsn_lists = st.lists(uint32, max_size=8).map(tuple)
 
+_bits = {"unordered": st.booleans(), "ending": st.booleans(), "immediate": st.booleans()}
+_i_data: st.SearchStrategy[chunks.IData] = st.one_of(
+    # The first has the PPID, the others the FSN.
+    st.builds(chunks.IData, uint32, uint16, uint32, uint32, st.just(0), raw, beginning=st.just(True), **_bits),
+    st.builds(chunks.IData, uint32, uint16, uint32, st.just(0), uint32, raw, beginning=st.just(False), **_bits),
+)
+
 any_chunk: st.SearchStrategy[chunks.Chunk] = st.one_of(
     st.builds(
         chunks.Data,
@@ -82,6 +90,10 @@ any_chunk: st.SearchStrategy[chunks.Chunk] = st.one_of(
         ending=st.booleans(),
         immediate=st.booleans(),
     ),
+    _i_data,
+    st.builds(chunks.ForwardTsn, uint32, st.lists(st.tuples(uint16, uint16), max_size=5).map(tuple)),
+    st.builds(chunks.IForwardTsn, uint32, st.lists(st.tuples(uint16, st.booleans(), uint32), max_size=5).map(tuple)),
+    st.builds(chunks.NrSack, uint32, uint32, _gap_lists, _gap_lists, _tsn_lists),
     st.builds(chunks.Init, uint32, uint32, uint16, uint16, uint32, _parameter_lists),
     st.builds(chunks.InitAck, uint32, uint32, uint16, uint16, uint32, _parameter_lists),
     st.builds(chunks.Sack, uint32, uint32, _gap_lists, _tsn_lists),

@@ -13,7 +13,7 @@ from aiosctp.wire.codepoints import (
 )
 
 
-def test_chunk_types_are_those_of_table_1_and_rfc_4820_and_6525() -> None:
+def test_chunk_types_are_those_of_table_1_and_of_the_extensions() -> None:
     assert [(type.value, type.name) for type in ChunkType] == [
         (0, "DATA"),
         (1, "INIT"),
@@ -28,13 +28,17 @@ def test_chunk_types_are_those_of_table_1_and_rfc_4820_and_6525() -> None:
         (10, "COOKIE_ECHO"),
         (11, "COOKIE_ACK"),
         (14, "SHUTDOWN_COMPLETE"),
+        (16, "NR_SACK"),
+        (64, "I_DATA"),
         (130, "RE_CONFIG"),
         (132, "PAD"),
+        (192, "FORWARD_TSN"),
+        (194, "I_FORWARD_TSN"),
     ]
 
 
-def test_parameter_types_are_those_of_tables_6_8_and_9_and_rfc_4820_and_5061_and_6525() -> None:
-    of_init_and_heartbeat = {1, 5, 6, 7, 8, 9, 11, 12, 0x8005, 0x8008, 0xC006}
+def test_parameter_types_are_those_of_tables_6_8_and_9_and_of_the_extensions() -> None:
+    of_init_and_heartbeat = {1, 5, 6, 7, 8, 9, 11, 12, 0x8005, 0x8008, 0xC000, 0xC006}
     assert {type.value for type in ParameterType} == of_init_and_heartbeat | set(range(13, 19))
 
 

@@ -95,7 +95,7 @@ class InOrder:
 
     def _take_alike(self, chunks: AlikeChunks) -> bool:
         """Whole messages of one stream and one size: all of them, or none. Less than all is for `_take_whole`."""
-        flags, stream, tsns, ssns = chunks.flags, chunks.stream, chunks.tsns, chunks.ssns
+        flags, stream, tsns, ssns = chunks.flags, chunks.stream, chunks.tsns, chunks.numbers
         if flags & _WHOLE != _WHOLE or self._begun is not None or stream >= self._inbound_streams:
             return False
         window, count = self._window, len(tsns)

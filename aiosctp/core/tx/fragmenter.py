@@ -8,14 +8,12 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
-    DATA_HEADER,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     encode_data_header,
 )
 from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
-HEADER_BYTES = DATA_HEADER.size
 # §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
 # window."
 MAX_ORDERED_IN_WINDOW = SSN_MASK
@@ -53,7 +51,7 @@ class Fragmenter:
         A message that one packet can carry is not cut to fill the last one: losing either would lose it. One that has
         to be cut anyway fills it.
         """
-        fitting = (room & ~3) - HEADER_BYTES
+        fitting = (room & ~3) - self._queue.format.header_bytes
         if payload_bytes <= fitting:
             return payload_bytes
         message = self._queue.peek()
@@ -69,12 +67,12 @@ class Fragmenter:
         message = self._queue.peek()
         assert message is not None
         data, stream_number, ppid, unordered, _, sack_immediately, _ = message
-        stream = self._queue.by_number[stream_number]
+        stream, format = self._queue.by_number[stream_number], self._queue.format
         start = stream.cut_bytes
         end = start + payload_bytes
         is_ending = end == len(data)
         if start == 0:
-            stream.ssn = 0 if unordered else stream.begin_ordered()
+            stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
         payload = data if start == 0 and is_ending else memoryview(data)[start:end]
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = DATA_BEGINNING if start == 0 else 0
@@ -84,7 +82,10 @@ class Fragmenter:
                 flags |= DATA_IMMEDIATE
         if unordered:
             flags |= DATA_UNORDERED
-        header = encode_data_header(flags, payload_bytes, number & TSN_MASK, stream_number, stream.ssn, ppid)
+        if start and format.counts_fragments:
+            ppid = stream.next_fsn
+        stream.next_fsn += 1
+        header = encode_data_header(format, flags, payload_bytes, number & TSN_MASK, stream_number, stream.ssn, ppid)
         self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
 

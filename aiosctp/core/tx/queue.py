@@ -10,7 +10,7 @@ from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.held import HeldMessages, Line
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler, StreamValues
-from aiosctp.wire.serial import ssn_add
+from aiosctp.wire.chunks import DATA_FORMAT, DataFormat
 
 
 class OutgoingStream:
@@ -20,7 +20,9 @@ class OutgoingStream:
         "above_mark_of",
         "buffered_bytes",
         "cut_bytes",
+        "next_fsn",
         "next_ssn",
+        "next_unordered_mid",
         "number",
         "ordered_in_window",
         "queued_bytes",
@@ -30,11 +32,15 @@ class OutgoingStream:
     def __init__(self, number: int) -> None:
         self.number = number
         self.next_ssn = 0
-        """§6.5: "MUST start from 0 when the association is established"."""
+        """§6.5: "MUST start from 0 when the association is established". With I-DATA it is the next MID, of an ordered
+        message (RFC 8260 §2.1)."""
+        self.next_unordered_mid = 0
         self.cut_bytes = 0
         """How much of its first message has been cut into chunks, and sent."""
         self.ssn = 0
-        """The SSN of that message, assigned when its first fragment is made."""
+        """The SSN, or MID, of that message, assigned when its first fragment is made."""
+        self.next_fsn = 0
+        """With I-DATA: of its next fragment."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0
@@ -44,13 +50,28 @@ class OutgoingStream:
         self.above_mark_of: SendQueue | None = None
         """The queue, while `excess_bytes` there counts what this stream holds above its mark."""
 
-    def begin_ordered(self) -> int:
-        """The SSN of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its fragments.
-        §6.6: an unordered one takes none."""
+    def begin(self, format: DataFormat, unordered: bool) -> int:
+        """The SSN or MID of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its
+        fragments."""
+        return self.begin_unordered(format) if unordered else self.begin_ordered(format)
+
+    def begin_ordered(self, format: DataFormat) -> int:
         ssn = self.next_ssn
-        self.next_ssn = ssn_add(ssn, 1)
+        self.next_ssn = ssn + 1 & format.number_mask
         self.ordered_in_window += 1
         return ssn
+
+    def begin_unordered(self, format: DataFormat, messages: int = 1) -> int:
+        """§6.6: it takes no SSN. RFC 8260 §2.1: it takes a MID, and these are apart from those of ordered ones."""
+        if not format.counts_fragments:
+            return 0
+        mid = self.next_unordered_mid
+        self.next_unordered_mid = mid + messages & format.number_mask
+        return mid
+
+    def begin_anew(self) -> None:
+        """RFC 6525 §5.1.2; RFC 8260 §2.3.2 has the MIDs of unordered messages begin anew too."""
+        self.next_ssn = self.next_unordered_mid = 0
 
 
 class SendQueue:
@@ -62,6 +83,7 @@ class SendQueue:
         "_values",
         "by_number",
         "excess_bytes",
+        "format",
         "held",
         "held_bytes",
         "in_order",
@@ -71,6 +93,7 @@ class SendQueue:
     )
 
     def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
+        self.format = DATA_FORMAT
         self._scheduler_name = scheduler
         self._values: StreamValues | None = None
         self._scheduler: Scheduler = NOTHING_WAITS
@@ -158,17 +181,25 @@ class SendQueue:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
 
-    # -- schedulers (RFC 8260 §3) --
+    # -- RFC 8260 --
+
+    def use_format(self, format: DataFormat) -> None:
+        """What the handshake has settled. Nothing has been sent."""
+        assert not self.begun
+        self.format = format
+        if self._values is not None:
+            self._values.interleaves = format.counts_fragments
 
     @property
     def values(self) -> StreamValues:
         if self._values is None:
-            self._values = StreamValues()
+            self._values = StreamValues(self.format.counts_fragments)
         return self._values
 
     @values.setter
     def values(self, values: StreamValues) -> None:
         """Those of the association before a restart."""
+        values.interleaves = self.format.counts_fragments
         self._values = values
 
     def set_scheduler(self, name: str) -> None:
@@ -264,7 +295,8 @@ class SendQueue:
         if held.suspended is not None:
             return
         begun, waiting = self._begun_and_waiting()
-        self._make_scheduler(begun)
+        if waiting:
+            self._make_scheduler(begun)
         for data, number, _, _, _, sack_immediately, _ in waiting:
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
@@ -287,7 +319,7 @@ class SendQueue:
     def forget_stream(self, number: int) -> bool:
         """Let go of a stream that was reset, if it holds nothing. False when that is to be asked again later."""
         stream = self.by_number.get(number)
-        if stream is None or stream.next_ssn:
+        if stream is None or stream.next_ssn or stream.next_unordered_mid:
             return True
         if stream.buffered_bytes:
             return False
@@ -297,7 +329,7 @@ class SendQueue:
     def begin_ssns_anew(self) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: for all streams. Nothing is outstanding."""
         for number, stream in list(self.by_number.items()):
-            stream.next_ssn = 0
+            stream.begin_anew()
             self.forget_stream(number)
 
     def released(self, stream: OutgoingStream, payload_bytes: int) -> None:

@@ -13,23 +13,20 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
-from aiosctp.core.tx.fragmenter import HEADER_BYTES, SMALLEST_PIECE, with_immediate
+from aiosctp.core.tx.fragmenter import SMALLEST_PIECE, with_immediate
 from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
-    DATA_HEADER,
-    DATA_HEADER_AFTER_START,
     DATA_HEADER_START,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     PADDING,
     Fragments,
 )
-from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.serial import TSN_MASK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -42,10 +39,6 @@ if TYPE_CHECKING:
 # How many pieces as a socket with GSO takes them: the more, the fewer runs there are to acknowledge; but what a run was
 # made of is kept until all of it is.
 _PIECES: Final = 4
-
-_DATA: Final = ChunkType.DATA.value
-_PACK: Final = DATA_HEADER.pack
-_PACK_AFTER: Final = DATA_HEADER_AFTER_START.pack
 
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
@@ -74,6 +67,7 @@ class Run:
     __slots__ = (
         "_charge_bytes",
         "_cwnd_room",
+        "_format",
         "_packets_left",
         "_payload_bytes",
         "_record",
@@ -87,6 +81,7 @@ class Run:
 
     def __init__(self, transmission: Transmission, path: Path, now: float) -> None:
         self._transmission = transmission
+        self._format = transmission.queue.format
         self._record = SentRun(transmission.outstanding.highest + 1, path, now)
         self._tsn = self._record.first & TSN_MASK
         self._cwnd_room = path.congestion.cwnd - path.flight_bytes
@@ -135,6 +130,7 @@ class Run:
         queue, packet_room = self._transmission.queue, room
         messages = queue.in_order
         assert messages is not None
+        header_bytes = self._format.header_bytes
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
@@ -144,7 +140,7 @@ class Run:
             stream = queue.by_number[number]
             start = stream.cut_bytes
             left = len(data) - start
-            if start == 0 and room - HEADER_BYTES < left <= largest_payload:
+            if start == 0 and room - header_bytes < left <= largest_payload:
                 # Whole, or not in this packet (`Fragmenter.fits`).
                 break
             payload_bytes = left if left < largest_payload else largest_payload
@@ -152,7 +148,7 @@ class Run:
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
             if charge_bytes > self._window_room or (start == 0 and not unordered and not may_begin):
                 break
-            size = payload_bytes + HEADER_BYTES + 3 & ~3
+            size = payload_bytes + header_bytes + 3 & ~3
             if start == 0 and payload_bytes == left:
                 count = min(room // size, self._window_room // charge_bytes)
                 count = _count_alike(messages, count if unordered else min(count, may_begin))
@@ -162,7 +158,7 @@ class Run:
                     room -= count * size
                     continue
             if size > room:
-                payload_bytes = room - HEADER_BYTES
+                payload_bytes = room - header_bytes
                 if payload_bytes < largest_payload // SMALLEST_PIECE:
                     break
                 size, charge_bytes = room, charge_of(payload_bytes)
@@ -182,7 +178,7 @@ class Run:
 
     def _take_alike(self, stream: OutgoingStream, count: int) -> Parts:
         """The chunks of the first messages, each whole: so many as `_count_alike` has found alike."""
-        queue, record, tsn = self._transmission.queue, self._record, self._tsn
+        queue, record, tsn, format = self._transmission.queue, self._record, self._tsn, self._format
         messages = queue.in_order
         assert messages is not None
         taken = [messages.popleft() for _ in range(count)]
@@ -194,18 +190,19 @@ class Run:
             queue.urgent_messages -= count
         ssns: Iterable[int]
         if unordered:
-            # §6.6: an unordered message takes no SSN.
             flags |= DATA_UNORDERED
-            ssns = repeat(0)
+            first = stream.begin_unordered(format, count)
+            ssns = _numbers(first, count, format.number_mask) if format.counts_fragments else repeat(first)
             self._unordered += count
         else:
-            ssns = _numbers(stream.next_ssn, count, SSN_MASK)
-            stream.next_ssn = stream.next_ssn + count & SSN_MASK
+            ssns = _numbers(stream.next_ssn, count, format.number_mask)
+            stream.next_ssn = stream.next_ssn + count & format.number_mask
             stream.ordered_in_window += count
-        length = HEADER_BYTES + len(data)
-        start = DATA_HEADER_START.pack(_DATA, flags, length)
+        length = format.header_bytes + len(data)
+        start = DATA_HEADER_START.pack(format.chunk_type, flags, length)
         ppids = [message[2] for message in taken]
-        headers = list(map(_PACK_AFTER, repeat(start), _numbers(tsn, count, TSN_MASK), repeat(number), ssns, ppids))
+        tsns = _numbers(tsn, count, TSN_MASK)
+        headers = list(map(format.header_after_start.pack, repeat(start), tsns, repeat(number), ssns, ppids))
         self._tsn = tsn + count & TSN_MASK
         record.headers += headers
         record.payloads += payloads
@@ -224,7 +221,7 @@ class Run:
         if stream.cut_bytes or terms is not None:
             return
         payload_bytes = len(data)
-        size = payload_bytes + HEADER_BYTES + 3 & ~3
+        size = payload_bytes + self._format.header_bytes + 3 & ~3
         if size > room or payload_bytes > self._transmission.fragmenter.chunk_payload_bytes:
             return
         per_packet = room // size
@@ -247,7 +244,7 @@ class Run:
 
     def _add_chunk(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
         """The next fragment of this message, or all of it."""
-        record, queue = self._record, self._transmission.queue
+        record, queue, format = self._record, self._transmission.queue, self._format
         data, number, ppid, unordered, _, immediate, _ = message
         start = stream.cut_bytes
         end = start + payload_bytes
@@ -258,7 +255,10 @@ class Run:
             self._unordered += 1
         if start == 0:
             flags |= DATA_BEGINNING
-            stream.ssn = 0 if unordered else stream.begin_ordered()
+            stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
+        elif format.counts_fragments:
+            ppid = stream.next_fsn
+        stream.next_fsn += 1
         if end == len(data):
             flags |= DATA_ENDING
             if immediate:
@@ -268,8 +268,8 @@ class Run:
             queue.in_order.popleft()
             end = 0
         stream.cut_bytes = end
-        length = HEADER_BYTES + payload_bytes
-        header = _PACK(_DATA, flags, length, self._tsn, number, stream.ssn, ppid)
+        length = format.header_bytes + payload_bytes
+        header = format.header.pack(format.chunk_type, flags, length, self._tsn, number, stream.ssn, ppid)
         payload = data if payload_bytes == len(data) else self._view_of(message)[start : start + payload_bytes]
         record.headers.append(header)
         record.payloads.append(payload)
@@ -291,7 +291,8 @@ class Run:
         queue = transmission.queue
         messages = queue.in_order
         payload_bytes = transmission.fragmenter.chunk_payload_bytes
-        length = HEADER_BYTES + payload_bytes
+        format = self._format
+        length = format.header_bytes + payload_bytes
         if not messages or length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
@@ -308,7 +309,9 @@ class Run:
         if count <= 0:
             return
         flags = DATA_UNORDERED if unordered else 0
-        fragments = Fragments(data, start, count, payload_bytes, flags, self._tsn, (number, stream.ssn, ppid))
+        tail = number, stream.ssn, stream.next_fsn if format.counts_fragments else ppid
+        stream.next_fsn += count
+        fragments = Fragments(format, data, start, count, payload_bytes, flags, self._tsn, tail)
         packets.append(fragments)
         record.headers += [fragments] * count
         record.payloads += [data] * count

@@ -16,8 +16,8 @@ class StreamValues:
 
     __slots__ = ("interleaves", "priorities", "weights")
 
-    def __init__(self) -> None:
-        self.interleaves = False
+    def __init__(self, interleaves: bool) -> None:
+        self.interleaves = interleaves
         """RFC 8260 §2: other messages may go between the fragments of one."""
         self.priorities: dict[int, int] = {}
         """Of streams that were given one: the lower number goes first. Of others it is 0."""

@@ -12,15 +12,12 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
 from aiosctp.core.tx.chunk import OutstandingChunk
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
-from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_IMMEDIATE, DATA_UNORDERED
+from aiosctp.wire.serial import TSN_MASK
 
 if TYPE_CHECKING:
     from aiosctp.core.tx.transmission import Transmission
 
-_DATA: Final = ChunkType.DATA.value
-_PACK: Final = DATA_HEADER.pack
 _WHOLE: Final = DATA_BEGINNING | DATA_ENDING
 
 
@@ -34,7 +31,8 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     message = messages[0]
     data, stream_number, ppid, unordered, _, immediate, terms = message
     payload_bytes = len(data)
-    length = fragmenter.HEADER_BYTES + payload_bytes
+    format = queue.format
+    length = format.header_bytes + payload_bytes
     size = length + 3 & ~3
     charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
     stream = queue.by_number[stream_number]
@@ -63,15 +61,16 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
         queue.urgent_messages = 0
     if unordered:
         flags |= DATA_UNORDERED
+        ssn = stream.begin_unordered(format)
         transmission.counters.ouodchunks += 1
     else:
         ssn = stream.next_ssn
-        stream.next_ssn = ssn + 1 & SSN_MASK
+        stream.next_ssn = ssn + 1 & format.number_mask
         stream.ordered_in_window += 1
         transmission.counters.oodchunks += 1
     messages.popleft()
     queue.queued_bytes = stream.queued_bytes = 0
-    header = _PACK(_DATA, flags, length, number & TSN_MASK, stream_number, ssn, ppid)
+    header = format.header.pack(format.chunk_type, flags, length, number & TSN_MASK, stream_number, ssn, ppid)
     chunk = OutstandingChunk(number, message, stream, header, data, path, now, is_ending=True)
     outstanding.append(chunk)
     transmission.round_trips.sent(number, path, now)

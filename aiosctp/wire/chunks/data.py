@@ -2,33 +2,67 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, Protocol, Self
 
 from aiosctp.wire.chunks.common import check_size
+from aiosctp.wire.chunks.data_format import (
+    DATA_BEGINNING,
+    DATA_ENDING,
+    DATA_FORMAT,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+    DataFormat,
+    encode_data_header,
+)
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.tlv import MAX_LENGTH, PADDING
 
-DATA_ENDING: Final = 0x01
-DATA_BEGINNING: Final = 0x02
-DATA_UNORDERED: Final = 0x04
-DATA_IMMEDIATE: Final = 0x08
-
-DATA_HEADER: Final = struct.Struct("!BBHLHHL")  # the chunk header, then the fields
-DATA_HEADER_START: Final = struct.Struct("!BBH")  # type, flags, length: what chunks of one kind have in common
-DATA_HEADER_AFTER_START: Final = struct.Struct("!4sLHHL")  # that, and the fields
-DATA_FIELDS: Final = struct.Struct("!LHHL")  # TSN, stream, SSN, PPID: what a chunk's value starts with
+DATA_HEADER: Final = DATA_FORMAT.header
+DATA_HEADER_AFTER_START: Final = DATA_FORMAT.header_after_start
+DATA_FIELDS: Final = DATA_FORMAT.fields
 
 
-def encode_data_header(flags: int, payload_length: int, tsn: int, stream: int, ssn: int, ppid: int) -> bytes:
-    """The 16 bytes before the payload; after it comes PADDING[payload_length & 3]."""
-    return DATA_HEADER.pack(ChunkType.DATA, flags, DATA_HEADER.size + payload_length, tsn, stream, ssn, ppid)
+class _HasBits(Protocol):
+    unordered: bool
+    beginning: bool
+    ending: bool
+    immediate: bool
+
+
+class UserDataBase:
+    """What DATA and I-DATA share: the four flags."""
+
+    __slots__ = ()
+
+    @property
+    def flags(self: _HasBits) -> int:
+        return (
+            self.ending * DATA_ENDING
+            | self.beginning * DATA_BEGINNING
+            | self.unordered * DATA_UNORDERED
+            | self.immediate * DATA_IMMEDIATE
+        )
+
+    def flag_letters(self: _HasBits) -> str:
+        letters = zip("IUBE", (self.immediate, self.unordered, self.beginning, self.ending), strict=True)
+        return "".join(letter for letter, is_set in letters if is_set) or "-"
+
+
+def encode_user_data(
+    format: DataFormat, flags: int, tsn: int, stream: int, number: int, ppid: int, payload: bytes
+) -> bytes:
+    """The whole chunk: header, value and padding."""
+    length = len(payload)
+    if format.header_bytes + length > MAX_LENGTH:
+        name = ChunkType(format.chunk_type).name
+        raise ValueError(f"{name} with {length} bytes of payload does not fit its 16-bit length")
+    return encode_data_header(format, flags, length, tsn, stream, number, ppid) + payload + PADDING[length & 3]
 
 
 # Not frozen, as nearly every packet makes one: frozen, it takes three times as long to make.
 @dataclass(slots=True)
-class Data:
+class Data(UserDataBase):
     """User data, whole or a fragment (§3.3.1).
 
          0                   1                   2                   3
@@ -59,22 +93,9 @@ class Data:
     ending: bool = True
     immediate: bool = False
 
-    @property
-    def flags(self) -> int:
-        return (
-            self.ending * DATA_ENDING
-            | self.beginning * DATA_BEGINNING
-            | self.unordered * DATA_UNORDERED
-            | self.immediate * DATA_IMMEDIATE
-        )
-
     def encode(self) -> bytes:
         """The whole chunk: header, value and padding."""
-        length = len(self.payload)
-        if DATA_HEADER.size + length > MAX_LENGTH:
-            raise ValueError(f"DATA with {length} bytes of payload does not fit its 16-bit length")
-        header = encode_data_header(self.flags, length, self.tsn, self.stream, self.ssn, self.ppid)
-        return header + self.payload + PADDING[length & 3]
+        return encode_user_data(DATA_FORMAT, self.flags, self.tsn, self.stream, self.ssn, self.ppid, self.payload)
 
     @classmethod
     def decode(cls, flags: int, value: bytes) -> Self:
@@ -93,9 +114,7 @@ class Data:
         )
 
     def __str__(self) -> str:
-        letters = zip("IUBE", (self.immediate, self.unordered, self.beginning, self.ending), strict=True)
-        flags = "".join(letter for letter, is_set in letters if is_set) or "-"
         return (
-            f"DATA {flags} tsn={self.tsn} stream={self.stream} ssn={self.ssn} ppid={self.ppid}"
+            f"DATA {self.flag_letters()} tsn={self.tsn} stream={self.stream} ssn={self.ssn} ppid={self.ppid}"
             f" payload={len(self.payload)}B"
         )

@@ -1,4 +1,4 @@
-"""DATA chunks out of the middle of one message, as what they have in common.
+"""Chunks out of the middle of one message, as what they have in common.
 
 Hundreds are in flight, and hardly one of them is ever looked at again.
 """
@@ -6,15 +6,13 @@ Hundreds are in flight, and hardly one of them is ever looked at again.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from itertools import repeat
+from operator import add
 
-from aiosctp.wire.chunks.data import DATA_HEADER
-from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.chunks.data_format import DATA_HEADER_START, DataFormat
 from aiosctp.wire.serial import TSN_MASK
-
-_DATA: Final = ChunkType.DATA.value
-_PACK: Final = DATA_HEADER.pack
 
 
 class Fragments:
@@ -23,12 +21,22 @@ class Fragments:
     The size is a multiple of four: none needs padding.
     """
 
-    __slots__ = ("_data", "_payload_bytes", "_start", "_tail", "_tsn", "count", "flags")
+    __slots__ = ("_data", "_format", "_payload_bytes", "_start", "_tail", "_tsn", "count", "flags")
 
     def __init__(
-        self, data: bytes, start: int, count: int, payload_bytes: int, flags: int, tsn: int, tail: tuple[int, int, int]
+        self,
+        format: DataFormat,
+        data: bytes,
+        start: int,
+        count: int,
+        payload_bytes: int,
+        flags: int,
+        tsn: int,
+        tail: tuple[int, int, int],
     ) -> None:
-        """data: of the message, where the first fragment begins at `start`, with this TSN. tail: stream, SSN, PPID."""
+        """data: of the message, where the first fragment begins at `start`, with this TSN. tail: stream, message
+        number, and the PPID or, where the format counts fragments, the FSN of the first."""
+        self._format = format
         self._data = data
         self._start = start
         self.count = count
@@ -39,8 +47,9 @@ class Fragments:
 
     def chunk(self, tsn: int) -> tuple[bytes, memoryview]:
         """The header and the user data of the one with this TSN."""
-        start = self._start + (tsn - self._tsn & TSN_MASK) * self._payload_bytes
-        return self._header(tsn), memoryview(self._data)[start : start + self._payload_bytes]
+        index = tsn - self._tsn & TSN_MASK
+        start = self._start + index * self._payload_bytes
+        return self._header(tsn, index), memoryview(self._data)[start : start + self._payload_bytes]
 
     def chunks(self) -> list[tuple[bytes, memoryview]]:
         """Of each the header and the user data."""
@@ -48,21 +57,28 @@ class Fragments:
 
     def encode(self) -> list[bytes]:
         """Each in one piece."""
-        flags, length = self.flags, DATA_HEADER.size + self._payload_bytes
-        stream, ssn, ppid = self._tail
-        payloads = _cut(self._payload_bytes, self.count).unpack_from(self._data, self._start)
-        return [
-            _PACK(_DATA, flags, length, tsn & TSN_MASK, stream, ssn, ppid) + payload
-            for tsn, payload in enumerate(payloads, self._tsn)
-        ]
+        format, count = self._format, self.count
+        stream, number, last = self._tail
+        start = DATA_HEADER_START.pack(format.chunk_type, self.flags, format.header_bytes + self._payload_bytes)
+        tsns: Iterable[int] = range(self._tsn, self._tsn + count)
+        if self._tsn + count > TSN_MASK:
+            tsns = [tsn & TSN_MASK for tsn in tsns]
+        lasts = range(last, last + count) if format.counts_fragments else repeat(last)
+        headers = map(format.header_after_start.pack, repeat(start), tsns, repeat(stream), repeat(number), lasts)
+        return list(map(add, headers, _cut(self._payload_bytes, count).unpack_from(self._data, self._start)))
 
     def take_last(self) -> tuple[bytes, memoryview]:
         """The header and the user data of the last one, which is no more one of these."""
         self.count -= 1
         return self.chunk(self._tsn + self.count & TSN_MASK)
 
-    def _header(self, tsn: int) -> bytes:
-        return _PACK(_DATA, self.flags, DATA_HEADER.size + self._payload_bytes, tsn, *self._tail)
+    def _header(self, tsn: int, index: int) -> bytes:
+        format = self._format
+        stream, number, last = self._tail
+        if format.counts_fragments:
+            last += index
+        length = format.header_bytes + self._payload_bytes
+        return format.header.pack(format.chunk_type, self.flags, length, tsn, stream, number, last)
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause
 from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import Data, DataFields, Sack, decode_bulk
+from aiosctp.wire.chunks import DATA_FORMAT, Data, DataFields, Sack, decode_bulk
 from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.serial import TSN_MASK
 
@@ -48,7 +48,7 @@ def data(
 def decoded(chunks: Sequence[Data]) -> Sequence[DataFields]:
     """What `decode_bulk` makes of a packet with these."""
     packet = encode_packet(1, 2, 3, [chunk.encode() for chunk in chunks])
-    bulk = decode_bulk(packet, memoryview(packet), 0, len(packet), seed(packet[:8]))
+    bulk = decode_bulk(packet, memoryview(packet), 0, len(packet), seed(packet[:8]), DATA_FORMAT)
     return [] if bulk is None else bulk[1]
 
 

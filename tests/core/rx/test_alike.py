@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiosctp.config import Config
-from aiosctp.wire.chunks import AlikeChunks, Data
+from aiosctp.wire.chunks import DATA_FORMAT, AlikeChunks, Data
 from aiosctp.wire.chunks.bulk import decode_data
 from tests.core.rx.bench import Bench, data, decoded, tsn_of
 
@@ -98,7 +98,7 @@ def test_what_reads_them_is_not_kept_for_every_size_a_peer_thinks_of() -> None:
     try:
         before = tracemalloc.get_traced_memory()[0]
         for count in (*range(900, 930), *range(3000, 3030)):
-            decode_data(chunk * count, 0, len(chunk) * count)
+            decode_data(chunk * count, 0, len(chunk) * count, DATA_FORMAT)
         kept = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

@@ -14,7 +14,7 @@ from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
 from aiosctp.core.tx.sent_run import Parts
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import Data, Fragments, Sack, decode_chunks
+from aiosctp.wire.chunks import Data, Fragments, IData, Sack, decode_chunks
 from aiosctp.wire.packet import encode_packet
 
 FIRST_TSN = 0xFFFF_FFF0
@@ -35,7 +35,7 @@ def tsn(n: int) -> int:
 class Packet:
     path: Path
     size: int
-    chunks: list[Data] = field(default_factory=list)
+    chunks: list[Data | IData] = field(default_factory=list)
 
     @property
     def numbers(self) -> list[int]:
@@ -166,7 +166,7 @@ def read(path: Path, parts: Parts) -> Packet:
     encoded = encode_packet(1, 2, 3, parts)
     chunks = []
     for chunk in decode_chunks(encoded):
-        assert isinstance(chunk, Data)
+        assert isinstance(chunk, Data | IData)
         chunks.append(chunk)
     return Packet(path, len(encoded), chunks)
 

@@ -35,6 +35,7 @@ def test_every_chunk_type_has_a_class_of_its_own(type: ChunkType) -> None:
         ChunkType.HEARTBEAT: bytes.fromhex("00010004"),
         ChunkType.HEARTBEAT_ACK: bytes.fromhex("00010004"),
         ChunkType.RE_CONFIG: bytes.fromhex("000f0008 00000000"),
+        ChunkType.I_FORWARD_TSN: bytes(12),
     }.get(type, bytes(16))
     chunk = decode_chunk(RawChunk(type, 0, value))
     assert not isinstance(chunk, UnknownChunk)

@@ -6,6 +6,7 @@ from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
     DATA_FIELDS,
+    DATA_FORMAT,
     DATA_HEADER,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
@@ -71,7 +72,7 @@ def test_data_without_all_its_fields_is_an_error(size: int) -> None:
 @pytest.mark.parametrize("payload", [b"a", b"ab", b"abc", b"abcd"])
 def test_the_path_without_an_object_writes_the_same_bytes(payload: bytes) -> None:
     flags = DATA_BEGINNING | DATA_ENDING | DATA_UNORDERED | DATA_IMMEDIATE
-    header = encode_data_header(flags, len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
+    header = encode_data_header(DATA_FORMAT, flags, len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
     chunk = Data(0xFFFF_FFFF, 7, 0xFFFE, 99, payload, unordered=True, immediate=True)
     assert header + payload + PADDING[len(payload) & 3] == chunk.encode()
     assert DATA_HEADER.unpack(header) == (0, flags, 16 + len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
