@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
@@ -35,7 +36,8 @@ def tsn(n: int) -> int:
 class Packet:
     path: Path
     size: int
-    chunks: list[Data | IData] = field(default_factory=list)
+    chunks: list[Any] = field(default_factory=list)
+    """DATA or, where that is the format, I-DATA."""
 
     @property
     def numbers(self) -> list[int]:
