@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Outgoing
 from aiosctp.exceptions import InvalidStream
 from tests.surface.test_backpressure import let_go, settle, stalled
+from tests.surface.test_byte_streams import number_of
 from tests.surface.two_hosts import TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
@@ -32,11 +34,6 @@ async def write(association: aiosctp.Association, size: int) -> asyncio.StreamWr
 
 def held_bytes(association: aiosctp.Association, stream: int) -> int:
     return association.engine.sender.stream_buffered_bytes(stream)
-
-
-def number_of(writer: asyncio.StreamWriter) -> int:
-    number: int = writer.get_extra_info("stream_id")
-    return number
 
 
 @asynccontextmanager
@@ -87,7 +84,7 @@ async def test_nobody_gets_two_turns_while_another_waits_for_one(
             async for reader, _ in theirs.accept_streams():
                 reading.append(asyncio.create_task(reader.read()))
 
-        reading = [asyncio.create_task(read())]
+        reading: list[asyncio.Task[Any]] = [asyncio.create_task(read())]
         messages = range(FIRST_OF_MESSAGES, FIRST_OF_MESSAGES + senders)
         for stream in messages:
             reading.append(asyncio.create_task(theirs.stream(stream).receive()))
