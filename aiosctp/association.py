@@ -135,12 +135,13 @@ class Association:
         """
         message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
         if message is not None:
-            await self._backpressure.wait(stream, len(message[0]))
-            self._life.check_may_send()
-            # A restart meanwhile (§5.2.4 A) may have left fewer streams.
-            self._check_outbound(stream)
-            self._check_takes_messages(stream)
-            self._queue(message)
+            with self._backpressure.turn_of(stream, len(message[0])) as turn:
+                await turn
+                self._life.check_may_send()
+                # A restart meanwhile (§5.2.4 A) may have left fewer streams.
+                self._check_outbound(stream)
+                self._check_takes_messages(stream)
+                self._queue(message)
 
     def send_nowait(
         self,
