@@ -38,7 +38,7 @@ def _violated(association: AssociationEngine, how: bytes) -> None:
 
 
 def _on_data(association: AssociationEngine, chunk: Data, path: Path, now: float) -> None:
-    if association.interleaves:
+    if association.tcb.negotiated.interleaving:
         _violated(association, b"DATA where I-DATA was negotiated")
     else:
         association.input.data_received(chunk, path, now)
