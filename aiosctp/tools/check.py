@@ -233,6 +233,8 @@ def _extensions(parameters: tuple[Parameter, ...]) -> Iterator[str]:
                 yield f"{extensions.parameter_name(type)} ({_chunk_names(value)})"
             case UnknownParameter(type):
                 yield extensions.parameter_name(type)
+            case ForwardTsnSupported():
+                yield extensions.parameter_name(parameter.type)
             case SupportedExtensions(chunk_types):
                 yield f"SUPPORTED-EXTENSIONS ({_chunk_names(chunk_types)})"
 

@@ -191,6 +191,22 @@ def test_not_spoken_its_value_is_not_looked_at(type: int) -> None:
     assert chunks_of(packets, HeartbeatAck)
 
 
+def test_an_nr_sack_acknowledges_as_a_sack_does() -> None:
+    """M11, S15: what may be dropped again and what will not."""
+    for chunk in (Sack, NrSack):
+        peer = associated(EVERYTHING, nrsack=True)
+        for _ in range(4):
+            peer.user_sends(b"data")
+        first = peer.z_initial_tsn
+        blocks = (((2, 2), (4, 4)),) if chunk is Sack else (((4, 4),), ((2, 2),))
+        assert peer.association.sender.unacknowledged_chunks == 4
+        before = peer.association.paths.primary.flight_bytes
+        peer.send(chunk((first - 1) & 0xFFFF_FFFF, 5000, *blocks))
+        assert peer.association.paths.primary.flight_bytes == before // 2
+        peer.send(chunk((first + 3) & 0xFFFF_FFFF, 5000))
+        assert peer.association.sender.unacknowledged_chunks == 0
+
+
 # -- the format that was not negotiated --
 
 FORBIDDEN: dict[str, tuple[bool, Callable[[], Chunk]]] = {
