@@ -134,12 +134,13 @@ class Association:
         """
         message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
         if message is not None:
-            await self._backpressure.wait(stream, len(message[0]))
-            self._life.check_may_send()
-            # A restart meanwhile (§5.2.4 A) may have left fewer streams.
-            self._check_outbound(stream)
-            self._check_takes_messages(stream)
-            self._queue(message)
+            with self._backpressure.turn_of(stream, len(message[0])) as turn:
+                await turn
+                self._life.check_may_send()
+                # A restart meanwhile (§5.2.4 A) may have left fewer streams.
+                self._check_outbound(stream)
+                self._check_takes_messages(stream)
+                self._queue(message)
 
     def send_nowait(
         self,
@@ -189,9 +190,9 @@ class Association:
             raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
-        message: Outgoing = data, stream, 0, False, 0, False
+        message: Outgoing = data, stream, 0, False, 0, False, None
         if ppid or unordered or context or sack_immediately:
-            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately)
+            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately), None
         backpressure = self._backpressure
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
             self._check_takes_messages(stream)

@@ -27,6 +27,28 @@ class Message(NamedTuple):
     end_of_record: bool = True
 
 
+class Terms:
+    """Until when a message is worth sending (RFC 3758, RFC 7496): at most one of the three. A message without terms is
+    reliable, as nearly every one is."""
+
+    __slots__ = ("buffer_priority", "expires_at_s", "is_abandoned", "max_retransmits")
+
+    def __init__(
+        self,
+        *,
+        expires_at_s: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
+    ) -> None:
+        self.expires_at_s = expires_at_s
+        """RFC 3758 §4.1: after this it is not sent, or sent again."""
+        self.max_retransmits = max_retransmits
+        """RFC 7496 §3.1: no chunk of it is sent again more often."""
+        self.buffer_priority = buffer_priority
+        """RFC 7496 §3.2: who needs its room, and has a lower number, takes it."""
+        self.is_abandoned = False
+
+
 class OutgoingMessage(NamedTuple):
     """A message the user gave us."""
 
@@ -38,8 +60,9 @@ class OutgoingMessage(NamedTuple):
     """Comes back in SendFailed."""
     sack_immediately: bool = False
     """§6.1: set the I bit on the last chunk."""
+    terms: Terms | None = None
 
 
-Outgoing: TypeAlias = tuple[bytes, int, int, bool, int, bool]
+Outgoing: TypeAlias = tuple[bytes, int, int, bool, int, bool, Terms | None]
 """An `OutgoingMessage` as the sending side keeps it: without its names it is made ten times as fast, and taken apart at
 once. How far the one is that is being cut, the queue knows."""

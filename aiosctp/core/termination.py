@@ -103,7 +103,7 @@ class Termination:
 
     def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:
         """RFC 6458 §6.1.11: one SendFailed a message, with whether any of it was ever on the wire."""
-        for (data, stream, ppid, unordered, context, _), was_sent in messages:
+        for (data, stream, ppid, unordered, context, _, _), was_sent in messages:
             self._association.emit(SendFailed(data, stream, ppid, context, unordered, was_sent, error))
 
 

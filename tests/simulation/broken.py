@@ -100,8 +100,8 @@ def _read_untold(original: Any, receiver: Any, stream: Any = None, partial: bool
     return message
 
 
-def _begin_with_same_ssn(original: Any, stream: Any) -> int:
-    ssn = stream.next_ssn = original(stream)
+def _begin_with_same_ssn(original: Any, stream: Any, format: Any) -> int:
+    ssn = stream.next_ssn = original(stream, format)
     return int(ssn)
 
 
@@ -131,8 +131,8 @@ def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None
 
 
 def _without_u(original: Any, association: Any, message: Any) -> Any:
-    data, stream, ppid, _, context, sack_immediately = message
-    return original(association, (data, stream, ppid, False, context, sack_immediately))
+    data, stream, ppid, _, *rest = message
+    return original(association, (data, stream, ppid, False, *rest))
 
 
 def _dont_fragment(original: Any, output: Any, packet: Any) -> Any:

@@ -39,7 +39,7 @@ def begin_again(hosts: TwoHosts, local_port: int, *data: tuple[int, bytes]) -> A
         now=now,
     )
     for stream, each in data:
-        engine.send((each, stream, 0, False, 0, False))
+        engine.send((each, stream, 0, False, 0, False, None))
     stack.add(aiosctp.Association(stack, engine))
     stack.touch(engine)
     return engine

@@ -19,7 +19,7 @@ def end_outgoing(queue: SendQueue, streams: Sequence[int], *, is_reset: bool) ->
     for number in streams:
         stream = queue.find_stream(number)
         if is_reset and stream is not None:
-            stream.next_ssn = 0
+            stream.begin_anew()
         following = queue.release_stream(number)
         if following is not None:
             following.is_next(number)

@@ -8,15 +8,12 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
-    DATA_FORMAT,
-    DATA_HEADER,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     encode_data_header,
 )
 from aiosctp.wire.serial import SSN_MASK, TSN_MASK
 
-HEADER_BYTES = DATA_HEADER.size
 # §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
 # window."
 MAX_ORDERED_IN_WINDOW = SSN_MASK
@@ -40,13 +37,10 @@ class Fragmenter:
         message = self._queue.peek()
         if message is None:
             return 0
-        data, number, _, unordered, _, _ = message
-        cut_bytes = self._queue.cut_bytes
-        if (
-            cut_bytes == 0
-            and not unordered
-            and self._queue.by_number[number].ordered_in_window >= MAX_ORDERED_IN_WINDOW
-        ):
+        data, number, _, unordered, _, _, _ = message
+        stream = self._queue.by_number[number]
+        cut_bytes = stream.cut_bytes
+        if cut_bytes == 0 and not unordered and stream.ordered_in_window >= MAX_ORDERED_IN_WINDOW:
             return 0
         remaining = len(data) - cut_bytes
         return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
@@ -57,12 +51,13 @@ class Fragmenter:
         A message that one packet can carry is not cut to fill the last one: losing either would lose it. One that has
         to be cut anyway fills it.
         """
-        fitting = (room & ~3) - HEADER_BYTES
+        fitting = (room & ~3) - self._queue.format.header_bytes
         if payload_bytes <= fitting:
             return payload_bytes
         message = self._queue.peek()
         assert message is not None
-        is_cut_anyway = self._queue.is_begun or len(message[0]) > self.chunk_payload_bytes
+        data, number, *_ = message
+        is_cut_anyway = self._queue.by_number[number].cut_bytes > 0 or len(data) > self.chunk_payload_bytes
         if is_cut_anyway and fitting >= self.chunk_payload_bytes // SMALLEST_PIECE:
             return fitting
         return 0
@@ -71,13 +66,13 @@ class Fragmenter:
         """The next chunk, with this much user data. The data itself is not copied."""
         message = self._queue.peek()
         assert message is not None
-        data, stream_number, ppid, unordered, _, sack_immediately = message
-        stream = self._queue.stream(stream_number)
-        start = self._queue.cut_bytes
+        data, stream_number, ppid, unordered, _, sack_immediately, _ = message
+        stream, format = self._queue.by_number[stream_number], self._queue.format
+        start = stream.cut_bytes
         end = start + payload_bytes
         is_ending = end == len(data)
         if start == 0:
-            self._queue.ssn = 0 if unordered else stream.begin_ordered()
+            stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
         payload = data if start == 0 and is_ending else memoryview(data)[start:end]
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = DATA_BEGINNING if start == 0 else 0
@@ -87,9 +82,10 @@ class Fragmenter:
                 flags |= DATA_IMMEDIATE
         if unordered:
             flags |= DATA_UNORDERED
-        header = encode_data_header(
-            DATA_FORMAT, flags, payload_bytes, number & TSN_MASK, stream_number, self._queue.ssn, ppid
-        )
+        if start and format.counts_fragments:
+            ppid = stream.next_fsn
+        stream.next_fsn += 1
+        header = encode_data_header(format, flags, payload_bytes, number & TSN_MASK, stream_number, stream.ssn, ppid)
         self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
 

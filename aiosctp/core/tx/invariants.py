@@ -62,21 +62,19 @@ def _check_buffers(sender: Sender) -> None:
     buffered: Counter[int] = Counter()
     ordered: Counter[int] = Counter()
     for chunk in sender.outstanding:
-        _, number, _, unordered, _, _ = chunk.message
+        _, number, _, unordered, *_ = chunk.message
         buffered[number] += len(chunk.payload)
         if chunk.is_ending and not unordered:
             ordered[number] += 1
     assert sender.outstanding_bytes == buffered.total()
-    for data, number, _, _, _, _ in sender.queue:
+    for data, number, *_ in sender.queue:
         queued[number] += len(data)
-    urgent = sum(sack_immediately for _, _, _, _, _, sack_immediately in sender.queue)
+    urgent = sum(sack_immediately for _, _, _, _, _, sack_immediately, _ in sender.queue)
     assert sender.queue.urgent_messages == urgent
-    first = sender.queue.peek()
-    assert first is not None or not sender.queue.is_begun
-    if first is not None and sender.queue.is_begun:
-        data, number, _, unordered, _, _ = first
-        assert sender.queue.cut_bytes < len(data)
-        queued[number] -= sender.queue.cut_bytes
+    for data, number, _, unordered, *_ in sender.queue.begun:
+        cut_bytes = sender.queue.by_number[number].cut_bytes
+        assert 0 < cut_bytes < len(data)
+        queued[number] -= cut_bytes
         ordered[number] += not unordered
     excess = 0
     held: Counter[int] = Counter()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.fragmenter import HEADER_BYTES
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 
 
 def fills_packet(queue: SendQueue, path: Path) -> bool:
     """Whether what waits is enough to fill a packet to this path, with the headers of its chunks."""
-    return queue.queued_bytes + queue.messages * HEADER_BYTES >= path.packet_bytes - PACKET_HEADER_BYTES
+    return queue.queued_bytes + queue.messages * queue.format.header_bytes >= path.packet_bytes - PACKET_HEADER_BYTES
 
 
 def is_urgent(queue: SendQueue) -> bool:

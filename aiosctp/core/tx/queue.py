@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.held import HeldMessages, Line
-from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler
-from aiosctp.wire.serial import ssn_add
+from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler, StreamValues
+from aiosctp.wire.chunks import DATA_FORMAT, DataFormat
 
 
 class OutgoingStream:
     """What a stream keeps while the association lives."""
 
-    __slots__ = ("above_mark_of", "buffered_bytes", "next_ssn", "number", "ordered_in_window", "queued_bytes")
+    __slots__ = (
+        "above_mark_of",
+        "buffered_bytes",
+        "cut_bytes",
+        "next_fsn",
+        "next_ssn",
+        "next_unordered_mid",
+        "number",
+        "ordered_in_window",
+        "queued_bytes",
+        "ssn",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.next_ssn = 0
-        """§6.5: "MUST start from 0 when the association is established"."""
+        """§6.5: "MUST start from 0 when the association is established". With I-DATA it is the next MID, of an ordered
+        message (RFC 8260 §2.1)."""
+        self.next_unordered_mid = 0
+        self.cut_bytes = 0
+        """How much of its first message has been cut into chunks, and sent."""
+        self.ssn = 0
+        """The SSN, or MID, of that message, assigned when its first fragment is made."""
+        self.next_fsn = 0
+        """With I-DATA: of its next fragment."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0
@@ -31,35 +50,52 @@ class OutgoingStream:
         self.above_mark_of: SendQueue | None = None
         """The queue, while `excess_bytes` there counts what this stream holds above its mark."""
 
-    def begin_ordered(self) -> int:
-        """The SSN of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its fragments.
-        §6.6: an unordered one takes none."""
+    def begin(self, format: DataFormat, unordered: bool) -> int:
+        """The SSN or MID of the message that is begun: §6.9, 2: "the same Stream Sequence Number to each" of its
+        fragments."""
+        return self.begin_unordered(format) if unordered else self.begin_ordered(format)
+
+    def begin_ordered(self, format: DataFormat) -> int:
         ssn = self.next_ssn
-        self.next_ssn = ssn_add(ssn, 1)
+        self.next_ssn = ssn + 1 & format.number_mask
         self.ordered_in_window += 1
         return ssn
+
+    def begin_unordered(self, format: DataFormat, messages: int = 1) -> int:
+        """§6.6: it takes no SSN. RFC 8260 §2.1: it takes a MID, and these are apart from those of ordered ones."""
+        if not format.counts_fragments:
+            return 0
+        mid = self.next_unordered_mid
+        self.next_unordered_mid = mid + messages & format.number_mask
+        return mid
+
+    def begin_anew(self) -> None:
+        """RFC 6525 §5.1.2; RFC 8260 §2.3.2 has the MIDs of unordered messages begin anew too."""
+        self.next_ssn = self.next_unordered_mid = 0
 
 
 class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
     __slots__ = (
-        "_make_scheduler",
         "_scheduler",
+        "_scheduler_name",
+        "_values",
         "by_number",
-        "cut_bytes",
         "excess_bytes",
+        "format",
         "held",
         "held_bytes",
         "in_order",
         "queued_bytes",
-        "ssn",
         "stream_mark_bytes",
         "urgent_messages",
     )
 
     def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
-        self._make_scheduler = SCHEDULERS[scheduler]
+        self.format = DATA_FORMAT
+        self._scheduler_name = scheduler
+        self._values: StreamValues | None = None
         self._scheduler: Scheduler = NOTHING_WAITS
         """Made with the first stream, as `by_number` is: what holds nothing is the same for every association."""
         self.by_number: dict[int, OutgoingStream] = NO_DICT
@@ -68,10 +104,6 @@ class SendQueue:
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
         each has to be asked for."""
         self.queued_bytes = 0
-        self.cut_bytes = 0
-        """How much of the first message has been cut into chunks, and sent."""
-        self.ssn = 0
-        """Its SSN, assigned when its first fragment is made."""
         self.urgent_messages = 0
         """Those that ask to be acknowledged at once."""
         self.held: HeldMessages[Any] | None = None
@@ -95,17 +127,30 @@ class SendQueue:
         return len(self._scheduler)
 
     @property
-    def is_begun(self) -> bool:
-        """Whether the first message has been cut in part."""
-        return self.cut_bytes > 0
+    def has_plain_message(self) -> bool:
+        """Whether the next is one of `in_order`, and has no terms."""
+        messages = self.in_order
+        return messages is not None and len(messages) > 0 and messages[0][6] is None
+
+    @property
+    def begun(self) -> list[Outgoing]:
+        """The messages that have been cut in part. Linear in the streams ever used, and in what waits."""
+        numbers = {stream.number for stream in self.by_number.values() if stream.cut_bytes}
+        begun: list[Outgoing] = []
+        for message in self._scheduler if numbers else ():
+            if message[1] in numbers:
+                numbers.remove(message[1])
+                begun.append(message)
+            if not numbers:
+                break
+        return begun
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
         if stream is None:
             if self._scheduler is NOTHING_WAITS:
                 self.by_number = {}
-                self._scheduler = self._make_scheduler()
-                self.in_order = self._scheduler.in_order
+                self._make_scheduler()
             stream = self.by_number[number] = OutgoingStream(number)
         return stream
 
@@ -121,7 +166,7 @@ class SendQueue:
         """One more message waits."""
         if self.held is not None and self._hold(self.held, message):
             return
-        data, number, _, _, _, sack_immediately = message
+        data, number, _, _, _, sack_immediately, _ = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
@@ -135,6 +180,56 @@ class SendQueue:
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
+
+    # -- RFC 8260 --
+
+    def use_format(self, format: DataFormat) -> None:
+        """What the handshake has settled. Nothing has been sent."""
+        assert not self.begun
+        self.format = format
+        if self._values is not None:
+            self._values.interleaves = format.counts_fragments
+
+    @property
+    def values(self) -> StreamValues:
+        if self._values is None:
+            self._values = StreamValues(self.format.counts_fragments)
+        return self._values
+
+    @values.setter
+    def values(self, values: StreamValues) -> None:
+        """Those of the association before a restart."""
+        values.interleaves = self.format.counts_fragments
+        self._values = values
+
+    def set_scheduler(self, name: str) -> None:
+        """What waits is sent in another order from now on. Linear in it."""
+        if name != self._scheduler_name:
+            self._scheduler_name = name
+            if self._scheduler is not NOTHING_WAITS:
+                begun, waiting = self._begun_and_waiting()
+                self._make_scheduler(begun)
+                for message in waiting:
+                    self._scheduler.add(message)
+
+    def set_stream_values(self, stream: int, *, priority: int | None = None, weight: int | None = None) -> None:
+        """RFC 8260 §4.3.3. None leaves a value as it is."""
+        if priority is not None:
+            self.values.priorities[stream] = priority
+        if weight is not None:
+            self.values.weights[stream] = weight
+        self._scheduler.values_changed(stream)
+
+    def _make_scheduler(self, begun: Iterable[Outgoing] = ()) -> None:
+        self._scheduler = SCHEDULERS[self._scheduler_name](self.values)
+        self.in_order = self._scheduler.in_order
+        for message in begun:
+            self._scheduler.add_begun(message)
+
+    def _begun_and_waiting(self) -> tuple[list[Outgoing], list[Outgoing]]:
+        begun = self.begun
+        are_begun = set(map(id, begun))
+        return begun, [message for message in self._scheduler if id(message) not in are_begun]
 
     # -- what a reset holds back --
 
@@ -155,7 +250,7 @@ class SendQueue:
 
     def _let_go(self, message: Outgoing) -> None:
         """What was held waits to be sent."""
-        data, number, _, _, _, sack_immediately = message
+        data, number, _, _, _, sack_immediately, _ = message
         size = len(data)
         self.held_bytes -= size
         self.stream(number).queued_bytes += size
@@ -195,25 +290,19 @@ class SendQueue:
         return following
 
     def suspend(self) -> None:
-        """No new message begins from now on; the one that was begun goes on."""
+        """No new message begins from now on; those that were begun go on."""
         held = self._make_held()
         if held.suspended is not None:
             return
-        begun = self.peek() if self.is_begun else None
-        if begun is not None:
-            self._scheduler.taken()
-        waiting: deque[Outgoing] = deque()
-        while (message := self._scheduler.first()) is not None:
-            self._scheduler.taken()
-            waiting.append(message)
-            data, number, _, _, _, sack_immediately = message
+        begun, waiting = self._begun_and_waiting()
+        if waiting:
+            self._make_scheduler(begun)
+        for data, number, _, _, _, sack_immediately, _ in waiting:
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
             self.held_bytes += len(data)
             self.urgent_messages -= sack_immediately
-        if begun is not None:
-            self._scheduler.add(begun)
-        held.suspended = waiting
+        held.suspended = deque(waiting)
 
     def resume(self) -> None:
         if self.held is None or self.held.suspended is None:
@@ -230,7 +319,7 @@ class SendQueue:
     def forget_stream(self, number: int) -> bool:
         """Let go of a stream that was reset, if it holds nothing. False when that is to be asked again later."""
         stream = self.by_number.get(number)
-        if stream is None or stream.next_ssn:
+        if stream is None or stream.next_ssn or stream.next_unordered_mid:
             return True
         if stream.buffered_bytes:
             return False
@@ -240,7 +329,7 @@ class SendQueue:
     def begin_ssns_anew(self) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: for all streams. Nothing is outstanding."""
         for number, stream in list(self.by_number.items()):
-            stream.next_ssn = 0
+            stream.begin_anew()
             self.forget_stream(number)
 
     def released(self, stream: OutgoingStream, payload_bytes: int) -> None:
@@ -267,27 +356,32 @@ class SendQueue:
 
     def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
-        self.cut_bytes += payload_bytes
+        stream.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        data, _, _, _, _, sack_immediately = message
-        if self.cut_bytes == len(data):
-            self.cut_bytes = 0
-            self._scheduler.taken()
+        data, _, _, _, _, sack_immediately, _ = message
+        is_whole = stream.cut_bytes == len(data)
+        self._scheduler.sent(payload_bytes, is_whole=is_whole)
+        if is_whole:
+            stream.cut_bytes = 0
             if sack_immediately:
                 self.urgent_messages -= 1
 
+    def packet_ended(self) -> None:
+        """What is cut next goes in another packet."""
+        self._scheduler.packet_ended()
+
     def take_all(self) -> list[Outgoing]:
-        """Empty the queue: the message begun first, then the others as they would have been sent."""
-        taken: list[Outgoing] = []
-        while (message := self.peek()) is not None:
-            taken.append(message)
-            self._scheduler.taken()
+        """Empty the queue: those begun first, then the others, each stream in its order."""
+        begun, waiting = self._begun_and_waiting()
+        taken = begun + waiting
+        if taken:
+            self._make_scheduler()
         if self.held is not None:
             taken += self.held
             self.held, self.held_bytes = None, 0
         for stream in self.by_number.values():
-            stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = 0
+            stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = stream.cut_bytes = 0
             stream.above_mark_of = None
-        self.queued_bytes = self.cut_bytes = self.excess_bytes = self.urgent_messages = 0
+        self.queued_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken

@@ -13,24 +13,20 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
-from aiosctp.core.tx.fragmenter import HEADER_BYTES, SMALLEST_PIECE, with_immediate
+from aiosctp.core.tx.fragmenter import SMALLEST_PIECE, with_immediate
 from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
-    DATA_FORMAT,
-    DATA_HEADER,
-    DATA_HEADER_AFTER_START,
     DATA_HEADER_START,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     PADDING,
     Fragments,
 )
-from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.serial import TSN_MASK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -44,10 +40,6 @@ if TYPE_CHECKING:
 # made of is kept until all of it is.
 _PIECES: Final = 4
 
-_DATA: Final = ChunkType.DATA.value
-_PACK: Final = DATA_HEADER.pack
-_PACK_AFTER: Final = DATA_HEADER_AFTER_START.pack
-
 
 def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     """Whether nothing is out of the ordinary, on the path that `path_to_send_on` named."""
@@ -56,7 +48,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     return (
         transmission.is_established
         and transmission.config.nodelay
-        and transmission.queue.in_order is not None
+        and transmission.queue.has_plain_message
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
         # Else cwnd has to decay first (§7.2.1).
@@ -75,6 +67,7 @@ class Run:
     __slots__ = (
         "_charge_bytes",
         "_cwnd_room",
+        "_format",
         "_packets_left",
         "_payload_bytes",
         "_record",
@@ -88,6 +81,7 @@ class Run:
 
     def __init__(self, transmission: Transmission, path: Path, now: float) -> None:
         self._transmission = transmission
+        self._format = transmission.queue.format
         self._record = SentRun(transmission.outstanding.highest + 1, path, now)
         self._tsn = self._record.first & TSN_MASK
         self._cwnd_room = path.congestion.cwnd - path.flight_bytes
@@ -136,22 +130,25 @@ class Run:
         queue, packet_room = self._transmission.queue, room
         messages = queue.in_order
         assert messages is not None
+        header_bytes = self._format.header_bytes
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
-            data, number, _, unordered, _, _ = message
-            start = queue.cut_bytes
-            left = len(data) - start
-            if start == 0 and room - HEADER_BYTES < left <= largest_payload:
-                # Whole, or not in this packet (`Fragmenter.fits`).
+            data, number, _, unordered, _, _, terms = message
+            if terms is not None:
                 break
             stream = queue.by_number[number]
+            start = stream.cut_bytes
+            left = len(data) - start
+            if start == 0 and room - header_bytes < left <= largest_payload:
+                # Whole, or not in this packet (`Fragmenter.fits`).
+                break
             payload_bytes = left if left < largest_payload else largest_payload
             charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
             may_begin = fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window
             if charge_bytes > self._window_room or (start == 0 and not unordered and not may_begin):
                 break
-            size = payload_bytes + HEADER_BYTES + 3 & ~3
+            size = payload_bytes + header_bytes + 3 & ~3
             if start == 0 and payload_bytes == left:
                 count = min(room // size, self._window_room // charge_bytes)
                 count = _count_alike(messages, count if unordered else min(count, may_begin))
@@ -161,7 +158,7 @@ class Run:
                     room -= count * size
                     continue
             if size > room:
-                payload_bytes = room - HEADER_BYTES
+                payload_bytes = room - header_bytes
                 if payload_bytes < largest_payload // SMALLEST_PIECE:
                     break
                 size, charge_bytes = room, charge_of(payload_bytes)
@@ -181,30 +178,31 @@ class Run:
 
     def _take_alike(self, stream: OutgoingStream, count: int) -> Parts:
         """The chunks of the first messages, each whole: so many as `_count_alike` has found alike."""
-        queue, record, tsn = self._transmission.queue, self._record, self._tsn
+        queue, record, tsn, format = self._transmission.queue, self._record, self._tsn, self._format
         messages = queue.in_order
         assert messages is not None
         taken = [messages.popleft() for _ in range(count)]
         payloads = [message[0] for message in taken]
-        data, number, _, unordered, _, immediate = taken[0]
+        data, number, _, unordered, _, immediate, _ = taken[0]
         flags = DATA_BEGINNING | DATA_ENDING
         if immediate:
             flags |= DATA_IMMEDIATE
             queue.urgent_messages -= count
         ssns: Iterable[int]
         if unordered:
-            # §6.6: an unordered message takes no SSN.
             flags |= DATA_UNORDERED
-            ssns = repeat(0)
+            first = stream.begin_unordered(format, count)
+            ssns = _numbers(first, count, format.number_mask) if format.counts_fragments else repeat(first)
             self._unordered += count
         else:
-            ssns = _numbers(stream.next_ssn, count, SSN_MASK)
-            stream.next_ssn = stream.next_ssn + count & SSN_MASK
+            ssns = _numbers(stream.next_ssn, count, format.number_mask)
+            stream.next_ssn = stream.next_ssn + count & format.number_mask
             stream.ordered_in_window += count
-        length = HEADER_BYTES + len(data)
-        start = DATA_HEADER_START.pack(_DATA, flags, length)
+        length = format.header_bytes + len(data)
+        start = DATA_HEADER_START.pack(format.chunk_type, flags, length)
         ppids = [message[2] for message in taken]
-        headers = list(map(_PACK_AFTER, repeat(start), _numbers(tsn, count, TSN_MASK), repeat(number), ssns, ppids))
+        tsns = _numbers(tsn, count, TSN_MASK)
+        headers = list(map(format.header_after_start.pack, repeat(start), tsns, repeat(number), ssns, ppids))
         self._tsn = tsn + count & TSN_MASK
         record.headers += headers
         record.payloads += payloads
@@ -216,15 +214,18 @@ class Run:
         most."""
         queue = self._transmission.queue
         messages = queue.in_order
-        if not messages or queue.is_begun or self._cwnd_room <= 0:
+        if not messages or self._cwnd_room <= 0:
             return
-        data, number, _, unordered, _, _ = messages[0]
+        data, number, _, unordered, _, _, terms = messages[0]
+        stream = queue.by_number[number]
+        if stream.cut_bytes or terms is not None:
+            return
         payload_bytes = len(data)
-        size = payload_bytes + HEADER_BYTES + 3 & ~3
+        size = payload_bytes + self._format.header_bytes + 3 & ~3
         if size > room or payload_bytes > self._transmission.fragmenter.chunk_payload_bytes:
             return
         per_packet = room // size
-        stream, charge_bytes = queue.stream(number), charge_of(payload_bytes)
+        charge_bytes = charge_of(payload_bytes)
         count = min(self._packets_allowed(most, per_packet * size), self._window_room // (per_packet * charge_bytes))
         if not unordered:
             count = min(count, (fragmenter.MAX_ORDERED_IN_WINDOW - stream.ordered_in_window) // per_packet)
@@ -243,9 +244,9 @@ class Run:
 
     def _add_chunk(self, parts: Parts, stream: OutgoingStream, message: Outgoing, payload_bytes: int) -> None:
         """The next fragment of this message, or all of it."""
-        record, queue = self._record, self._transmission.queue
-        data, number, ppid, unordered, _, immediate = message
-        start = queue.cut_bytes
+        record, queue, format = self._record, self._transmission.queue, self._format
+        data, number, ppid, unordered, _, immediate, _ = message
+        start = stream.cut_bytes
         end = start + payload_bytes
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         flags = 0
@@ -254,7 +255,10 @@ class Run:
             self._unordered += 1
         if start == 0:
             flags |= DATA_BEGINNING
-            queue.ssn = 0 if unordered else stream.begin_ordered()
+            stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
+        elif format.counts_fragments:
+            ppid = stream.next_fsn
+        stream.next_fsn += 1
         if end == len(data):
             flags |= DATA_ENDING
             if immediate:
@@ -263,9 +267,9 @@ class Run:
             assert queue.in_order is not None
             queue.in_order.popleft()
             end = 0
-        queue.cut_bytes = end
-        length = HEADER_BYTES + payload_bytes
-        header = _PACK(_DATA, flags, length, self._tsn, number, queue.ssn, ppid)
+        stream.cut_bytes = end
+        length = format.header_bytes + payload_bytes
+        header = format.header.pack(format.chunk_type, flags, length, self._tsn, number, stream.ssn, ppid)
         payload = data if payload_bytes == len(data) else self._view_of(message)[start : start + payload_bytes]
         record.headers.append(header)
         record.payloads.append(payload)
@@ -287,12 +291,16 @@ class Run:
         queue = transmission.queue
         messages = queue.in_order
         payload_bytes = transmission.fragmenter.chunk_payload_bytes
-        length = HEADER_BYTES + payload_bytes
-        start, charge_bytes = queue.cut_bytes, charge_of(payload_bytes)
-        if not messages or start == 0 or length != room or self._cwnd_room <= 0:
+        format = self._format
+        length = format.header_bytes + payload_bytes
+        if not messages or length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
-        data, number, ppid, unordered, _, _ = message
+        data, number, ppid, unordered, _, _, terms = message
+        stream = queue.by_number[number]
+        start, charge_bytes = stream.cut_bytes, charge_of(payload_bytes)
+        if start == 0 or terms is not None:
+            return
         count = min(
             self._packets_allowed(most, length),
             (len(data) - start - 1) // payload_bytes,
@@ -301,18 +309,18 @@ class Run:
         if count <= 0:
             return
         flags = DATA_UNORDERED if unordered else 0
-        fragments = Fragments(
-            DATA_FORMAT, data, start, count, payload_bytes, flags, self._tsn, (number, queue.ssn, ppid)
-        )
+        tail = number, stream.ssn, stream.next_fsn if format.counts_fragments else ppid
+        stream.next_fsn += count
+        fragments = Fragments(format, data, start, count, payload_bytes, flags, self._tsn, tail)
         packets.append(fragments)
         record.headers += [fragments] * count
         record.payloads += [data] * count
         record.messages += [message] * count
         self._tsn = self._tsn + count & TSN_MASK
-        queue.cut_bytes = start + count * payload_bytes
+        stream.cut_bytes = start + count * payload_bytes
         if unordered:
             self._unordered += count
-        self._add_stretch(count, (length, charge_bytes, payload_bytes, queue.stream(number), False))
+        self._add_stretch(count, (length, charge_bytes, payload_bytes, stream, False))
         self._count_packets(count, length)
 
     def _window_is_full(self) -> bool:
@@ -354,14 +362,15 @@ class Run:
 
 def _count_alike(messages: deque[Outgoing], most: int) -> int:
     """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
-    first, number, _, unordered, _, immediate = messages[0]
+    first, number, _, unordered, _, immediate, _ = messages[0]
     payload_bytes, count = len(first), 0
-    for data, its_number, _, is_unordered, _, is_immediate in islice(messages, most):
+    for data, its_number, _, is_unordered, _, is_immediate, terms in islice(messages, most):
         if (
             len(data) != payload_bytes
             or its_number != number
             or is_unordered is not unordered
             or is_immediate is not immediate
+            or terms is not None
         ):
             break
         count += 1

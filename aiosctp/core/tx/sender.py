@@ -171,13 +171,13 @@ class Sender:
         """Everything not acknowledged, each message once, and whether any of it was sent, for SendFailed; the sender is
         empty afterwards."""
         paths = {chunk.path for chunk in self.outstanding}
-        begun = self.queue.peek() if self.queue.is_begun else None
+        begun = self.queue.begun
         sent = self.outstanding.take_all()
         waiting = self.queue.take_all()
-        if begun is not None:
-            del waiting[0]
-            if not (sent and sent[-1] is begun):
-                sent.append(begun)  # all that was sent of it is acknowledged
+        for message in begun:
+            waiting.remove(message)
+            if not (sent and sent[-1] is message):
+                sent.append(message)  # all that was sent of it is acknowledged
         self.t3.stop_where_idle(paths)
         self.retransmissions.clear()
         self._round_trips.forget()
@@ -194,7 +194,7 @@ class Sender:
     @property
     def is_silent(self) -> bool:
         """Whether no message is begun, and nothing is outstanding."""
-        return not (self.outstanding or self.queue.is_begun)
+        return not (self.outstanding or self.queue.begun)
 
     def begin_anew(self, next_tsn: int) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: all SSNs begin with 0, the TSNs with this one. It is silent."""

@@ -88,7 +88,7 @@ class SentRun:
                 assert chunk.size == size
                 assert charge_of(len(chunk.payload)) == charge_bytes
                 assert len(chunk.payload) == payload_bytes
-                _, number_of_stream, _, unordered, _, _ = chunk.message
+                _, number_of_stream, _, unordered, _, _, _ = chunk.message
                 assert stream.number == number_of_stream
                 assert ends_ordered == (chunk.is_ending and not unordered)
             number += count

@@ -12,15 +12,12 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
 from aiosctp.core.tx.chunk import OutstandingChunk
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
-from aiosctp.wire.codepoints import ChunkType
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_IMMEDIATE, DATA_UNORDERED
+from aiosctp.wire.serial import TSN_MASK
 
 if TYPE_CHECKING:
     from aiosctp.core.tx.transmission import Transmission
 
-_DATA: Final = ChunkType.DATA.value
-_PACK: Final = DATA_HEADER.pack
 _WHOLE: Final = DATA_BEGINNING | DATA_ENDING
 
 
@@ -29,17 +26,20 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     packets have. None when there are more, or anything is out of the ordinary."""
     queue, outstanding, window = transmission.queue, transmission.outstanding, transmission.window
     messages = queue.in_order
-    if not messages or len(messages) > 1 or queue.cut_bytes:
+    if not messages or len(messages) > 1:
         return None
     message = messages[0]
-    data, stream_number, ppid, unordered, _, immediate = message
+    data, stream_number, ppid, unordered, _, immediate, terms = message
     payload_bytes = len(data)
-    length = fragmenter.HEADER_BYTES + payload_bytes
+    format = queue.format
+    length = format.header_bytes + payload_bytes
     size = length + 3 & ~3
     charge_bytes = payload_bytes if payload_bytes > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
     stream = queue.by_number[stream_number]
     if (
         size > room
+        or stream.cut_bytes
+        or terms is not None
         # §6.1: "The sending of a DATA chunk fills the congestion or receiver window" asks for a SACK.
         or path.flight_bytes + size >= path.congestion.cwnd
         or window.a_rwnd - outstanding.flight_charge_bytes - charge_bytes < path.packet_bytes
@@ -61,15 +61,16 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
         queue.urgent_messages = 0
     if unordered:
         flags |= DATA_UNORDERED
+        ssn = stream.begin_unordered(format)
         transmission.counters.ouodchunks += 1
     else:
         ssn = stream.next_ssn
-        stream.next_ssn = ssn + 1 & SSN_MASK
+        stream.next_ssn = ssn + 1 & format.number_mask
         stream.ordered_in_window += 1
         transmission.counters.oodchunks += 1
     messages.popleft()
     queue.queued_bytes = stream.queued_bytes = 0
-    header = _PACK(_DATA, flags, length, number & TSN_MASK, stream_number, ssn, ppid)
+    header = format.header.pack(format.chunk_type, flags, length, number & TSN_MASK, stream_number, ssn, ppid)
     chunk = OutstandingChunk(number, message, stream, header, data, path, now, is_ending=True)
     outstanding.append(chunk)
     transmission.round_trips.sent(number, path, now)

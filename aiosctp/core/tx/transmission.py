@@ -11,7 +11,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import OutstandingChunk
-from aiosctp.core.tx.fragmenter import HEADER_BYTES, Fragmenter, with_immediate
+from aiosctp.core.tx.fragmenter import Fragmenter, with_immediate
 from aiosctp.core.tx.loss import LossDetection
 from aiosctp.core.tx.nagle import fills_packet, is_urgent
 from aiosctp.core.tx.outstanding import Outstanding
@@ -78,7 +78,8 @@ class Transmission:
     def _begin(self, now: float) -> None:
         is_strict = self.loss.in_fast_recovery or self.paths.for_data().idle_rtos(now) > 0
         self.burst.begin(self.config.max_burst, is_strict=is_strict)
-        self.fragmenter.chunk_payload_bytes = min(self.paths.amdcs - HEADER_BYTES, self.window.largest_a_rwnd)
+        largest = self.paths.amdcs - self.queue.format.header_bytes
+        self.fragmenter.chunk_payload_bytes = min(largest, self.window.largest_a_rwnd)
 
     def end(self) -> None:
         """Of the opportunity."""
@@ -158,6 +159,7 @@ class Transmission:
             and self.retransmissions.first() is None
         ):
             self._add_new(packet, now)
+        self.queue.packet_ended()
         if path.flight_bytes == flight_before:
             return False
         # §7.2.1: "While the endpoint does not transmit data on a given transport address, the cwnd ... SHOULD be
@@ -179,6 +181,7 @@ class Transmission:
         self._add_marked(packet, now)
         if self.retransmissions.first() is None:
             self._add_new(packet, now)
+        self.queue.packet_ended()
         self.end()
         if path.flight_bytes == flight_before:
             return False
@@ -209,7 +212,7 @@ class Transmission:
         outstanding = self.outstanding
         chunk: OutstandingChunk | None = None
         room = packet.room
-        while room > HEADER_BYTES and (payload_bytes := self._next_payload_bytes(room)):
+        while room > self.queue.format.header_bytes and (payload_bytes := self._next_payload_bytes(room)):
             number = outstanding.highest + 1
             if payload_bytes > self.window.room(outstanding.flight_charge_bytes):
                 self.window.probe_sent(number, payload_bytes)

@@ -210,7 +210,7 @@ def test_the_association_is_aborted_when_the_tsns_it_was_reset_to_are_not_said()
 def test_a_message_that_was_begun_is_finished_before_the_tsns_are_reset() -> None:
     peer = ReconfigPeer()
     peer.user_sends(bytes(30_000), b"next")
-    assert peer.association.sender.queue.is_begun
+    assert peer.association.sender.queue.begun
     peer.association.reset_association()
     peer.touch()
     for count in range(2, 40, 2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
@@ -14,7 +15,7 @@ from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx import Sender
 from aiosctp.core.tx.sent_run import Parts
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import Data, Fragments, Sack, decode_chunks
+from aiosctp.wire.chunks import Data, Fragments, IData, Sack, decode_chunks
 from aiosctp.wire.packet import encode_packet
 
 FIRST_TSN = 0xFFFF_FFF0
@@ -35,7 +36,8 @@ def tsn(n: int) -> int:
 class Packet:
     path: Path
     size: int
-    chunks: list[Data] = field(default_factory=list)
+    chunks: list[Any] = field(default_factory=list)
+    """DATA or, where that is the format, I-DATA."""
 
     @property
     def numbers(self) -> list[int]:
@@ -166,7 +168,7 @@ def read(path: Path, parts: Parts) -> Packet:
     encoded = encode_packet(1, 2, 3, parts)
     chunks = []
     for chunk in decode_chunks(encoded):
-        assert isinstance(chunk, Data)
+        assert isinstance(chunk, Data | IData)
         chunks.append(chunk)
     return Packet(path, len(encoded), chunks)
 
