@@ -32,6 +32,7 @@ from aiosctp.wire.packet import decode_header, encode_packet
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
+    ForwardTsnSupported,
     HostNameAddress,
     IPv4AddressParameter,
     IPv6AddressParameter,
