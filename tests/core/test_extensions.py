@@ -126,6 +126,23 @@ def test_an_extension_is_spoken_where_both_announce_it(
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
+def test_our_messages_go_in_the_format_that_was_negotiated(entrance: str) -> None:
+    """S10: RFC 8260 §2.2.1: "I-DATA chunks MUST be used for all user messages and DATA chunks MUST NOT be used", and
+    the other way round; after a restart as well."""
+    peer = associated(EVERYTHING, entrance=entrance, **ALL_ON)
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (1, 0)
+    peer = associated(SupportedExtensions((0xC0,)), entrance=entrance, **ALL_ON)
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (0, 1)
+    peer.parameters = (EVERYTHING,)
+    peer.tag ^= 1
+    peer.send(peer.cookie_echo())
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (1, 0)
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
 @pytest.mark.parametrize(
     ("switch", "name"),
     [("reconfig", "reconfig"), ("partial_reliability", "pr"), ("interleaving", "idata"), ("nrsack", "nrsack")],
