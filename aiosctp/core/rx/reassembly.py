@@ -18,7 +18,7 @@ class Reassembly(TsnHeap):
     __slots__ = ("_by_end", "_by_start", "_payloads", "_skipped_end")
 
     def __init__(self) -> None:
-        super().__init__()
+        self._heap = None
         self._payloads: dict[int, bytes] = NO_DICT
         self._by_end: dict[int, Run] = NO_DICT
         self._by_start: dict[int, Run] = NO_DICT
