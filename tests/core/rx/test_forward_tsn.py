@@ -166,6 +166,16 @@ def test_what_is_behind_a_message_that_was_skipped_must_begin() -> None:
     assert isinstance(bench.packet(data(2, "", ssn=1)), ProtocolViolation)
 
 
+def test_what_can_not_begin_behind_the_end_of_a_message_that_was_skipped_is_dropped() -> None:
+    """It came first, and so was not seen to break §6.9."""
+    bench = bench_of(partial_delivery_point_bytes=1)
+    bench.packets(data(2, "U"))
+    bench.forward(0)
+    bench.packets(data(1, "UE"))
+    assert bench.receiver.held_bytes == 0
+    assert not bench.receiver.has_message()
+
+
 @BOTH
 def test_a_message_given_up_when_all_that_was_sent_of_it_has_come_is_dropped(format: DataFormat) -> None:
     """X07, X43: the peer tells by a FORWARD TSN to what was acknowledged, or to a TSN more; then another begins."""
