@@ -188,7 +188,8 @@ class Association:
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
         if size > engine.config.max_message_bytes:
-            raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
+            most = engine.config.max_message_bytes
+            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False

@@ -147,7 +147,8 @@ class connect(Coroutine[Any, Any, Association]):
             # The engine's own, or a resolver's ETIMEDOUT.
             if isinstance(error, ConnectTimeout) or not guard.expired():
                 raise
-            raise ConnectTimeout(f"the peer did not answer within {self._timeout} seconds") from None
+            asked = f"{', '.join(self._hosts)} (SCTP port {self._port}, UDP port {self._remote_udp_port})"
+            raise ConnectTimeout(f"{asked} did not answer within {self._timeout} seconds") from None
 
     async def _race(self) -> Association:
         stack = choose_stack(self._stack, self._udp_port, 0)

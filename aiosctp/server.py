@@ -68,8 +68,10 @@ async def serve(
 
     Raises OSError with EADDRINUSE or EADDRNOTAVAIL or for a name that does not resolve, TypeError or ValueError.
     """
-    if inspect.isasyncgenfunction(handle_association) or not callable(handle_association):
-        raise TypeError("handle_association must be a coroutine function")
+    if inspect.isasyncgenfunction(handle_association):
+        raise TypeError("handle_association must be a coroutine function, not one that yields")
+    if not callable(handle_association):
+        raise TypeError(f"handle_association must be a coroutine function, not {type(handle_association).__name__}")
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
     check_limits(port, backlog, max_associations, admit)
