@@ -58,11 +58,12 @@ async def serve(
     host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951); the
     loop's default stack binds it on every address of the machine until the loop ends.
-    backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
-    admit: a plain function of the peer's `(host, port)`, asked at an INIT before there is state; False refuses with an
-    ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
-    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one: pass a
-    `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.
+    backlog: how many associations may be set up and not yet handled; others wait (§5.1, T1); 0 refuses all.
+    max_associations: the most at one time. admit: a plain function of the peer's `(host, port)`, asked at an INIT before
+    there is state; False refuses with an ABORT, cause Out of Resource, as that limit does. outbound_streams: how many
+    to ask for; None for the config's. config: the endpoint's own; None for the stack's. stack: used instead of the
+    loop's default one: pass a `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop
+    ends.
 
     handle_association may be any function that returns an awaitable; what it returns otherwise is logged as an error.
 

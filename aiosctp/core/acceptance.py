@@ -66,8 +66,10 @@ class Acceptance:
             # §5.1: nobody takes it. The ABORT carries the Initiate Tag, and no T bit (§8.4, 3).
             return self._abort(arrival, chunk.initiate_tag, None)
         peer = (arrival.source, arrival.header.source_port)
-        if endpoint.is_full or (endpoint.admit is not None and not endpoint.admit(peer)):
+        if endpoint.takes_no_more or (endpoint.admit is not None and not endpoint.admit(peer)):
             return self._abort(arrival, chunk.initiate_tag, OutOfResource())
+        if endpoint.is_busy:
+            return None
         tcb = TransmissionControlBlock(
             local_tag=self._new_tag(),
             local_initial_tsn=int.from_bytes(self._entropy(4)),
