@@ -269,8 +269,8 @@ class Stack:
         self.given_to = engine
 
     def call_before_flush(self, call: Callable[[], None]) -> None:
-        """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more; what
-        it asks to be called in turn is, a turn later."""
+        """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more;
+        what it asks to be called in turn is, a turn later."""
         self._check_process()
         self._before_flush.append(call)
         self._schedule_flush()

@@ -175,6 +175,64 @@ async def test_streams_are_accepted_in_their_order_until_the_graceful_end() -> N
 
 
 @virtual_time
+async def test_who_asked_first_accepts_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who comes as a stream has just begun goes before those who wait, and who is cancelled loses none."""
+    async with associated() as (_, ours, theirs):
+        accepted: list[tuple[str, int]] = []
+
+        async def accept(name: str) -> None:
+            _, writer = await theirs.accept_stream()
+            accepted.append((name, number_of(writer)))
+
+        async def begin(count: int) -> None:
+            for _ in range(count):
+                (await ours.open_stream())[1].write(b"x")
+            await asyncio.sleep(1)
+
+        waiting = [asyncio.create_task(accept(name)) for name in "abc"]
+        await asyncio.sleep(1)
+        streams = theirs.byte_streams()
+        begun = streams._begun_by_peer
+
+        def begun_and_cancelled(number: int) -> None:
+            begun(number)
+            waiting[1].cancel()
+
+        def come_first(number: int) -> None:
+            # Its first step comes before the others hear of the stream.
+            waiting.append(asyncio.create_task(accept("late")))
+            begun(number)
+
+        monkeypatch.setattr(streams, "_begun_by_peer", come_first)
+        await begin(1)
+        assert accepted == [("a", 0)]
+        monkeypatch.setattr(streams, "_begun_by_peer", begun_and_cancelled)
+        await begin(2)
+        assert accepted == [("a", 0), ("c", 2), ("late", 4)]
+        assert waiting[1].cancelled()
+
+
+@virtual_time
+async def test_who_was_woken_for_a_stream_that_another_took_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with associated() as (_, ours, theirs):
+        waiting = [asyncio.create_task(theirs.accept_stream()) for _ in range(2)]
+        await asyncio.sleep(0)
+        streams = theirs.byte_streams()
+        begun = streams._begun_by_peer
+
+        def begun_and_taken(number: int) -> None:
+            begun(number)
+            if number == 0:
+                theirs.stream(0)
+
+        monkeypatch.setattr(streams, "_begun_by_peer", begun_and_taken)
+        for number in (0, 2, 4):
+            (await ours.open_stream(number))[1].write(b"x")
+            await asyncio.sleep(1)
+        assert [number_of((await task)[1]) for task in waiting] == [2, 4]
+
+
+@virtual_time
 async def test_what_was_written_is_sent_before_a_shutdown() -> None:
     async with associated() as (_, ours, theirs):
         _, writer = await ours.open_stream()
