@@ -263,7 +263,7 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end, sent_init=False)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end)
         self._associations[association] = None
         self._stack.add(association)
         if self._protocol_factory is not None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class StreamNumbers:
-    """The side that sent the INIT opens even numbers, the other one odd ones, so that both may open at once. Where both
-    sent one (§5.2.1), the side with the larger Verification Tag opens odd ones.
+    """The side whose INIT opened the association opens even numbers, the other one odd ones, so that both may open at
+    once. Where both did (§5.2.1), the side with the larger Verification Tag opens odd ones. A number that both open all
+    the same is one stream between them.
 
     A byte stream needs the number in both directions. One that was freed is taken again before one that was never used,
     so that what is kept by number stays small.

@@ -11,6 +11,7 @@ import pytest
 import aiosctp
 from aiosctp.events import StreamReset
 from aiosctp.testing import Link, Network, RandomLoss
+from aiosctp.wire.codepoints import ChunkType
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
@@ -736,6 +737,33 @@ class Storm:
         await writer.wait_closed()
 
 
+async def call_each_other(hosts: TwoHosts, later_s: float) -> tuple[aiosctp.Association, aiosctp.Association]:
+    """Neither listens (§5.2.1)."""
+
+    async def call(stack: aiosctp.Stack, name: str, local_port: int, port: int) -> aiosctp.Association:
+        return await aiosctp.connect(name, port, stack=stack, local_port=local_port, remote_udp_port=9899)
+
+    async def call_later() -> aiosctp.Association:
+        await asyncio.sleep(later_s)
+        return await call(hosts.server, "client", 7002, 7001)
+
+    ours, theirs = await asyncio.gather(call(hosts.client, "server", 7001, 7002), call_later())
+    return ours, theirs
+
+
+async def check_both_open_and_accept(ours: aiosctp.Association, theirs: aiosctp.Association) -> list[int]:
+    """The numbers that each takes in turn: no two are the same."""
+    pairs = [await each.open_stream() for each in (ours, theirs, ours, theirs)]
+    for _, writer in pairs:
+        writer.write(b"%d" % number_of(writer))
+    async with asyncio.timeout(10):
+        for each in (ours, theirs):
+            for _ in range(2):
+                reader, writer = await each.accept_stream()
+                assert await reader.read(10) == b"%d" % number_of(writer)
+    return [number_of(writer) for _, writer in pairs]
+
+
 @pytest.mark.parametrize("seed", range(1, 7))
 @pytest.mark.parametrize("later_s", [0.0, 0.5 * DELAY_S, 0.9 * DELAY_S])
 def test_where_both_have_sent_an_init_they_do_not_open_the_same_numbers(seed: int, later_s: float) -> None:
@@ -744,25 +772,62 @@ def test_where_both_have_sent_an_init_they_do_not_open_the_same_numbers(seed: in
     @virtual_time
     async def run() -> None:
         async with TwoHosts(seed=seed) as hosts:
-
-            async def call(stack: aiosctp.Stack, name: str, local_port: int, port: int) -> aiosctp.Association:
-                return await aiosctp.connect(name, port, stack=stack, local_port=local_port, remote_udp_port=9899)
-
-            async def call_later() -> aiosctp.Association:
-                await asyncio.sleep(later_s)
-                return await call(hosts.server, "client", 7002, 7001)
-
-            ours, theirs = await asyncio.gather(call(hosts.client, "server", 7001, 7002), call_later())
-            pairs = [await each.open_stream() for each in (ours, theirs, ours, theirs)]
-            numbers = [number_of(writer) for _, writer in pairs]
+            ours, theirs = await call_each_other(hosts, later_s)
             is_odd = ours.engine.tcb.local_tag > ours.engine.tcb.peer_tag
-            assert numbers == ([1, 0, 3, 2] if is_odd else [0, 1, 2, 3])
-            for _, writer in pairs:
-                writer.write(b"%d" % number_of(writer))
-            for each in (ours, theirs):
-                for _ in range(2):
-                    reader, writer = await each.accept_stream()
-                    assert await reader.read(10) == b"%d" % number_of(writer)
+            assert await check_both_open_and_accept(ours, theirs) == ([1, 0, 3, 2] if is_odd else [0, 1, 2, 3])
             ours.abort()
 
     run()
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("lost", [ChunkType.INIT, ChunkType.INIT_ACK])
+@pytest.mark.parametrize("sender", ["192.0.2.1", "192.0.2.2"])
+def test_where_one_init_is_lost_they_do_not_open_the_same_numbers(seed: int, lost: ChunkType, sender: str) -> None:
+    """Only one side knows of the other's INIT, and opens odd numbers: the other's alone has opened the association."""
+
+    @virtual_time
+    async def run() -> None:
+        async with TwoHosts(seed=seed) as hosts:
+            hosts.drop = lambda packet: packet.data[12] == lost and packet.source == sender
+            ours, theirs = await call_each_other(hosts, 0.0)
+            numbers = await check_both_open_and_accept(ours, theirs)
+            assert numbers in ([1, 0, 3, 2], [0, 1, 2, 3])
+            ours.abort()
+
+    run()
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("later_s", [1.1 * DELAY_S, 1.5 * DELAY_S, 1.9 * DELAY_S, 2.5 * DELAY_S, 2.9 * DELAY_S])
+def test_where_one_has_answered_before_it_called_they_do_not_open_the_same_numbers(seed: int, later_s: float) -> None:
+    """It knows nothing of the INIT that it has answered, as it kept nothing of it (§5.1.3)."""
+
+    @virtual_time
+    async def run() -> None:
+        async with TwoHosts(seed=seed) as hosts, await aiosctp.serve(hosts.keep, None, 7002, stack=hosts.server):
+            ours, theirs = await call_each_other(hosts, later_s)
+            await check_both_open_and_accept(ours, theirs)
+            ours.abort()
+
+    run()
+
+
+@virtual_time
+async def test_a_number_that_both_open_at_once_is_one_stream_between_them() -> None:
+    async with associated() as (_, ours, theirs):
+        for round_ in range(3):
+            pairs = [await each.open_stream(6) for each in (ours, theirs)]
+            for index, (_, writer) in enumerate(pairs):
+                writer.write(b"%d from %d" % (round_, index))
+                writer.write_eof()
+            assert [await reader.read() for reader, _ in pairs] == [b"%d from 1" % round_, b"%d from 0" % round_]
+            for _, writer in pairs:
+                writer.close()
+            async with asyncio.timeout(10):
+                for _, writer in pairs:
+                    await writer.wait_closed()
+            await asyncio.sleep(1)
+        for each in (ours, theirs):
+            assert not each.byte_streams()._by_number
+            assert not each.byte_streams()._unaccepted
