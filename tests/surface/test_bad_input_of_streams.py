@@ -183,6 +183,16 @@ async def test_changes_of_streams_name_what_is_wrong_and_ask_for_nothing() -> No
 
 
 @virtual_time
+async def test_streams_that_are_asked_for_count_among_those_that_there_may_be() -> None:
+    async with associated() as (_, ours, _):
+        asking = asyncio.create_task(ours.add_streams(outgoing=65535 - 256 - 10))
+        await asyncio.sleep(0)
+        await refused(ValueError, "outgoing must be between 0 and 10", ours.add_streams, outgoing=11)
+        await asyncio.gather(asking, ours.add_streams(outgoing=10))
+        assert ours.outbound_streams == 65535
+
+
+@virtual_time
 async def test_a_transport_takes_nothing_of_what_is_wrong() -> None:
     async with associated() as (_, ours, _):
         transport: Any = (await ours.open_stream())[1].transport

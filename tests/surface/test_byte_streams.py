@@ -10,6 +10,7 @@ import pytest
 
 import aiosctp
 from aiosctp.events import StreamReset
+from aiosctp.stream_transport import StreamTransport
 from aiosctp.testing import Link, Network, RandomLoss
 from aiosctp.wire.codepoints import ChunkType
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
@@ -655,6 +656,64 @@ async def test_streams_are_added_and_the_association_is_reset() -> None:
         for wrong in ({}, {"outgoing": 65535}, {"incoming": -1}):
             with pytest.raises(ValueError, match=r"outgoing|incoming"):
                 await ours.add_streams(**wrong)
+
+
+class Sipping(asyncio.BufferedProtocol):
+    """Takes one byte, and reads no more until it is told to."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, StreamTransport)
+        self.transport = transport
+        self.received = b""
+        self.buffer = bytearray(1)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received += self.buffer
+        self.transport.pause_reading()
+
+
+@virtual_time
+async def test_what_waits_for_a_buffered_protocol_is_not_copied_at_each_of_its_sips() -> None:
+    async with TwoHosts() as hosts:
+        protocol = Sipping()
+        await aiosctp.create_server(lambda: protocol, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        await association.send(b"a whole message")
+        await asyncio.sleep(1)
+        waits = protocol.transport._unread
+        assert isinstance(waits, memoryview)
+        for _ in range(3):
+            protocol.transport.resume_reading()
+            await asyncio.sleep(0)
+            still = protocol.transport._unread
+            assert isinstance(still, memoryview)
+            assert still.obj is waits.obj
+        await association.send(b", and more")
+        while len(protocol.received) < len(b"a whole message, and more"):
+            protocol.transport.resume_reading()
+            await asyncio.sleep(0.01)
+        assert protocol.received == b"a whole message, and more"
+        assert not protocol.transport.owes_input
+
+
+@virtual_time
+async def test_what_a_buffered_protocol_has_left_is_its_successors() -> None:
+    async with TwoHosts() as hosts:
+        protocol = Sipping()
+        await aiosctp.create_server(lambda: protocol, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        await association.send(b"a whole message")
+        await asyncio.sleep(1)
+        reader = asyncio.StreamReader()
+        protocol.transport.set_protocol(asyncio.StreamReaderProtocol(reader))
+        reader.set_transport(protocol.transport)
+        protocol.transport.resume_reading()
+        await association.send(b", and more")
+        async with asyncio.timeout(5):
+            assert protocol.received + await reader.readexactly(24) == b"a whole message, and more"
 
 
 # -- all together --
