@@ -275,11 +275,10 @@ class Association:
 
         This, or `accept_stream`, selects stream mode: `receive` raises from then on.
 
-        number: one that is not in use. Without it, the side whose INIT opened the association takes even numbers and the
-        other one odd ones, after waiting for one to become free; where both did (§5.2.1), the side with the larger tag
-        takes odd ones. When both open a number, which they then do only if they name it or a COOKIE ECHO of two was
-        lost, it is one stream between them. Cancelling leaves nothing behind. limit: as that of
-        `asyncio.open_connection`.
+        number: one that is not in use. Without it, the side whose INIT opened the association takes even numbers and
+        the other one odd ones, after waiting for one to become free; where both did (§5.2.1), the side with the larger
+        tag takes odd ones. A number that both open all the same, as they name it or as one of two COOKIE ECHOs was
+        lost, is one stream between them. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
         Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
         peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
