@@ -305,12 +305,13 @@ def test_the_peers_cookie_echo_after_its_cookie_ack() -> None:
     peer.expect(CookieEcho)
     # Z -> COOKIE ACK -> A
     peer.send(CookieAck())
-    assert association.opener is Opener.US
+    openers = [association.opener]
     for _ in range(2):
         # Z -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z
         peer.send(CookieEcho(our_cookie))
         peer.expect(CookieAck)
-        assert association.opener is Opener.BOTH
+        openers.append(association.opener)
+    assert openers == [Opener.US, Opener.BOTH, Opener.BOTH]
 
 
 def test_the_peers_cookie_echo_before_its_init_ack() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import aiosctp
+from aiosctp.testing import Packet
 from tests.surface.test_byte_streams import number_of
 from tests.surface.two_hosts import PORT, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
@@ -171,7 +172,11 @@ async def test_attempts_at_a_names_addresses_are_so_far_apart(delay_s: float, op
     async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
         at_s: dict[str, float] = {}
         loop = asyncio.get_running_loop()
-        hosts.network.observers.append(lambda packet: at_s.setdefault(packet.destination, loop.time()) and None)
+
+        def note(packet: Packet) -> None:
+            at_s.setdefault(packet.destination, loop.time())
+
+        hosts.network.observers.append(note)
         hosts.drop = lambda packet: True
         calling = asyncio.create_task(aiosctp.open_connection("server", PORT, stack=hosts.client, **options))
         await asyncio.sleep(3)
