@@ -54,6 +54,8 @@ class connect(Coroutine[Any, Any, Association]):
     no local address of the peer's family, EISCONN), and TypeError or ValueError for wrong arguments.
     """
 
+    attempt_delay_s = ATTEMPT_DELAY_S
+    """Between the attempts at a name's addresses."""
     _is_unused = False
     """Made, and nothing has run of it."""
 
@@ -252,7 +254,7 @@ class _Race:
             now = self._stack.now()
             if self._untried and (now >= next_attempt_at or not self._attempts) and not self._was_cut_short:
                 self._start(self._untried.popleft())
-                next_attempt_at = now + ATTEMPT_DELAY_S
+                next_attempt_at = now + self._call.attempt_delay_s
             elif not self._attempts:
                 assert self._error is not None
                 raise self._error

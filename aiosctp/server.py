@@ -59,11 +59,12 @@ async def serve(
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951); the
     loop's default stack binds it on every address of the machine until the loop ends.
     backlog: how many associations may be set up and not yet handled; others wait (§5.1, T1); 0 refuses all.
-    max_associations: the most at one time. admit: a plain function of the peer's `(host, port)`, asked at an INIT before
-    there is state; False refuses with an ABORT, cause Out of Resource, as that limit does. outbound_streams: how many
-    to ask for; None for the config's. config: the endpoint's own; None for the stack's. stack: used instead of the
-    loop's default one: pass a `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop
-    ends.
+    max_associations: the most at one time.
+    admit: a plain function of the peer's `(host, port)`, asked at an INIT before there is state; False refuses with an
+    ABORT, cause Out of Resource, as that limit does.
+    outbound_streams: how many to ask for; None for the config's. config: the endpoint's own; None for the stack's.
+    stack: used instead of the loop's default one: pass a `Stack(local_addresses=[...])` to bind fewer addresses, or to
+    free the UDP port before the loop ends.
 
     handle_association may be any function that returns an awaitable; what it returns otherwise is logged as an error.
 
@@ -266,7 +267,7 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end, sent_init=False)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end)
         self._associations[association] = None
         self._stack.add(association)
         if self._protocol_factory is not None:

@@ -32,7 +32,8 @@ async def reset_all(life: Lifetime) -> None:
 
 async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
     engine = life.engine
-    check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams)
+    to_come = 0 if engine.reconfig is None else engine.reconfig.outgoing_to_come
+    check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams - to_come)
     check_range("incoming", incoming, 0, max(0, engine.config.max_inbound_streams - engine.tcb.inbound_streams))
     if not outgoing and not incoming:
         raise ValueError("outgoing or incoming must be positive")

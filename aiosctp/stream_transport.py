@@ -93,7 +93,7 @@ class StreamTransport(asyncio.Transport):
         self._high_bytes = HIGH_WATER_BYTES
         self._low_bytes = HIGH_WATER_BYTES // 4
         self._paused_reading = False
-        self._unread = b""
+        self._unread: bytes | memoryview = b""
         """What a BufferedProtocol that paused has not taken of what was read for it."""
         self._eof_is_due = False
         self._is_made = False
@@ -251,9 +251,13 @@ class StreamTransport(asyncio.Transport):
         self.was_used = True
         try:
             if self._is_buffered:
-                self._unread += data
+                # Of one batch: nothing is read for it while there is any.
+                self._unread = self._unread or data
                 self._fill_protocol()
             else:
+                if self._unread:
+                    # Of a BufferedProtocol that this one has taken the place of.
+                    data, self._unread = bytes(self._unread), b""
                 self._protocol.data_received(data)  # type: ignore[attr-defined]  # asyncio's own are duck-typed too
         except (SystemExit, KeyboardInterrupt):
             raise
@@ -274,7 +278,7 @@ class StreamTransport(asyncio.Transport):
             unread = unread[count:]
             protocol.buffer_updated(count)
         if not self._is_closing:
-            self._unread = bytes(unread)
+            self._unread = unread
 
     def eof_arrived(self) -> None:
         """The incoming stream was reset, or the association has ended gracefully: once all before was taken, tell the

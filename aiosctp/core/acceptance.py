@@ -117,7 +117,6 @@ class Acceptance:
         path = next((found for found in paths if found is not None and found.is_confirmed), None)
         if path is None:
             return None
-        association.inits_crossed = True
         if path.address != arrival.source:
             # What the INIT ACK and its cookie say of an address (§5.4, 2) holds for the one it goes to.
             arrival = replace(arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address)

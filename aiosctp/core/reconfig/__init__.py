@@ -40,7 +40,7 @@ class Reconfiguration:
     """RE-CONFIG of one association.
 
     Inputs: `received`, `data_arrived`, `timer_expired`. Commands: those of `asking`; `fail`. Output: `proceed`, which
-    has the association's `Output` send what may go.
+    has the association's `Output` send what may go. Getter: `outgoing_to_come`.
     """
 
     __slots__ = ("_association", "answering", "asking")
@@ -95,6 +95,11 @@ class Reconfiguration:
     def timer_expired(self, now: float) -> None:
         if self._association.state in MAY_TRANSMIT_DATA:
             self.asking.timer_expired(now)
+
+    @property
+    def outgoing_to_come(self) -> int:
+        """Outgoing streams that the peer was asked for, or will be, and has not answered for."""
+        return self.asking.waiting.outgoing_to_come
 
     # -- output --
 
