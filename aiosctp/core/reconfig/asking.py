@@ -200,10 +200,12 @@ class Asking:
         association = self._association
         match group[0]:
             case OutgoingReset(wanted=wanted) as piece:
-                # A3: "the next TSN the sender assigns minus 1". A4: all are not listed, and what the peer wants is as
-                # the peer has it.
+                # A4: all are not listed, and what the peer wants is as the peer has it.
                 named, streams = wanted if wanted is not None else (answered_number, listed(group))
-                last = tsn_add(association.sender.next_tsn, -1)
+                # A3: "the next TSN the sender assigns minus 1" was the Cumulative TSN Ack Point when all that was given
+                # to these streams had its TSNs. What was assigned since is of other streams, and the peer need not wait
+                # for that.
+                last = association.sender.cumulative_tsn_ack_point
                 piece.parameter = OutgoingSsnResetRequest(number, named, last, streams)
                 return piece.parameter
             case IncomingReset():
