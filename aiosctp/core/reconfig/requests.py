@@ -16,7 +16,7 @@ class Outcome(Enum):
     DONE = auto()
     DENIED = auto()
     FAILED = auto()
-    """The peer found it wrong, or the association restarted or ended first."""
+    """The peer found it wrong, or did not what it said, or the association restarted or ended first."""
 
 
 class Request:
