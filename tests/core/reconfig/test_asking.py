@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.reconfig import Outcome
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
@@ -386,3 +387,17 @@ def test_a_shutdown_ends_with_requests_under_way(state: AssociationState) -> Non
     peer.wait(400.0)
     assert peer.state is AssociationState.CLOSED
     assert request.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("texts", [[b"one"], [b"x" * 1000] * 3])
+def test_the_last_data_before_a_reset_asks_to_be_acknowledged_at_once(texts: list[bytes]) -> None:
+    """§6.1: the reset waits for that, and would wait for the peer's delayed SACK."""
+    peer = ReconfigPeer()
+    for text in texts:
+        peer.association.send(OutgoingMessage(text, 1))
+    peer.association.reset_outgoing([1])
+    sent = chunks_of(peer.touch(), Data)
+    assert [chunk.immediate for chunk in sent] == [False] * (len(texts) - 1) + [True]
+    assert len(parameters_of(peer.sack(len(texts)))) == 1
+    peer.ask(response(peer, R.PERFORMED))
+    assert [chunk.immediate for chunk in chunks_of(peer.user_sends(b"after", stream=1), Data)] == [False]
