@@ -73,4 +73,6 @@ async def _wait_for(life: Lifetime, requests: Sequence[Request]) -> None:
     if any(request.outcome is Outcome.FAILED for request in requests):
         if life.engine.ending is not None:
             raise life.ending_error()
-        raise RequestDenied("the request came to nothing: the peer found a fault in it, or has restarted")
+        raise RequestDenied(
+            "the request came to nothing: the peer found a fault in it, did not do what it said, or has restarted"
+        )

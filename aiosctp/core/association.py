@@ -175,6 +175,8 @@ class AssociationEngine:
                     self.receiver.handle_delay_expired()
                 case Timer.RECONFIG:
                     self.reconfiguration.timer_expired(now)
+                case Timer.PROMISE:
+                    self.reconfiguration.asking.promises.timer_expired(now)
                 case Timer.SSN_TSN_RESET | Timer.CROSSED:
                     pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
