@@ -244,50 +244,6 @@ async def test_another_protocol_takes_over(world: World) -> None:
     world.recorders.remove(theirs)
 
 
-class Buffered(asyncio.BufferedProtocol):
-    """A protocol with a small buffer of its own, which stops reading after each filling."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray(700)
-        self.received = bytearray()
-        self.calls: list[str] = []
-        self.changed = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        assert self.transport.is_reading()
-        self.received += self.buffer[:nbytes]
-        self.transport.pause_reading()
-        asyncio.get_running_loop().call_soon(self.transport.resume_reading)
-
-    def eof_received(self) -> None:
-        self.calls.append("eof")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.calls.append("lost")
-        self.changed.set()
-
-
-@everywhere
-async def test_a_buffered_protocol_gets_what_fits_and_may_pause_in_between(world: World) -> None:
-    ours, theirs = world.recorder(), Buffered()
-    await world.create_server(lambda: theirs)
-    await world.create_connection(lambda: ours)
-    data = pattern(100 * KIB)
-    ours.transport.write(data)
-    ours.transport.close()
-    await theirs.changed.wait()
-    assert theirs.received == data
-    assert theirs.calls == ["eof", "lost"]
-    await ours.until_lost()
-
-
 # -- the end --
 
 
