@@ -242,6 +242,29 @@ async def test_what_a_protocol_takes_over_as_it_is_made_is_not_served_too() -> N
 
 
 @virtual_time
+async def test_where_the_servers_factory_fails_the_client_reads_eof() -> None:
+    unhandled: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unhandled.append(context["exception"]))
+    error = ValueError("no protocol today")
+
+    def fail() -> asyncio.Protocol:
+        raise error
+
+    async with TwoHosts() as hosts:
+        await aiosctp.create_server(fail, None, 7777, stack=hosts.server)
+        reader, writer = await aiosctp.open_connection("192.0.2.2", 7777, stack=hosts.client)
+        assert await reader.read() == b""
+        other_reader, other = await writer.get_extra_info("association").open_stream()
+        other.write(b"is there anybody?")
+        assert await other_reader.read() == b""
+        for each in (other, writer):
+            each.close()
+            await each.wait_closed()
+    assert unhandled == [error, error]
+
+
+@virtual_time
 async def test_a_server_is_not_given_a_stream_that_an_abort_came_with() -> None:
     readers: list[asyncio.StreamReader] = []
     async with TwoHosts() as hosts:

@@ -503,6 +503,18 @@ async def test_the_server_speaks_first_from_a_plain_function(world: World) -> No
 
 
 @everywhere
+async def test_a_server_may_end_a_connection_at_once_without_a_byte(world: World) -> None:
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    await world.start_server(refuse)
+    reader, writer = await world.open_connection()
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+
+
+@everywhere
 async def test_drain_really_waits(world: World) -> None:
     may_read = asyncio.Event()
     received = asyncio.get_running_loop().create_future()
