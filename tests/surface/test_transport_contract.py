@@ -165,6 +165,21 @@ async def test_writing_is_paused_above_high_and_resumed_at_low(world: World) -> 
 
 
 @everywhere
+async def test_writing_is_resumed_at_a_low_mark_above_what_the_network_takes(world: World) -> None:
+    ours, theirs = world.recorder(), world.recorder()
+    await world.pair(ours, theirs)
+    ours.transport.set_write_buffer_limits(high=12 * MIB, low=11 * MIB)
+    ours.transport.write(bytes(16 * MIB))
+    assert ours.calls[-1] == "pause"
+    await theirs.until_received(6 * MIB)
+    theirs.transport.pause_reading()
+    await ours.until_writable()
+    assert ours.transport.get_write_buffer_size() <= 11 * MIB
+    ours.transport.abort()
+    await ours.until_lost()
+
+
+@everywhere
 async def test_the_end_does_not_leave_a_writer_waiting(world: World) -> None:
     """asyncio's streams rely on `connection_lost` to wake who waits in `drain`."""
     ours, theirs = world.recorder(), world.recorder(is_paused=True)
