@@ -462,6 +462,27 @@ async def test_what_has_one_direction_only_is_not_reset_in_the_other() -> None:
 
 
 @virtual_time
+async def test_a_stream_opened_behind_a_reset_of_its_number_ends_by_another() -> None:
+    async with associated() as (_, ours, theirs), asyncio.timeout(60):
+        await ours.send(b"before", stream=2)
+        assert (await theirs.receive()).data == b"before"
+        resetting = asyncio.create_task(ours.reset_streams(outgoing=(2,)))
+        await asyncio.sleep(0)
+        reader, writer = await ours.open_stream(2)
+        writer.write(b"after")
+        writer.write_eof()
+        their_reader, their_writer = await theirs.accept_stream()
+        await resetting
+        assert await their_reader.read() == b"after"
+        their_writer.write(b"answer")
+        their_writer.close()
+        assert await reader.read() == b"answer"
+        writer.close()
+        await writer.wait_closed()
+        await their_writer.wait_closed()
+
+
+@virtual_time
 async def test_what_comes_late_is_discarded_and_opens_the_window_again() -> None:
     async with associated() as (_, ours, theirs):
         (_, writer), (_, their_writer) = await conversation(ours, theirs)
