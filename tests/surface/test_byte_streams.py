@@ -85,6 +85,21 @@ async def test_a_number_that_was_closed_begins_anew() -> None:
 
 
 @virtual_time
+async def test_what_is_written_under_the_same_number_later_is_not_of_the_stream_before() -> None:
+    async with associated() as (_, ours, theirs):
+        (_, before), (_, their_writer) = await conversation(ours, theirs)
+        for writer in (before, their_writer):
+            writer.close()
+            await writer.wait_closed()
+        _, after = await ours.open_stream(0)
+        after.write(bytes(100_000))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert after.transport.get_write_buffer_size() == 100_000
+        assert before.transport.get_write_buffer_size() == 0
+
+
+@virtual_time
 async def test_nothing_is_kept_of_streams_that_were_closed() -> None:
     """X46, X54: nor of their number in the engine."""
     async with associated() as (_, ours, theirs):
