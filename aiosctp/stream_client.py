@@ -13,6 +13,7 @@ from aiosctp.association import READER_LIMIT_BYTES
 from aiosctp.byte_streams import Pair
 from aiosctp.client import connect
 from aiosctp.config import Config
+from aiosctp.core.association import AssociationEngine
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 from aiosctp.stream_server import family_filter, refuse_absent, refuse_ssl
 from aiosctp.stream_transport import StreamTransport
@@ -52,7 +53,7 @@ async def create_connection(
     refuse_absent(absent)
     check_seconds("happy_eyeballs_delay", happy_eyeballs_delay)
     local_host, local_port = _local(local_addr)
-    association = await _ConnectByFamily(
+    association = await _ConnectForStreams(
         host,
         port,
         remote_udp_port=remote_udp_port,
@@ -94,8 +95,8 @@ def _local(address: object) -> tuple[Any, Any]:
     raise TypeError(f"local_addr must be (host, SCTP port), not {address!r}")
 
 
-class _ConnectByFamily(connect):
-    """To such addresses only, at such a pace."""
+class _ConnectForStreams(connect):
+    """To such addresses only, at such a pace, for the sake of stream 0."""
 
     def __init__(self, host: str, port: int, *, family: int, attempt_delay_s: float | None, **options: Any) -> None:
         self._is_wanted = family_filter(family)
@@ -108,6 +109,14 @@ class _ConnectByFamily(connect):
         if not found:
             raise OSError(errno.EADDRNOTAVAIL, "the host has no address of this family")
         return found
+
+    def start(self, stack: Stack, config: Config, peer_hosts: tuple[str, ...]) -> AssociationEngine:
+        engine = super().start(stack, config, peer_hosts)
+        # A server may close stream 0 before anybody here has heard that there is an association, and without a byte:
+        # only in a queue that is there already does that leave its mark.
+        engine.receiver.use_streams()
+        engine.receiver.take_over(0)
+        return engine
 
 
 async def open_connection(host: str, port: int, *, limit: int = READER_LIMIT_BYTES, **options: Any) -> Pair:

@@ -107,6 +107,9 @@ class StreamOutput:
         engine.send((message, transport.number, engine.config.stream_ppid, False, 0, sack_immediately))
         if stack.given_to is not engine:
             stack.touch_to_send(engine)
+        if transport.is_to_resume:
+            # Room came of what was acknowledged: a low-water mark may be reached with some of it still here.
+            self._may_resume(transport)
 
     def _block(self, transport: StreamTransport) -> None:
         self._blocked[transport] = waiter = BlockedStream(self, transport)

@@ -87,6 +87,21 @@ async def test_a_number_that_was_closed_begins_anew() -> None:
 
 
 @virtual_time
+async def test_what_is_written_under_the_same_number_later_is_not_of_the_stream_before() -> None:
+    async with associated() as (_, ours, theirs):
+        (_, before), (_, their_writer) = await conversation(ours, theirs)
+        for writer in (before, their_writer):
+            writer.close()
+            await writer.wait_closed()
+        _, after = await ours.open_stream(0)
+        after.write(bytes(100_000))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert after.transport.get_write_buffer_size() == 100_000
+        assert before.transport.get_write_buffer_size() == 0
+
+
+@virtual_time
 async def test_nothing_is_kept_of_streams_that_were_closed() -> None:
     """X46, X54: nor of their number in the engine."""
     async with associated() as (_, ours, theirs):
@@ -302,6 +317,29 @@ async def test_what_a_protocol_takes_over_as_it_is_made_is_not_served_too() -> N
 
 
 @virtual_time
+async def test_where_the_servers_factory_fails_the_client_reads_eof() -> None:
+    unhandled: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unhandled.append(context["exception"]))
+    error = ValueError("no protocol today")
+
+    def fail() -> asyncio.Protocol:
+        raise error
+
+    async with TwoHosts() as hosts:
+        await aiosctp.create_server(fail, None, 7777, stack=hosts.server)
+        reader, writer = await aiosctp.open_connection("192.0.2.2", 7777, stack=hosts.client)
+        assert await reader.read() == b""
+        other_reader, other = await writer.get_extra_info("association").open_stream()
+        other.write(b"is there anybody?")
+        assert await other_reader.read() == b""
+        for each in (other, writer):
+            each.close()
+            await each.wait_closed()
+    assert unhandled == [error, error]
+
+
+@virtual_time
 async def test_a_server_is_not_given_a_stream_that_an_abort_came_with() -> None:
     readers: list[asyncio.StreamReader] = []
     async with TwoHosts() as hosts:
@@ -496,6 +534,27 @@ async def test_what_has_one_direction_only_is_not_reset_in_the_other() -> None:
         ours.abort()
         await asyncio.sleep(1)
         assert not [event async for event in resets if not isinstance(event, StreamReset) or event.failed]
+
+
+@virtual_time
+async def test_a_stream_opened_behind_a_reset_of_its_number_ends_by_another() -> None:
+    async with associated() as (_, ours, theirs), asyncio.timeout(60):
+        await ours.send(b"before", stream=2)
+        assert (await theirs.receive()).data == b"before"
+        resetting = asyncio.create_task(ours.reset_streams(outgoing=(2,)))
+        await asyncio.sleep(0)
+        reader, writer = await ours.open_stream(2)
+        writer.write(b"after")
+        writer.write_eof()
+        their_reader, their_writer = await theirs.accept_stream()
+        await resetting
+        assert await their_reader.read() == b"after"
+        their_writer.write(b"answer")
+        their_writer.close()
+        assert await reader.read() == b"answer"
+        writer.close()
+        await writer.wait_closed()
+        await their_writer.wait_closed()
 
 
 @virtual_time

@@ -68,6 +68,19 @@ def test_an_incoming_reset_is_told_when_it_is_done_and_once(order: str) -> None:
     assert peer.events_of(StreamReset) == [StreamReset((1,), ())]
 
 
+@pytest.mark.parametrize("listed", [(1,), (1, 2), ()], ids=["the same", "more", "all"])
+def test_a_reset_of_the_peers_own_accord_is_what_it_says_it_has_performed(listed: tuple[int, ...]) -> None:
+    """It tells of a reset and not whose wish that was: who has asked is told by the response."""
+    peer = ReconfigPeer()
+    request = peer.association.reset_incoming([1])
+    peer.touch()
+    peer.ask(OutgoingSsnResetRequest(TSN, peer.ours - 1, TSN - 1, listed))
+    assert [request.outcome] == [None]
+    peer.ask(ReconfigurationResponse(peer.ours, R.PERFORMED))
+    assert [request.outcome] == [Outcome.DONE]
+    assert peer.events_of(StreamReset) == [StreamReset(listed or range(10), ()), StreamReset((1,), ())]
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_added_incoming_streams_are_told_when_they_are_there_and_once(order: str) -> None:
     peer = ReconfigPeer()
