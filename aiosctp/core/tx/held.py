@@ -14,16 +14,18 @@ Owner = TypeVar("Owner")
 class Line(Generic[Owner]):
     """One stream that is to be reset: who resets it, and what was given to it since."""
 
-    __slots__ = ("_waiting", "owner")
+    __slots__ = ("_waiting", "held_bytes", "owner")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
+        self.held_bytes = 0
         self._waiting: deque[Outgoing | _Mark[Owner]] | None = None
 
     def add(self, message: Outgoing) -> None:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
+        self.held_bytes += len(message[0])
 
     def reset_again(self, owner: Owner) -> None:
         """What comes from now on waits for this one too."""
@@ -44,6 +46,7 @@ class Line(Generic[Owner]):
                 self.owner = item.owner
                 return ready, True
             ready.append(item)
+            self.held_bytes -= len(item[0])
         return ready, False
 
 
