@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiosctp.core.addresses import choose_source
+from aiosctp.core.extensions import negotiate
 from aiosctp.core.negotiation import Offer
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
@@ -37,6 +38,7 @@ class Establishment:
         association.sender.peer_window_advertised(offer.a_rwnd)
         tcb.peer_adaptation_layer = offer.adaptation_layer
         tcb.peer_extensions = offer.extensions
+        tcb.negotiated = negotiate(association.config, offer.extensions)
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
         tcb.inbound_streams = min(association.config.max_inbound_streams, offer.outbound_streams)

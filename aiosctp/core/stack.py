@@ -9,6 +9,7 @@ tag is a silent discard (§8.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from aiosctp.config import Config
 from aiosctp.core import shortcuts
@@ -183,7 +184,7 @@ class StackEngine:
         association = self._lookup.by_tag.get(header.verification_tag)
         ports = (header.destination_port, header.source_port)
         if association is not None and (association.local_port, association.peer_port) == ports:
-            self._deliver(association, decode_chunks(data), arrival)
+            self._deliver(association, decode_chunks(data, association.tcb.negotiated.not_spoken), arrival)
             return
         association = self._lookup.of_peer(*ports, arrival.source)
         if association is None:
@@ -303,7 +304,7 @@ class StackEngine:
             # §8.4, 2 comes before 4; §9.1: "MUST NOT respond to any received packet that contains an ABORT chunk".
             self._packet_arrived(data, arrival)
             return
-        first, *others = chunks
+        first = chunks[0]
         try:
             if not isinstance(first, CookieEcho):
                 raise CookieError("the COOKIE ECHO is malformed")
@@ -329,6 +330,8 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
+        # Only now it is known which of them have a meaning.
+        others = islice(decode_chunks(data, association.tcb.negotiated.not_spoken), 1, None)
         self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:

@@ -86,6 +86,7 @@ __all__ = [
     "ShutdownAck",
     "ShutdownComplete",
     "UnknownChunk",
+    "UserData",
     "data_of",
     "decode_bulk",
     "decode_chunk",
@@ -95,6 +96,9 @@ __all__ = [
     "encode_nr_sack",
     "encode_sack",
 ]
+
+UserData: TypeAlias = Data | IData
+"""What brings user messages, or parts of them."""
 
 Chunk: TypeAlias = (
     Data

@@ -93,6 +93,11 @@ class Data(UserDataBase):
     ending: bool = True
     immediate: bool = False
 
+    @property
+    def number(self) -> int:
+        """What counts the messages of its stream (`DataFormat`)."""
+        return self.ssn
+
     def encode(self) -> bytes:
         """The whole chunk: header, value and padding."""
         return encode_user_data(DATA_FORMAT, self.flags, self.tsn, self.stream, self.ssn, self.ppid, self.payload)
