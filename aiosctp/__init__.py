@@ -19,13 +19,14 @@ What happens: the classes in events; AssociationState, AssociationStatus, Associ
 What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused, ConnectTimeout, AssociationLost,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
 RequestDenied, StreamEnded.
+Which stream's message goes next: Config.scheduler, and in schedulers how to add one.
 Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from.
 """
 
 import logging
 from importlib import metadata
 
-from aiosctp import events, exceptions
+from aiosctp import events, exceptions, schedulers
 from aiosctp.association import Association
 from aiosctp.client import connect
 from aiosctp.config import Config
@@ -96,6 +97,7 @@ __all__ = [
     "events",
     "exceptions",
     "open_connection",
+    "schedulers",
     "serve",
     "start_server",
 ]

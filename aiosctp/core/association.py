@@ -352,7 +352,7 @@ class AssociationEngine:
 
     def adopt(self, tcb: TransmissionControlBlock, paths: Paths) -> None:
         """Begin anew with another handshake's facts. What was received whole stays readable, and a shutdown that our
-        user asked for goes on, under the same guard."""
+        user asked for goes on, under the same guard, as do the priorities and weights of streams."""
         guard_at_s = self.timers.deadline(Timer.T5_SHUTDOWN_GUARD)
         self.timers.stop_all()
         if self._shutdown_requested and guard_at_s is not None:
@@ -365,7 +365,8 @@ class AssociationEngine:
         self.paths = paths
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)
-        self.sender = self._make_sender()
+        predecessor, self.sender = self.sender, self._make_sender()
+        self.sender.queue.values = predecessor.queue.values
         self.restart_receiver()
         self._was_drained = True
 

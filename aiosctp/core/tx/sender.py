@@ -62,7 +62,7 @@ class Sender:
     ) -> None:
         self._paths = paths
         self._counters = counters
-        self.queue = SendQueue(config.stream_send_buffer_bytes)
+        self.queue = SendQueue(config.stream_send_buffer_bytes, config.scheduler)
         self.outstanding = Outstanding(initial_tsn - 1)
         self.retransmissions = Retransmissions(self.outstanding)
         self.window = PeerWindow(timers)
@@ -165,6 +165,7 @@ class Sender:
     def configure(self, config: Config) -> None:
         if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
             self.queue.set_stream_mark(config.stream_send_buffer_bytes)
+        self.queue.set_scheduler(config.scheduler)
         self._transmission.config = config
 
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:
