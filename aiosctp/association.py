@@ -41,7 +41,6 @@ MAX_UINT32 = 2**32 - 1
 # That of asyncio's own streams.
 READER_LIMIT_BYTES = 2**16
 _ZERO = 0
-_RECONFIG = frozenset({"reconfig"})
 
 CONFIGURABLE = frozenset(
     {
@@ -135,12 +134,13 @@ class Association:
         """
         message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
         if message is not None:
-            await self._backpressure.wait(stream, len(message[0]))
-            self._life.check_may_send()
-            # A restart meanwhile (§5.2.4 A) may have left fewer streams.
-            self._check_outbound(stream)
-            self._check_takes_messages(stream)
-            self._queue(message)
+            with self._backpressure.turn_of(stream, len(message[0])) as turn:
+                await turn
+                self._life.check_may_send()
+                # A restart meanwhile (§5.2.4 A) may have left fewer streams.
+                self._check_outbound(stream)
+                self._check_takes_messages(stream)
+                self._queue(message)
 
     def send_nowait(
         self,
@@ -462,8 +462,12 @@ class Association:
 
     @property
     def negotiated(self) -> frozenset[str]:
-        """The extensions that both sides have announced (RFC 5061 §4.2.7): "reconfig", if they have (RFC 6525)."""
-        return _RECONFIG if self.engine.supports_reconfig else frozenset()
+        """The extensions that both sides have announced (RFC 5061 §4.2.7), once the handshake has ended.
+
+        "reconfig": streams can be reset and added (RFC 6525). "pr": messages can be abandoned (RFC 3758). "idata":
+        large messages do not keep those of other streams waiting (RFC 8260). "nrsack": NR-SACK.
+        """
+        return self.engine.tcb.negotiated.names
 
     @property
     def supports_stream_reset(self) -> bool:

@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.nothing import NO_DICT
-from aiosctp.core.states import MAY_TAKE_USER_DATA
 
 
-class Waiter:
-    """One `send()` that waits for its turn."""
+class Waiter(ABC):
+    """One in the line: a `send()`, or a byte stream that was written more to than there was room for."""
 
-    __slots__ = ("future", "size")
+    __slots__ = ("promised_bytes", "stream")
 
-    def __init__(self, future: asyncio.Future[None], size: int) -> None:
-        self.future = future
-        self.size = size
+    def __init__(self, stream: int) -> None:
+        self.stream = stream
+        self.promised_bytes = 0
+
+    @abstractmethod
+    def take_turn(self) -> None:
+        """There is room, and it is this one's."""
+
+    @abstractmethod
+    def give_up(self) -> None:
+        """The association takes no more."""
+
+
+class SendWaiter(Waiter):
+    """Its task comes to its turn later, or is cancelled: until it leaves, the room is promised to it."""
+
+    __slots__ = ("_backpressure", "_size", "turn")
+
+    def __init__(self, backpressure: Backpressure, turn: asyncio.Future[None], stream: int, size: int) -> None:
+        super().__init__(stream)
+        self.turn = turn
+        self._backpressure = backpressure
+        self._size = size
+
+    def take_turn(self) -> None:
+        self._backpressure.promise(self, self._size)
+        self.give_up()
+
+    def give_up(self) -> None:
+        if not self.turn.done():
+            self.turn.set_result(None)
 
 
 class Backpressure:
-    """The marks of one association.
+    """The marks of one association, and the line of those who wait until there is room below them.
 
     A stream takes a message while it holds less than its own mark, and the association holds less than its mark, in
     which a stream counts for no more than its own: one big message never keeps another stream's out. Within a stream
-    first come, first served. Whoever is woken looks again before it queues, so nothing is reserved for a task that may
-    be cancelled.
+    first come, first served. Among streams, of messages or of bytes, one message each in turn; one that is at its own
+    mark lets the others by. Who comes new gets what those in the line can't use.
     """
 
-    __slots__ = ("_engine", "_loop", "credit_bytes", "credit_stream", "waiting")
+    __slots__ = ("_engine", "_line", "_loop", "_promised_bytes", "credit_bytes", "credit_stream", "waiting")
 
     def __init__(self, engine: AssociationEngine, loop: asyncio.AbstractEventLoop) -> None:
         self._engine = engine
@@ -37,53 +67,77 @@ class Backpressure:
         self.waiting: dict[int, deque[Waiter]] = NO_DICT
         """By stream, those who wait. A message of a stream that is in here waits behind them; any other if it has no
         room."""
+        self._line: OrderedDict[int, None] | None = None
+        """Streams whose first waiter has not had its turn, in the order of turns. Made with the first waiter."""
+        self._promised_bytes = 0
+        """Of those who were given their turn and have not taken it yet."""
         self.credit_stream = 0
         self.credit_bytes = 0
         """While this is left, this stream takes a message, and both marks need not be asked: what is acknowledged only
         adds to the room. Who queues takes the message off; what takes from the room otherwise ends the credit."""
 
-    async def wait(self, stream: int, size: int) -> None:
-        """Wait for this stream's turn, or until the association takes no more. Cancelling passes the turn on."""
-        if self.waiting is NO_DICT:
-            self.waiting = {}
-        queue = self.waiting.setdefault(stream, deque())
-        waiter = Waiter(self._loop.create_future(), size)
-        queue.append(waiter)
+    @contextmanager
+    def turn_of(self, stream: int, size: int) -> Iterator[asyncio.Future[None]]:
+        """In the line until it is left, which passes the turn on, whether the message was queued or not. The future is
+        for this message's turn, or until the association takes no more."""
+        waiter = SendWaiter(self, self._loop.create_future(), stream, size)
+        self.join(waiter)
         try:
-            while True:
-                await waiter.future
-                if self._engine.state not in MAY_TAKE_USER_DATA or (queue[0] is waiter and self.has_room(stream)):
-                    return
-                waiter.future = self._loop.create_future()
+            yield waiter.turn
         finally:
-            queue.remove(waiter)
-            if not queue:
-                del self.waiting[stream]
+            self.leave(waiter)
             self.wake()
 
+    def join(self, waiter: Waiter) -> None:
+        """At the end of the line, or behind those of the same stream."""
+        if self._line is None:
+            self.waiting, self._line = {}, OrderedDict()
+        queue = self.waiting.get(waiter.stream)
+        if queue is None:
+            self.waiting[waiter.stream] = deque((waiter,))
+            self._line[waiter.stream] = None
+        else:
+            queue.append(waiter)
+
+    def leave(self, waiter: Waiter) -> None:
+        assert self._line is not None
+        self._promised_bytes -= waiter.promised_bytes
+        queue = self.waiting[waiter.stream]
+        was_first = queue[0] is waiter
+        queue.remove(waiter)
+        if not queue:
+            del self.waiting[waiter.stream]
+            self._line.pop(waiter.stream, None)
+        elif was_first:
+            # The next one has this one's place, or, when this one has had its turn, the last.
+            self._line.setdefault(waiter.stream)
+
+    def promise(self, waiter: Waiter, size: int) -> None:
+        """Nobody else is given what this one will take, until it leaves."""
+        waiter.promised_bytes = min(size, self._engine.config.stream_send_buffer_bytes)
+        self._promised_bytes += waiter.promised_bytes
+        self.credit_bytes = 0
+
     def wake(self) -> None:
-        """There may be room: wake the first of each stream, in turn, as far as the room goes."""
-        if not self.waiting:
+        """There may be room: a turn for each stream, as far as the room goes. Who waits for its own stream's room is
+        passed over; of those there are few while the association has any, for each counts for its whole mark."""
+        if not self._line:
             return
-        room = self._engine.config.send_buffer_bytes - self._counted_bytes()
-        for stream, queue in list(self.waiting.items()):
-            if room <= 0:
-                return
-            if not self._stream_has_room(stream):
-                continue
-            first = queue[0]
-            if not first.future.done():
-                first.future.set_result(None)
-                # To the end of the line, so that every stream gets its turn.
-                self.waiting[stream] = self.waiting.pop(stream)
-            room -= min(first.size, self._engine.config.stream_send_buffer_bytes)
+        passed_over = 0
+        while passed_over < len(self._line) and self._association_has_room:
+            stream, _ = self._line.popitem(last=False)
+            if self._stream_has_room(stream):
+                passed_over = 0
+                self.waiting[stream][0].take_turn()
+            else:
+                passed_over += 1
+                self._line[stream] = None
 
     def wake_all(self) -> None:
-        """The association takes no more: all look, and raise."""
-        for queue in self.waiting.values():
-            for waiter in queue:
-                if not waiter.future.done():
-                    waiter.future.set_result(None)
+        """The association takes no more: all look, and hear of it."""
+        for queue in list(self.waiting.values()):
+            for waiter in list(queue):
+                waiter.give_up()
 
     def renew(self, stream: int) -> bool:
         """Give the credit to this stream. False if it takes no message now."""
@@ -101,7 +155,11 @@ class Backpressure:
         queue, config = engine.sender.queue, engine.config
         # As `_counted_bytes`, without the calls: who sends on many streams asks for every message.
         held_bytes = (
-            queue.queued_bytes + queue.held_bytes + engine.sender.outstanding.buffered_bytes - queue.excess_bytes
+            queue.queued_bytes
+            + queue.held_bytes
+            + engine.sender.outstanding.buffered_bytes
+            - queue.excess_bytes
+            + self._promised_bytes
         )
         room = config.send_buffer_bytes - held_bytes
         held = queue.by_number.get(stream)
@@ -109,13 +167,13 @@ class Backpressure:
         return room if room < stream_room else stream_room
 
     @property
-    def association_has_room(self) -> bool:
+    def _association_has_room(self) -> bool:
         return self._counted_bytes() < self._engine.config.send_buffer_bytes
 
     def _stream_has_room(self, stream: int) -> bool:
         return self._engine.sender.stream_buffered_bytes(stream) < self._engine.config.stream_send_buffer_bytes
 
     def _counted_bytes(self) -> int:
-        """What the association holds, with at most its own mark for each stream."""
+        """What the association holds, or will by promise, with at most its own mark for each stream."""
         sender = self._engine.sender
-        return sender.buffered_bytes - sender.queue.excess_bytes
+        return sender.buffered_bytes - sender.queue.excess_bytes + self._promised_bytes

@@ -67,6 +67,13 @@ class Config:
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
+    Extensions of the data transfer, each spoken where both sides announce it:
+      partial_reliability: whether the peer is told that we understand FORWARD TSN (RFC 3758), without which neither
+        side can abandon what it has sent.
+      interleaving: whether it is told that we understand I-DATA (RFC 8260): then all user messages go in it, and a
+        large one does not keep those of other streams waiting.
+      nrsack: whether it is told that we understand NR-SACK, which says what a receiver will not drop again, so that the
+        sender can free it sooner; off, for its draft has expired.
     Streams that change (RFC 6525):
       reconfig: whether the peer is told that we speak RE-CONFIG, without which neither side can reset or add streams.
       peer_may_reset_streams: whether the peer may reset streams, its own outgoing ones and, by asking, ours; allowed,
@@ -126,6 +133,10 @@ class Config:
     congestion_control: str = "reno"
     stream_ppid: int = 0
 
+    partial_reliability: bool = False
+    interleaving: bool = False
+    nrsack: bool = False
+
     reconfig: bool = True
     peer_may_reset_streams: bool = True
     peer_may_reset_association: bool = False
@@ -156,6 +167,9 @@ _SWITCHES = {
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
+    "partial_reliability",
+    "interleaving",
+    "nrsack",
     "reconfig",
     "peer_may_reset_streams",
     "peer_may_reset_association",

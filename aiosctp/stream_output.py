@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
-from aiosctp.backpressure import Backpressure
+from aiosctp.backpressure import Backpressure, Waiter
 from aiosctp.core.states import MAY_TAKE_USER_DATA
 from aiosctp.exceptions import AssociationShutdown
 from aiosctp.lifetime import Lifetime
@@ -13,12 +12,29 @@ from aiosctp.stream_transport import StreamTransport
 from aiosctp.write_buffer import MESSAGE_BYTES
 
 
+class BlockedStream(Waiter):
+    """A byte stream in the line. It takes its turn at once."""
+
+    __slots__ = ("_output", "_transport")
+
+    def __init__(self, output: StreamOutput, transport: StreamTransport) -> None:
+        super().__init__(transport.number)
+        self._output = output
+        self._transport = transport
+
+    def take_turn(self) -> None:
+        self._output.take_turn(self._transport)
+
+    def give_up(self) -> None:
+        self._output.give_up(self._transport)
+
+
 class StreamOutput:
     """What is written in one turn of the loop goes to the engine together, at the end of it.
 
     A stream goes up to its own mark, and all of them up to the association's (`Config.stream_send_buffer_bytes`,
-    `send_buffer_bytes`); what is beyond that waits in the transports, and goes a message of each stream in turn, so
-    that much on one does not keep another one waiting.
+    `send_buffer_bytes`); what is beyond that waits in the transports, and goes a message of each stream in turn, in one
+    line with the messages that wait in `Association.send`, so that much on one does not keep another one waiting.
     """
 
     def __init__(
@@ -35,8 +51,8 @@ class StreamOutput:
         """All it has is with the engine, or acknowledged: the next step of its end, if that has begun."""
         self._may_resume = may_resume
         self._written: dict[StreamTransport, None] = {}
-        self._blocked: deque[StreamTransport] = deque()
-        """Those that wait for room, each once."""
+        self._blocked: dict[StreamTransport, BlockedStream] = {}
+        """Those that wait for room."""
         self._draining: dict[StreamTransport, None] = {}
         """All they have is with the engine, and they wait for it to be acknowledged: as many as the send buffer holds
         low-water marks."""
@@ -50,8 +66,12 @@ class StreamOutput:
     def _hand_over(self) -> None:
         written, self._written = self._written, {}
         for transport in written:
-            if not transport.is_blocked:
+            if transport not in self._blocked:
                 self._give(transport)
+            elif not transport.buffer.size_bytes:
+                # It was aborted.
+                self._unblock(transport)
+                self._gave_all(transport)
 
     def _give(self, transport: StreamTransport) -> None:
         while transport.buffer.size_bytes and not self._is_cut_off(transport):
@@ -89,8 +109,28 @@ class StreamOutput:
             stack.touch_to_send(engine)
 
     def _block(self, transport: StreamTransport) -> None:
-        transport.is_blocked = True
-        self._blocked.append(transport)
+        self._blocked[transport] = waiter = BlockedStream(self, transport)
+        self._backpressure.join(waiter)
+
+    def _unblock(self, transport: StreamTransport) -> None:
+        self._backpressure.leave(self._blocked.pop(transport))
+
+    def take_turn(self, transport: StreamTransport) -> None:
+        """There is room for a message of one that waits for that. Runs no code of the program."""
+        self._unblock(transport)
+        if transport.buffer.size_bytes and not self._is_cut_off(transport):
+            self._give_message(transport)
+        if transport.buffer.size_bytes:
+            self._block(transport)
+        else:
+            self._gave_all(transport)
+
+    def give_up(self, transport: StreamTransport) -> None:
+        """The association takes no more, and this one, if nothing was done about it yet, waits for room."""
+        if transport in self._blocked:
+            self._unblock(transport)
+            if not transport.buffer.size_bytes or self._is_cut_off(transport):
+                self._gave_all(transport)
 
     def _gave_all(self, transport: StreamTransport) -> None:
         if transport.paused_protocol:
@@ -98,28 +138,9 @@ class StreamOutput:
         self._advance(transport)
 
     def engine_changed(self) -> None:
-        """It may have room, or have heard of something acknowledged. Runs no code of the program."""
-        if self._engine.state not in MAY_TAKE_USER_DATA:
-            self._cut_off_blocked()
-        full_in_a_row = 0
-        while full_in_a_row < len(self._blocked) and self._backpressure.association_has_room:
-            transport = self._blocked.popleft()
-            transport.is_blocked = False
-            if not transport.buffer.size_bytes or self._is_cut_off(transport):
-                self._gave_all(transport)
-            elif not self._backpressure.has_room(transport.number):
-                full_in_a_row += 1
-                self._block(transport)
-            else:
-                full_in_a_row = 0
-                self._give_message(transport)
-                if transport.buffer.size_bytes:
-                    self._block(transport)
-                else:
-                    self._gave_all(transport)
-        if self._draining:
-            for transport in list(self._draining):
-                self._look_at(transport)
+        """It may have heard of something acknowledged. Runs no code of the program."""
+        for transport in list(self._draining):
+            self._look_at(transport)
 
     def _look_at(self, transport: StreamTransport) -> None:
         if transport.paused_protocol:
@@ -147,15 +168,9 @@ class StreamOutput:
             while transport.buffer.size_bytes and not self._is_cut_off(transport):
                 self._give_message(transport)
 
-    def _cut_off_blocked(self) -> None:
-        blocked, self._blocked = self._blocked, deque()
-        for transport in blocked:
-            transport.is_blocked = False
-            if not transport.buffer.size_bytes or self._is_cut_off(transport):
-                self._gave_all(transport)
-
     def forget_all(self) -> None:
         """The association has ended, or the peer has restarted."""
         self._written.clear()
-        self._blocked.clear()
+        for transport in list(self._blocked):
+            self._unblock(transport)
         self._draining.clear()

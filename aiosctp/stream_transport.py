@@ -56,7 +56,6 @@ class StreamTransport(asyncio.Transport):
         "incoming_is_over",
         "incoming_request",
         "is_behind_reset",
-        "is_blocked",
         "kept",
         "number",
         "outgoing_is_over",
@@ -73,8 +72,6 @@ class StreamTransport(asyncio.Transport):
         self.kept: object = None
         """What must not be collected while this lives: asyncio's StreamReaderProtocol knows its reader only weakly."""
         self.buffer = WriteBuffer()
-        self.is_blocked = False
-        """It waits for the engine to have room."""
         self.was_used = False
         """Bytes went or came: a stream that was never used needs no reset."""
         self.eof_was_written = False

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
+from aiosctp.config import Config
 from aiosctp.core.addresses import address_parameters, choose_source
 from aiosctp.core.arrival import Arrival
 from aiosctp.core.association import AssociationEngine
@@ -17,6 +19,7 @@ from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, cl
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
+from aiosctp.core.extensions import negotiate, spoken_of
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
 from aiosctp.core.paths import Path, Paths, RouteMtu, initial_mtu, largest_packet
 from aiosctp.core.states import AssociationState
@@ -38,6 +41,8 @@ from aiosctp.wire.tlv import PADDING, TLV_HEADER_BYTES
 
 # §3.3.2: the mandatory fields.
 MIN_INIT_BYTES = 16
+_NOBODY: Final = Config()
+"""Whose config is asked where no endpoint is."""
 
 
 class Acceptance:
@@ -57,7 +62,8 @@ class Acceptance:
         self, chunk: Init, arrival: Arrival, endpoint: Endpoint | None, association: AssociationEngine | None
     ) -> Datagram | None:
         """§5.1 B, §5.2.1, §5.2.2: an INIT ACK, or an ABORT with the cause, for this INIT."""
-        offer = read_offer(chunk, arrival.source)
+        owner = association or endpoint
+        offer = read_offer(chunk, arrival.source, _NOBODY if owner is None else owner.config)
         if not isinstance(offer, Offer):
             return self._abort(arrival, chunk.initiate_tag, offer)
         if association is not None:
@@ -233,7 +239,7 @@ class Acceptance:
             local_port=cookie.local_port,
             peer_port=cookie.peer_port,
             local_addresses=endpoint.local_addresses,
-            tcb=tcb_of(cookie),
+            tcb=tcb_of(cookie, endpoint.config),
             paths=paths_of(cookie, arrival, endpoint, self._route_mtu),
             config=endpoint.config,
             entropy=self._entropy,
@@ -255,10 +261,10 @@ class Acceptance:
                 return CookieAction.DISCARD
             case CookieAction.RESTART:
                 paths = paths_of(cookie, arrival, association, self._route_mtu)
-                association.establishment.restarted(tcb_of(cookie), paths, path, arrival.now)
+                association.establishment.restarted(tcb_of(cookie, association.config), paths, path, arrival.now)
             case CookieAction.COLLISION:
                 paths = paths_of(cookie, arrival, association, self._route_mtu)
-                association.establishment.collided(tcb_of(cookie), paths, path, arrival.now)
+                association.establishment.collided(tcb_of(cookie, association.config), paths, path, arrival.now)
             case CookieAction.DUPLICATE:
                 association.establishment.duplicate_cookie(path, arrival.now)
             case CookieAction.LATE | CookieAction.DISCARD:
@@ -266,7 +272,8 @@ class Acceptance:
         return action
 
 
-def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
+def tcb_of(cookie: Cookie, config: Config) -> TransmissionControlBlock:
+    extensions = spoken_of(cookie.peer_extensions)
     return TransmissionControlBlock(
         local_tag=cookie.local_tag,
         local_initial_tsn=cookie.local_initial_tsn,
@@ -276,7 +283,8 @@ def tcb_of(cookie: Cookie) -> TransmissionControlBlock:
         peer_initial_tsn=cookie.peer_initial_tsn,
         peer_a_rwnd=cookie.peer_a_rwnd,
         peer_adaptation_layer=cookie.peer_adaptation_layer,
-        peer_extensions=cookie.peer_extensions,
+        peer_extensions=extensions,
+        negotiated=negotiate(config, extensions),
         cookie_expires_at_s=cookie.created_at_s + cookie.lifespan_s,
     )
 

@@ -45,7 +45,6 @@ from aiosctp.wire.chunks import (
     Shutdown,
     ShutdownAck,
 )
-from aiosctp.wire.codepoints import ChunkType
 
 # All are alike, and who sends one message at a time gets one for each.
 _SENDER_DRY: Final = SenderDry()
@@ -135,13 +134,15 @@ class AssociationEngine:
         self._events: list[Event] = NO_LIST
 
     def _make_sender(self) -> Sender:
-        return Sender(
+        sender = Sender(
             initial_tsn=self.tcb.local_initial_tsn,
             config=self.config,
             paths=self.paths,
             timers=self.timers,
             counters=self.counters,
         )
+        sender.queue.use_format(self.tcb.negotiated.data_format)
+        return sender
 
     def _make_receiver(self) -> Receiver:
         return Receiver(
@@ -300,7 +301,22 @@ class AssociationEngine:
     @property
     def supports_reconfig(self) -> bool:
         """Whether both sides have announced RE-CONFIG (RFC 6525 §5.1.1)."""
-        return self.config.reconfig and ChunkType.RE_CONFIG in self.tcb.peer_extensions
+        return self.tcb.negotiated.reconfig
+
+    @property
+    def supports_partial_reliability(self) -> bool:
+        """Whether both sides have announced FORWARD TSN (RFC 3758 §3.3)."""
+        return self.tcb.negotiated.partial_reliability
+
+    @property
+    def interleaves(self) -> bool:
+        """Whether both sides have announced I-DATA, in which all user messages go then (RFC 8260 §2.2.1)."""
+        return self.tcb.negotiated.interleaving
+
+    @property
+    def supports_nr_sack(self) -> bool:
+        """Whether both sides have announced NR-SACK."""
+        return self.tcb.negotiated.nr_sack
 
     # -- for the phases, and for what hangs on an association --
 

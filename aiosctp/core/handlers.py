@@ -8,14 +8,18 @@ from aiosctp.core.dispatch import DispatchTable, base_table
 from aiosctp.core.inbox import DataDrained
 from aiosctp.core.states import MAY_TRANSMIT_DATA, AssociationState
 from aiosctp.events import RemoteError
-from aiosctp.wire.causes import StaleCookie
+from aiosctp.wire.causes import ProtocolViolation, StaleCookie
 from aiosctp.wire.chunks import (
     Chunk,
     Data,
     Error,
+    ForwardTsn,
     Heartbeat,
     HeartbeatAck,
+    IData,
+    IForwardTsn,
     InitAck,
+    NrSack,
     ReConfig,
     Sack,
     ShutdownAck,
@@ -28,12 +32,50 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path
 
 
+def _violated(association: AssociationEngine, how: bytes) -> None:
+    """RFC 8260 §2.2.3: "the receiver of the DATA chunk MUST abort the association by sending an ABORT chunk", and the
+    same of an I-DATA that was not negotiated; §2.3.1 of the FORWARD TSN that does not go with the one in use."""
+    association.termination.abort((ProtocolViolation(how),))
+
+
 def _on_data(association: AssociationEngine, chunk: Data, path: Path, now: float) -> None:
-    association.input.data_received(chunk, path, now)
+    if association.tcb.negotiated.interleaving:
+        _violated(association, b"DATA where I-DATA was negotiated")
+    else:
+        association.input.data_received(chunk, path, now)
+
+
+def _on_i_data(association: AssociationEngine, chunk: IData, path: Path, now: float) -> None:
+    if association.interleaves:
+        association.input.data_received(chunk, path, now)
+    else:
+        _violated(association, b"I-DATA without both sides having announced it")
+
+
+def _on_forward_tsn(association: AssociationEngine, chunk: ForwardTsn, path: Path, now: float) -> None:
+    if association.interleaves:
+        _violated(association, b"FORWARD TSN where I-DATA was negotiated")
+    else:
+        skipped = tuple((stream, False, ssn) for stream, ssn in chunk.skipped)
+        association.input.forward_tsn_received(chunk.new_cumulative_tsn, skipped, path, now)
+
+
+def _on_i_forward_tsn(association: AssociationEngine, chunk: IForwardTsn, path: Path, now: float) -> None:
+    if association.interleaves:
+        association.input.forward_tsn_received(chunk.new_cumulative_tsn, chunk.skipped, path, now)
+    else:
+        _violated(association, b"I-FORWARD-TSN without I-DATA having been negotiated")
 
 
 def _on_sack(association: AssociationEngine, chunk: Sack, path: Path, now: float) -> None:
     association.sack_received(chunk, now)
+
+
+def _on_nr_sack(association: AssociationEngine, chunk: NrSack, path: Path, now: float) -> None:
+    """Both kinds of blocks acknowledge, as those of a SACK do."""
+    blocks = sorted(chunk.gap_ack_blocks + chunk.nr_gap_ack_blocks)
+    sack = Sack(chunk.cumulative_tsn_ack, chunk.a_rwnd, tuple(blocks), chunk.duplicate_tsns)
+    association.sack_received(sack, now)
 
 
 def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, now: float) -> None:
@@ -62,9 +104,7 @@ def _on_early_shutdown_ack(association: AssociationEngine, chunk: ShutdownAck, p
 
 
 def _on_reconfig(association: AssociationEngine, chunk: ReConfig, path: Path, now: float) -> None:
-    # Not negotiated, it is a chunk of unknown type whose two high bits say: skip it, and do not report it (§3.2).
-    if association.supports_reconfig:
-        association.reconfiguration.received(chunk, path, now)
+    association.reconfiguration.received(chunk, path, now)
 
 
 def _on_init_ack(association: AssociationEngine, chunk: InitAck, path: Path, now: float) -> None:
@@ -85,5 +125,12 @@ TABLE: DispatchTable = base_table(
     lifecycle=_on_control,
     early_shutdown_ack=_on_early_shutdown_ack,
 )
+_DATA_STATES = (AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_SENT)
+_SACK_STATES = (AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED)
+# Of what was not negotiated none comes here (`Negotiated.not_spoken`), but what RFC 8260 forbids.
+TABLE.register(ChunkType.NR_SACK, _SACK_STATES, _on_nr_sack)
+TABLE.register(ChunkType.I_DATA, _DATA_STATES, _on_i_data)
+TABLE.register(ChunkType.FORWARD_TSN, _DATA_STATES, _on_forward_tsn)
+TABLE.register(ChunkType.I_FORWARD_TSN, _DATA_STATES, _on_i_forward_tsn)
 # As long as one of the two may still send DATA.
 TABLE.register(ChunkType.RE_CONFIG, tuple(MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}), _on_reconfig)

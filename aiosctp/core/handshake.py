@@ -105,7 +105,7 @@ class Handshake:
             answer = Abort((InvalidMandatoryParameter(),)).encode()
             association.output.send_alone(path, answer, verification_tag=chunk.initiate_tag)
             return
-        offer = read_offer(chunk, path.address)
+        offer = read_offer(chunk, path.address, association.config)
         if not isinstance(offer, Offer):
             association.termination.refuse_init_ack(path, tag=chunk.initiate_tag, causes=(offer,), tag_reflected=False)
             return

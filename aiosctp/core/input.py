@@ -18,12 +18,13 @@ from aiosctp.wire.chunks import (
     Data,
     DataFields,
     Error,
+    IData,
     Init,
     InitAck,
-    ReConfig,
     Shutdown,
     ShutdownComplete,
     UnknownChunk,
+    UserData,
     data_of,
 )
 from aiosctp.wire.errors import DecodeError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # A tuple, made once: a union is made, and is slower, each time it is asked, which is for every chunk.
 _MAY_REFLECT_TAG: Final = (Abort, ShutdownComplete)
+_USER_DATA: Final = (Data, IData)
 _BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING})
 
 
@@ -145,13 +147,13 @@ class Input:
                 path, tag=peer_tag, causes=(InvalidMandatoryParameter(),), tag_reflected=False
             )
 
-    def data_received(self, chunk: Data, path: Path, now: float) -> None:
+    def data_received(self, chunk: UserData, path: Path, now: float) -> None:
         association = self._association
         if not self._packet_has_data and association.receiver.sack_is_due:
             # The one owed for the packets before goes first.
             association.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
-        cause = association.receiver.data_received(chunk, path, now)
+        cause = association.receiver.data_received(chunk, path, now)  # type: ignore[arg-type]  # until it takes both
         if isinstance(cause, InvalidStreamIdentifier):
             # §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard".
             association.output.send_control(path, Error((cause,)).encode())
@@ -160,6 +162,11 @@ class Input:
             return
         if association.reconfig is not None:
             association.reconfig.data_arrived()
+
+    def forward_tsn_received(
+        self, new_cumulative_tsn: int, skipped: tuple[tuple[int, bool, int], ...], path: Path, now: float
+    ) -> None:
+        """RFC 3758 §3.6, RFC 8260 §2.3.1. skipped: (stream, unordered, SSN or MID) triples."""
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""
@@ -177,18 +184,14 @@ class Input:
             return self._unknown_received(chunk, path)
         handler = TABLE.find(chunk.type, association.state)
         if handler is not None:
-            if not isinstance(chunk, Data) and not self._has_no_use_for(chunk):
+            if not isinstance(chunk, _USER_DATA) and not self._has_no_use_for(chunk):
                 association.counters.ictrlchunks += 1
             handler(association, chunk, path, now)
         return True
 
     def _has_no_use_for(self, chunk: Chunk) -> bool:
-        """Whether it is a duplicate that is answered, or of an extension that was not negotiated. Others the dispatch
-        table discards, uncounted."""
-        association = self._association
-        if isinstance(chunk, ReConfig):
-            return not association.supports_reconfig
-        return isinstance(chunk, Shutdown) and association.state is AssociationState.SHUTDOWN_ACK_SENT
+        """Whether it is a duplicate that is answered. Others the dispatch table discards, uncounted."""
+        return isinstance(chunk, Shutdown) and self._association.state is AssociationState.SHUTDOWN_ACK_SENT
 
     def _unknown_received(self, chunk: UnknownChunk, path: Path) -> bool:
         """§3.2: the two high bits say whether to report the chunk and whether to go on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
 
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
 from aiosctp.core.addresses import (
@@ -17,6 +16,7 @@ from aiosctp.core.addresses import (
     is_unicast,
     parse_host,
 )
+from aiosctp.core.extensions import announced, spoken_of
 from aiosctp.wire.causes import (
     Cause,
     InvalidMandatoryParameter,
@@ -28,6 +28,7 @@ from aiosctp.wire.codepoints import ChunkType, ParameterType
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
+    ForwardTsnSupported,
     HostNameAddress,
     IPv4AddressParameter,
     IPv6AddressParameter,
@@ -38,9 +39,6 @@ from aiosctp.wire.parameters import (
     UnknownParameter,
 )
 
-# The chunk types of extensions that are spoken here (RFC 5061 §4.2.7).
-EXTENSIONS = (ChunkType.RE_CONFIG,)
-_OURS: Final = SupportedExtensions(EXTENSIONS)
 # More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
 MAX_PEER_ADDRESSES = 32
 # RFC 1035 §2.3.4: 255 bytes, and here the parameter's header and a null character. What is longer is no name, and sent
@@ -62,14 +60,17 @@ class Offer:
     cookie: bytes | None = None
     adaptation_layer: int | None = None
     extensions: tuple[int, ...] = ()
-    """Of the chunk types it lists, those that are spoken here."""
+    """Of the chunk types it announces, those that are spoken here."""
     cookie_increment_ms: int = 0
     unrecognized: list[bytes] = field(default_factory=list)
     """Parameters to report (§3.2.2), each whole."""
 
 
-def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
-    """The peer's offer, or the cause for which it is refused (§3.3.2, §3.3.3, §5.1.2 B)."""
+def read_offer(chunk: Init | InitAck, source: str, config: Config) -> Offer | Cause:
+    """The peer's offer, or the cause for which it is refused (§3.3.2, §3.3.3, §5.1.2 B).
+
+    config: of who reads it.
+    """
     # §3.3.2: OS and MIS MUST NOT be 0; a_rwnd MUST be at least 1500.
     if not chunk.outbound_streams or not chunk.inbound_streams or chunk.a_rwnd < MIN_RECEIVE_WINDOW_BYTES:
         return InvalidMandatoryParameter()
@@ -95,6 +96,9 @@ def read_offer(chunk: Init | InitAck, source: str) -> Offer | Cause:
             if parameter.report:
                 offer.unrecognized.append(parameter.encode())
             stopped = parameter.stop_processing
+        elif isinstance(parameter, ForwardTsnSupported) and not config.partial_reliability:
+            # RFC 3758 §3.3.2: then it is one of unknown type, to report and skip.
+            offer.unrecognized.append(parameter.encode())
         else:
             _take_parameter(offer, parameter)
     if isinstance(chunk, InitAck) and offer.cookie is None:
@@ -115,17 +119,15 @@ def _take_parameter(offer: Offer, parameter: Parameter) -> None:
         case CookiePreservative(increment_ms):
             offer.cookie_increment_ms = increment_ms
         case SupportedExtensions(chunk_types):
-            offer.extensions = _spoken(chunk_types)
+            offer.extensions = spoken_of((*offer.extensions, *chunk_types))
+        case ForwardTsnSupported():
+            # RFC 3758 §3.1: it stands for the chunk type, which some list as well, and some in its stead.
+            offer.extensions = spoken_of((*offer.extensions, ChunkType.FORWARD_TSN))
         case _:
             # The types of §5.1.2's Supported Address Types bind us to nothing: both families "SHOULD also be
             # considered as supported" once used. Extensions not spoken here are not looked at, and padding MUST be
             # discarded silently (RFC 4820 §4).
             pass
-
-
-@lru_cache(maxsize=256)
-def _spoken(chunk_types: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(type for type in EXTENSIONS if type in chunk_types)
 
 
 def _is_usable(host: str, source: str) -> bool:
@@ -153,12 +155,22 @@ def offered_addresses(local_addresses: Sequence[str], destination: str, config: 
 def common_parameters(addresses: Sequence[str], config: Config) -> list[Parameter]:
     """The parameters that our INIT and our INIT ACK share."""
     parameters: list[Parameter] = list(address_parameters(addresses))
-    if config.reconfig:
-        # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter".
-        parameters.append(_OURS)
+    parameters += _announcement(announced(config))
     if config.adaptation_layer is not None:
         parameters.append(AdaptationLayerIndication(config.adaptation_layer))
     return parameters
+
+
+@lru_cache(maxsize=16)
+def _announcement(chunk_types: tuple[int, ...]) -> tuple[Parameter, ...]:
+    """That these extensions are spoken."""
+    if not chunk_types:
+        return ()
+    # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter"; RFC
+    # 8260 §2.2.1: "indicates user message interleaving support by listing the I-DATA chunk" there.
+    listed = SupportedExtensions(chunk_types)
+    # RFC 3758 §3.3.1: peers look for the parameter, or for the chunk type, or for both.
+    return (listed, ForwardTsnSupported()) if ChunkType.FORWARD_TSN in chunk_types else (listed,)
 
 
 def supported_address_types(local_addresses: Iterable[str]) -> SupportedAddressTypes:

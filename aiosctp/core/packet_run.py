@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import DATA_FORMAT, ArrivedFragments, decode_bulk
+from aiosctp.wire.chunks import ArrivedFragments, decode_bulk
 from aiosctp.wire.packet import PORTS_AND_TAG
 
 if TYPE_CHECKING:
@@ -47,19 +47,20 @@ class PacketRun:
         ports_and_tag = data[start : start + PORTS_AND_TAG.size]
         header_seed = seed(ports_and_tag)
         view = memoryview(data)
+        format = association.tcb.negotiated.data_format
         may_have_fragments = False
         while data.startswith(ports_and_tag, start) and association.input.may_receive_bulk:
             if may_have_fragments:
                 may_have_fragments = False
                 if self._fragments is None:
-                    self._fragments = ArrivedFragments(data, view, self.packet_bytes, header_seed, DATA_FORMAT)
+                    self._fragments = ArrivedFragments(data, view, self.packet_bytes, header_seed, format)
                 if self._fragments.seed == header_seed:
                     start = self._take_fragments(self._fragments, association, path)
                     continue
             # Where these end there is a packet of another kind.
             may_have_fragments = True
             end = start + self.packet_bytes
-            bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed, DATA_FORMAT)
+            bulk = decode_bulk(data, view, start, end if end < len(data) else len(data), header_seed, format)
             if bulk is None:
                 break
             self.start = start = end

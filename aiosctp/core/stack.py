@@ -183,7 +183,7 @@ class StackEngine:
         association = self._lookup.by_tag.get(header.verification_tag)
         ports = (header.destination_port, header.source_port)
         if association is not None and (association.local_port, association.peer_port) == ports:
-            self._deliver(association, decode_chunks(data), arrival)
+            self._deliver(association, decode_chunks(data, association.tcb.negotiated.not_spoken), arrival)
             return
         association = self._lookup.of_peer(*ports, arrival.source)
         if association is None:
@@ -329,6 +329,9 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
+        if others:
+            # Only now it is known which of them have a meaning.
+            others = list(decode_chunks(data, association.tcb.negotiated.not_spoken))[1:]
         self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:

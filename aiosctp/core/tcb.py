@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiosctp.core.extensions import NOTHING_NEGOTIATED, Negotiated
+
 
 @dataclass(slots=True)
 class TransmissionControlBlock:
@@ -21,6 +23,8 @@ class TransmissionControlBlock:
     peer_adaptation_layer: int | None = None
     peer_extensions: tuple[int, ...] = ()
     """The chunk types that the peer announced, of the extensions that are spoken here (RFC 5061 §4.2.7)."""
+    negotiated: Negotiated = NOTHING_NEGOTIATED
+    """What follows from that and from what we announce; after the handshake it does not change."""
     local_tie_tag: int = 0
     """§5.2.2: random values that stand for the tags in cookies given out while this association lives."""
     peer_tie_tag: int = 0

@@ -14,6 +14,7 @@ TSN_HALF: Final = 0x8000_0000
 SSN_MASK: Final = 0xFFFF
 SSN_HALF: Final = 0x8000
 MID_MASK: Final = 0xFFFF_FFFF  # RFC 8260 §2.1
+MID_HALF: Final = 0x8000_0000
 
 
 def tsn_add(tsn: int, n: int) -> int:
@@ -34,3 +35,8 @@ def ssn_add(ssn: int, n: int) -> int:
 def ssn_distance(start: int, end: int) -> int:
     """How many steps of one lead from start to end: 0 to 65535."""
     return (end - start) & SSN_MASK
+
+
+def mid_distance(start: int, end: int) -> int:
+    """How many steps of one lead from start to end: 0 to 2^32 - 1."""
+    return (end - start) & MID_MASK

@@ -118,6 +118,8 @@ class Peer:
         self.heard: list[Packet] = []
         self.events: list[Event] = []
         self.tag = A_TAG
+        self.parameters: tuple[Parameter, ...] = ()
+        """What A's INIT and INIT ACK say besides."""
         self.next_tsn = A_INITIAL_TSN
         self.z_tag = 0
         self.z_initial_tsn = 0
@@ -262,10 +264,13 @@ class Peer:
     # -- the handshake --
 
     def init(self, *parameters: Parameter) -> Init:
-        return Init(self.tag, A_RWND, 10, 10, A_INITIAL_TSN, (*self._address_parameters(), *parameters))
+        return Init(
+            self.tag, A_RWND, 10, 10, A_INITIAL_TSN, (*self._address_parameters(), *self.parameters, *parameters)
+        )
 
     def init_ack(self, cookie: bytes = COOKIE) -> InitAck:
-        return InitAck(self.tag, A_RWND, 10, 10, A_INITIAL_TSN, (*self._address_parameters(), StateCookie(cookie)))
+        parameters = (*self._address_parameters(), *self.parameters, StateCookie(cookie))
+        return InitAck(self.tag, A_RWND, 10, 10, A_INITIAL_TSN, parameters)
 
     def _address_parameters(self) -> tuple[Parameter, ...]:
         return tuple(map(IPv4AddressParameter, self.addresses)) if len(self.addresses) > 1 else ()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.extensions import announced
 from aiosctp.core.negotiation import (
     MAX_PEER_ADDRESSES,
     Offer,
@@ -52,8 +53,8 @@ def make_init_ack(*parameters: Parameter) -> InitAck:
     return InitAck(0xFFFF_FFFF, 1500, 3, 0xFFFF, 0xFFFF_FFFE, parameters)
 
 
-def taken(chunk: Init | InitAck, source: str = SOURCE) -> Offer:
-    offer = read_offer(chunk, source)
+def taken(chunk: Init | InitAck, source: str = SOURCE, **switches: Any) -> Offer:
+    offer = read_offer(chunk, source, Config(**switches))
     assert isinstance(offer, Offer)
     return offer
 
@@ -82,9 +83,9 @@ def test_what_is_not_said_is_not_assumed() -> None:
 )
 def test_an_impossible_value_refuses_the_offer(fields: dict[str, int]) -> None:
     """Q07: §3.3.2: OS and MIS MUST NOT be 0, a_rwnd MUST be at least 1500: else ABORT."""
-    assert read_offer(make_init(**fields), SOURCE) == InvalidMandatoryParameter()
+    assert read_offer(make_init(**fields), SOURCE, Config()) == InvalidMandatoryParameter()
     init_ack = InitAck(**{**_fields_of(make_init_ack(COOKIE)), **fields})
-    assert read_offer(init_ack, SOURCE) == InvalidMandatoryParameter()
+    assert read_offer(init_ack, SOURCE, Config()) == InvalidMandatoryParameter()
 
 
 def _fields_of(chunk: InitAck) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _fields_of(chunk: InitAck) -> dict[str, Any]:
 
 def test_an_init_ack_without_a_cookie_lacks_what_is_mandatory() -> None:
     """Q02: §3.3.10.2, and the parameter that is missed."""
-    assert read_offer(make_init_ack(), SOURCE) == MissingMandatoryParameter((ParameterType.STATE_COOKIE,))
+    assert read_offer(make_init_ack(), SOURCE, Config()) == MissingMandatoryParameter((ParameterType.STATE_COOKIE,))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_a_host_name_refuses_the_offer_wherever_it_stands() -> None:
     """P06, Q05: §3.3.2.1.4: "MUST immediately send an ABORT chunk", with the parameter in its cause."""
     name = HostNameAddress(b"host.example\0")
     for chunk in (make_init(IPv4AddressParameter("192.0.2.7"), name), make_init_ack(COOKIE, name)):
-        assert read_offer(chunk, SOURCE) == UnresolvableAddress(name.encode())
+        assert read_offer(chunk, SOURCE, Config()) == UnresolvableAddress(name.encode())
 
 
 def test_what_binds_us_to_nothing_is_passed_over() -> None:
@@ -124,7 +125,7 @@ def test_what_binds_us_to_nothing_is_passed_over() -> None:
     plain = taken(make_init(IPv6AddressParameter("2001:db8::1")))
     others = (
         SupportedAddressTypes((5,)),
-        SupportedExtensions((192, 193)),
+        SupportedExtensions((193, 128)),
         HeartbeatInfo(b"info"),
         UnrecognizedParameter(b"\x80\x01\0\x04"),
     )
@@ -340,8 +341,8 @@ def test_an_init_ack_that_names_its_host_ends_the_attempt() -> None:
 
 def test_supported_extensions_are_read_and_none_is_claimed_that_we_do_not_speak() -> None:
     """P17: RFC 5061 §4.2.7: the list is understood, so not reported as unrecognized; §4.2.7: "lists all the chunk types
-    that are supported by the sender", which for us is RE-CONFIG alone, in INIT and INIT ACK."""
-    extensions = SupportedExtensions((0xC0, 0xC1, 0x80, 0x82, 0x40))
+    that are supported by the sender", in INIT and INIT ACK."""
+    extensions = SupportedExtensions((0xC1, 0x80, 0x82, 0x81))
     init = make_init(extensions)
     (read,) = decode_chunks(encode_packet(1, 2, 0, [init.encode()]))
     assert isinstance(read, Init)
@@ -359,5 +360,5 @@ def test_supported_extensions_are_read_and_none_is_claimed_that_we_do_not_speak(
     # Z -> INIT -> A
     pair.connect()
     for offer in (init_ack, *sent_by(pair, pair.a, Init)):
-        assert SupportedExtensions((0x82,)) in offer.parameters
+        assert SupportedExtensions(announced(Config())) in offer.parameters
         assert UnrecognizedParameter not in {type(parameter) for parameter in offer.parameters}

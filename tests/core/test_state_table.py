@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, Event, RemoteError, SenderDry, SendFailed, ShutdownEvent
 from aiosctp.wire.causes import UserInitiatedAbort
@@ -22,10 +23,14 @@ from aiosctp.wire.chunks import (
     CookieEcho,
     Data,
     Error,
+    ForwardTsn,
     Heartbeat,
     HeartbeatAck,
+    IData,
+    IForwardTsn,
     Init,
     InitAck,
+    NrSack,
     Pad,
     ReConfig,
     Sack,
@@ -121,6 +126,10 @@ CHUNKS: Final[dict[str, Callable[[Peer], Encodable]]] = {
     "SHUTDOWN_COMPLETE, T": lambda _: ShutdownComplete(tag_reflected=True),
     "PAD": lambda _: Pad(b"padding"),
     "RE_CONFIG": lambda _: ReConfig((SsnTsnResetRequest(A_INITIAL_TSN),)),
+    "NR_SACK": lambda _: NrSack(0, A_RWND),
+    "I_DATA": lambda _: IData(A_INITIAL_TSN, 0, 0, 0, 0, b"data"),
+    "FORWARD_TSN": lambda _: ForwardTsn(A_INITIAL_TSN),
+    "I_FORWARD_TSN": lambda _: IForwardTsn(A_INITIAL_TSN),
     "unknown 00": unknown(0b00),
     "unknown 01": unknown(0b01),
     "unknown 10": unknown(0b10),
@@ -212,6 +221,11 @@ TABLE: Final[dict[str, Row]] = {
     "PAD": row(NOTHING),
     # RFC 6525 §5.1.1: this peer did not announce that it supports the chunk, which is then an unknown one, skipped.
     "RE_CONFIG": row(NOTHING),
+    # Nor any other extension.
+    "NR_SACK": row(NOTHING),
+    "I_DATA": REPORTED,
+    "FORWARD_TSN": REPORTED,
+    "I_FORWARD_TSN": REPORTED,
     # §3.2, Table 2.
     "unknown 00": row(NOTHING),
     "unknown 01": REPORTED,
@@ -261,7 +275,8 @@ STRANGERS: Final = [(name, state, tag) for name, state in CELLS for tag in TAGS]
 
 
 def bring_to(state: AssociationState) -> Peer:
-    peer = Peer()
+    # Spoken here, I-DATA would be a violation (RFC 8260 §2.2.3).
+    peer = Peer(Config(interleaving=False))
     if state is CLOSED:
         peer.listen()
     else:

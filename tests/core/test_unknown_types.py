@@ -29,9 +29,9 @@ LARGEST_UDP_PAYLOAD = 1500 - 20 - 8
 
 # The first and the last unassigned type of each class, and the two reserved for ECN.
 STOP = [12, 13, 15, 62]
-STOP_AND_REPORT = [64, 126]
+STOP_AND_REPORT = [65, 126]
 SKIP = [128, 190]
-SKIP_AND_REPORT = [192, 254]
+SKIP_AND_REPORT = [195, 254]
 
 
 def delivered(association: AssociationEngine) -> list[bytes]:

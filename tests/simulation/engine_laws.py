@@ -14,6 +14,7 @@ from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.stack import TIMER_REST_S, Stack
+from aiosctp.stream_output import StreamOutput
 from tests.core.laws import check_planes, check_stack, check_state
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.reconfig_laws import check_reconfiguration
@@ -38,12 +39,15 @@ class EngineLaws:
         self.flushes = 0
         self.demands: dict[Receiver, str] = {}
         """Receivers that owe a SACK by the end of this flush, and why."""
+        self.handed_over_bytes: dict[AssociationEngine, int] = {}
+        """What byte streams had and a shutdown sends first: that was the program's already, whatever the marks say."""
         self._judge = judge
         self._changes_since_check: dict[AssociationEngine, int] = {}
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
             ("stack:Stack.flush", self._checking),
+            ("stream_output:StreamOutput.hand_over_all", self._noting_handed_over),
             ("core.rx.receiver:Receiver.build_sack", self._noting_sacks),
             ("core.rx.receiver:Receiver._duplicate", partial(self._demanding_sack, "a duplicate came (§6.2)")),
             ("core.rx.receiver:Receiver._renege", partial(self._demanding_sack, "a chunk held was dropped (§6.2)")),
@@ -55,6 +59,16 @@ class EngineLaws:
             return original(receiver, *arguments)
 
         return method
+
+    def _noting_handed_over(self, original: Any) -> Any:
+        def hand_over_all(output: StreamOutput) -> None:
+            engine = output._engine
+            had_bytes = engine.sender.buffered_bytes
+            original(output)
+            given_bytes = engine.sender.buffered_bytes - had_bytes
+            self.handed_over_bytes[engine] = self.handed_over_bytes.get(engine, 0) + given_bytes
+
+        return hand_over_all
 
     def _noting_sacks(self, original: Any) -> Any:
         def build_sack(receiver: Receiver, room_bytes: int) -> bytes:
@@ -84,6 +98,7 @@ class EngineLaws:
         for association in changed:
             if association.state is AssociationState.CLOSED:
                 self._changes_since_check.pop(association, None)
+                self.handed_over_bytes.pop(association, None)
                 self._check_ended(engine, association)
             elif association not in engine._touched:  # else it has more to say, in a flush that is due
                 self._check_living(engine, association)
@@ -134,10 +149,13 @@ class EngineLaws:
         """A message is taken when its stream, and the association, hold less than their marks."""
         config = association.config
         mark_bytes, counted_bytes = config.stream_send_buffer_bytes, 0
+        handed_over_bytes = self.handed_over_bytes.get(association, 0)
         for stream in association.sender.queue.streams():
-            assert stream.buffered_bytes < mark_bytes + LARGEST_MESSAGE_BYTES, f"stream {stream.number} takes all"
+            most_bytes = mark_bytes + LARGEST_MESSAGE_BYTES + handed_over_bytes
+            assert stream.buffered_bytes < most_bytes, f"stream {stream.number} takes all"
             counted_bytes += min(stream.buffered_bytes, mark_bytes)
-        assert counted_bytes < config.send_buffer_bytes + mark_bytes, f"{counted_bytes} bytes wait to be sent"
+        most_bytes = config.send_buffer_bytes + mark_bytes + handed_over_bytes
+        assert counted_bytes < most_bytes, f"{counted_bytes} bytes wait to be sent"
 
     def _check_window(self, association: AssociationEngine) -> None:
         if association.state not in MAY_RECEIVE_DATA:

@@ -19,6 +19,7 @@ from aiosctp.wire.packet import (
     iter_raw_chunks,
 )
 from aiosctp.wire.parameters import (
+    ForwardTsnSupported,
     IPv4AddressParameter,
     IPv6AddressParameter,
     SupportedAddressTypes,
@@ -59,6 +60,7 @@ def test_a_packet_of_another_stack_decodes_and_encodes_to_the_same_bytes() -> No
     unknown = [parameter.type for parameter in init.parameters if isinstance(parameter, UnknownParameter)]
     assert unknown == [0x8000, 0x8002, 0x8004, 0x8003]
     assert [parameter for parameter in init.parameters if parameter.type in set(ParameterType)] == [
+        ForwardTsnSupported(),
         SupportedExtensions((0xC0, 0x0F, 0xC1, 0x80, 0x82)),
         SupportedAddressTypes((5, 6)),
         IPv6AddressParameter("::1"),

@@ -54,6 +54,11 @@ class IData(UserDataBase):
     ending: bool = True
     immediate: bool = False
 
+    @property
+    def number(self) -> int:
+        """What counts the messages of its stream (`DataFormat`)."""
+        return self.mid
+
     def encode(self) -> bytes:
         """The whole chunk: header, value and padding."""
         last = self.ppid if self.beginning else self.fsn
