@@ -35,7 +35,9 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
         assert path.congestion.cwnd >= least, f"{path}: cwnd {path.congestion.cwnd}"
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
-        awaits = path.flight_bytes > 0 or (sender.queue.limits is not None and sender.queue.limits.point.awaited_on is path)
+        awaits = path.flight_bytes > 0 or (
+            sender.queue.limits is not None and sender.queue.limits.point.awaited_on is path
+        )
         assert has_timer == (sender.is_established and awaits), f"{path}: T3 running is {has_timer}"
     in_flight = sum(charge_of(len(chunk.payload)) for chunk in sender.outstanding if chunk.state is IN_FLIGHT)
     assert sender.outstanding.flight_charge_bytes == in_flight
@@ -61,7 +63,9 @@ def _check_chunks(sender: Sender) -> None:
     covered = [number for first, last in sender.outstanding.gaps for number in range(first, last + 1)]
     assert acknowledged == [number for number in covered if number not in abandoned]
     for first, last in sender.outstanding.final:
-        assert last <= sender.outstanding.cumulative or any(start <= first <= last <= end for start, end in sender.outstanding.gaps)
+        assert last <= sender.outstanding.cumulative or any(
+            start <= first <= last <= end for start, end in sender.outstanding.gaps
+        )
 
 
 def _check_buffers(sender: Sender) -> None:
