@@ -318,7 +318,9 @@ class Sender:
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
         final = read_gap_ack_blocks(final_blocks, cumulative) if final_blocks else NO_LIST
-        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest or (final and final[-1][1] > outstanding.highest):
+        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest or (
+            final and final[-1][1] > outstanding.highest
+        ):
             if outstanding.is_before_skip(tsn):
                 return None
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
