@@ -120,7 +120,7 @@ def test_it_expires_while_the_association_is_not_there_yet() -> None:
 
 
 def test_no_forward_tsn_goes_before_the_handshake_is_done() -> None:
-    """X43; §5.1 C: "MUST NOT send any other packets to the peer" before the COOKIE ACK."""
+    """X43: §5.1 C: "MUST NOT send any other packets to the peer" before the COOKIE ACK."""
     peer = Peer(configured())
     peer.parameters = (ForwardTsnSupported(),)
     peer.cookie_wait()
@@ -213,6 +213,15 @@ def test_each_message_is_reported_once_when_the_association_ends() -> None:
     give(peer, b"in flight", retransmits=0)
     peer.user_aborts()
     assert sorted(failed(peer)) == [(b"in flight", True, 12), (b"lost", True, 0)]
+
+
+def test_also_when_it_ends_in_the_packet_that_told_of_the_loss() -> None:
+    peer = associated()
+    give(peer, b"lost", retransmits=0)
+    peer.user_sends(*[b"reliable"] * 4)
+    sacks = [Sack(z_tsn(peer, -1), A_RWND, ((2, last),)) for last in (2, 3, 4)]
+    peer.send(*sacks, Abort())
+    assert sorted(failed(peer)) == [(b"lost", True, 0), *[(b"reliable", True, 0)] * 4]
 
 
 def test_a_tsn_that_only_stands_for_what_was_never_sent_is_acknowledged_with_the_rest() -> None:
