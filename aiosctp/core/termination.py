@@ -63,10 +63,14 @@ class Termination:
 
     def refusal(self, what: str, causes: tuple[Cause, ...] = ()) -> AssociationRefused:
         """What the peer did, with where it was asked."""
+        return AssociationRefused(f"{self.asked} {what}{_cause_text(causes)}", _reported(causes))
+
+    @property
+    def asked(self) -> str:
+        """Where the peer was asked for the association, in words."""
         association = self._association
         path = association.paths.primary
-        peer = f"{path.address} (SCTP port {association.peer_port}, UDP port {path.udp_port})"
-        return AssociationRefused(f"{peer} {what}{_cause_text(causes)}", _reported(causes))
+        return f"{path.address} (SCTP port {association.peer_port}, UDP port {path.udp_port})"
 
     def fail_to_connect(self, error: SCTPError) -> None:
         self._end(error, AssociationChange(AssociationChangeKind.CANT_STR_ASSOC))
