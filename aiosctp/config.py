@@ -19,6 +19,8 @@ MIN_PATH_MTU = 576
 MAX_PATH_MTU = 65535
 # Those that core/congestion has.
 CONGESTION_CONTROLS = ("reno",)
+# Those that core/tx/schedulers has; `aiosctp.schedulers.register` adds one of a program's own to both.
+SCHEDULERS = {"fcfs", "rr", "rr_packet", "priority", "fair", "weighted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,18 @@ class Config:
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
       event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
+    Messages that are not worth sending for ever: the default of `send`, of these three at most one. The bytes of byte
+    streams are never abandoned:
+      lifetime_s: how long after `send` was called a message is abandoned (RFC 3758 §4); None is never.
+      max_retransmits: how often a chunk of a message is sent again before the message is abandoned (RFC 7496 §3.1);
+        None is without end.
+      buffer_priority: what needs room in the send buffer takes it from messages with a greater number than its own,
+        and they are abandoned (RFC 7496 §3.2); None is before all numbers.
+    Which stream's message goes next:
+      scheduler: "fcfs", as they were given to `send`; "rr", a message of each stream in turn, or a chunk where both
+        sides speak I-DATA; "rr_packet", a packet of each; "priority", the stream with the lowest number of
+        `configure_stream` first; "fair", as many bytes of each stream; "weighted", in the ratio of their weights (RFC
+        8260 §3.1 to §3.6); or one that was given to `aiosctp.schedulers.register`.
     What is told to the peer:
       outbound_streams: how many streams to ask for; the peer may grant fewer.
       max_inbound_streams: how many streams of the peer's to take.
@@ -133,6 +147,11 @@ class Config:
     congestion_control: str = "reno"
     stream_ppid: int = 0
 
+    lifetime_s: float | None = None
+    max_retransmits: int | None = None
+    buffer_priority: int | None = None
+    scheduler: str = "fcfs"
+
     partial_reliability: bool = False
     interleaving: bool = False
     nrsack: bool = False
@@ -175,7 +194,9 @@ _SWITCHES = {
     "peer_may_reset_association",
     "peer_may_add_streams",
 }
-_OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu"}
+# How long a message is worth sending: one of these at most.
+POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
+_OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES}
 
 # Inclusive bounds, by field. Seconds have no upper bound unless the RFC sets one.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -209,6 +230,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    "lifetime_s": (0.001, 10**9),
+    "max_retransmits": (0, 65535),
+    "buffer_priority": (0, 2**32 - 1),
 }
 
 
@@ -218,7 +242,7 @@ def _check_kinds(config: Config) -> None:
         if field.name in _SWITCHES:
             if not isinstance(value, bool):
                 raise TypeError(f"{field.name} must be a bool, not {type(value).__name__}")
-        elif field.name == "congestion_control":
+        elif field.name in ("congestion_control", "scheduler"):
             if not isinstance(value, str):
                 raise TypeError(f"{field.name} must be a str, not {type(value).__name__}")
         elif field.name in _RANGES:
@@ -246,6 +270,12 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
     if config.cookie_key_life_s < config.max_cookie_life_s:
         raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
+    named = [name for name in POLICIES if getattr(config, name) is not None]
+    if len(named) > 1:
+        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
+    if config.scheduler not in SCHEDULERS:
+        known = ", ".join(sorted(SCHEDULERS))
+        raise ValueError(f"scheduler must be one of {known}, not {config.scheduler!r}")
     if config.congestion_control not in CONGESTION_CONTROLS:
         known = ", ".join(CONGESTION_CONTROLS)
         raise ValueError(f"congestion_control must be one of {known}, not {config.congestion_control!r}")

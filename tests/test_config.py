@@ -45,6 +45,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
+    "lifetime_s": (0.001, 10**9),
+    "max_retransmits": (0, 65535),
+    "buffer_priority": (0, 2**32 - 1),
 }
 # What else has to change for a bound to be reachable: the order of the three RTOs, and of the three cookie lives.
 WIDEST: dict[str, dict[str, float]] = {
@@ -67,7 +70,8 @@ SWITCHES = (
     "peer_may_reset_association",
     "peer_may_add_streams",
 )
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu")
+POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
+OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 
@@ -90,7 +94,7 @@ def test_the_defaults_are_those_that_section_16_recommends() -> None:
 
 
 def test_every_number_has_bounds_that_are_tested_here() -> None:
-    others = {*SWITCHES, "advertise_addresses", "congestion_control"}
+    others = {*SWITCHES, "advertise_addresses", "congestion_control", "scheduler"}
     assert {field.name for field in fields(Config)} == set(BOUNDS) | others
 
 

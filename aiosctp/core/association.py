@@ -42,6 +42,7 @@ from aiosctp.wire.causes import (
 )
 from aiosctp.wire.chunks import (
     Chunk,
+    NrSack,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -142,7 +143,7 @@ class AssociationEngine:
             timers=self.timers,
             counters=self.counters,
         )
-        sender.queue.use_format(self.tcb.negotiated.data_format)
+        sender.speak(self.tcb.negotiated)
         return sender
 
     def _make_receiver(self) -> Receiver:
@@ -172,6 +173,8 @@ class AssociationEngine:
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
                     self.path_mtu.timer_expired(path, now)
+                case Timer.LIFETIME:
+                    self.sender.abandon_expired(now)
                 case Timer.ZERO_WINDOW_PROBE:
                     self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
@@ -359,7 +362,7 @@ class AssociationEngine:
 
     def adopt(self, tcb: TransmissionControlBlock, paths: Paths) -> None:
         """Begin anew with another handshake's facts. What was received whole stays readable, and a shutdown that our
-        user asked for goes on, under the same guard."""
+        user asked for goes on, under the same guard, as do the priorities and weights of streams."""
         guard_at_s = self.timers.deadline(Timer.T5_SHUTDOWN_GUARD)
         self.timers.stop_all()
         if self._shutdown_requested and guard_at_s is not None:
@@ -371,7 +374,8 @@ class AssociationEngine:
         self.paths = paths
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)
-        self.sender = self._make_sender()
+        predecessor, self.sender = self.sender, self._make_sender()
+        self.sender.inherit(predecessor)
         self.restart_receiver()
         self._was_drained = True
 
@@ -454,6 +458,25 @@ class AssociationEngine:
             self._was_drained = True
             self.emit(_SENDER_DRY)
         return True
+
+    def nr_sack_received(self, chunk: NrSack, now: float) -> None:
+        if self._acknowledged(self.sender.nr_sack_received(chunk, now)):
+            self._look_if_drained(now)
+
+    def report_abandoned(self, now: float) -> None:
+        """RFC 7496 §3, RFC 6458 §6.1.11: a SendFailed for each message abandoned since; a shutdown may have waited for
+        the last."""
+        abandoned = self.sender.take_abandoned()
+        if abandoned:
+            self.termination.report_failed(abandoned, 0)
+            if self.sender.is_drained:
+                self._was_drained = True
+                self.emit(_SENDER_DRY)
+            self._look_if_drained(now)
+
+    def _look_if_drained(self, now: float) -> None:
+        if self.state in SHUTTING_DOWN and self.sender.is_drained:
+            self.lifecycle.step(DataDrained(now))
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))

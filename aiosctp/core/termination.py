@@ -102,6 +102,7 @@ class Termination:
             association.reconfig.fail()
         for stream, ssn in association.receiver.abort_partial_delivery():
             association.emit(PartialDelivery(stream, ssn))
+        self.report_failed(association.sender.take_abandoned(), 0)
         association.emit(change)
         self.report_failed(association.sender.take_unsent(), change.error)
 

@@ -260,4 +260,4 @@ SCHEDULERS: dict[str, Callable[[StreamValues], Scheduler]] = {
     "fair": lambda values: StreamByStream(values, ByShare(lambda stream: 1)),
     "weighted": lambda values: StreamByStream(values, ByShare(values.weight)),
 }
-"""By name, as `Config.scheduler` has it. One of a program's own is added here, before the `Config` that names it."""
+"""By name, as `Config.scheduler` has it."""
