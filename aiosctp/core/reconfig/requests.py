@@ -100,7 +100,11 @@ class OutgoingReset:
         while draining:
             number = draining[-1]
             stream = queue.find_stream(number)
-            if stream is not None and stream.buffered_bytes > held.lines[number].held_bytes:
+            if stream is not None and (
+                stream.buffered_bytes > held.lines[number].held_bytes
+                # RFC 3758: else a FORWARD TSN might name an SSN of before to who has begun anew.
+                or stream.emptied_chunks
+            ):
                 return False
             draining.pop()
         return True
