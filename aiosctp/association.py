@@ -82,8 +82,8 @@ class Association:
     It lives until it is shut down, closed or aborted, or its stack is closed; dropping the reference closes nothing.
     As an async context manager it shuts down gracefully on leaving, within `Config.shutdown_timeout_s`, and discards
     what arrives from then on; a block left by an exception ABORTs it. When it then ends before all that was queued is
-    acknowledged, whoever ended it, leaving raises AssociationLost, whose `__cause__` is the ending. After its end,
-    leaving does nothing.
+    acknowledged, whoever ended it, or with a record not ended, leaving raises AssociationLost, whose `__cause__` is the
+    ending. After its end, leaving does nothing.
     """
 
     def __init__(
@@ -453,6 +453,9 @@ class Association:
             raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
 
     def _check_not_in_use(self, number: int) -> None:
+        records = self.engine.sender.queue.records
+        if records is not None and number in records.open:
+            raise InvalidStream(f"stream {number} has an open record, which `send` has not ended")
         if self._reception.has_taken_over(number):
             raise InvalidStream(f"stream {number} is a stream of messages: stream() has taken it over")
         if self._byte_streams is not None:
@@ -565,13 +568,14 @@ class Association:
         if kind is not None:
             self.abort(b"the program left by an exception")
             return
+        has_open_record = self.engine.sender.has_open_record
         self.close()
         try:
             await self.wait_closed()
         except asyncio.CancelledError:
             self.abort(b"the program was cancelled")
             raise
-        if self._undelivered:
+        if self._undelivered or has_open_record:
             ending = self._life.ending_error()
             raise AssociationLost(f"not all messages were acknowledged before the end: {ending.strerror}") from ending
 

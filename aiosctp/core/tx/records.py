@@ -73,8 +73,8 @@ class Records:
     # -- sending --
 
     def cut(self, message: Outgoing, *, is_whole: bool, is_placed: bool) -> bool:
-        """Some of the part is in a chunk, now all of it or not. Returns whether for the scheduler that is all of what it
-        has `first`."""
+        """Some of the part is in a chunk, now all of it or not. Returns whether what the scheduler has `first` is whole
+        by that."""
         part = message[6]
         assert isinstance(part, Part)
         record = part.record

@@ -262,8 +262,8 @@ class Sender:
         return abandonment.take_forward_tsn(now)
 
     def inherit(self, predecessor: Sender) -> None:
-        """Of the one before a restart, which has been emptied: what our user set for streams, what was counted, and which
-        records were lost."""
+        """Of the one before a restart, which has been emptied: what our user set for streams, what was counted, and
+        which records were lost."""
         self.queue.values = predecessor.queue.values
         self.queue.limits = predecessor.queue.limits
         self.queue.records = predecessor.queue.records
