@@ -8,7 +8,7 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aiosctp import stream_requests
+from aiosctp import policies, stream_requests
 from aiosctp.arguments import (
     Payload,
     bytes_of,
@@ -20,6 +20,7 @@ from aiosctp.arguments import (
 )
 from aiosctp.backpressure import Backpressure
 from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
+from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing
@@ -28,6 +29,7 @@ from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
+from aiosctp.policies import Policies
 from aiosctp.reception import Reception
 from aiosctp.status import AssociationStatistics, AssociationStatus
 from aiosctp.streams import Stream
@@ -45,11 +47,14 @@ _ZERO = 0
 CONFIGURABLE = frozenset(
     {
         "association_max_retrans",
+        "buffer_priority",
         "event_queue_limit",
         "heartbeat",
         "hb_interval_s",
+        "lifetime_s",
         "max_burst",
         "max_message_bytes",
+        "max_retransmits",
         "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
@@ -58,6 +63,7 @@ CONFIGURABLE = frozenset(
         "rto_min_s",
         "sack_delay_s",
         "sack_frequency",
+        "scheduler",
         "send_buffer_bytes",
         "shutdown_timeout_s",
         "stream_send_buffer_bytes",
@@ -95,6 +101,9 @@ class Association:
         self._on_end = on_end
         self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
+        self._policies: Policies | None = None
+        """Of messages whose `send` names none; None while there are none, and all of those are reliable."""
+        self._take_defaults(engine.config)
         self._subscriptions = Subscriptions(holds_events=holds_events)
         self._streams: dict[int, Stream] | None = None
         self._paths: dict[EnginePath, Path] | None = None
@@ -116,6 +125,9 @@ class Association:
         unordered: bool = False,
         context: int = 0,
         sack_immediately: bool = False,
+        lifetime: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
     ) -> None:
         """Queue one message (RFC 9260 §11.1.5), after waiting until its stream is below its high-water mark.
 
@@ -128,18 +140,40 @@ class Association:
         whatever else is missing. context: comes back in `SendFailed`. sack_immediately: ask the peer not to delay its
         SACK (§6.1, the I bit).
 
+        A message is reliable unless it has one of these policies, named here, or else by its stream's or the
+        association's default (`configure_stream`, `configure`); then it may be abandoned, whole, which `SendFailed`
+        tells with error 0. It is not an exception, for that mostly happens after the return. Once any of it is sent,
+        it takes a peer that knows FORWARD TSN ("pr" in `negotiated`); with another, it is reliable from then on.
+        lifetime: seconds from the call, the waiting included (RFC 3758 §4.1); one that ends while this waits for room
+        makes it return. math.inf: reliable, whatever the default. max_retransmits: how often a chunk of it is sent
+        again, 0 to 65535; with 0 it is abandoned at the first loss (RFC 7496 §3.1). buffer_priority: 32 bits, the
+        lower the more important; instead of waiting for room, a message takes it from those with a greater number,
+        which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
+
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
         stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, and the association's ending
         when it ends.
         """
-        message = self._offer(data, stream, ppid, unordered, context, sack_immediately)
+        message = self._offer(
+            data,
+            stream,
+            ppid,
+            unordered,
+            context,
+            sack_immediately,
+            lifetime,
+            max_retransmits,
+            buffer_priority,
+        )
         if message is not None:
-            with self._backpressure.turn_of(stream, len(message[0])) as turn:
-                await turn
+            with self._backpressure.in_line(stream, len(message[0]), self._seconds_left(message)) as waiter:
+                await waiter.turn
                 self._life.check_may_send()
                 # A restart meanwhile (§5.2.4 A) may have left fewer streams.
                 self._check_outbound(stream)
                 self._check_takes_messages(stream)
+                if waiter.has_expired:
+                    self._expire(message)
                 self._queue(message)
 
     def send_nowait(
@@ -151,13 +185,28 @@ class Association:
         unordered: bool = False,
         context: int = 0,
         sack_immediately: bool = False,
+        lifetime: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
-        if self._offer(data, stream, ppid, unordered, context, sack_immediately) is not None:
+        waits = self._offer(
+            data,
+            stream,
+            ppid,
+            unordered,
+            context,
+            sack_immediately,
+            lifetime,
+            max_retransmits,
+            buffer_priority,
+        )
+        if waits is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")
 
     async def wait_acknowledged(self) -> None:
-        """Wait until everything queued has been acknowledged (§6.2.1).
+        """Wait until everything queued has been acknowledged (§6.2.1), or abandoned and the peer has been told so: it
+        has acknowledged the FORWARD TSN (RFC 3758 §3.5).
 
         What a waiting `send` has not yet queued does not count. Cancelling changes nothing. Returns after a graceful
         end; raises the association's ending if it is any other.
@@ -168,7 +217,16 @@ class Association:
             raise self._life.ending_error()
 
     def _offer(
-        self, data: Payload, stream: int, ppid: int, unordered: bool, context: int, sack_immediately: bool
+        self,
+        data: Payload,
+        stream: int,
+        ppid: int,
+        unordered: bool,
+        context: int,
+        sack_immediately: bool,
+        lifetime: float | None,
+        max_retransmits: int | None,
+        buffer_priority: int | None,
     ) -> Outgoing | None:
         """Queue the message if its stream takes it now; else it is returned, checked, and nothing is queued."""
         # What nearly every call passes is told at a glance; the careful checks are for the rest.
@@ -177,10 +235,6 @@ class Association:
         size = len(data)
         if not size:
             raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
-        if ppid is not _ZERO:
-            check_range("ppid", ppid, 0, MAX_UINT32)
-        if context is not _ZERO:
-            check_range("context", context, 0, MAX_UINT32)
         if type(stream) is not int:
             check_int("stream", stream)
         engine = self.engine
@@ -191,12 +245,21 @@ class Association:
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False, None
-        if ppid or unordered or context or sack_immediately:
+        if ppid is not _ZERO or unordered or context is not _ZERO or sack_immediately:
+            check_range("ppid", ppid, 0, MAX_UINT32)
+            check_range("context", context, 0, MAX_UINT32)
             message = data, stream, ppid, bool(unordered), context, bool(sack_immediately), None
+        if (
+            lifetime is not None
+            or max_retransmits is not None
+            or buffer_priority is not None
+            or self._policies is not None
+        ):
+            message = self._with_terms(message, lifetime, max_retransmits, buffer_priority)
         backpressure = self._backpressure
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
             self._check_takes_messages(stream)
-            if not backpressure.renew(stream):
+            if not backpressure.renew(stream) and not backpressure.make_room(message):
                 return message
         backpressure.credit_bytes -= size
         engine.send(message)
@@ -209,6 +272,30 @@ class Association:
         self._backpressure.credit_bytes = 0
         self.engine.send(message)
         self.stack.touch_to_send(self.engine)
+
+    def _with_terms(
+        self, message: Outgoing, lifetime: float | None, max_retransmits: int | None, buffer_priority: int | None
+    ) -> Outgoing:
+        """What the call names wins over the stream's default, that over the association's."""
+        data, stream, ppid, unordered, context, sack_immediately, _ = message
+        policy = policies.checked(lifetime, max_retransmits, buffer_priority)
+        if self._policies is not None and not policy.is_named:
+            policy = self._policies.of(stream)
+        return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self.stack.now())
+
+    def _seconds_left(self, message: Outgoing) -> float | None:
+        terms = message[6]
+        if terms is None or terms.expires_at_s is None:
+            return None
+        return terms.expires_at_s - self.stack.now()
+
+    def _expire(self, message: Outgoing) -> None:
+        """Its lifetime ended before there was room for it: queued all the same, it is the first thing that the engine
+        abandons, and counts and reports as any other."""
+        terms = message[6]
+        assert terms is not None
+        # The timer may have been early by the clock's resolution.
+        terms.expires_at_s = self.stack.now()
 
     def _check_takes_messages(self, stream: int) -> None:
         """A byte stream's number takes none: they would get in among its bytes. Making one ends the credit, so that
@@ -523,6 +610,54 @@ class Association:
         self._backpressure.wake()
         self._life.touch()
 
+    def configure_stream(
+        self,
+        number: int,
+        *,
+        priority: int | None = None,
+        weight: int | None = None,
+        lifetime: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
+    ) -> None:
+        """Set what an outgoing stream is to the scheduler, and the policy of messages whose `send` names none.
+
+        It holds for what is given to `send` from now on, and the first two for what waits already; also after a restart
+        of the peer, or a reset of the stream. None leaves a value as it is. Unlike `stream`, this takes nothing over.
+
+        priority: 0 to 65535, the lower the sooner; it is 0 unless set (RFC 8260 §3.4). weight: 1 to 65535, its share of
+        what is sent; it is 1 unless set (RFC 8260 §3.6). They mean something to the schedulers "priority" and
+        "weighted" (`Config.scheduler`). lifetime, max_retransmits, buffer_priority: as in `send`, one of them at most,
+        which takes the place of the stream's policy before; `lifetime=math.inf` is reliable, whatever the association's
+        default.
+
+        Raises TypeError or ValueError naming the argument, InvalidStream for a number that is no outgoing stream's or,
+        with a policy, a byte stream's, whose bytes are never abandoned, and the association's ending when it has ended.
+        """
+        check_int("number", number)
+        if not 0 <= number < self.outbound_streams:
+            raise InvalidStream(f"number must be between 0 and {self.outbound_streams - 1}, not {number}")
+        if priority is not None:
+            check_range("priority", priority, 0, policies.MAX_STREAM_VALUE)
+        if weight is not None:
+            check_range("weight", weight, 1, policies.MAX_STREAM_VALUE)
+        policy = policies.checked(lifetime, max_retransmits, buffer_priority)
+        if policy.is_named:
+            self._check_takes_messages(number)
+        if self.engine.ending is not None:
+            raise self._life.ending_error()
+        self.engine.sender.queue.set_stream_values(number, priority=priority, weight=weight)
+        if policy.is_named:
+            if self._policies is None:
+                self._policies = Policies()
+                self._policies.configure(self.engine.config)
+            self._policies.configure_stream(number, policy)
+
+    def _take_defaults(self, config: Config) -> None:
+        defaults = self._policies or Policies()
+        defaults.configure(config)
+        self._policies = defaults if defaults else None
+
     def status(self) -> AssociationStatus:
         engine = self.engine
         return AssociationStatus(
@@ -591,18 +726,24 @@ class Association:
     def engine_changed(self) -> None:
         """The stack flushed this association: see what there is for whom. Runs no code of the program."""
         engine = self.engine
+        is_over = False
         events = of_streams = engine.poll_events()
         if events:
             self._subscriptions.deliver(events)
             for index, event in enumerate(events):
-                if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.RESTART:
+                if isinstance(event, SendFailed):
+                    # What was abandoned is told before the end.
+                    self._undelivered += is_over
+                elif not isinstance(event, AssociationChange):
+                    continue
+                elif event.change is not AssociationChangeKind.RESTART:
+                    is_over = event.change is not AssociationChangeKind.COMM_UP
+                else:
                     self._reception.restarted()
                     self._sent_init = False
                     if self._byte_streams is not None:
                         self._byte_streams.restarted()
                         of_streams = events[index + 1 :]
-                elif isinstance(event, SendFailed) and engine.ending is not None:
-                    self._undelivered += 1
         if self._byte_streams is not None:
             self._byte_streams.engine_changed(of_streams)
         if engine.ending is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.nothing import NO_DICT
 
 
@@ -33,16 +34,22 @@ class Waiter(ABC):
 class SendWaiter(Waiter):
     """Its task comes to its turn later, or is cancelled: until it leaves, the room is promised to it."""
 
-    __slots__ = ("_backpressure", "_size", "turn")
+    __slots__ = ("_backpressure", "_size", "has_expired", "turn")
 
     def __init__(self, backpressure: Backpressure, turn: asyncio.Future[None], stream: int, size: int) -> None:
         super().__init__(stream)
         self.turn = turn
         self._backpressure = backpressure
         self._size = size
+        self.has_expired = False
+        """The message's lifetime was over before its turn."""
 
     def take_turn(self) -> None:
         self._backpressure.promise(self, self._size)
+        self.give_up()
+
+    def expire(self) -> None:
+        self.has_expired = not self.turn.done()
         self.give_up()
 
     def give_up(self) -> None:
@@ -77,14 +84,17 @@ class Backpressure:
         adds to the room. Who queues takes the message off; what takes from the room otherwise ends the credit."""
 
     @contextmanager
-    def turn_of(self, stream: int, size: int) -> Iterator[asyncio.Future[None]]:
-        """In the line until it is left, which passes the turn on, whether the message was queued or not. The future is
-        for this message's turn, or until the association takes no more."""
+    def in_line(self, stream: int, size: int, lifetime_s: float | None) -> Iterator[SendWaiter]:
+        """In the line until it is left, which passes the turn on, whether the message was queued or not. Its `turn` is
+        for this message's turn, or until the association takes no more, or so many seconds."""
         waiter = SendWaiter(self, self._loop.create_future(), stream, size)
         self.join(waiter)
+        expiry = None if lifetime_s is None else self._loop.call_later(lifetime_s, waiter.expire)
         try:
-            yield waiter.turn
+            yield waiter
         finally:
+            if expiry is not None:
+                expiry.cancel()
             self.leave(waiter)
             self.wake()
 
@@ -144,6 +154,25 @@ class Backpressure:
         self.credit_stream = stream
         self.credit_bytes = 0 if stream in self.waiting else self._room_bytes(stream)
         return self.credit_bytes > 0
+
+    def make_room(self, message: Outgoing) -> bool:
+        """RFC 7496 §3.2: what it lacks is taken from messages that matter less. Whether it may go now: not if that was
+        too little, or another of its stream waits before it."""
+        _, stream, _, _, _, _, terms = message
+        if stream in self.waiting:
+            return False
+        engine, config = self._engine, self._engine.config
+        priority = None if terms is None else terms.buffer_priority
+        lacking = engine.sender.stream_buffered_bytes(stream) + 1 - config.stream_send_buffer_bytes
+        if lacking > 0:
+            engine.sender.make_room(lacking, priority, stream)
+        if not self._stream_has_room(stream):
+            return False
+        # What a stream held above its mark did not count, and makes no room.
+        while (lacking := self._counted_bytes() + 1 - config.send_buffer_bytes) > 0:
+            if not engine.sender.make_room(lacking, priority, None):
+                return False
+        return self.renew(stream)
 
     def has_room(self, stream: int) -> bool:
         """Whether a stream nobody waits for takes a message."""

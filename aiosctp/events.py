@@ -65,10 +65,11 @@ class RemoteError:
 
 @dataclass(frozen=True, slots=True)
 class SendFailed:
-    """A message was not acknowledged when the association ended, or the peer restarted: it may never be delivered.
+    """A message was abandoned, as its policy allows (RFC 3758), or was not acknowledged when the association ended or
+    the peer restarted: it may never be delivered. Once for each such message.
 
     data, stream, ppid, context, unordered: as they were given to `send`. was_sent: whether any of it was ever on the
-    wire. error: the cause code of that end, 0 for none.
+    wire. error: the cause code of that end; 0 for none, as of an abandoned message.
     """
 
     data: bytes

@@ -46,6 +46,9 @@ class Stream:
         unordered: bool = False,
         context: int = 0,
         sack_immediately: bool = False,
+        lifetime: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
     ) -> None:
         """`Association.send` on this stream: the same waiting, cancellation and exceptions."""
         await self._association.send(
@@ -55,6 +58,28 @@ class Stream:
             unordered=unordered,
             context=context,
             sack_immediately=sack_immediately,
+            lifetime=lifetime,
+            max_retransmits=max_retransmits,
+            buffer_priority=buffer_priority,
+        )
+
+    def configure(
+        self,
+        *,
+        priority: int | None = None,
+        weight: int | None = None,
+        lifetime: float | None = None,
+        max_retransmits: int | None = None,
+        buffer_priority: int | None = None,
+    ) -> None:
+        """`Association.configure_stream` of this one: the same meanings and exceptions."""
+        self._association.configure_stream(
+            self._number,
+            priority=priority,
+            weight=weight,
+            lifetime=lifetime,
+            max_retransmits=max_retransmits,
+            buffer_priority=buffer_priority,
         )
 
     async def receive(self, *, partial: bool = False) -> Message:

@@ -1,0 +1,82 @@
+"""How long a message is worth sending (RFC 3758, RFC 7496): what a call of `send` and the defaults come to."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from aiosctp.arguments import check_range
+from aiosctp.config import Config
+from aiosctp.core.messages import Terms
+
+MAX_RETRANSMITS = 65535
+MAX_BUFFER_PRIORITY = 2**32 - 1
+MAX_STREAM_VALUE = 65535
+"""RFC 8260 §4.3.3: a priority or weight has 16 bits."""
+
+
+class Policy(NamedTuple):
+    """At most one is named. A lifetime without end is named too: it makes a message reliable whatever the default."""
+
+    lifetime: float | None = None
+    max_retransmits: int | None = None
+    buffer_priority: int | None = None
+
+    @property
+    def is_named(self) -> bool:
+        return self != _NONE
+
+    def terms(self, now: float) -> Terms | None:
+        """Those of a message given to `send` now; they are its own."""
+        lifetime, max_retransmits, buffer_priority = self
+        if lifetime is None:
+            if max_retransmits is None and buffer_priority is None:
+                return None
+            return Terms(max_retransmits=max_retransmits, buffer_priority=buffer_priority)
+        return None if lifetime == math.inf else Terms(expires_at_s=now + lifetime)
+
+
+_NONE = Policy()
+
+
+def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority: int | None) -> Policy:
+    """What a program named. Raises TypeError or ValueError naming the argument."""
+    policy = Policy(lifetime, max_retransmits, buffer_priority)
+    if lifetime is not None:
+        if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
+            raise TypeError(f"lifetime must be a number of seconds or None, not {type(lifetime).__name__}")
+        # The negated form refuses a NaN too.
+        if not lifetime > 0:
+            raise ValueError(f"lifetime must be positive, and is {lifetime!r}")
+    if max_retransmits is not None:
+        check_range("max_retransmits", max_retransmits, 0, MAX_RETRANSMITS)
+    if buffer_priority is not None:
+        check_range("buffer_priority", buffer_priority, 0, MAX_BUFFER_PRIORITY)
+    named = [name for name, value in policy._asdict().items() if value is not None]
+    if len(named) > 1:
+        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
+    return policy
+
+
+class Policies:
+    """The defaults of an association and of its streams."""
+
+    __slots__ = ("_by_stream", "_of_config")
+
+    def __init__(self) -> None:
+        self._of_config = _NONE
+        self._by_stream: dict[int, Policy] = {}
+        """Of streams that were given one: at most as many as there are."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self._of_config.is_named or bool(self._by_stream)
+
+    def configure(self, config: Config) -> None:
+        self._of_config = Policy(config.lifetime_s, config.max_retransmits, config.buffer_priority)
+
+    def configure_stream(self, stream: int, policy: Policy) -> None:
+        self._by_stream[stream] = policy
+
+    def of(self, stream: int) -> Policy:
+        return self._by_stream.get(stream, self._of_config)
