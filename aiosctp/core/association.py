@@ -134,13 +134,15 @@ class AssociationEngine:
         self._events: list[Event] = NO_LIST
 
     def _make_sender(self) -> Sender:
-        return Sender(
+        sender = Sender(
             initial_tsn=self.tcb.local_initial_tsn,
             config=self.config,
             paths=self.paths,
             timers=self.timers,
             counters=self.counters,
         )
+        sender.queue.use_format(self.tcb.negotiated.data_format)
+        return sender
 
     def _make_receiver(self) -> Receiver:
         return Receiver(

@@ -39,6 +39,7 @@ class Establishment:
         tcb.peer_adaptation_layer = offer.adaptation_layer
         tcb.peer_extensions = offer.extensions
         tcb.negotiated = negotiate(association.config, offer.extensions)
+        association.sender.queue.use_format(tcb.negotiated.data_format)
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
         tcb.inbound_streams = min(association.config.max_inbound_streams, offer.outbound_streams)
@@ -112,6 +113,11 @@ class Establishment:
             return
         tcb.local_tie_tag, tcb.peer_tie_tag = association.tcb.local_tie_tag, association.tcb.peer_tie_tag
         association.output.clear()
+        if association.state is AssociationState.COOKIE_ECHOED:
+            # What went with the COOKIE ECHO has the format that the INIT ACK led to.
+            tcb.peer_extensions, tcb.negotiated = association.tcb.peer_extensions, association.tcb.negotiated
+        else:
+            association.sender.queue.use_format(tcb.negotiated.data_format)
         association.tcb = tcb
         known = [association.paths.get(found.address) or found for found in paths]
         primary = association.paths.primary

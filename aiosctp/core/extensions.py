@@ -5,7 +5,6 @@ A chunk of one that was not negotiated is a chunk of unknown type, and goes by i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -64,13 +63,9 @@ def _announced(reconfig: bool, partial_reliability: bool, interleaving: bool, nr
     return tuple(type for type in EXTENSIONS if switches[type])
 
 
-def spoken_of(chunk_types: Iterable[int]) -> tuple[int, ...]:
-    """Those of them that are spoken here."""
-    return _spoken_of(frozenset(chunk_types))
-
-
 @lru_cache(maxsize=256)
-def _spoken_of(chunk_types: frozenset[int]) -> tuple[int, ...]:
+def spoken_of(chunk_types: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of them that are spoken here."""
     return tuple(type for type in EXTENSIONS if type in chunk_types)
 
 

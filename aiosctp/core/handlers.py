@@ -19,6 +19,7 @@ from aiosctp.wire.chunks import (
     IData,
     IForwardTsn,
     InitAck,
+    NrSack,
     ReConfig,
     Sack,
     ShutdownAck,
@@ -38,7 +39,7 @@ def _violated(association: AssociationEngine, how: bytes) -> None:
 
 
 def _on_data(association: AssociationEngine, chunk: Data, path: Path, now: float) -> None:
-    if association.interleaves:
+    if association.tcb.negotiated.interleaving:
         _violated(association, b"DATA where I-DATA was negotiated")
     else:
         association.input.data_received(chunk, path, now)
@@ -68,6 +69,13 @@ def _on_i_forward_tsn(association: AssociationEngine, chunk: IForwardTsn, path: 
 
 def _on_sack(association: AssociationEngine, chunk: Sack, path: Path, now: float) -> None:
     association.sack_received(chunk, now)
+
+
+def _on_nr_sack(association: AssociationEngine, chunk: NrSack, path: Path, now: float) -> None:
+    """Both kinds of blocks acknowledge, as those of a SACK do."""
+    blocks = sorted(chunk.gap_ack_blocks + chunk.nr_gap_ack_blocks)
+    sack = Sack(chunk.cumulative_tsn_ack, chunk.a_rwnd, tuple(blocks), chunk.duplicate_tsns)
+    association.sack_received(sack, now)
 
 
 def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, now: float) -> None:
@@ -118,7 +126,9 @@ TABLE: DispatchTable = base_table(
     early_shutdown_ack=_on_early_shutdown_ack,
 )
 _DATA_STATES = (AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_SENT)
+_SACK_STATES = (AssociationState.ESTABLISHED, AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED)
 # Of what was not negotiated none comes here (`Negotiated.not_spoken`), but what RFC 8260 forbids.
+TABLE.register(ChunkType.NR_SACK, _SACK_STATES, _on_nr_sack)
 TABLE.register(ChunkType.I_DATA, _DATA_STATES, _on_i_data)
 TABLE.register(ChunkType.FORWARD_TSN, _DATA_STATES, _on_forward_tsn)
 TABLE.register(ChunkType.I_FORWARD_TSN, _DATA_STATES, _on_i_forward_tsn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES, Config
 from aiosctp.core.addresses import (
@@ -154,17 +155,22 @@ def offered_addresses(local_addresses: Sequence[str], destination: str, config: 
 def common_parameters(addresses: Sequence[str], config: Config) -> list[Parameter]:
     """The parameters that our INIT and our INIT ACK share."""
     parameters: list[Parameter] = list(address_parameters(addresses))
-    chunk_types = announced(config)
-    if chunk_types:
-        # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter";
-        # RFC 8260 §2.2.1: "indicates user message interleaving support by listing the I-DATA chunk" there.
-        parameters.append(SupportedExtensions(chunk_types))
-    if config.partial_reliability:
-        # RFC 3758 §3.3.1; peers look for this, or for the chunk type, or for both.
-        parameters.append(ForwardTsnSupported())
+    parameters += _announcement(announced(config))
     if config.adaptation_layer is not None:
         parameters.append(AdaptationLayerIndication(config.adaptation_layer))
     return parameters
+
+
+@lru_cache(maxsize=16)
+def _announcement(chunk_types: tuple[int, ...]) -> tuple[Parameter, ...]:
+    """That these extensions are spoken."""
+    if not chunk_types:
+        return ()
+    # RFC 6525 §5.1.1: "MUST include the chunk type of the RE-CONFIG chunk in the Supported Extensions Parameter"; RFC
+    # 8260 §2.2.1: "indicates user message interleaving support by listing the I-DATA chunk" there.
+    listed = SupportedExtensions(chunk_types)
+    # RFC 3758 §3.3.1: peers look for the parameter, or for the chunk type, or for both.
+    return (listed, ForwardTsnSupported()) if ChunkType.FORWARD_TSN in chunk_types else (listed,)
 
 
 def supported_address_types(local_addresses: Iterable[str]) -> SupportedAddressTypes:

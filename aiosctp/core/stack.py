@@ -9,7 +9,6 @@ tag is a silent discard (§8.5).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 
 from aiosctp.config import Config
 from aiosctp.core import shortcuts
@@ -304,7 +303,7 @@ class StackEngine:
             # §8.4, 2 comes before 4; §9.1: "MUST NOT respond to any received packet that contains an ABORT chunk".
             self._packet_arrived(data, arrival)
             return
-        first = chunks[0]
+        first, *others = chunks
         try:
             if not isinstance(first, CookieEcho):
                 raise CookieError("the COOKIE ECHO is malformed")
@@ -330,8 +329,9 @@ class StackEngine:
         elif self._acceptance.resolve(cookie, arrival, association) in (CookieAction.LATE, CookieAction.DISCARD):
             self.touch(association)
             return
-        # Only now it is known which of them have a meaning.
-        others = islice(decode_chunks(data, association.tcb.negotiated.not_spoken), 1, None)
+        if others:
+            # Only now it is known which of them have a meaning.
+            others = list(decode_chunks(data, association.tcb.negotiated.not_spoken))[1:]
         self._deliver(association, others, arrival)
 
     def _association_of_cookie(self, peer_addresses: Iterable[str], arrival: Arrival) -> AssociationEngine | None:

@@ -32,6 +32,7 @@ from aiosctp.wire.packet import decode_header, encode_packet
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
+    ForwardTsnSupported,
     HostNameAddress,
     IPv4AddressParameter,
     IPv6AddressParameter,
@@ -233,6 +234,8 @@ def _extensions(parameters: tuple[Parameter, ...]) -> Iterator[str]:
                 yield f"{extensions.parameter_name(type)} ({_chunk_names(value)})"
             case UnknownParameter(type):
                 yield extensions.parameter_name(type)
+            case ForwardTsnSupported():
+                yield extensions.parameter_name(parameter.type)
             case SupportedExtensions(chunk_types):
                 yield f"SUPPORTED-EXTENSIONS ({_chunk_names(chunk_types)})"
 

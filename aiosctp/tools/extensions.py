@@ -11,6 +11,7 @@ from enum import IntEnum
 from aiosctp.wire.codepoints import ChunkType, ParameterType
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
+    ForwardTsnSupported,
     Parameter,
     SupportedAddressTypes,
     SupportedExtensions,
@@ -62,7 +63,7 @@ def offer(random: bytes) -> tuple[Parameter, ...]:
     return (
         SupportedAddressTypes(IPV4_AND_IPV6),
         UnknownParameter(ExtensionParameter.ECN_CAPABLE, b""),
-        UnknownParameter(ExtensionParameter.FORWARD_TSN_SUPPORTED, b""),
+        ForwardTsnSupported(),
         SupportedExtensions((*ExtensionChunk, ChunkType.PAD)),
         UnknownParameter(ExtensionParameter.RANDOM, random),
         UnknownParameter(ExtensionParameter.CHUNK_LIST, must_be_authenticated),

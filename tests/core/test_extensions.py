@@ -126,6 +126,23 @@ def test_an_extension_is_spoken_where_both_announce_it(
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
+def test_our_messages_go_in_the_format_that_was_negotiated(entrance: str) -> None:
+    """S10: RFC 8260 §2.2.1: "I-DATA chunks MUST be used for all user messages and DATA chunks MUST NOT be used", and
+    the other way round; after a restart as well."""
+    peer = associated(EVERYTHING, entrance=entrance, **ALL_ON)
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (1, 0)
+    peer = associated(SupportedExtensions((0xC0,)), entrance=entrance, **ALL_ON)
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (0, 1)
+    peer.parameters = (EVERYTHING,)
+    peer.tag ^= 1
+    peer.send(peer.cookie_echo())
+    packets = peer.user_sends(b"data")
+    assert (len(chunks_of(packets, IData)), len(chunks_of(packets, Data))) == (1, 0)
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
 @pytest.mark.parametrize(
     ("switch", "name"),
     [("reconfig", "reconfig"), ("partial_reliability", "pr"), ("interleaving", "idata"), ("nrsack", "nrsack")],
@@ -189,6 +206,22 @@ def test_not_spoken_its_value_is_not_looked_at(type: int) -> None:
     packets = associated(EVERYTHING).send(chunk, PROBE)
     assert chunks_of(packets, Error) == [Error((UnrecognizedChunkType(chunk.encode()),))]
     assert chunks_of(packets, HeartbeatAck)
+
+
+def test_an_nr_sack_acknowledges_as_a_sack_does() -> None:
+    """M11, S15: what may be dropped again and what will not."""
+    for chunk in (Sack, NrSack):
+        peer = associated(EVERYTHING, nrsack=True)
+        for _ in range(4):
+            peer.user_sends(b"data")
+        first = peer.z_initial_tsn
+        blocks = (((2, 2), (4, 4)),) if chunk is Sack else (((4, 4),), ((2, 2),))
+        assert peer.association.sender.unacknowledged_chunks == 4
+        before = peer.association.paths.primary.flight_bytes
+        peer.send(chunk((first - 1) & 0xFFFF_FFFF, 5000, *blocks))
+        assert peer.association.paths.primary.flight_bytes == before // 2
+        peer.send(chunk((first + 3) & 0xFFFF_FFFF, 5000))
+        assert peer.association.sender.unacknowledged_chunks == 0
 
 
 # -- the format that was not negotiated --

@@ -22,10 +22,14 @@ from aiosctp.wire.chunks import (
     CookieEcho,
     Data,
     Error,
+    ForwardTsn,
     Heartbeat,
     HeartbeatAck,
+    IData,
+    IForwardTsn,
     Init,
     InitAck,
+    NrSack,
     ReConfig,
     Sack,
     Shutdown,
@@ -36,6 +40,7 @@ from aiosctp.wire.chunks import (
 from aiosctp.wire.packet import RawChunk, encode_chunk, iter_raw_chunks
 from aiosctp.wire.parameters import (
     CookiePreservative,
+    ForwardTsnSupported,
     IPv4AddressParameter,
     IPv6AddressParameter,
     Parameter,
@@ -105,6 +110,9 @@ class Forger:
             self._plain,
             self._abort,
             self._cut_short,
+            self._i_data,
+            self._forward_tsn,
+            self._nr_sack,
         )
 
     def chunk(self) -> bytes:
@@ -172,6 +180,45 @@ class Forger:
             gaps.append((reader.uint16(), reader.uint16()))
         duplicates = [self._tsn() for _ in range(shape >> 5)]
         return Sack(cumulative, a_rwnd, tuple(gaps), tuple(duplicates)).encode()
+
+    def _i_data(self) -> bytes:
+        reader, flags = self._reader, self._reader.byte()
+        payload = reader.byte().to_bytes() * reader.choose(_PAYLOAD_BYTES)
+        stream, number = reader.choose((0, 1, 2, 0xFFFF)), self._number()
+        chunk = IData(
+            self._tsn(),
+            stream,
+            number,
+            7,
+            self._number(),
+            payload,
+            unordered=bool(flags & 4),
+            beginning=not flags & 2,
+            ending=not flags & 1,
+            immediate=bool(flags & 8),
+        )
+        return chunk.encode()
+
+    def _number(self) -> int:
+        """Of a message or a fragment: most likely one of the first."""
+        choice = self._reader.byte()
+        return choice & 7 if choice < 224 else (0xFFFF + choice - 240 if choice < 248 else 0x1_0000_0000 - 256 + choice)
+
+    def _forward_tsn(self) -> bytes:
+        """In the format of DATA or of I-DATA."""
+        reader, tsn, shape = self._reader, self._tsn(), self._reader.byte()
+        skipped = [(reader.choose((0, 1, 2, 0xFFFF)), reader.flag(), self._number()) for _ in range(shape & 7)]
+        if shape & 8:
+            return IForwardTsn(tsn, tuple(skipped)).encode()
+        return ForwardTsn(tsn, tuple((stream, number & 0xFFFF) for stream, _, number in skipped)).encode()
+
+    def _nr_sack(self) -> bytes:
+        reader = self._reader
+        cumulative, a_rwnd, shape = self._acknowledged(), reader.choose(_WINDOWS_BYTES), reader.byte()
+        blocks = [(reader.byte() & 15, reader.byte() & 31) for _ in range(shape & 7)]
+        renegable = shape >> 3 & 7
+        duplicates = tuple(self._tsn() for _ in range(shape >> 6))
+        return NrSack(cumulative, a_rwnd, tuple(blocks[:renegable]), tuple(blocks[renegable:]), duplicates).encode()
 
     def _reconfig(self) -> bytes:
         """Requests whose numbers are most likely the next ones, and answers to what is in flight."""
@@ -267,6 +314,8 @@ class Forger:
             UnknownParameter(reader.choose((0x0100, 0x4100, 0x8100, 0xC100)), b"?"),
             UnrecognizedParameter(b"\xc1\0\0\4"),
             StateCookie(self._loot.cookie),
+            SupportedExtensions((0x82, 0xC0, 0x40, 0xC2, 0x10)),
+            ForwardTsnSupported(),
         )
         return [reader.choose(options) for _ in range(reader.byte() & 7)]
 

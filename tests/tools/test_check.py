@@ -19,6 +19,7 @@ from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import CommonHeader, decode_header, encode_packet
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
+    ForwardTsnSupported,
     IPv4AddressParameter,
     IPv6AddressParameter,
     StateCookie,
@@ -188,7 +189,7 @@ def test_an_init_ack_is_described_by_the_names_of_what_it_holds() -> None:
             IPv4AddressParameter("192.0.2.1"),
             IPv6AddressParameter("2001:db8::1"),
             StateCookie(bytes(300)),
-            UnknownParameter(ExtensionParameter.FORWARD_TSN_SUPPORTED, b""),
+            ForwardTsnSupported(),
             UnknownParameter(ExtensionParameter.REQUESTED_HMAC_ALGORITHMS, b"\0\3\0\1\0\7"),
             UnknownParameter(ExtensionParameter.CHUNK_LIST, b"\xc1\x00"),
             UnknownParameter(0xBFFF, b"odd"),

@@ -19,7 +19,7 @@ from aiosctp.wire.chunks.control import (
     ShutdownComplete,
     UnknownChunk,
 )
-from aiosctp.wire.chunks.data import DATA_FIELDS, DATA_HEADER, DATA_HEADER_AFTER_START, Data
+from aiosctp.wire.chunks.data import Data
 from aiosctp.wire.chunks.data_format import (
     DATA_BEGINNING,
     DATA_ENDING,
@@ -48,10 +48,7 @@ from aiosctp.wire.tlv import PADDING
 __all__ = [
     "DATA_BEGINNING",
     "DATA_ENDING",
-    "DATA_FIELDS",
     "DATA_FORMAT",
-    "DATA_HEADER",
-    "DATA_HEADER_AFTER_START",
     "DATA_HEADER_START",
     "DATA_IMMEDIATE",
     "DATA_UNORDERED",

@@ -18,9 +18,7 @@ from aiosctp.wire.chunks.data_format import (
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.tlv import MAX_LENGTH, PADDING
 
-DATA_HEADER: Final = DATA_FORMAT.header
-DATA_HEADER_AFTER_START: Final = DATA_FORMAT.header_after_start
-DATA_FIELDS: Final = DATA_FORMAT.fields
+_FIELDS: Final = DATA_FORMAT.fields
 
 
 class _HasBits(Protocol):
@@ -104,14 +102,14 @@ class Data(UserDataBase):
 
     @classmethod
     def decode(cls, flags: int, value: bytes) -> Self:
-        check_size(value, DATA_FIELDS.size)
-        tsn, stream, ssn, ppid = DATA_FIELDS.unpack_from(value)
+        check_size(value, _FIELDS.size)
+        tsn, stream, ssn, ppid = _FIELDS.unpack_from(value)
         return cls(
             tsn,
             stream,
             ssn,
             ppid,
-            value[DATA_FIELDS.size :],
+            value[_FIELDS.size :],
             unordered=bool(flags & DATA_UNORDERED),
             beginning=bool(flags & DATA_BEGINNING),
             ending=bool(flags & DATA_ENDING),

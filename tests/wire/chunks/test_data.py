@@ -5,9 +5,7 @@ import pytest
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
-    DATA_FIELDS,
     DATA_FORMAT,
-    DATA_HEADER,
     DATA_IMMEDIATE,
     DATA_UNORDERED,
     PADDING,
@@ -75,8 +73,8 @@ def test_the_path_without_an_object_writes_the_same_bytes(payload: bytes) -> Non
     header = encode_data_header(DATA_FORMAT, flags, len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
     chunk = Data(0xFFFF_FFFF, 7, 0xFFFE, 99, payload, unordered=True, immediate=True)
     assert header + payload + PADDING[len(payload) & 3] == chunk.encode()
-    assert DATA_HEADER.unpack(header) == (0, flags, 16 + len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
-    assert DATA_FIELDS.unpack_from(header, 4) == (0xFFFF_FFFF, 7, 0xFFFE, 99)
+    assert DATA_FORMAT.header.unpack(header) == (0, flags, 16 + len(payload), 0xFFFF_FFFF, 7, 0xFFFE, 99)
+    assert DATA_FORMAT.fields.unpack_from(header, 4) == (0xFFFF_FFFF, 7, 0xFFFE, 99)
 
 
 def test_a_payload_too_long_for_the_length_field_is_refused() -> None:
