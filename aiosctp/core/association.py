@@ -169,6 +169,8 @@ class AssociationEngine:
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
                     self.path_mtu.timer_expired(path, now)
+                case Timer.LIFETIME:
+                    self.sender.abandon_expired(now)
                 case Timer.ZERO_WINDOW_PROBE:
                     self.sender.zero_window_probe_due()
                 case Timer.SACK_DELAY:
@@ -451,6 +453,25 @@ class AssociationEngine:
             self._was_drained = True
             self.emit(_SENDER_DRY)
         return True
+
+    def nr_sack_received(self, chunk: NrSack, now: float) -> None:
+        if self._acknowledged(self.sender.nr_sack_received(chunk, now)):
+            self._look_if_drained(now)
+
+    def report_abandoned(self, now: float) -> None:
+        """RFC 7496 §3, RFC 6458 §6.1.11: a SendFailed for each message abandoned since; a shutdown may have waited for
+        the last."""
+        abandoned = self.sender.take_abandoned()
+        if abandoned:
+            self.termination.report_failed(abandoned, 0)
+            if self.sender.is_drained:
+                self._was_drained = True
+                self.emit(_SENDER_DRY)
+            self._look_if_drained(now)
+
+    def _look_if_drained(self, now: float) -> None:
+        if self.state in SHUTTING_DOWN and self.sender.is_drained:
+            self.lifecycle.step(DataDrained(now))
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:
         self.lifecycle.step(ChunkArrived(chunk, path, now))

@@ -91,7 +91,7 @@ class Establishment:
         """§5.2.4 A: as after an ABORT and a new COOKIE ECHO, but told as RESTART. What had been received whole stays
         readable ("Any SCTP DATA chunks MAY be retained"); what was not acknowledged is reported."""
         association = self._association
-        unsent = association.sender.take_unsent()
+        unsent = association.sender.take_abandoned() + association.sender.take_unsent()
         association.output.clear()
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)

@@ -29,7 +29,7 @@ class Message(NamedTuple):
 
 class Terms:
     """Until when a message is worth sending (RFC 3758, RFC 7496): at most one of the three. A message without terms is
-    reliable, as nearly every one is."""
+    reliable, as nearly every one is. Each message has terms of its own."""
 
     __slots__ = ("buffer_priority", "expires_at_s", "is_abandoned", "max_retransmits")
 
@@ -47,6 +47,7 @@ class Terms:
         self.buffer_priority = buffer_priority
         """RFC 7496 §3.2: who needs its room, and has a lower number, takes it."""
         self.is_abandoned = False
+        """It is not sent, nor any more of it, and no longer kept."""
 
 
 class OutgoingMessage(NamedTuple):
@@ -66,3 +67,14 @@ class OutgoingMessage(NamedTuple):
 Outgoing: TypeAlias = tuple[bytes, int, int, bool, int, bool, Terms | None]
 """An `OutgoingMessage` as the sending side keeps it: without its names it is made ten times as fast, and taken apart at
 once. How far the one is that is being cut, the queue knows."""
+
+
+def without_data(message: Outgoing) -> Outgoing:
+    """What is left of a message that nobody needs any more."""
+    _, stream, ppid, unordered, context, sack_immediately, _ = message
+    return b"", stream, ppid, unordered, context, sack_immediately, None
+
+
+def is_abandoned(message: Outgoing) -> bool:
+    terms = message[6]
+    return terms is not None and terms.is_abandoned

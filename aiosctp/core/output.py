@@ -122,6 +122,8 @@ class Output:
         """Everything that may be sent now."""
         association = self._association
         association.receiver.batch_ended()
+        if association.sender.queue.limits is not None:
+            self._abandon(now)
         messages = association.sender.queue.in_order
         if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
             reconfig = association.reconfig
@@ -139,6 +141,18 @@ class Output:
         for packet in open_packets.values():
             datagrams.append(self._seal(packet))
         return datagrams
+
+    def _abandon(self, now: float) -> None:
+        """RFC 3758 §3.5: what is abandoned is told to both users; F2: "bundle an outgoing FORWARD TSN with outbound DATA
+        chunks"."""
+        association = self._association
+        association.sender.abandon_expired(now)
+        association.report_abandoned(now)
+        if association.state in MAY_TRANSMIT_DATA:
+            forward_tsn = association.sender.take_forward_tsn(now)
+            if forward_tsn is not None:
+                association.counters.octrlchunks += 1
+                self.control.push(*forward_tsn)
 
     def _transmit_single(self, now: float) -> Datagram | None:
         """The short way when all there is to send is one small message, and the SACK that is owed, if one is: the

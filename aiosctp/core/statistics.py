@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class AssociationCounters:
-    """The thirteen counters that Solaris and Linux keep per association (`sctp_assoc_stats`, `sas_` left out)."""
+    """The thirteen counters that Solaris and Linux keep per association (`sctp_assoc_stats`, `sas_` left out), and those
+    of RFC 7496 §4.4."""
 
     rtxchunks: int = 0
     """DATA chunks retransmitted."""
@@ -35,6 +36,10 @@ class AssociationCounters:
     """Unordered DATA chunks received, duplicates not counted."""
     idupchunks: int = 0
     """Duplicate DATA chunks received."""
+    abandoned_unsent: int = 0
+    """Messages abandoned before any of them was sent (RFC 7496 §4.4)."""
+    abandoned_sent: int = 0
+    """Messages abandoned after some or all of them had been sent."""
 
 
 @dataclass(slots=True)

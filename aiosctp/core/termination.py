@@ -99,6 +99,7 @@ class Termination:
         for stream, ssn in association.receiver.abort_partial_delivery():
             association.emit(PartialDelivery(stream, ssn))
         association.emit(change)
+        self.report_failed(association.sender.take_abandoned(), 0)
         self.report_failed(association.sender.take_unsent(), change.error)
 
     def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:

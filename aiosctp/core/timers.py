@@ -28,6 +28,9 @@ class Timer(Enum):
     """§6.2: a DATA chunk is unacknowledged."""
     ZERO_WINDOW_PROBE = auto()
     """§6.1 A: the peer's window is closed."""
+    LIFETIME = auto()
+    """RFC 3758 §4.1: a message that waits is over. It needs none of its own, but where nothing else happens who sent it
+    would not hear of it."""
     PATH_MTU_PROBE = auto()
     """RFC 8899 §5.1.1, PROBE_TIMER: a probe of the path MTU is unanswered."""
 

@@ -16,11 +16,14 @@ class ChunkState(Enum):
     """Marked for retransmission."""
     ACKNOWLEDGED = auto()
     """By a Gap Ack Block, which the peer may take back (§6.2.1 D iii), or for good."""
+    ABANDONED = auto()
+    """With its message, for good (RFC 3758 §3.5)."""
 
 
 IN_FLIGHT = ChunkState.IN_FLIGHT
 MARKED = ChunkState.MARKED
 ACKNOWLEDGED = ChunkState.ACKNOWLEDGED
+ABANDONED = ChunkState.ABANDONED
 
 
 class OutstandingChunk:

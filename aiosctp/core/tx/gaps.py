@@ -30,6 +30,17 @@ def read_gap_ack_blocks(blocks: Sequence[tuple[int, int]], cumulative: int) -> l
     return ranges
 
 
+def union(ranges: Sequence[Range], others: Sequence[Range]) -> list[Range]:
+    """What either of the two covers, none touching the next."""
+    merged: list[Range] = []
+    for first, last in sorted((*ranges, *others)):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
 def without(ranges: Sequence[Range], others: Sequence[Range]) -> Iterator[Range]:
     """What of the ranges no other covers. Both sorted and disjoint; linear in how many there are."""
     index = 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator
+from itertools import filterfalse
+from typing import Final, Generic, TypeVar
 
-from aiosctp.core.messages import Outgoing
+from aiosctp.core.messages import Outgoing, Terms, is_abandoned
 
 Owner = TypeVar("Owner")
+
+# Messages that are abandoned keep their places while these take no more than what waits, and this.
+MAX_DROPPED_BYTES: Final = 0x10000
 
 
 class Line(Generic[Owner]):
@@ -32,7 +36,12 @@ class Line(Generic[Owner]):
         self._waiting.append(_Mark(owner))
 
     def messages(self) -> Iterator[Outgoing]:
-        return (item for item in self._waiting or () if not isinstance(item, _Mark))
+        return (item for item in self._waiting or () if not isinstance(item, _Mark) and not is_abandoned(item))
+
+    def sweep(self) -> None:
+        """Let go of what is abandoned."""
+        if self._waiting is not None:
+            self._waiting = deque(item for item in self._waiting if isinstance(item, _Mark) or not is_abandoned(item))
 
     def release(self) -> tuple[list[Outgoing], bool]:
         """Its owner is done: the messages that may go, and whether another owner follows, for whom the rest waits."""
@@ -43,7 +52,8 @@ class Line(Generic[Owner]):
             if isinstance(item, _Mark):
                 self.owner = item.owner
                 return ready, True
-            ready.append(item)
+            if not is_abandoned(item):
+                ready.append(item)
         return ready, False
 
 
@@ -57,13 +67,16 @@ class _Mark(Generic[Owner]):
 class HeldMessages(Generic[Owner]):
     """What the send queue does not take yet: what is for streams that are to be reset and, while TSNs are, all."""
 
-    __slots__ = ("lines", "suspended")
+    __slots__ = ("_dropped_bytes", "_limited", "lines", "suspended")
 
     def __init__(self) -> None:
         self.lines: dict[int, Line[Owner]] = {}
         """By stream."""
         self.suspended: deque[Outgoing] | None = None
         """Of all other streams, while no new message may begin."""
+        self._limited: set[Terms] = set()
+        """The terms of those in here that have some."""
+        self._dropped_bytes = 0
 
     @property
     def is_idle(self) -> bool:
@@ -78,10 +91,47 @@ class HeldMessages(Generic[Owner]):
             self.suspended.append(message)
         else:
             return False
+        self._note(message)
         return True
+
+    def _note(self, message: Outgoing) -> None:
+        terms = message[6]
+        if terms is not None:
+            self._limited.add(terms)
+
+    def suspend(self, messages: Iterable[Outgoing]) -> None:
+        """No new message may begin; these were given to `send` before."""
+        self.suspended = deque(messages)
+        for message in self.suspended:
+            self._note(message)
+
+    def let_go(self, message: Outgoing) -> None:
+        """It is here no more."""
+        terms = message[6]
+        if terms is not None:
+            self._limited.discard(terms)
+
+    def drop(self, message: Outgoing, held_bytes: int) -> bool:
+        """It is abandoned. Whether it was here, among so many bytes."""
+        terms = message[6]
+        if terms not in self._limited:
+            return False
+        self._limited.remove(terms)
+        self._dropped_bytes += len(message[0])
+        if self._dropped_bytes > held_bytes + MAX_DROPPED_BYTES:
+            self._sweep()
+        return True
+
+    def _sweep(self) -> None:
+        """Linear in what is held."""
+        self._dropped_bytes = 0
+        if self.suspended is not None:
+            self.suspended = deque(message for message in self.suspended if not is_abandoned(message))
+        for line in self.lines.values():
+            line.sweep()
 
     def __iter__(self) -> Iterator[Outgoing]:
         """In any order but that of each stream."""
-        yield from self.suspended or ()
+        yield from filterfalse(is_abandoned, self.suspended or ())
         for line in self.lines.values():
             yield from line.messages()

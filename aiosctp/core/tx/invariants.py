@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path, largest_packet, least_mtu
-from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED
+from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, MARKED
 from aiosctp.wire.packet import HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def check_invariants(sender: Sender, paths: Iterable[Path]) -> None:
     _check_flight(sender, paths)
     _check_chunks(sender)
     _check_buffers(sender)
+    _check_abandoned(sender)
 
 
 def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
@@ -34,7 +35,8 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
         assert path.congestion.cwnd >= least, f"{path}: cwnd {path.congestion.cwnd}"
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
-        assert has_timer == (sender.is_established and path.flight_bytes > 0), f"{path}: T3 running is {has_timer}"
+        awaits = path.flight_bytes > 0 or (sender.queue.limits is not None and sender.queue.limits.point.awaited_on is path)
+        assert has_timer == (sender.is_established and awaits), f"{path}: T3 running is {has_timer}"
     in_flight = sum(charge_of(len(chunk.payload)) for chunk in sender.outstanding if chunk.state is IN_FLIGHT)
     assert sender.outstanding.flight_charge_bytes == in_flight
     assert sender.peer_rwnd_bytes >= 0
@@ -43,27 +45,34 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
 def _check_chunks(sender: Sender) -> None:
     sender.outstanding.check_invariants()
     number = sender.outstanding.cumulative
-    acknowledged = []
+    acknowledged, abandoned = [], set()
     for chunk in sender.outstanding:
         number += 1
         assert chunk.number == number, "TSNs are consecutive"
         if chunk.state is ACKNOWLEDGED:
             acknowledged.append(number)
+        elif chunk.state is ABANDONED:
+            assert not chunk.payload
+            abandoned.add(number)
         else:
             assert number >= sender.outstanding.first_on(chunk.path), "the earliest of a path is found"
         if chunk.state is MARKED:
             assert number in sender.retransmissions, "what is marked waits to be retransmitted"
     covered = [number for first, last in sender.outstanding.gaps for number in range(first, last + 1)]
-    assert acknowledged == covered
+    assert acknowledged == [number for number in covered if number not in abandoned]
+    for first, last in sender.outstanding.final:
+        assert last <= sender.outstanding.cumulative or any(start <= first <= last <= end for start, end in sender.outstanding.gaps)
 
 
 def _check_buffers(sender: Sender) -> None:
     queued: Counter[int] = Counter()
     buffered: Counter[int] = Counter()
     ordered: Counter[int] = Counter()
+    emptied: Counter[int] = Counter()
     for chunk in sender.outstanding:
         _, number, _, unordered, *_ = chunk.message
         buffered[number] += len(chunk.payload)
+        emptied[number] += not chunk.payload
         if chunk.is_ending and not unordered:
             ordered[number] += 1
     assert sender.outstanding_bytes == buffered.total()
@@ -84,6 +93,7 @@ def _check_buffers(sender: Sender) -> None:
     for stream in sender.queue.streams():
         assert stream.ordered_in_window == ordered[stream.number]
         assert stream.queued_bytes == queued[stream.number]
+        assert stream.emptied_chunks == emptied[stream.number]
         assert stream.buffered_bytes == stream.queued_bytes + buffered[stream.number] + held[stream.number]
         above = stream.buffered_bytes - sender.queue.stream_mark_bytes
         assert stream.above_mark_of is (sender.queue if above > 0 else None)
@@ -91,3 +101,22 @@ def _check_buffers(sender: Sender) -> None:
     assert sender.queue.excess_bytes == excess
     assert sender.queued_bytes == queued.total()
     assert sender.buffered_bytes == sum(stream.buffered_bytes for stream in sender.queue.streams())
+
+
+def _check_abandoned(sender: Sender) -> None:
+    limits, outstanding = sender.queue.limits, sender.outstanding
+    states = {chunk.number: chunk.state for chunk in outstanding}
+    if limits is None:
+        assert ABANDONED not in states.values()
+        return
+    point = max(limits.point.number, outstanding.cumulative)
+    assert all(states[number] is ABANDONED for number in range(outstanding.cumulative + 1, point + 1))
+    if sender.is_established and point > outstanding.cumulative:
+        # RFC 3758 §3.5 C3, C5: else the peer would never hear of it.
+        assert limits.point.awaited_on is not None or limits.point.is_due(outstanding.cumulative)
+    if point == outstanding.cumulative:
+        assert limits.point.awaited_on is None
+    for terms, limited in limits.live.items():
+        assert limited.terms is terms
+        assert not terms.is_abandoned
+        assert all(chunk.state is not ABANDONED for chunk in limited.chunks if chunk.number > outstanding.cumulative)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.chunk import IN_FLIGHT, OutstandingChunk
+from aiosctp.core.tx.chunk import ABANDONED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 
 # §7.2.4: "wait for two further miss indications ... for a total of three missing reports".
@@ -63,6 +63,8 @@ class LossDetection:
         lost: list[OutstandingChunk] = []
         lowest_missing: dict[Path, int] = {}
         for chunk in outstanding.missing_up_to(limit):
+            if chunk.state is ABANDONED:
+                continue
             lowest_missing.setdefault(chunk.path, chunk.number)
             if chunk.state is IN_FLIGHT and limit > chunk.misses_from and self._missed(chunk):
                 lost.append(chunk)

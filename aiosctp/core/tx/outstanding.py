@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
-from aiosctp.core.messages import Outgoing
+from aiosctp.core.messages import Outgoing, without_data
 from aiosctp.core.nothing import NO_DEQUE, NO_DICT, NO_LIST
 from aiosctp.core.paths import Path
-from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
-from aiosctp.core.tx.gaps import Range, without
+from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
+from aiosctp.core.tx.gaps import Range, union, without
 from aiosctp.core.tx.sent_run import SentRun
 from aiosctp.wire.chunks import DATA_UNORDERED
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
@@ -21,6 +21,9 @@ from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 # (§3.3.4), so that a whole window is believed to be lost once. Work is linear in what a SACK takes back; without a
 # limit, small SACKs that give and take in turn would each cost a walk through all that is outstanding, for ever.
 MAX_TAKEN_BACK = 0xFFFF
+# How many stretches of chunks that the peer can't take back are kept apart, as each SACK is joined with them: as many
+# as a large one names itself. What goes beyond them is acknowledged as by a Gap Ack Block.
+MAX_FINAL_RANGES = 0x400
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Outstanding:
         "_records",
         "buffered_bytes",
         "cumulative",
+        "final",
         "flight_charge_bytes",
         "gaps",
         "highest",
@@ -87,6 +91,8 @@ class Outstanding:
         """What was sent after those."""
         self.gaps: list[Range] = NO_LIST
         """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint. All singled out."""
+        self.final: list[Range] = NO_LIST
+        """What of `gaps` a NR-SACK said the peer will never drop: it holds no user data any more."""
         self.flight_charge_bytes = 0
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
         self.buffered_bytes = 0
@@ -123,7 +129,11 @@ class Outstanding:
         """Whether it is the lowest TSN last sent where it was that is not acknowledged (§6.1)."""
         path = chunk.path
         number = max(self._first_by_path[path], self.cumulative + 1)
-        while (other := self._chunks[number - self.cumulative - 1]).path is not path or other.state is ACKNOWLEDGED:
+        while (
+            (other := self._chunks[number - self.cumulative - 1]).path is not path
+            or other.state is ACKNOWLEDGED
+            or other.state is ABANDONED
+        ):
             number += 1
         # The next look begins here: those behind it on other paths are not passed over once for each chunk of this one.
         self._first_by_path[path] = number
@@ -211,7 +221,64 @@ class Outstanding:
         chunk.path.flight_bytes -= chunk.size
         self.flight_charge_bytes -= charge_of(len(chunk.payload))
 
+    # -- chunks that hold no user data any more --
+
+    def abandon(self, chunk: OutstandingChunk) -> None:
+        """It is not covered by the Cumulative TSN Ack Point."""
+        if chunk.state is IN_FLIGHT:
+            self._leave_flight(chunk)
+        chunk.state = ABANDONED
+        self._empty(chunk)
+
+    def append_abandoned(self, chunk: OutstandingChunk) -> None:
+        """A TSN for what is never sent."""
+        assert chunk.number == self.highest + 1
+        self.highest = chunk.number
+        if self._chunks is NO_DEQUE:
+            self._chunks = deque()
+        (self._records if self._records else self._chunks).append(chunk)
+        chunk.stream.emptied_chunks += 1
+
+    def _empty(self, chunk: OutstandingChunk) -> None:
+        payload_bytes = len(chunk.payload)
+        if not payload_bytes:
+            return
+        chunk.payload = b""
+        chunk.message = without_data(chunk.message)
+        self.buffered_bytes -= payload_bytes
+        stream = chunk.stream
+        stream.emptied_chunks += 1
+        stream.buffered_bytes -= payload_bytes
+        if stream.above_mark_of is not None:
+            stream.above_mark_of.released(stream, payload_bytes)
+
+    def abandoned_from(self, number: int) -> Iterator[OutstandingChunk]:
+        """The abandoned chunks that follow one another from this one on. Those before are abandoned too."""
+        index = number - self.cumulative - 1
+        records = islice(self._records, max(0, index - len(self._chunks)), None)
+        for chunk in chain(islice(self._chunks, index, None), records):
+            if isinstance(chunk, SentRun) or chunk.state is not ABANDONED:
+                return
+            yield chunk
+
     # -- acknowledgement --
+
+    def acknowledge_finally(self, cumulative: int, gaps: list[Range], final: list[Range]) -> Acknowledged:
+        """As `acknowledge`, when some chunks are acknowledged so that the peer can't take them back
+        (draft-natarajan-tsvwg-sctp-nrsack): now, or before, whatever it says now."""
+        before = clip(self.final, cumulative + 1)
+        known = union(before, final)
+        if len(known) > MAX_FINAL_RANGES:
+            gaps, known = union(gaps, final), before
+        if known and known[0][0] == cumulative + 1:
+            # A peer that has them can't miss them: else nothing would be left for T3 to watch.
+            cumulative = known.pop(0)[1]
+        self.final = known
+        acked = self.acknowledge(cumulative, [gap for gap in union(gaps, known) if gap[0] > cumulative + 1])
+        for first, last in without(known, before):
+            for number in range(first, last + 1):
+                self._empty(self._chunks[number - cumulative - 1])
+        return acked
 
     def acknowledge(self, cumulative: int, gaps: list[Range]) -> Acknowledged:
         """Take a SACK in. Work is linear in the chunks that change and in the ranges, not in what is outstanding.
@@ -227,7 +294,7 @@ class Outstanding:
             else:
                 self._acknowledge_first(acked)
         if self._may_be_taken_back <= 0:
-            gaps = []
+            gaps = list(self.final)
         if gaps or self.gaps:
             self._acknowledge_by_gaps(gaps, acked)
         return acked
@@ -239,6 +306,7 @@ class Outstanding:
         if (
             self.highest & TSN_MASK != tsn
             or not chunks
+            or chunks[0].state is ABANDONED
             # What is acknowledged for good is set off against it.
             or self._may_be_taken_back < MAX_TAKEN_BACK
         ):
@@ -268,8 +336,9 @@ class Outstanding:
         for first, last in without(before, gaps):
             for number in range(first, last + 1):
                 chunk = self._chunks[number - cumulative - 1]
-                self._enter_flight(chunk)
-                reneged.append(chunk)
+                if chunk.state is not ABANDONED:
+                    self._enter_flight(chunk)
+                    reneged.append(chunk)
         acked.reneged = reneged
         self._may_be_taken_back -= len(reneged)
 
@@ -310,6 +379,8 @@ class Outstanding:
         self.buffered_bytes -= payload_bytes
         stream = chunk.stream
         stream.buffered_bytes -= payload_bytes
+        if not payload_bytes:
+            stream.emptied_chunks -= 1
         if stream.above_mark_of is not None:
             stream.above_mark_of.released(stream, payload_bytes)
         if chunk.is_ending and not chunk.is_unordered:
@@ -318,6 +389,8 @@ class Outstanding:
     def _newly_acknowledged(self, chunk: OutstandingChunk, acked: Acknowledged) -> None:
         if chunk.state is IN_FLIGHT:
             self._leave_flight(chunk)
+        elif chunk.state is ABANDONED:
+            return  # RFC 3758 §3.5 A2: it was acknowledged when it was abandoned, without a word of the peer's
         chunk.state = ACKNOWLEDGED
         acked.add(chunk)
 
@@ -353,20 +426,20 @@ class Outstanding:
         return self._first_by_path.get(path, self.highest + 1)
 
     def take_all(self) -> list[Outgoing]:
-        """Empty it: the messages, each once, in order."""
-        messages: list[Outgoing] = []
+        """Empty it: the messages, each once, in order. What is abandoned, or can't be taken back, is done with."""
+        messages: dict[int, Outgoing] = {}
         for chunk in self:
             if chunk.state is IN_FLIGHT:
                 self._leave_flight(chunk)
-            if not messages or messages[-1] is not chunk.message:
-                messages.append(chunk.message)
+            if chunk.message[0]:
+                messages.setdefault(id(chunk.message), chunk.message)
         self.highest = self.cumulative
         self._chunks.clear()
         self._records.clear()
         self._first_by_path.clear()
-        self.gaps = NO_LIST
+        self.gaps = self.final = NO_LIST
         self.buffered_bytes = 0
-        return messages
+        return list(messages.values())
 
 
 def clip(ranges: Sequence[Range], first: int) -> list[Range]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import filterfalse
 from typing import Any
 
-from aiosctp.core.messages import Outgoing
+from aiosctp.core.messages import Outgoing, is_abandoned
 from aiosctp.core.nothing import NO_DICT
-from aiosctp.core.tx.held import HeldMessages, Line
+from aiosctp.core.tx.held import MAX_DROPPED_BYTES, HeldMessages, Line
+from aiosctp.core.tx.limits import Limits
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler, StreamValues
 from aiosctp.wire.chunks import DATA_FORMAT, DataFormat
 
@@ -20,6 +22,7 @@ class OutgoingStream:
         "above_mark_of",
         "buffered_bytes",
         "cut_bytes",
+        "emptied_chunks",
         "next_fsn",
         "next_ssn",
         "next_unordered_mid",
@@ -46,7 +49,9 @@ class OutgoingStream:
         self.queued_bytes = 0
         """User data accepted and not yet sent."""
         self.buffered_bytes = 0
-        """User data accepted and not cumulatively acknowledged."""
+        """User data accepted and not cumulatively acknowledged, nor let go of before."""
+        self.emptied_chunks = 0
+        """Chunks not cumulatively acknowledged that hold no user data any more."""
         self.above_mark_of: SendQueue | None = None
         """The queue, while `excess_bytes` there counts what this stream holds above its mark."""
 
@@ -78,6 +83,8 @@ class SendQueue:
     """Messages that wait. How much may wait is the caller's to bound: `Sender.buffered_bytes`."""
 
     __slots__ = (
+        "_dropped",
+        "_dropped_bytes",
         "_scheduler",
         "_scheduler_name",
         "_values",
@@ -87,6 +94,7 @@ class SendQueue:
         "held",
         "held_bytes",
         "in_order",
+        "limits",
         "queued_bytes",
         "stream_mark_bytes",
         "urgent_messages",
@@ -109,6 +117,11 @@ class SendQueue:
         self.held: HeldMessages[Any] | None = None
         """What a reset holds back (RFC 6525), while one does."""
         self.held_bytes = 0
+        self.limits: Limits | None = None
+        """What is known of messages with terms, from the first one on."""
+        self._dropped = 0
+        """Messages abandoned that the scheduler has not let go of."""
+        self._dropped_bytes = 0
         self.stream_mark_bytes = stream_mark_bytes
         self.excess_bytes = 0
         """What streams hold above this mark, in sum: a running number, for it is asked with each message, and all
@@ -120,11 +133,11 @@ class SendQueue:
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Those that wait, the one begun included, in any order."""
-        return iter(self._scheduler)
+        return filterfalse(is_abandoned, self._scheduler) if self._dropped else iter(self._scheduler)
 
     @property
     def messages(self) -> int:
-        return len(self._scheduler)
+        return len(self._scheduler) - self._dropped
 
     @property
     def has_plain_message(self) -> bool:
@@ -137,7 +150,7 @@ class SendQueue:
         """The messages that have been cut in part. Linear in the streams ever used, and in what waits."""
         numbers = {stream.number for stream in self.by_number.values() if stream.cut_bytes}
         begun: list[Outgoing] = []
-        for message in self._scheduler if numbers else ():
+        for message in self if numbers else ():
             if message[1] in numbers:
                 numbers.remove(message[1])
                 begun.append(message)
@@ -166,7 +179,7 @@ class SendQueue:
         """One more message waits."""
         if self.held is not None and self._hold(self.held, message):
             return
-        data, number, _, _, _, sack_immediately, _ = message
+        data, number, _, _, _, sack_immediately, terms = message
         size = len(data)
         assert size, "a message without data can't be sent (§3.3.1)"
         stream = self.by_number.get(number) or self.stream(number)
@@ -180,6 +193,54 @@ class SendQueue:
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
+        if terms is not None:
+            self._limit(message)
+
+    # -- partial reliability (RFC 3758) --
+
+    def _limit(self, message: Outgoing) -> None:
+        if self.limits is None:
+            self.limits = Limits()
+        self.limits.add(message)
+
+    def abandon(self, message: Outgoing, *, is_begun: bool) -> None:
+        """It waits no more, or what is left of it to send. Its place in the scheduler's order, or among the messages
+        that are held, goes when its turn comes, or when such places take more than what waits: never is it searched
+        for, so that each costs a few steps."""
+        data, number, _, _, _, sack_immediately, terms = message
+        assert terms is not None
+        assert terms.is_abandoned
+        stream, size = self.by_number[number], len(data)
+        if self.held is not None and self.held.drop(message, self.held_bytes):
+            self.held_bytes -= size
+        else:
+            self._dropped += 1
+            self._dropped_bytes += size
+            if is_begun:
+                size -= stream.cut_bytes
+                stream.cut_bytes = 0
+            stream.queued_bytes -= size
+            self.queued_bytes -= size
+            self.urgent_messages -= sack_immediately
+            if 2 * self._dropped > len(self._scheduler) or self._dropped_bytes > self.queued_bytes + MAX_DROPPED_BYTES:
+                self._sweep()
+        stream.buffered_bytes -= size
+        if stream.above_mark_of is not None:
+            self.released(stream, size)
+
+    def _pass_dropped(self) -> None:
+        """What comes first is not abandoned."""
+        while (first := self._scheduler.first()) is not None and is_abandoned(first):
+            self._scheduler.drop()
+            self._dropped -= 1
+            self._dropped_bytes -= len(first[0])
+
+    def _sweep(self) -> None:
+        """Let go of what is abandoned, at once. Linear in what waits; the turns of streams begin anew."""
+        begun, waiting = self._begun_and_waiting()
+        self._make_scheduler(begun)
+        for message in waiting:
+            self._scheduler.add(message)
 
     # -- RFC 8260 --
 
@@ -207,10 +268,7 @@ class SendQueue:
         if name != self._scheduler_name:
             self._scheduler_name = name
             if self._scheduler is not NOTHING_WAITS:
-                begun, waiting = self._begun_and_waiting()
-                self._make_scheduler(begun)
-                for message in waiting:
-                    self._scheduler.add(message)
+                self._sweep()
 
     def set_stream_values(self, stream: int, *, priority: int | None = None, weight: int | None = None) -> None:
         """RFC 8260 §4.3.3. None leaves a value as it is."""
@@ -221,6 +279,7 @@ class SendQueue:
         self._scheduler.values_changed(stream)
 
     def _make_scheduler(self, begun: Iterable[Outgoing] = ()) -> None:
+        self._dropped = self._dropped_bytes = 0
         self._scheduler = SCHEDULERS[self._scheduler_name](self.values)
         self.in_order = self._scheduler.in_order
         for message in begun:
@@ -229,7 +288,7 @@ class SendQueue:
     def _begun_and_waiting(self) -> tuple[list[Outgoing], list[Outgoing]]:
         begun = self.begun
         are_begun = set(map(id, begun))
-        return begun, [message for message in self._scheduler if id(message) not in are_begun]
+        return begun, [message for message in self if id(message) not in are_begun]
 
     # -- what a reset holds back --
 
@@ -246,10 +305,16 @@ class SendQueue:
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
+        if message[6] is not None:
+            self._limit(message)
         return True
 
     def _let_go(self, message: Outgoing) -> None:
         """What was held waits to be sent."""
+        if is_abandoned(message):
+            return
+        if self.held is not None:
+            self.held.let_go(message)
         data, number, _, _, _, sack_immediately, _ = message
         size = len(data)
         self.held_bytes -= size
@@ -295,14 +360,14 @@ class SendQueue:
         if held.suspended is not None:
             return
         begun, waiting = self._begun_and_waiting()
-        if waiting:
+        if waiting or self._dropped:
             self._make_scheduler(begun)
         for data, number, _, _, _, sack_immediately, _ in waiting:
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
             self.held_bytes += len(data)
             self.urgent_messages -= sack_immediately
-        held.suspended = deque(waiting)
+        held.suspend(waiting)
 
     def resume(self) -> None:
         if self.held is None or self.held.suspended is None:
@@ -321,7 +386,7 @@ class SendQueue:
         stream = self.by_number.get(number)
         if stream is None or stream.next_ssn or stream.next_unordered_mid:
             return True
-        if stream.buffered_bytes:
+        if stream.buffered_bytes or stream.emptied_chunks:
             return False
         del self.by_number[number]
         return True
@@ -352,6 +417,8 @@ class SendQueue:
 
     def peek(self) -> Outgoing | None:
         """The message that the next chunk is cut from."""
+        if self._dropped:
+            self._pass_dropped()
         return self.in_order[0] if self.in_order else self._scheduler.first()
 
     def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
@@ -375,13 +442,14 @@ class SendQueue:
         """Empty the queue: those begun first, then the others, each stream in its order."""
         begun, waiting = self._begun_and_waiting()
         taken = begun + waiting
-        if taken:
+        if taken or self._dropped:
             self._make_scheduler()
         if self.held is not None:
             taken += self.held
             self.held, self.held_bytes = None, 0
         for stream in self.by_number.values():
             stream.queued_bytes = stream.buffered_bytes = stream.ordered_in_window = stream.cut_bytes = 0
+            stream.emptied_chunks = 0
             stream.above_mark_of = None
         self.queued_bytes = self.excess_bytes = self.urgent_messages = 0
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TypeAlias
 
 from aiosctp.core.nothing import NO_DICT
@@ -45,6 +46,11 @@ class RoundTrips:
         if self._timed:
             _, sent_at_s = self._timed.pop(path)
             path.rto.measured(now - sent_at_s)
+
+    def abandoned(self, numbers: Container[int]) -> None:
+        """These chunks were: when the peer is beyond them, that is not the answer to them."""
+        if self._timed:
+            self._timed = {path: timed for path, timed in self._timed.items() if timed[0] not in numbers}
 
     def give_back(self) -> None:
         """Nothing is outstanding, and so nothing timed."""

@@ -10,11 +10,12 @@ from aiosctp.core.messages import Outgoing
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.core.timers import Timers
+from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
 from aiosctp.core.tx.gaps import read_gap_ack_blocks
+from aiosctp.core.tx.limits import Policy
 from aiosctp.core.tx.invariants import check_invariants
 from aiosctp.core.tx.loss import LossDetection
 from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
@@ -27,14 +28,14 @@ from aiosctp.core.tx.sent_run import Parts
 from aiosctp.core.tx.single import send_single
 from aiosctp.core.tx.transmission import Transmission
 from aiosctp.wire.causes import Cause, ProtocolViolation
-from aiosctp.wire.chunks import Fragments, Sack
+from aiosctp.wire.chunks import Fragments, NrSack, Sack
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 
 
 class Sender:
     """The sending side of one association.
 
-    Inputs: `sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
+    Inputs: `sack_received`, `nr_sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
     `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
     `take_unsent`, `give_back`.
     Outputs, in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
@@ -85,6 +86,7 @@ class Sender:
             burst=self._burst,
             round_trips=self._round_trips,
             t3=self.t3,
+            timers=timers,
         )
 
     # -- getters --
@@ -109,13 +111,14 @@ class Sender:
     @property
     def is_drained(self) -> bool:
         """Whether everything given to us has been acknowledged (§9.2)."""
-        # There is no chunk without user data.
-        return not (self.queue.queued_bytes or self.outstanding.buffered_bytes or self.queue.held_bytes)
+        # RFC 3758: what was abandoned is outstanding until the peer has acknowledged the FORWARD TSN.
+        queue, outstanding = self.queue, self.outstanding
+        return not (queue.queued_bytes or outstanding.highest != outstanding.cumulative or queue.held_bytes)
 
     @property
     def has_to_send(self) -> bool:
         """Whether anything waits to be sent, or may wait to be sent again."""
-        return self.queue.queued_bytes > 0 or bool(self.retransmissions.numbers)
+        return self.queue.queued_bytes > 0 or bool(self.retransmissions.numbers) or self.queue.limits is not None
 
     @property
     def peer_rwnd_bytes(self) -> int:
@@ -177,13 +180,65 @@ class Sender:
         waiting = self.queue.take_all()
         for message in begun:
             waiting.remove(message)
-            if not (sent and sent[-1] is message):
+            if not any(message is each for each in sent):
                 sent.append(message)  # all that was sent of it is acknowledged
+        limits = self.queue.limits
+        if limits is not None:
+            if limits.point.awaited_on is not None:
+                paths.add(limits.point.awaited_on)
+            limits.clear()
+            self._transmission.timers.stop(Timer.LIFETIME)
         self.t3.stop_where_idle(paths)
         self.retransmissions.clear()
         self._round_trips.forget()
         self.window.opened()
         return [(message, True) for message in sent] + [(message, False) for message in waiting]
+
+    # -- partial reliability (RFC 3758, RFC 7496) --
+
+    @property
+    def peer_takes_forward_tsn(self) -> bool:
+        """Whether it is negotiated. If not, only what was never sent is abandoned (§11.1.5)."""
+        return self._transmission.peer_takes_forward_tsn
+
+    @peer_takes_forward_tsn.setter
+    def peer_takes_forward_tsn(self, value: bool) -> None:
+        self._transmission.peer_takes_forward_tsn = value
+
+    def abandon_expired(self, now: float) -> None:
+        """What waits, and whose lifetime is over. Each opportunity to send begins with that; where there is none,
+        Timer.LIFETIME is set."""
+        abandonment = self._transmission.abandonment
+        if abandonment is not None:
+            abandonment.expire(now)
+
+    def make_room(self, wanted_bytes: int, priority: int | None, stream: int | None = None) -> int:
+        """Abandon messages of lower priority than a new one has, until so many bytes are free: of the association's
+        buffer, or of this stream's. None is the priority of a message that is not sent with that policy. Returns how
+        many became free."""
+        abandonment = self._transmission.abandonment
+        return 0 if abandonment is None else abandonment.make_room(wanted_bytes, priority, stream)
+
+    def take_abandoned(self) -> list[tuple[Outgoing, bool]]:
+        """The messages abandoned since the last call, each once, and whether any of it was sent, for SendFailed."""
+        return [] if self.queue.limits is None else self.queue.limits.take_reports()
+
+    def abandoned_counts(self, stream: int | None = None, policy: Policy | None = None) -> tuple[int, int]:
+        """RFC 7496 §4.3, §4.4: how many messages were abandoned unsent, and sent: of a stream, or of all; by a policy,
+        or by all."""
+        unsent = sent = 0
+        for (of_stream, by), counts in self.queue.limits.counts.items() if self.queue.limits is not None else ():
+            if stream in (None, of_stream) and policy in (None, by):
+                unsent += counts[0]
+                sent += counts[1]
+        return unsent, sent
+
+    def take_forward_tsn(self, now: float) -> tuple[Path, bytes] | None:
+        """A FORWARD TSN, or I-FORWARD-TSN, if one is due, and the path it goes to."""
+        abandonment = self._transmission.abandonment
+        if abandonment is None or not abandonment.forward_tsn_is_due:
+            return None
+        return abandonment.take_forward_tsn(now)
 
     # -- what RFC 6525 asks of it --
 
@@ -196,6 +251,12 @@ class Sender:
     def is_silent(self) -> bool:
         """Whether no message is begun, and nothing is outstanding."""
         return not (self.outstanding or self.queue.begun)
+
+    def streams_reset(self, streams: Sequence[int]) -> None:
+        """RFC 6525 §5.2.7 H4: the peer has begun these anew."""
+        if self.queue.limits is not None:
+            point, outstanding = self.queue.limits.point, self.outstanding
+            point.streams_reset(streams, outstanding.highest, outstanding.cumulative)
 
     def begin_anew(self, next_tsn: int) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: all SSNs begin with 0, the TSNs with this one. It is silent."""
@@ -232,11 +293,20 @@ class Sender:
         self._counters.gapcnt += len(sack.gap_ack_blocks)
         return self._acknowledged(sack.cumulative_tsn_ack, sack, now)
 
+    def nr_sack_received(self, sack: NrSack, now: float) -> Cause | None:
+        """As a SACK; what it says is not renegable holds no room here any more, and is never sent again
+        (draft-natarajan-tsvwg-sctp-nrsack)."""
+        self._counters.isacks += 1
+        self._counters.gapcnt += len(sack.gap_ack_blocks) + len(sack.nr_gap_ack_blocks)
+        return self._acknowledged(sack.cumulative_tsn_ack, sack, now, sack.nr_gap_ack_blocks)
+
     def cumulative_ack(self, tsn: int, now: float) -> Cause | None:
         """§9.2: a SHUTDOWN acknowledges as the Cumulative TSN Ack of a SACK does; gaps and window stay as they are."""
         return self._acknowledged(tsn, None, now)
 
-    def _acknowledged(self, tsn: int, sack: Sack | None, now: float) -> Cause | None:
+    def _acknowledged(
+        self, tsn: int, sack: Sack | NrSack | None, now: float, final_blocks: Sequence[tuple[int, int]] = ()
+    ) -> Cause | None:
         outstanding = self.outstanding
         if outstanding.highest - outstanding.cumulative == 1 and sack and self._single_acknowledged(sack, now):
             return None
@@ -249,13 +319,18 @@ class Sender:
             gaps = [gap for gap in outstanding.gaps if gap[0] > cumulative + 1]
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
-        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest:
+        final = read_gap_ack_blocks(final_blocks, cumulative) if final_blocks else []
+        if max(ranges[-1][1] if ranges else cumulative for ranges in (gaps, final)) > outstanding.highest:
             if outstanding.is_before_skip(tsn):
                 return None
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
             # sent".
             return ProtocolViolation(b"acknowledged a TSN that was never sent")
-        acked = outstanding.acknowledge(cumulative, gaps)
+        if final or outstanding.final:
+            acked = outstanding.acknowledge_finally(cumulative, gaps, final)
+            cumulative = outstanding.cumulative
+        else:
+            acked = outstanding.acknowledge(cumulative, gaps)
         # §6.2.1 D ii: a_rwnd, less what is in flight. A SHUTDOWN names none: what it acknowledges fills the old one.
         self.window.advertised(max(0, self.window.a_rwnd - acked.charge_bytes) if sack is None else sack.a_rwnd)
         self.window.acknowledged(cumulative)
@@ -267,7 +342,19 @@ class Sender:
         if losses.lost:
             self._fast_retransmit(losses.lost)
         self.t3.sack_taken(acked, losses, now)
+        if self.queue.limits is not None:
+            self._look_at_abandoned(losses.lost, now)
         return None
+
+    def _look_at_abandoned(self, lost: Sequence[OutstandingChunk], now: float) -> None:
+        """RFC 3758 §3.5 A4: after "the normal procedures"."""
+        abandonment = self._transmission.abandonment
+        assert abandonment is not None
+        abandonment.lost(lost)
+        path = abandonment.sack_taken(now)
+        if path is not None and path not in self._acknowledged_paths:
+            # The peer has answered there as it answers DATA (§8.1, §8.2).
+            self._acknowledged_paths += (path,)
 
     def _single_acknowledged(self, sack: Sack, now: float) -> bool:
         """The short way, as for the one message of `send_single`: what all the rules come to when one chunk was
@@ -349,12 +436,17 @@ class Sender:
     def _mark_timed_out(self, path: Path | None) -> None:
         """E3: the first packet of it is retransmitted at once, the rest "as soon as cwnd allows"."""
         self.outstanding.single_out(self.outstanding.highest)
+        marked: list[OutstandingChunk] = []
         for chunk in self.outstanding:
             if chunk.state is not ACKNOWLEDGED and (path is None or chunk.path is path):
                 chunk.is_timed_out = True
                 if chunk.state is IN_FLIGHT:
                     self.outstanding.mark(chunk)
+                    marked.append(chunk)
         self.retransmissions.rebuild()
+        abandonment = self._transmission.abandonment
+        if abandonment is not None:
+            abandonment.timed_out(path, marked)
 
     def packets_were_too_large(self, path: Path) -> None:
         """RFC 8899 §4.3: what is in flight there is lost for its size. It goes again at once, in smaller packets or, as

@@ -9,6 +9,8 @@ from aiosctp.core import shortcuts
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
+from aiosctp.core.timers import Timers
+from aiosctp.core.tx.abandonment import Abandonment
 from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter, with_immediate
@@ -48,9 +50,12 @@ class Transmission:
     burst: BurstLimit
     round_trips: RoundTrips
     t3: RetransmissionTimers
+    timers: Timers
     is_established: bool = False
     """Before, DATA travels only behind a COOKIE ECHO, and T1-cookie stands for T3 (§5.1 C)."""
     is_shutting_down: bool = False
+    peer_takes_forward_tsn: bool = False
+    """Whether partial reliability is negotiated (RFC 3758 §3.3)."""
     fast_retransmit_is_due: bool = False
     """§7.2.4, 3: one packet of what was found lost goes whatever cwnd says."""
 
@@ -59,6 +64,11 @@ class Transmission:
     @property
     def peer_rwnd_bytes(self) -> int:
         return self.window.room(self.outstanding.flight_charge_bytes)
+
+    @property
+    def abandonment(self) -> Abandonment | None:
+        """None while there was no message with terms."""
+        return None if self.queue.limits is None else Abandonment(self, self.queue.limits)
 
     # -- the opportunity --
 
@@ -76,6 +86,8 @@ class Transmission:
         return path
 
     def _begin(self, now: float) -> None:
+        if self.queue.limits is not None:
+            Abandonment(self, self.queue.limits).expire(now)
         is_strict = self.loss.in_fast_recovery or self.paths.for_data().idle_rtos(now) > 0
         self.burst.begin(self.config.max_burst, is_strict=is_strict)
         largest = self.paths.amdcs - self.queue.format.header_bytes
@@ -200,6 +212,8 @@ class Transmission:
             # §6.9: a chunk larger than the path MTU by now goes alone, for IP to fragment: it fits no packet.
             self.outstanding.resent(chunk, path)
             self.round_trips.retransmitted(chunk.number)
+            if self.queue.limits is not None:
+                self.queue.limits.resent(chunk)
             self.counters.rtxchunks += 1
             self.fast_retransmit_is_due = False
             _add_parts(packet, chunk)
@@ -220,6 +234,8 @@ class Transmission:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
             outstanding.append(chunk)
+            if self.queue.limits is not None:
+                self.queue.limits.sent(chunk)
             self.round_trips.sent(number, packet.path, now)
             if chunk.is_unordered:
                 self.counters.ouodchunks += 1
