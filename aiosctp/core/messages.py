@@ -11,7 +11,8 @@ class Message(NamedTuple):
     data: the bytes the peer sent. Empty where the stream was reset (RFC 6525): no message is.
     stream: the number of its stream. ppid: 32 bits of the peer's application, in which SCTP sees nothing.
     unordered: whether it was sent to be delivered at once.
-    ssn: its Stream Sequence Number, modulo 2^16; of an unordered one it means nothing.
+    ssn: its Stream Sequence Number, modulo 2^16; of an unordered one it means nothing. Where the peer sends I-DATA, its
+      Message Identifier, modulo 2^32: ordered and unordered ones of a stream are counted apart (RFC 8260 §2.1).
     tsn: the TSN of the first chunk of the message, in all its parts.
     cumulative_tsn: the association's when this was delivered.
     end_of_record: False on every part but the last.

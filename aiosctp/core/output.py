@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
 
-MIN_SACK_BYTES = 16
 _WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
 _MAY_RECONFIGURE: Final = MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}
 
@@ -162,7 +161,7 @@ class Output:
         path, room, sack = paths.for_data(), paths.amdcs, b""
         owes_sack = receiver.has_unacknowledged
         if owes_sack:
-            room -= MIN_SACK_BYTES
+            room -= receiver.least_sack_bytes
         if not path.is_confirmed or (
             not receiver.has_plain_sack or path is not receiver.sack_path if owes_sack else receiver.sack_is_due
         ):
@@ -171,7 +170,7 @@ class Output:
         if chunk is None:
             return None
         if owes_sack:
-            sack = receiver.build_sack(MIN_SACK_BYTES)
+            sack = receiver.build_sack(receiver.least_sack_bytes)
         parts = (sack, chunk.header, chunk.payload, PADDING[len(chunk.payload) & 3])
         data = encode_packet(association.local_port, association.peer_port, association.tcb.peer_tag, parts)
         return Datagram(data, path.local_address, path.address, path.udp_port)
@@ -211,7 +210,7 @@ class Output:
         receiver = association.receiver
         while (path := association.sender.path_to_send_on(now)) is not None and path.is_confirmed:
             packet = open_packets.pop(path, None) or OutgoingPacket(path)
-            if receiver.has_unacknowledged and path is self._sack_path() and packet.room >= MIN_SACK_BYTES:
+            if receiver.has_unacknowledged and path is self._sack_path() and packet.room >= receiver.least_sack_bytes:
                 packet.add(receiver.build_sack(packet.room))
             run = association.sender.fill_run(packet, now)
             if run:
@@ -246,7 +245,7 @@ class Output:
         if not path.is_confirmed:
             return  # §5.4: it stays due until one is
         packet = open_packets.get(path)
-        if packet is not None and packet.room < MIN_SACK_BYTES:
+        if packet is not None and packet.room < self._association.receiver.least_sack_bytes:
             datagrams.append(self._seal(open_packets.pop(path)))
             packet = None
         if packet is None:

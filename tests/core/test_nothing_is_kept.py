@@ -16,7 +16,7 @@ from aiosctp.core.rx import Receiver
 from aiosctp.core.states import AssociationState
 from aiosctp.events import SendFailed
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Init, InitAck, Sack, ShutdownAck
+from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Init, InitAck, Sack, ShutdownAck, UserData
 from aiosctp.wire.parameters import StateCookie
 from tests.core.laws import check_stack
 from tests.core.scripted import A_INITIAL_TSN, A_PORT, A_RWND, A_TAG, Peer, chunks_of
@@ -71,7 +71,7 @@ def given_up_in_a_shutdown(peer: Peer) -> None:
 class ReceiverWithBug(Receiver):
     __slots__ = ()
 
-    def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
+    def data_received(self, chunk: UserData, path: Path, now: float) -> Cause | None:
         raise ZeroDivisionError("a bug")
 
 

@@ -112,8 +112,8 @@ def _reset_everything(original: Any) -> Any:
 
 
 def _begin_streams(original: Any, first: int) -> Any:
-    def init(streams: Any) -> None:
-        original(streams)
+    def init(streams: Any, *number_mask: int) -> None:
+        original(streams, *number_mask)
         streams.expected_ssns = _BeginningAt(first)
 
     return init

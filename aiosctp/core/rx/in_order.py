@@ -1,4 +1,4 @@
-"""The short way: DATA that comes in order while nothing else is held.
+"""The short way: DATA or I-DATA that comes in order while nothing else is held.
 
 It takes whole messages whose turn it is, and the fragments of one message after the other. What it leaves goes the
 general way (`Receiver.data_received`), which gives the same messages, charges and counts: only slower.
@@ -13,14 +13,24 @@ from typing import Final
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT, NO_LIST
+from aiosctp.core.rx.interleaved import Interleaved
 from aiosctp.core.rx.queues import ReadQueues
-from aiosctp.core.rx.reassembly import Reassembly, Run
+from aiosctp.core.rx.reassembly import Reassembly
+from aiosctp.core.rx.run import Run
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
-from aiosctp.wire.chunks import DATA_BEGINNING, DATA_ENDING, DATA_IMMEDIATE, DATA_UNORDERED, AlikeChunks, DataFields
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.chunks import (
+    DATA_BEGINNING,
+    DATA_ENDING,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+    AlikeChunks,
+    DataFields,
+    DataFormat,
+)
+from aiosctp.wire.serial import TSN_MASK
 
 _WHOLE: Final = DATA_BEGINNING | DATA_ENDING
 
@@ -36,8 +46,10 @@ class InOrder:
 
     __slots__ = (
         "_begun",
+        "_continues",
         "_counters",
         "_inbound_streams",
+        "_number_mask",
         "_parts",
         "_queues",
         "_streams",
@@ -59,7 +71,10 @@ class InOrder:
         counters: AssociationCounters,
         inbound_streams: int,
         partial_delivery_point_bytes: int,
+        format: DataFormat,
     ) -> None:
+        self._number_mask = format.number_mask
+        self._continues = _continues_by_fsn if format.counts_fragments else _continues
         self._tsns = tsns
         self._window = window
         self._streams = streams
@@ -112,7 +127,7 @@ class InOrder:
             expected_ssn = self._streams.expected_ssns.get(stream, 0)
             if ssns != tuple(range(expected_ssn, expected_ssn + count)):
                 return False
-            self._streams.expect(stream, expected_ssn + count & SSN_MASK)
+            self._streams.expect(stream, expected_ssn + count & self._number_mask)
             self._counters.iodchunks += count
         if flags & DATA_IMMEDIATE:
             self.sack_was_asked_for = True
@@ -134,7 +149,7 @@ class InOrder:
         messages: list[Message] = []
         held_bytes, brink_bytes = window.held_bytes, window.brink_bytes
         next_tsn = self._tsns.cumulative + 1 & TSN_MASK
-        unordered_count = 0
+        unordered_count, number_mask = 0, self._number_mask
         last_stream, expected_ssn = -1, 0
         for _, flags, _, tsn, stream, ssn, ppid, payload in islice(chunks, start, None) if start else chunks:
             if tsn != next_tsn or flags & _WHOLE != _WHOLE or held_bytes > brink_bytes or stream >= inbound_streams:
@@ -147,7 +162,7 @@ class InOrder:
                     last_stream, expected_ssn = stream, expected_ssns.get(stream, 0)
                 if ssn != expected_ssn:
                     break
-                expected_ssn = expected_ssns[stream] = ssn + 1 & SSN_MASK
+                expected_ssn = expected_ssns[stream] = ssn + 1 & number_mask
             if flags & DATA_IMMEDIATE:
                 self.sack_was_asked_for = True
             messages.append(_tuple_new(Message, (payload, stream, ppid, is_unordered, ssn, tsn, tsn, True)))
@@ -174,7 +189,7 @@ class InOrder:
         if begun is None:
             if not flags & DATA_BEGINNING or not self._may_begin(flags, stream, ssn):
                 return 0
-        elif flags & DATA_BEGINNING or not _continues(begun, flags, stream, ssn):
+        elif flags & DATA_BEGINNING or not self._continues(begun, chunk, len(self._parts)):
             return 0
         if not flags & DATA_ENDING and (
             self.held_bytes + size >= self.partial_delivery_point_bytes
@@ -239,30 +254,16 @@ class InOrder:
         self.clear()
         is_unordered = flags & DATA_UNORDERED != 0
         if not is_unordered:
-            self._streams.expect(stream, ssn + 1 & SSN_MASK)
+            self._streams.expect(stream, ssn + 1 & self._number_mask)
         self._queues.put(Message(data, stream, ppid, is_unordered, ssn, first_tsn, tsn))
 
-    def hand_over(self, reassembly: Reassembly) -> None:
+    def hand_over(self, reassembly: Reassembly | Interleaved) -> Run:
         """The rest of the message that is coming in goes the general way, with what is held of it."""
         begun = self._begun
         assert begun is not None
-        _, flags, _, first_tsn, stream, ssn, ppid, _ = begun
-        end = self._tsns.cumulative
-        run = Run(
-            stream,
-            ssn,
-            flags & DATA_UNORDERED != 0,
-            end - len(self._parts) + 1,
-            end,
-            True,
-            False,
-            self.held_bytes,
-            self.charged_bytes,
-            first=first_tsn,
-            ppid=ppid,
-        )
-        reassembly.put(run, self._parts)
+        run = reassembly.go_on(begun, self._tsns.cumulative, self._parts, self.held_bytes, self.charged_bytes)
         self.clear()
+        return run
 
     def accept_streams(self, inbound_streams: int) -> None:
         """There are so many from now on."""
@@ -285,10 +286,18 @@ class InOrder:
             assert self._may_begin(self._begun[1], self._begun[4], self._begun[5]), "it is its turn"
 
 
-def _continues(begun: DataFields, flags: int, stream: int, ssn: int) -> bool:
+def _continues(begun: DataFields, chunk: DataFields, count: int) -> bool:
     """§6.9: the fragments of a message have its stream, its U bit and, unless that is set, its SSN."""
+    _, flags, _, _, stream, ssn, _, _ = chunk
     return (
         stream == begun[4]
         and (flags ^ begun[1]) & DATA_UNORDERED == 0
         and (ssn == begun[5] or flags & DATA_UNORDERED != 0)
     )
+
+
+def _continues_by_fsn(begun: DataFields, chunk: DataFields, count: int) -> bool:
+    """RFC 8260 §2.2.3: they have its stream, its U bit and its MID, and FSNs that count so many before them."""
+    _, flags, _, _, stream, mid, fsn, _ = chunk
+    is_of_it = stream == begun[4] and mid == begun[5] and (flags ^ begun[1]) & DATA_UNORDERED == 0
+    return is_of_it and fsn == count

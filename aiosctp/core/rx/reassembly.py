@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.nothing import NO_DICT
+from aiosctp.core.rx.run import Run, TsnHeap
 from aiosctp.wire.causes import ProtocolViolation
-from aiosctp.wire.chunks import Data
+from aiosctp.wire.chunks import DATA_UNORDERED, DataFields, UserData
+from aiosctp.wire.serial import SSN_HALF, ssn_distance
 
 
-@dataclass(slots=True, eq=False)
-class Run:
-    """Consecutive TSNs that were received and belong to one message: the whole of it, or what has come so far.
+class Reassembly(TsnHeap):
+    """Every DATA chunk that is held: fragments, and whole messages that wait for their turn."""
 
-    Only the bounds are here; the payloads stay in `Reassembly` by TSN, so that two runs meet in constant time.
-    """
-
-    stream: int
-    ssn: int
-    unordered: bool
-    start: int
-    """The first TSN that is held. Once parts are delivered: the first not delivered, maybe still to come."""
-    end: int
-    begun: bool
-    ended: bool
-    held_bytes: int
-    charged_bytes: int
-    first: int = 0
-    """The TSN of the chunk with the B bit, once that has come."""
-    ppid: int = 0
-    is_partial: bool = False
-    """Parts of it have been delivered."""
-
-    @property
-    def is_complete(self) -> bool:
-        return self.begun and self.ended
-
-    def continues_with(self, other: Run | Data) -> bool:
-        return (
-            self.stream == other.stream
-            and self.unordered == other.unordered
-            and (self.unordered or self.ssn == other.ssn)
-        )
-
-
-class Reassembly:
-    """Every chunk that is held: fragments, and whole messages that wait for their turn."""
-
-    __slots__ = ("_by_end", "_by_start", "_heap", "_payloads")
+    __slots__ = ("_by_end", "_by_start", "_payloads", "_skipped_end")
 
     def __init__(self) -> None:
+        super().__init__()
         self._payloads: dict[int, bytes] = NO_DICT
         self._by_end: dict[int, Run] = NO_DICT
         self._by_start: dict[int, Run] = NO_DICT
         """Runs that lack their beginning: those that a chunk may still be put before."""
-        self._heap: list[int] | None = None
-        """The TSNs held, negated, once the highest had to be found; with some that are held no longer."""
+        self._skipped_end: int | None = None
+        """The last TSN of a message that FORWARD TSN skipped the beginning of, as far as is known: while the next is no
+        beginning, it is of that message too."""
 
     def __len__(self) -> int:
         return len(self._payloads)
@@ -70,15 +38,20 @@ class Reassembly:
     def _begin_to_hold(self) -> None:
         self._payloads, self._by_end, self._by_start = {}, {}, {}
 
-    def put(self, run: Run, payloads: list[bytes]) -> None:
-        """Hold the beginning of a message, while nothing is held: one that `InOrder` took."""
+    def go_on(self, begun: DataFields, end: int, payloads: list[bytes], held_bytes: int, charged_bytes: int) -> Run:
+        """Hold the beginning of a message, while nothing is held: one that `InOrder` took, on TSNs up to `end`."""
+        _, flags, _, _, stream, ssn, ppid, _ = begun
+        start = end - len(payloads) + 1
         if self._payloads is NO_DICT:
             self._begin_to_hold()
-        self._payloads.update(zip(range(run.start, run.end + 1), payloads, strict=True))
-        self._by_end[run.end] = run
+        self._payloads.update(zip(range(start, end + 1), payloads, strict=True))
+        run = Run(stream, ssn, flags & DATA_UNORDERED != 0, start, end, True, False, held_bytes, charged_bytes)
+        run.first, run.ppid = start, ppid
+        self._by_end[end] = run
+        return run
 
     def add(
-        self, tsn: int, chunk: Data, *, previous_received: bool, following_received: bool
+        self, tsn: int, chunk: UserData, *, previous_received: bool, following_received: bool
     ) -> Run | ProtocolViolation:
         """Hold a chunk. Returns the run it is part of now, or how the peer broke §6.9.
 
@@ -105,11 +78,11 @@ class Reassembly:
         size = len(chunk.payload)
         self._payloads[tsn] = chunk.payload
         if self._heap is not None:
-            self._push(tsn)
+            self.push(tsn, self._payloads)
         if left is not None and right is None:
             return self._extend(left, chunk.ending, size)
         run = Run(
-            chunk.stream, chunk.ssn, chunk.unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size)
+            chunk.stream, chunk.number, chunk.unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size)
         )
         if chunk.beginning:
             run.first, run.ppid = tsn, chunk.ppid
@@ -157,6 +130,10 @@ class Reassembly:
         """The message whose latest chunk without a gap is this, if it has not ended."""
         return self._open_before(tsn + 1)
 
+    def tsns_of(self, run: Run) -> Iterable[int]:
+        """What `take` will take."""
+        return range(run.start, run.end + 1)
+
     def take(self, run: Run) -> bytes:
         """What is held of a run, joined; the run goes on where it is if it has not ended."""
         payloads = self._payloads
@@ -174,25 +151,15 @@ class Reassembly:
 
     # -- reneging (§6.2) --
 
+    def is_held(self, tsn: int) -> bool:
+        return tsn in self._payloads
+
     def highest(self) -> int | None:
         """The highest TSN that is held."""
-        payloads = self._payloads
-        if self._heap is None:
-            self._heap = [-tsn for tsn in payloads]
-            heapq.heapify(self._heap)
-        heap = self._heap
-        while heap and -heap[0] not in payloads:
-            heapq.heappop(heap)
-        return -heap[0] if heap else None
+        return self.highest_of(self._payloads)
 
-    def _push(self, tsn: int) -> None:
-        assert self._heap is not None
-        heapq.heappush(self._heap, -tsn)
-        if len(self._heap) > 2 * len(self._payloads) + 64:
-            # Mostly TSNs that were delivered since: made anew when it is wanted, at a cost they have paid for.
-            self._heap = None
-
-    def run_ending_at(self, tsn: int) -> Run:
+    def run_of(self, tsn: int) -> Run:
+        """What the highest TSN held belongs to."""
         return self._by_end[tsn]
 
     def drop_highest(self, tsn: int) -> int:
@@ -210,11 +177,62 @@ class Reassembly:
             del self._by_start[run.start]
         return charged
 
+    # -- FORWARD TSN (RFC 3758 §3.6) --
+
+    def skip(self, tsn: int, skipped: Mapping[tuple[int, bool], int], *, was_received: bool) -> list[Run]:
+        """Let go of each message that is not complete and of which a TSN up to this one is missing. Returns them; what
+        was charged for them is theirs.
+
+        So also the one that ends with this TSN so far: the peer forwards to nothing but what it has given up, of which
+        it gives up the whole. And the one that goes on behind it, if the peer names its SSN among those skipped.
+        """
+        lost = [run for run in self._by_end.values() if not run.is_complete and _is_lost(run, tsn, skipped)]
+        self._skipped_end = None if was_received else tsn
+        for run in lost:
+            self._drop(run)
+            if run.end >= tsn:
+                self._skipped_end = None if run.ended else run.end
+        return lost
+
+    def skip_messages(self, tsn: int, skipped: Mapping[tuple[int, bool], int]) -> list[Run]:
+        """`skip` by no more than the numbers that were named: of DATA the TSNs have told."""
+        return []
+
+    def tsns_dropped(self, run: Run) -> Iterable[int]:
+        """Of a message that was let go of."""
+        return range(run.start, run.end + 1)
+
+    def _drop(self, run: Run) -> None:
+        del self._by_end[run.end]
+        if not run.begun:
+            del self._by_start[run.start]
+        for tsn in range(run.start, run.end + 1):
+            del self._payloads[tsn]
+        if not self._payloads:
+            self._heap = None
+
+    def discards(self, tsn: int, chunk: UserData) -> bool:
+        """Whether the chunk is the rest of a message that was skipped. If so, what is held behind it may be too: see
+        `discard_following`."""
+        return self._skipped_end is not None and tsn == self._skipped_end + 1 and not chunk.beginning
+
+    def discard_following(self, tsn: int, chunk: UserData) -> Run | None:
+        """The chunk was discarded, and with it what is held of its message."""
+        self._skipped_end = None if chunk.ending else tsn
+        run = None if chunk.ending else self._by_start.get(tsn + 1)
+        if run is not None:
+            self._drop(run)
+            self._skipped_end = None if run.ended else run.end
+        return run
+
+    def begin_anew(self, streams: Iterable[int] | None) -> None:
+        """RFC 6525: messages of these streams, or of all, count from 0 again: nothing here goes by their numbers."""
+
     def clear(self) -> int:
         """Let go of everything. Returns what was charged for it."""
         charged = sum(run.charged_bytes for run in self._by_end.values())
         self._payloads = self._by_end = self._by_start = NO_DICT
-        self._heap = None
+        self._heap = self._skipped_end = None
         return charged
 
     def give_back(self) -> None:
@@ -236,3 +254,12 @@ class Reassembly:
         assert held == self._payloads.keys(), "every payload is in a run"
         assert all(not run.begun and self._by_end.get(run.end) is run for run in self._by_start.values())
         return sum(run.charged_bytes for run in self._by_end.values())
+
+
+def _is_lost(run: Run, tsn: int, skipped: Mapping[tuple[int, bool], int]) -> bool:
+    if not run.begun:
+        return run.start <= tsn + 1
+    if run.end <= tsn:
+        return True
+    last = None if run.unordered else skipped.get((run.stream, False))
+    return run.first <= tsn and last is not None and ssn_distance(run.ssn, last) < SSN_HALF

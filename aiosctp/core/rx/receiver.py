@@ -1,8 +1,8 @@
-"""The receiving side of one association: what becomes of a DATA chunk, and when it is acknowledged."""
+"""The receiving side of one association: what becomes of a DATA or I-DATA chunk, and when it is acknowledged."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from aiosctp.config import Config
@@ -10,25 +10,37 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.paths import Path
-from aiosctp.core.rx.delivery import Delivery
+from aiosctp.core.rx.delivery import DataDelivery, IDataDelivery
+from aiosctp.core.rx.forwarding import Forwarding
 from aiosctp.core.rx.in_order import InOrder
+from aiosctp.core.rx.interleaved import Interleaved
 from aiosctp.core.rx.pace import SackPace
 from aiosctp.core.rx.queues import ReadQueues
-from aiosctp.core.rx.reassembly import Reassembly, Run
+from aiosctp.core.rx.reassembly import Reassembly
 from aiosctp.core.rx.renewal import Renewal
+from aiosctp.core.rx.run import Run
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import MAX_OFFSET, TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import SACK_DELAY, Timers
 from aiosctp.wire.causes import Cause, InvalidStreamIdentifier, NoUserData, OutOfResource, ProtocolViolation
-from aiosctp.wire.chunks import ArrivedFragments, Data, DataFields, encode_sack
+from aiosctp.wire.chunks import (
+    DATA_FORMAT,
+    ArrivedFragments,
+    DataFields,
+    DataFormat,
+    UserData,
+    encode_nr_sack,
+    encode_sack,
+)
 from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_add, tsn_distance
 
 # A SACK names at most this many duplicates; a peer that sends more between two SACKs is not told of the rest.
 MAX_DUPLICATES: Final = 64
 
 _SACK_BYTES: Final = 16  # without gaps and duplicates, which take 4 bytes each
+_NR_SACK_BYTES: Final = 20
 _MAX_CHUNK_BYTES: Final = 0xFFFF
 
 
@@ -36,8 +48,8 @@ class Receiver:
     """The receiving side of one association.
 
     Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
-    of a packet, if they may go the short way; `data_received` for each that is left; then `packet_done` once;
-    `handle_delay_expired`.
+    of a packet, if they may go the short way; `data_received` for each that is left, and `forward_tsn_received`; then
+    `packet_done` once; `handle_delay_expired`.
     Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `drop_inherited`,
     `abort_partial_delivery`, `inherit`, `configure`, `give_back`, `accept_streams`, and those of `renewal` (RFC 6525).
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
@@ -49,6 +61,7 @@ class Receiver:
         "_counters",
         "_delivery",
         "_duplicate_tsns",
+        "_forwarding",
         "_in_order",
         "_is_undisturbed",
         "_pace",
@@ -63,6 +76,7 @@ class Receiver:
         "_window",
         "has_unacknowledged",
         "inbound_streams",
+        "least_sack_bytes",
         "sack_is_due",
         "sack_path",
     )
@@ -75,24 +89,32 @@ class Receiver:
         config: Config,
         timers: Timers,
         counters: AssociationCounters,
+        format: DataFormat = DATA_FORMAT,
+        sends_nr_sacks: bool = False,
     ) -> None:
+        """format: what the peer's messages come in. sends_nr_sacks: NR-SACK takes the place of SACK."""
         self.inbound_streams = inbound_streams
         self._config = config
         self._timers = timers
         self._counters = counters
         self._tsns = TsnTracker(tsn_add(peer_initial_tsn, -1))
         self._window = ReceiveWindow(config.receive_window_bytes)
-        self._reassembly = Reassembly()
-        self._streams = InboundStreams()
+        self._streams = InboundStreams(format.number_mask)
         self._queues = ReadQueues(self._window, config.max_message_bytes)
-        self._delivery = Delivery(
-            tsns=self._tsns,
-            window=self._window,
-            reassembly=self._reassembly,
-            streams=self._streams,
-            queues=self._queues,
-            partial_delivery_point_bytes=config.effective_partial_delivery_point_bytes,
-        )
+        self._reassembly: Reassembly | Interleaved
+        self._delivery: DataDelivery | IDataDelivery
+        common = self._tsns, self._window, self._streams, self._queues, config.effective_partial_delivery_point_bytes
+        if format.counts_fragments:
+            self._reassembly = interleaved = Interleaved()
+            self._delivery = IDataDelivery(interleaved, *common)
+        else:
+            self._reassembly = reassembly = Reassembly()
+            self._delivery = DataDelivery(reassembly, *common)
+        self.least_sack_bytes = _SACK_BYTES
+        """Without gaps and duplicates."""
+        if sends_nr_sacks:
+            self.least_sack_bytes = _NR_SACK_BYTES
+            self._delivery.delivered = TsnTracker(self._tsns.cumulative)
         self._in_order = InOrder(
             tsns=self._tsns,
             window=self._window,
@@ -101,6 +123,7 @@ class Receiver:
             counters=counters,
             inbound_streams=inbound_streams,
             partial_delivery_point_bytes=config.effective_partial_delivery_point_bytes,
+            format=format,
         )
         self.sack_is_due = False
         self.sack_path: Path | None = None
@@ -111,6 +134,8 @@ class Receiver:
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
         self._renewal: Renewal | None = None
         """Made when something begins anew for the first time (RFC 6525)."""
+        self._forwarding: Forwarding | None = None
+        """Made by the first FORWARD TSN."""
         self._duplicate_tsns: list[int] = NO_LIST
         self._packets_unacknowledged = 0
         self._pace = SackPace()
@@ -166,8 +191,9 @@ class Receiver:
             self._pace.packets += count - bool(left)
         return count, left
 
-    def data_received(self, chunk: Data, path: Path, now: float) -> Cause | None:
-        """Take one DATA chunk. A cause returned is for an ERROR if Invalid Stream Identifier, else for an ABORT."""
+    def data_received(self, chunk: UserData, path: Path, now: float) -> Cause | None:
+        """Take one chunk of the format of this association. A cause returned is for an ERROR if Invalid Stream
+        Identifier, else for an ABORT."""
         if not chunk.payload:
             return NoUserData(chunk.tsn)
         self.sack_path = path
@@ -175,7 +201,7 @@ class Receiver:
         if chunk.immediate:
             self._packet_is_urgent = True
         if self._in_order.begun is not None:
-            self._in_order.hand_over(self._reassembly)
+            self._hand_over()
         cause = self._any_chunk(chunk)
         self._is_undisturbed = (
             self._reassembly.is_empty
@@ -184,11 +210,48 @@ class Receiver:
         )
         return cause
 
+    def _hand_over(self) -> None:
+        self._delivery.go_on_with(self._in_order.hand_over(self._reassembly))
+
+    def forward_tsn_received(
+        self, new_cumulative_tsn: int, skipped: Iterable[tuple[int, bool, int]], path: Path | None = None
+    ) -> list[tuple[int, int]]:
+        """RFC 3758 §3.6: the peer has given up what has not come of the TSNs up to this one.
+
+        skipped: stream, U bit and SSN or MID of the last message skipped on each. path: where the chunk came from.
+        Returns stream and SSN of each message that will not be completed and of which the user has read a part.
+        """
+        # "for the purposes of sending a SACK, the receiver MUST follow the same rules as if a DATA chunk had been
+        # received".
+        self.has_unacknowledged = True
+        if path is not None:
+            self.sack_path = path
+        ahead = tsn_distance(self._tsns.cumulative & TSN_MASK, new_cumulative_tsn)
+        if ahead == 0 or ahead >= TSN_HALF or self._tsns.has_gap:
+            # "The receiver SHOULD send a SACK ... since such a duplicate may indicate the previous SACK was lost". Of
+            # one that is ahead §6.7: a gap is open, and maybe filled.
+            self._packet_is_urgent = True
+        if ahead >= TSN_HALF:
+            return []
+        self.leave_short_ways()
+        known = [each for each in skipped if each[0] < self.inbound_streams]
+        seen = self._forwards().received(self._tsns.cumulative + ahead, known, self._renewal)
+        self._packet_is_urgent |= self._tsns.has_gap
+        self.resume_short_ways()
+        return seen
+
+    def _forwards(self) -> Forwarding:
+        if self._forwarding is None:
+            self._forwarding = Forwarding(
+                self._tsns, self._window, self._reassembly, self._streams, self._queues, self._delivery
+            )
+        return self._forwarding
+
     def _nothing_disturbs(self) -> bool:
         is_in_order = self._reassembly.is_empty and not self._tsns.has_gap
         return is_in_order and (self._renewal is None or not self._renewal.is_pending)
 
-    def _any_chunk(self, chunk: Data) -> Cause | None:
+    def _any_chunk(self, chunk: UserData) -> Cause | None:
         tsns = self._tsns
         ahead = (chunk.tsn - tsns.cumulative) & TSN_MASK
         if ahead == 0 or ahead >= TSN_HALF:
@@ -214,7 +277,7 @@ class Receiver:
                 self._duplicate_tsns = []
             self._duplicate_tsns.append(tsn)
 
-    def _new_chunk(self, chunk: Data, tsn: int) -> Cause | None:
+    def _new_chunk(self, chunk: UserData, tsn: int) -> Cause | None:
         tsns = self._tsns
         if not tsns.has_room_for(tsn):
             self._packet_is_urgent = True
@@ -223,8 +286,12 @@ class Receiver:
             return self._invalid_stream(chunk, tsn)
         renewal = self._renewal
         is_held_back = renewal is not None and renewal.holds_back(tsn, chunk.stream)
+        if not is_held_back and self._forwarding is not None and self._forwarding.discards(tsn, chunk):
+            self._note(tsn)
+            self._delivery.keep((tsn,))
+            return None
         if not (chunk.unordered or is_held_back) and self._streams.is_past(
-            chunk.stream, chunk.ssn, tsn - tsns.cumulative
+            chunk.stream, chunk.number, tsn - tsns.cumulative
         ):
             if renewal is None or renewal.awaited is None:
                 return ProtocolViolation(b"a new TSN with an SSN that was delivered")
@@ -261,11 +328,12 @@ class Receiver:
         if had_gap or self._tsns.has_gap:
             self._packet_is_urgent = True
 
-    def _invalid_stream(self, chunk: Data, tsn: int) -> Cause:
+    def _invalid_stream(self, chunk: UserData, tsn: int) -> Cause:
         """§6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard the DATA chunk"."""
         if self._reassembly.interrupts(tsn):
             return ProtocolViolation(b"the fragments of a message differ in stream, SSN or U bit")
         self._note(tsn)
+        self._delivery.keep((tsn,))
         return InvalidStreamIdentifier(chunk.stream)
 
     def packet_done(self, now: float) -> None:
@@ -307,7 +375,7 @@ class Receiver:
         """§6.2: "In either case, if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK":
         the gap that would have called for it may be gone with what was dropped."""
         self._packet_is_urgent = True
-        run = self._reassembly.run_ending_at(tsn)
+        run = self._reassembly.run_of(tsn)
         if run.is_complete and not run.is_partial:
             self._streams.withdraw(run)
         self._window.release(self._reassembly.drop_highest(tsn))
@@ -343,16 +411,22 @@ class Receiver:
     def leave_short_ways(self) -> None:
         """Something is about to begin anew, or to wait for that."""
         if self._in_order.begun is not None:
-            self._in_order.hand_over(self._reassembly)
+            self._hand_over()
         self._is_undisturbed = self._nothing_disturbs()
 
     def resume_short_ways(self) -> None:
         """If nothing is in their way."""
         self._is_undisturbed = self._nothing_disturbs()
 
+    def skip_messages(self, numbers: Mapping[tuple[int, bool], int], tsn: int) -> list[tuple[int, int]]:
+        """As `forward_tsn_received`, when the cumulative TSN has moved already."""
+        return self._forwards().skip(numbers, tsn)
+
     def skip_to(self, tsn: int) -> None:
         """The next TSN is another than that in sequence."""
         self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, tsn))
+        if self._delivery.delivered is not None:
+            self._delivery.delivered.skip_to(self._tsns.cumulative)
         self._duplicate_tsns = NO_LIST
 
     # -- commands --
@@ -455,11 +529,17 @@ class Receiver:
         §6.2: "MUST report as many Gap Ack Blocks as can fit"; duplicates take what room is left.
         """
         gaps: Sequence[tuple[int, int]] = ()
+        nr_gaps: Sequence[tuple[int, int]] = ()
         duplicates: Sequence[int] = ()
+        delivered = self._delivery.delivered
         if not self.has_plain_sack:
-            room = (min(room_bytes, _MAX_CHUNK_BYTES) - _SACK_BYTES) // 4
-            gaps = self._tsns.gap_ack_blocks(room) if self._tsns.has_gap else ()
-            duplicates = self._duplicate_tsns[: room - len(gaps)]
+            room = (min(room_bytes, _MAX_CHUNK_BYTES) - self.least_sack_bytes) // 4
+            if self._tsns.has_gap and delivered is None:
+                gaps = self._tsns.gap_ack_blocks(room)
+            elif self._tsns.has_gap and delivered is not None:
+                delivered.advance_to(self._tsns.cumulative)
+                gaps, nr_gaps = self._tsns.gap_ack_blocks_apart(delivered, room)
+            duplicates = self._duplicate_tsns[: room - len(gaps) - len(nr_gaps)]
             self._duplicate_tsns = NO_LIST
         self._packets_unacknowledged = 0
         self.sack_is_due = False
@@ -467,7 +547,10 @@ class Receiver:
         self._timers.stop(SACK_DELAY)
         self._counters.osacks += 1
         self._counters.octrlchunks += 1
-        return encode_sack(self._tsns.cumulative & TSN_MASK, self._window.advertise(), gaps, duplicates)
+        cumulative_tsn_ack, a_rwnd = self._tsns.cumulative & TSN_MASK, self._window.advertise()
+        if delivered is not None:
+            return encode_nr_sack(cumulative_tsn_ack, a_rwnd, gaps, nr_gaps, duplicates)
+        return encode_sack(cumulative_tsn_ack, a_rwnd, gaps, duplicates)
 
     @property
     def has_plain_sack(self) -> bool:
@@ -539,3 +622,15 @@ class Receiver:
         assert self._is_undisturbed or self._in_order.begun is None, "one holds the message that is coming in"
         highest = self._reassembly.highest()
         assert highest is None or highest in self._tsns, "what is held was received"
+        if self._delivery.delivered is not None:
+            self._check_delivered(self._delivery.delivered)
+
+    def _check_delivered(self, delivered: TsnTracker) -> None:
+        delivered.advance_to(self._tsns.cumulative)
+        delivered.check_invariants()
+        gaps, nr_gaps = self._tsns.gap_ack_blocks_apart(delivered, 2 * MAX_OFFSET)
+        renegable = {self._tsns.cumulative + at for start, end in gaps for at in range(start, end + 1)}
+        kept = {self._tsns.cumulative + at for start, end in nr_gaps for at in range(start, end + 1)}
+        held = set() if self._renewal is None else self._renewal.held_tsns
+        assert all(self._reassembly.is_held(tsn) or tsn in held for tsn in renegable), "what is not held stays"
+        assert not any(self._reassembly.is_held(tsn) or tsn in held for tsn in kept), "what is held may be dropped"

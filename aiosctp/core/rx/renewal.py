@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from aiosctp.core.charge import charge_of
 from aiosctp.core.messages import Message
 from aiosctp.core.nothing import NO_DICT
-from aiosctp.core.rx.delivery import Delivery
+from aiosctp.core.rx.delivery import DataDelivery, IDataDelivery
+from aiosctp.core.rx.interleaved import Interleaved
 from aiosctp.core.rx.queues import ReadQueues
-from aiosctp.core.rx.reassembly import Reassembly, Run
+from aiosctp.core.rx.reassembly import Reassembly
+from aiosctp.core.rx.run import Run
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
 from aiosctp.wire.causes import Cause, ProtocolViolation
-from aiosctp.wire.chunks import Data
+from aiosctp.wire.chunks import UserData
 from aiosctp.wire.serial import tsn_distance
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class DeferredReset:
         """As a whole number."""
         self._streams = None if streams is None else frozenset(streams)
         """None: all."""
-        self.chunks: dict[int, Data] = {}
+        self.chunks: dict[int, UserData] = {}
         """Those held, by TSN."""
 
     def holds_back(self, tsn: int, stream: int) -> bool:
@@ -51,13 +53,16 @@ class TsnResetAwaited:
     by its SSN, which is past. Whatever is not taken comes again.
     """
 
-    __slots__ = ("first_tsns", "since")
+    __slots__ = ("first_tsns", "since", "skipped")
 
     def __init__(self, cumulative: int) -> None:
         self.since = cumulative
         """The cumulative TSN when it was asked for."""
         self.first_tsns: dict[int, int] = {}
         """By stream, where since then a message with SSN 0 began whose turn it was."""
+        self.skipped: dict[tuple[int, bool], tuple[int, int]] = {}
+        """By stream and U bit, the last message that FORWARD TSN skipped since, and where it moved the cumulative TSN:
+        it shows then whether this is of before or of after."""
 
 
 class Renewal:
@@ -86,10 +91,10 @@ class Renewal:
         *,
         tsns: TsnTracker,
         window: ReceiveWindow,
-        reassembly: Reassembly,
+        reassembly: Reassembly | Interleaved,
         streams: InboundStreams,
         queues: ReadQueues,
-        delivery: Delivery,
+        delivery: DataDelivery | IDataDelivery,
     ) -> None:
         self._receiver = receiver
         self._tsns = tsns
@@ -110,16 +115,16 @@ class Renewal:
     def holds_back(self, tsn: int, stream: int) -> bool:
         return self.deferred is not None and self.deferred.holds_back(tsn, stream)
 
-    def hold_back(self, tsn: int, chunk: Data) -> None:
+    def hold_back(self, tsn: int, chunk: UserData) -> None:
         assert self.deferred is not None
         self.deferred.chunks[tsn] = chunk
 
-    def reassemble(self, chunk: Data, tsn: int) -> Run | ProtocolViolation:
+    def reassemble(self, chunk: UserData, tsn: int) -> Run | ProtocolViolation:
         tsns = self._tsns
         following_received = tsn + 1 in tsns
         if self.deferred is not None and tsn + 1 in self.deferred.chunks:
             following_received = False  # its turn comes
-        if self.awaited is not None and chunk.beginning and not chunk.unordered and chunk.ssn == 0:
+        if self.awaited is not None and chunk.beginning and not chunk.unordered and chunk.number == 0:
             self.awaited.first_tsns.setdefault(chunk.stream, tsn)
         return self._reassembly.add(
             tsn, chunk, previous_received=tsn - 1 in tsns, following_received=following_received
@@ -132,6 +137,22 @@ class Renewal:
             for held in deferred.chunks:
                 self._tsns.remove(held)
             self._drop(deferred)
+
+    def forward(self, tsn: int) -> None:
+        """FORWARD TSN is about to move the cumulative TSN here: of what is held back, fragments may lack what was
+        skipped. They are dropped (§6.2), and those from further on come again."""
+        chunks = {} if self.deferred is None else self.deferred.chunks
+        for held in [held for held, chunk in chunks.items() if not (chunk.beginning and chunk.ending)]:
+            self._window.release(charge_of(len(chunks.pop(held).payload)))
+            self._tsns.remove(held)
+
+    def put_off(self, numbers: dict[tuple[int, bool], int], tsn: int) -> dict[tuple[int, bool], int]:
+        """FORWARD TSN has skipped these messages, and moves the cumulative TSN here. Returns those of which that can be
+        known now: none while the peer may have begun anew."""
+        if self.awaited is None:
+            return numbers
+        self.awaited.skipped.update((kind, (number, tsn)) for kind, number in numbers.items())
+        return {}
 
     def abandon_deferred(self) -> None:
         """Nothing more will come."""
@@ -161,6 +182,7 @@ class Renewal:
         """E3, E4: the next expected SSN of these streams, or of all, is 0; what was held back for that is processed. A
         returned cause is for an ABORT."""
         self._receiver.leave_short_ways()
+        self._reassembly.begin_anew(streams)
         for stream in self._streams.known() if streams is None else streams:
             for run in self._streams.begin_anew(stream):
                 self._delivery.put(run)
@@ -189,8 +211,8 @@ class Renewal:
             self.deferred = None
         return cause
 
-    def _is_past(self, chunk: Data, tsn: int) -> bool:
-        return not chunk.unordered and self._streams.is_past(chunk.stream, chunk.ssn, tsn - self._tsns.cumulative)
+    def _is_past(self, chunk: UserData, tsn: int) -> bool:
+        return not chunk.unordered and self._streams.is_past(chunk.stream, chunk.number, tsn - self._tsns.cumulative)
 
     # -- all TSNs --
 
@@ -200,9 +222,20 @@ class Renewal:
         self.awaited = TsnResetAwaited(self._tsns.cumulative)
         self._receiver.resume_short_ways()
 
-    def tsn_reset_refused(self) -> None:
-        self.awaited = None
+    def tsn_reset_refused(self) -> list[tuple[int, int]]:
+        """Returns what `begin_tsns_anew` does."""
+        awaited, self.awaited = self.awaited, None
+        lost = [] if awaited is None else self._skip(awaited, first=0)
         self._receiver.resume_short_ways()
+        return lost
+
+    def _skip(self, awaited: TsnResetAwaited, *, first: int) -> list[tuple[int, int]]:
+        """What was put off, as far as it is of this TSN or later."""
+        lost: list[tuple[int, int]] = []
+        for kind, (number, tsn) in awaited.skipped.items():
+            if tsn >= first:
+                lost += self._receiver.skip_messages({kind: number}, tsn)
+        return lost
 
     def tsn_reset_done(self, next_tsn: int) -> list[tuple[int, int]]:
         """§5.2.7 H5: "The peer will send DATA chunks starting with the Sender's Next TSN", and may have already.
@@ -217,8 +250,10 @@ class Renewal:
             if awaited.first_tsns.get(stream, 0) < first:
                 for run in self._streams.begin_anew(stream):
                     self._delivery.put(run)
+        self._reassembly.begin_anew(None)
+        lost = self._skip(awaited, first=first)
         self._receiver.resume_short_ways()
-        return []
+        return lost
 
     def begin_tsns_anew(self, next_tsn: int) -> list[tuple[int, int]]:
         """§5.2.4 G4, G5: as a FORWARD TSN for all streams up to this TSN (RFC 3758 §3.6), and all SSNs begin with 0.
@@ -231,6 +266,11 @@ class Renewal:
         self._streams.expected_ssns = NO_DICT
         self._receiver.resume_short_ways()
         return lost
+
+    @property
+    def held_tsns(self) -> Collection[int]:
+        """Of what is held back."""
+        return () if self.deferred is None else self.deferred.chunks
 
     def check_invariants(self) -> int:
         """Returns what is charged for all that is held back."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aiosctp.core.nothing import NO_DICT
-from aiosctp.core.rx.reassembly import Run
-from aiosctp.wire.serial import SSN_HALF, SSN_MASK, ssn_add, ssn_distance
+from aiosctp.core.rx.run import Run
+from aiosctp.wire.serial import SSN_MASK
 
 
 @dataclass(slots=True, eq=False)
@@ -15,13 +15,14 @@ class _BusyStream:
 
     by_ssn: dict[int, Run] = field(default_factory=dict)
     """Complete ordered messages that came before their turn."""
-    unordered: dict[int, Run] = field(default_factory=dict)
-    """Complete unordered messages, by TSN, that wait for the end of a message that is delivered in parts."""
+    due: dict[Run, None] = field(default_factory=dict)
+    """Complete messages, unordered ones or those whose turn it is, that wait only for the end of a message that is
+    delivered in parts."""
     partial: Run | None = None
 
     @property
     def is_idle(self) -> bool:
-        return self.partial is None and not self.by_ssn and not self.unordered
+        return self.partial is None and not self.by_ssn and not self.due
 
 
 class InboundStreams:
@@ -29,11 +30,14 @@ class InboundStreams:
 
     RFC 6458 §8.1.20: while a message of a stream is delivered in parts, "no other messages would be delivered" of that
     stream, unordered ones included, or its parts could not be told from them.
+
+    With I-DATA each SSN spoken of is a MID.
     """
 
-    __slots__ = ("_busy", "expected_ssns")
+    __slots__ = ("_busy", "_mask", "expected_ssns")
 
-    def __init__(self) -> None:
+    def __init__(self, number_mask: int = SSN_MASK) -> None:
+        self._mask = number_mask
         self.expected_ssns: dict[int, int] = NO_DICT
         """By stream, the SSN whose turn it is; set by `expect`. §6.5: SSNs start from 0."""
         self._busy: dict[int, _BusyStream] = NO_DICT
@@ -48,7 +52,7 @@ class InboundStreams:
         """Whether it is the turn of this SSN, which is then over."""
         if self.expected_ssns.get(stream, 0) != ssn:
             return False
-        self.expect(stream, (ssn + 1) & SSN_MASK)
+        self.expect(stream, (ssn + 1) & self._mask)
         return True
 
     def is_past(self, stream: int, ssn: int, tsns_ahead: int) -> bool:
@@ -57,15 +61,20 @@ class InboundStreams:
         SSNs wrap, and more than half of them may be on their way in tiny messages; but as many messages as lie between
         have TSNs of their own: one that is further ahead than those above the cumulative TSN is behind.
         """
-        distance = ssn_distance(self.expected_ssns.get(stream, 0), ssn)
-        return distance >= SSN_HALF and distance > tsns_ahead
+        mask = self._mask
+        distance = (ssn - self.expected_ssns.get(stream, 0)) & mask
+        return distance > mask >> 1 and distance > tsns_ahead
+
+    def is_after(self, ssn: int, other: int) -> bool:
+        """Whether the other SSN is after this one."""
+        return 0 < (other - ssn) & self._mask <= self._mask >> 1
 
     def completed(self, run: Run) -> list[Run] | None:
         """Which messages can be delivered now that this one is complete. None: its SSN is another message's."""
         busy = self._busy.get(run.stream)
         if run.unordered:
             if busy is not None and busy.partial is not None:
-                busy.unordered[run.start] = run
+                busy.due[run] = None
                 return []
             return [run]
         if busy is None:
@@ -81,6 +90,11 @@ class InboundStreams:
     def is_turn_of(self, run: Run) -> bool:
         return run.unordered or run.ssn == self.expected_ssns.get(run.stream, 0)
 
+    def may_begin_parts(self, run: Run) -> bool:
+        """Whether it is its turn, and no other message of its stream is delivered in parts."""
+        busy = self._busy.get(run.stream)
+        return (busy is None or busy.partial is None) and self.is_turn_of(run)
+
     def parts_begin(self, run: Run) -> None:
         run.is_partial = True
         (self._busy.get(run.stream) or self._make_busy(run.stream)).partial = run
@@ -92,20 +106,20 @@ class InboundStreams:
         return busy
 
     def parts_ended(self, run: Run) -> list[Run]:
-        """The last part was delivered: which messages can be now."""
+        """The last part was delivered, or will not be: which messages can be now."""
         busy = self._busy[run.stream]
         busy.partial = None
-        if not run.unordered:
-            self.expect(run.stream, ssn_add(run.ssn, 1))
+        if not run.unordered and run.ssn == self.expected_ssns.get(run.stream, 0):
+            self.expect(run.stream, (run.ssn + 1) & self._mask)
         return self._release(run.stream, busy)
 
     def _release(self, stream: int, busy: _BusyStream) -> list[Run]:
-        ready = list(busy.unordered.values())
-        busy.unordered.clear()
+        ready = list(busy.due)
+        busy.due.clear()
         ssn = self.expected_ssns.get(stream, 0)
         while (run := busy.by_ssn.pop(ssn, None)) is not None:
             ready.append(run)
-            ssn = ssn_add(ssn, 1)
+            ssn = (ssn + 1) & self._mask
         self.expect(stream, ssn)
         if busy.is_idle:
             del self._busy[stream]
@@ -114,12 +128,32 @@ class InboundStreams:
     def withdraw(self, run: Run) -> None:
         """A complete message that waits is about to lose a chunk again (§6.2)."""
         busy = self._busy[run.stream]
-        if run.unordered:
-            del busy.unordered[run.start]
+        if run in busy.due:
+            del busy.due[run]
         else:
             del busy.by_ssn[run.ssn]
         if busy.is_idle:
             del self._busy[run.stream]
+
+    # -- RFC 3758 §3.6 --
+
+    def skip_to(self, stream: int, ssn: int, tsns_ahead: int) -> list[Run]:
+        """No message up to this SSN will come that has not. Returns what can be delivered now, in order: "make
+        available for delivery stream sequence numbers earlier than or equal to" it, and those that follow."""
+        if self.is_past(stream, ssn, tsns_ahead):
+            return []
+        expected = self.expected_ssns.get(stream, 0)
+        self.expect(stream, (ssn + 1) & self._mask)
+        busy = self._busy.get(stream)
+        if busy is None:
+            return []
+        steps = (ssn - expected) & self._mask
+        by_distance = {(each - expected) & self._mask: each for each in busy.by_ssn}
+        for distance in sorted(by_distance):
+            if distance > steps:
+                break
+            busy.due[busy.by_ssn.pop(by_distance[distance])] = None
+        return [] if busy.partial is not None else self._release(stream, busy)
 
     # -- RFC 6525 --
 
@@ -140,7 +174,7 @@ class InboundStreams:
         for stream, busy in list(self._busy.items()):
             if busy.partial is None:
                 expected = self.expected_ssns.get(stream, 0)
-                by_distance = {ssn_distance(expected, ssn): run for ssn, run in busy.by_ssn.items()}
+                by_distance = {(ssn - expected) & self._mask: run for ssn, run in busy.by_ssn.items()}
                 ready += (by_distance[distance] for distance in sorted(by_distance))
                 del self._busy[stream]
         return ready
@@ -154,16 +188,16 @@ class InboundStreams:
     @property
     def waiting(self) -> int:
         """How many complete messages wait for their turn."""
-        return sum(len(busy.by_ssn) + len(busy.unordered) for busy in self._busy.values())
+        return sum(len(busy.by_ssn) + len(busy.due) for busy in self._busy.values())
 
     def check_invariants(self) -> None:
         for stream, busy in self._busy.items():
             assert not busy.is_idle
             expected = self.expected_ssns.get(stream, 0)
-            for run in (*busy.by_ssn.values(), *busy.unordered.values()):
+            for run in (*busy.by_ssn.values(), *busy.due):
                 assert run.is_complete, "only complete messages wait for their turn"
                 assert run.stream == stream
                 assert not run.is_partial
             assert busy.partial is None or busy.partial.is_partial
-            assert busy.partial is not None or not busy.unordered
+            assert busy.partial is not None or not busy.due
             assert busy.partial is not None or expected not in busy.by_ssn, "what can be delivered is"

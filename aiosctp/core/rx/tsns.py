@@ -102,10 +102,41 @@ class TsnTracker:
         self.cumulative = cumulative
         self._starts = self._ends = NO_LIST
 
+    def advance_to(self, cumulative: int) -> None:
+        """RFC 3758 §3.6: "first update its cumulative TSN point", which is not behind, "and then MUST further advance"
+        it over what has come."""
+        starts, ends = self._starts, self._ends
+        count = bisect_right(starts, cumulative + 1)
+        self.cumulative = max(cumulative, ends[count - 1]) if count else cumulative
+        del starts[:count], ends[:count]
+
     def gap_ack_blocks(self, limit: int) -> list[tuple[int, int]]:
         """§6.7: "from the lowest to highest TSNs", as offsets from the cumulative one."""
         base = self.cumulative
         return [(start - base, end - base) for start, end in zip(self._starts[:limit], self._ends[:limit], strict=True)]
+
+    def gap_ack_blocks_apart(self, kept: TsnTracker, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """For an NR-SACK: blocks of what may be dropped again, and of what is `kept`, all of which was received; so
+        many at most, of both together."""
+        base, count = self.cumulative, 0
+        renegable: list[tuple[int, int]] = []
+        non_renegable: list[tuple[int, int]] = []
+        index, kept_starts, kept_ends = 0, kept._starts, kept._ends
+        for start, end in zip(self._starts, self._ends, strict=True):
+            while start <= end:
+                if count == limit:
+                    return renegable, non_renegable
+                count += 1
+                next_kept = kept_starts[index] if index < len(kept_starts) else end + 1
+                if next_kept == start:
+                    until = kept_ends[index]
+                    non_renegable.append((start - base, until - base))
+                    index += 1
+                else:
+                    until = min(end, next_kept - 1)
+                    renegable.append((start - base, until - base))
+                start = until + 1
+        return renegable, non_renegable
 
     def check_invariants(self) -> None:
         previous = self.cumulative

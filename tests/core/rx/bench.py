@@ -12,7 +12,17 @@ from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.wire.causes import Cause
 from aiosctp.wire.checksum import seed
-from aiosctp.wire.chunks import DATA_FORMAT, Data, DataFields, Sack, decode_bulk
+from aiosctp.wire.chunks import (
+    DATA_FORMAT,
+    Data,
+    DataFields,
+    DataFormat,
+    IData,
+    NrSack,
+    Sack,
+    UserData,
+    decode_bulk,
+)
 from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.serial import TSN_MASK
 
@@ -45,18 +55,44 @@ def data(
     )
 
 
-def decoded(chunks: Sequence[Data]) -> Sequence[DataFields]:
+def i_data(
+    n: int,
+    flags: str = "BE",
+    *,
+    mid: int = 0,
+    fsn: int = 0,
+    stream: int = 0,
+    payload: bytes | int | None = None,
+    ppid: int = 0,
+) -> IData:
+    """As `data`."""
+    like = data(n, flags, ssn=mid, stream=stream, payload=payload, ppid=ppid)
+    bits = like.unordered, like.beginning, like.ending, like.immediate
+    return IData(like.tsn, stream, mid, ppid if like.beginning else 0, fsn, like.payload, *bits)
+
+
+def decoded(chunks: Sequence[UserData], format: DataFormat = DATA_FORMAT) -> Sequence[DataFields]:
     """What `decode_bulk` makes of a packet with these."""
     packet = encode_packet(1, 2, 3, [chunk.encode() for chunk in chunks])
-    bulk = decode_bulk(packet, memoryview(packet), 0, len(packet), seed(packet[:8]), DATA_FORMAT)
+    bulk = decode_bulk(packet, memoryview(packet), 0, len(packet), seed(packet[:8]), format)
     return [] if bulk is None else bulk[1]
 
 
 class Bench:
     """One receiver on a clock of its own."""
 
-    def __init__(self, *, inbound_streams: int = 10, config: Config | None = None, goes_short_way: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        inbound_streams: int = 10,
+        config: Config | None = None,
+        goes_short_way: bool = True,
+        format: DataFormat = DATA_FORMAT,
+        sends_nr_sacks: bool = False,
+    ) -> None:
         self.goes_short_way = goes_short_way
+        self.format = format
+        self.sends_nr_sacks = sends_nr_sacks
         self.config = config or Config()
         self.timers = Timers()
         self.counters = AssociationCounters()
@@ -71,11 +107,13 @@ class Bench:
             config=self.config,
             timers=self.timers,
             counters=self.counters,
+            format=self.format,
+            sends_nr_sacks=self.sends_nr_sacks,
         )
 
-    def packet(self, *chunks: Data) -> Cause | None:
+    def packet(self, *chunks: UserData) -> Cause | None:
         """One packet. Returns the first cause, after which an association would look no further."""
-        taken = self.receiver.take_in_order(decoded(chunks), self.path) if self.goes_short_way else 0
+        taken = self.receiver.take_in_order(decoded(chunks, self.format), self.path) if self.goes_short_way else 0
         for chunk in chunks[taken:]:
             cause = self.receiver.data_received(chunk, self.path, self.now)
             if cause is not None:
@@ -84,7 +122,14 @@ class Bench:
         self.receiver.check_invariants()
         return None
 
-    def packets(self, *chunks: Data) -> None:
+    def forward(self, n: int, *skipped: tuple[int, bool, int]) -> list[tuple[int, int]]:
+        """A packet with a FORWARD TSN or I-FORWARD-TSN up to the n-th chunk."""
+        seen = self.receiver.forward_tsn_received(tsn_of(n), skipped, self.path)
+        self.receiver.packet_done(self.now)
+        self.receiver.check_invariants()
+        return seen
+
+    def packets(self, *chunks: UserData) -> None:
         """One packet for each chunk, none of them with a fault."""
         for chunk in chunks:
             assert self.packet(chunk) is None
@@ -93,6 +138,11 @@ class Bench:
         encoded = self.receiver.build_sack(room_bytes)
         assert len(encoded) <= room_bytes
         return Sack.decode(0, encoded[4:])
+
+    def nr_sack(self, room_bytes: int = 1400) -> NrSack:
+        encoded = self.receiver.build_sack(room_bytes)
+        assert len(encoded) <= room_bytes
+        return NrSack.decode(0, encoded[4:])
 
     def settled(self) -> Bench:
         """After the first DATA, which is always acknowledged at once: chunk 0 has come and is read."""

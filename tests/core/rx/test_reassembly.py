@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from aiosctp.core.rx.reassembly import Reassembly
 from aiosctp.wire.causes import NoUserData, ProtocolViolation
 from aiosctp.wire.chunks import Data
 from tests.core.rx.bench import Bench, data, tsn_of
@@ -88,6 +89,7 @@ def test_payloads_are_joined_once_however_fragments_meet() -> None:
     for n in order:
         assert bench.receiver.data_received(data(n, flags[n], payload=b"x"), bench.path, 0.0) is None
         runs = bench.receiver._reassembly
+        assert isinstance(runs, Reassembly)
         assert len(runs._payloads) <= count
         assert len(runs._by_end) <= count // 2 + 1
     assert bench.read_payloads() == [b"x" * count]
