@@ -15,7 +15,7 @@
 To begin: connect, serve, Server, Association, Stream, Path, Message. Parameters: Config.
 With asyncio's own names, for code written for TCP: open_connection, start_server, create_connection, create_server,
 which give a StreamTransport for each SCTP stream.
-What happens: the classes in events; AssociationState, AssociationStatus, AssociationStatistics, PathState.
+What happens: the classes in events; AssociationState, AssociationStatus, AssociationStatistics, Abandoned, PathState.
 What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused, ConnectTimeout, AssociationLost,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
 RequestDenied, StreamEnded.
@@ -50,7 +50,7 @@ from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
 from aiosctp.server import Server, serve
 from aiosctp.stack import Stack
-from aiosctp.status import AssociationStatistics, AssociationStatus, StackStatistics
+from aiosctp.status import Abandoned, AssociationStatistics, AssociationStatus, StackStatistics
 from aiosctp.stream_client import create_connection, open_connection
 from aiosctp.stream_server import create_server, start_server
 from aiosctp.stream_transport import StreamTransport
@@ -64,6 +64,7 @@ except metadata.PackageNotFoundError:  # a checkout that was not installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "Abandoned",
     "Association",
     "AssociationAborted",
     "AssociationLost",

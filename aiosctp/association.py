@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,7 +31,7 @@ from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.policies import Policies
 from aiosctp.reception import Reception
-from aiosctp.status import AssociationStatistics, AssociationStatus
+from aiosctp.status import Abandoned, AssociationStatistics, AssociationStatus
 from aiosctp.streams import Stream
 from aiosctp.subscriptions import EventSubscription, Subscriptions
 
@@ -673,8 +673,11 @@ class Association:
 
     def statistics(self) -> AssociationStatistics:
         """A snapshot. Taking one begins a new period for `maxrto`."""
-        counters = self.engine.take_counters()
-        return AssociationStatistics(*(getattr(counters, field.name) for field in fields(AssociationStatistics)))
+        counters = asdict(self.engine.take_counters())
+        by_stream = self.engine.sender.abandoned_by_stream
+        return AssociationStatistics(
+            **counters, abandoned_by_stream={stream: Abandoned(*by_stream[stream]) for stream in sorted(by_stream)}
+        )
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`peername` and `sockname` (of the primary path), `udp_port`, `remote_udp_port`, `association`; else the

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiosctp.core.states import AssociationState
 
@@ -34,6 +35,16 @@ class AssociationStatus:
     primary_path: Path
 
 
+class Abandoned(NamedTuple):
+    """How many messages were abandoned (RFC 7496 §4.3).
+
+    unsent: before any of them was sent. sent: after some or all of them had been.
+    """
+
+    unsent: int
+    sent: int
+
+
 @dataclass(frozen=True, slots=True)
 class AssociationStatistics:
     """Counters since the association began, those that Solaris and Linux keep (`sctp_assoc_stats`).
@@ -48,6 +59,9 @@ class AssociationStatistics:
     oodchunks, iodchunks: ordered DATA chunks sent, retransmissions not counted; and received, duplicates not counted.
     ouodchunks, iuodchunks: unordered DATA chunks, likewise.
     idupchunks: duplicate DATA chunks received.
+    abandoned_unsent, abandoned_sent: messages abandoned, as their policy allows, before any of them was sent, and after
+    some or all of them had been (RFC 7496 §4.4).
+    abandoned_by_stream: an `Abandoned`, which is both of these, for each stream that had any (RFC 7496 §4.3).
     """
 
     rtxchunks: int
@@ -63,6 +77,9 @@ class AssociationStatistics:
     ouodchunks: int
     iuodchunks: int
     idupchunks: int
+    abandoned_unsent: int
+    abandoned_sent: int
+    abandoned_by_stream: Mapping[int, Abandoned] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)

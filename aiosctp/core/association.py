@@ -370,7 +370,7 @@ class AssociationEngine:
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)
         predecessor, self.sender = self.sender, self._make_sender()
-        self.sender.queue.values = predecessor.queue.values
+        self.sender.inherit(predecessor)
         self.restart_receiver()
         self._was_drained = True
 

@@ -162,7 +162,7 @@ async def as_coroutine(function: Callable[..., Any], *args: object, **options: o
         (b"x", {"ppid": b"1"}, TypeError, "ppid"),
         (b"x", {"context": -1}, ValueError, "context"),
         (b"x" * 11, {}, aiosctp.MessageTooLarge, "11 bytes"),
-        (b"x", {"lifetime": 1.0}, TypeError, "lifetime"),
+        (b"x", {"deadline": 1.0}, TypeError, "deadline"),
     ],
 )
 def test_wrong_arguments_of_send_queue_nothing(

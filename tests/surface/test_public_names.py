@@ -16,7 +16,7 @@ from aiosctp.testing import Network
 from aiosctp.testing.loop import VirtualTimeLoop
 
 NAMES = """
-Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
+Abandoned Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
 AssociationStatistics AssociationStatus Cause Config ConnectTimeout InvalidStream Message MessageTooLarge Network
 NotSupported Path PathState RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded StreamTransport
 SystemNetwork connect create_connection create_server events exceptions open_connection schedulers serve

@@ -223,6 +223,15 @@ class Sender:
         """The messages abandoned since the last call, each once, and whether any of it was sent, for SendFailed."""
         return [] if self.queue.limits is None else self.queue.limits.take_reports()
 
+    @property
+    def abandoned_by_stream(self) -> dict[int, tuple[int, int]]:
+        """Of each stream with any, `abandoned_counts`."""
+        by_stream: dict[int, tuple[int, int]] = {}
+        for (stream, _), counts in self.queue.limits.counts.items() if self.queue.limits is not None else ():
+            unsent, sent = by_stream.get(stream, (0, 0))
+            by_stream[stream] = unsent + counts[0], sent + counts[1]
+        return by_stream
+
     def abandoned_counts(self, stream: int | None = None, policy: Policy | None = None) -> tuple[int, int]:
         """RFC 7496 §4.3, §4.4: how many messages were abandoned unsent, and sent: of a stream, or of all; by a policy,
         or by all."""
@@ -239,6 +248,11 @@ class Sender:
         if abandonment is None or not abandonment.forward_tsn_is_due:
             return None
         return abandonment.take_forward_tsn(now)
+
+    def inherit(self, predecessor: Sender) -> None:
+        """Of the one before a restart, which has been emptied: what our user set for streams, and what was counted."""
+        self.queue.values = predecessor.queue.values
+        self.queue.limits = predecessor.queue.limits
 
     # -- what RFC 6525 asks of it --
 
