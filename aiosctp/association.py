@@ -599,13 +599,16 @@ class Association:
     def configure(self, **changes: Any) -> None:
         """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
 
-        A path keeps what was set for it alone.
+        A path keeps what was set for it alone. What was given to `send` keeps its policy; another scheduler orders
+        what waits, too.
 
         Raises ValueError for what can't change in its life, ValueError or TypeError for a bad value, and then changes
         nothing.
         """
         check_configurable(changes, CONFIGURABLE)
-        self.engine.configure(self.engine.config.replace(**changes), self.stack.now())
+        config = self.engine.config.replace(**changes)
+        self.engine.configure(config, self.stack.now())
+        self._take_defaults(config)
         self._backpressure.credit_bytes = 0
         self._backpressure.wake()
         self._life.touch()
