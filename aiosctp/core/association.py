@@ -41,6 +41,7 @@ from aiosctp.wire.causes import (
 )
 from aiosctp.wire.chunks import (
     Chunk,
+    NrSack,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -141,7 +142,7 @@ class AssociationEngine:
             timers=self.timers,
             counters=self.counters,
         )
-        sender.queue.use_format(self.tcb.negotiated.data_format)
+        sender.speak(self.tcb.negotiated)
         return sender
 
     def _make_receiver(self) -> Receiver:

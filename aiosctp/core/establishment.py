@@ -39,7 +39,7 @@ class Establishment:
         tcb.peer_adaptation_layer = offer.adaptation_layer
         tcb.peer_extensions = offer.extensions
         tcb.negotiated = negotiate(association.config, offer.extensions)
-        association.sender.queue.use_format(tcb.negotiated.data_format)
+        association.sender.speak(tcb.negotiated)
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
         tcb.inbound_streams = min(association.config.max_inbound_streams, offer.outbound_streams)
@@ -117,7 +117,7 @@ class Establishment:
             # What went with the COOKIE ECHO has the format that the INIT ACK led to.
             tcb.peer_extensions, tcb.negotiated = association.tcb.peer_extensions, association.tcb.negotiated
         else:
-            association.sender.queue.use_format(tcb.negotiated.data_format)
+            association.sender.speak(tcb.negotiated)
         association.tcb = tcb
         known = [association.paths.get(found.address) or found for found in paths]
         primary = association.paths.primary

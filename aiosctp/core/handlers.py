@@ -72,10 +72,7 @@ def _on_sack(association: AssociationEngine, chunk: Sack, path: Path, now: float
 
 
 def _on_nr_sack(association: AssociationEngine, chunk: NrSack, path: Path, now: float) -> None:
-    """Both kinds of blocks acknowledge, as those of a SACK do."""
-    blocks = sorted(chunk.gap_ack_blocks + chunk.nr_gap_ack_blocks)
-    sack = Sack(chunk.cumulative_tsn_ack, chunk.a_rwnd, tuple(blocks), chunk.duplicate_tsns)
-    association.sack_received(sack, now)
+    association.nr_sack_received(chunk, now)
 
 
 def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, now: float) -> None:

@@ -152,8 +152,8 @@ class Abandonment:
                 paths.add(chunk.path)
                 outstanding.abandon(chunk)
         transmission.round_trips.abandoned({chunk.number for chunk in chunks})
-        paths.discard(self._limits.point.awaited_on)  # type: ignore[arg-type]  # none is in no set
-        transmission.t3.stop_where_idle(paths)
+        # C5: for a FORWARD TSN it goes on running.
+        transmission.t3.stop_where_idle(path for path in paths if path is not self._limits.point.awaited_on)
 
     def _end_message(self, last: OutstandingChunk) -> None:
         """The rest, which is never sent, has one TSN: a FORWARD TSN up to there ends with the message. Without, the

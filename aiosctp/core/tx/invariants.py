@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from aiosctp.core.charge import charge_of
 from aiosctp.core.paths import Path, largest_packet, least_mtu
 from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, MARKED
+from aiosctp.core.tx.gaps import without
+from aiosctp.core.tx.outstanding import clip
 from aiosctp.wire.packet import HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def check_invariants(sender: Sender, paths: Iterable[Path]) -> None:
 
 def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
     flight: Counter[Path] = Counter()
+    awaited_on = None if sender.queue.limits is None else sender.queue.limits.point.awaited_on
     for chunk in sender.outstanding:
         if chunk.state is IN_FLIGHT:
             flight[chunk.path] += chunk.size
@@ -35,7 +38,7 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
         assert path.congestion.cwnd >= least, f"{path}: cwnd {path.congestion.cwnd}"
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
-        awaits = path.flight_bytes > 0 or (sender.queue.limits is not None and sender.queue.limits.point.awaited_on is path)
+        awaits = path.flight_bytes > 0 or path is awaited_on
         assert has_timer == (sender.is_established and awaits), f"{path}: T3 running is {has_timer}"
     in_flight = sum(charge_of(len(chunk.payload)) for chunk in sender.outstanding if chunk.state is IN_FLIGHT)
     assert sender.outstanding.flight_charge_bytes == in_flight
@@ -60,8 +63,8 @@ def _check_chunks(sender: Sender) -> None:
             assert number in sender.retransmissions, "what is marked waits to be retransmitted"
     covered = [number for first, last in sender.outstanding.gaps for number in range(first, last + 1)]
     assert acknowledged == [number for number in covered if number not in abandoned]
-    for first, last in sender.outstanding.final:
-        assert last <= sender.outstanding.cumulative or any(start <= first <= last <= end for start, end in sender.outstanding.gaps)
+    final = clip(sender.outstanding.final, sender.outstanding.cumulative + 1)
+    assert not list(without(final, sender.outstanding.gaps)), "what can't be taken back is acknowledged"
 
 
 def _check_buffers(sender: Sender) -> None:

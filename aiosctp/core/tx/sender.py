@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from aiosctp.config import Config
 from aiosctp.core import shortcuts
+from aiosctp.core.extensions import Negotiated
 from aiosctp.core.messages import Outgoing
+from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
@@ -15,8 +17,8 @@ from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
 from aiosctp.core.tx.gaps import read_gap_ack_blocks
-from aiosctp.core.tx.limits import Policy
 from aiosctp.core.tx.invariants import check_invariants
+from aiosctp.core.tx.limits import Policy
 from aiosctp.core.tx.loss import LossDetection
 from aiosctp.core.tx.outstanding import Acknowledged, Outstanding
 from aiosctp.core.tx.peer_window import PeerWindow
@@ -35,10 +37,10 @@ from aiosctp.wire.serial import TSN_HALF, TSN_MASK, tsn_distance
 class Sender:
     """The sending side of one association.
 
-    Inputs: `sack_received`, `nr_sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`, `zero_window_probe_due`,
-    `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `queue.append`, `configure`,
-    `take_unsent`, `give_back`.
-    Outputs, in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
+    Inputs: `sack_received`, `nr_sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`,
+    `zero_window_probe_due`, `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `speak`,
+    `queue.append`, `configure`, `make_room`, `streams_reset`, `take_unsent`, `give_back`.
+    Outputs: `take_forward_tsn`, before the others; in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
     where that says None; or `send_single` in the place of all that; `take_acknowledged_paths`. Getters: the rest.
     """
 
@@ -165,6 +167,11 @@ class Sender:
 
     # -- commands --
 
+    def speak(self, negotiated: Negotiated) -> None:
+        """What both sides have announced. Nothing has been sent."""
+        self.queue.use_format(negotiated.data_format)
+        self._transmission.peer_takes_forward_tsn = negotiated.partial_reliability
+
     def configure(self, config: Config) -> None:
         if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
             self.queue.set_stream_mark(config.stream_send_buffer_bytes)
@@ -195,15 +202,6 @@ class Sender:
         return [(message, True) for message in sent] + [(message, False) for message in waiting]
 
     # -- partial reliability (RFC 3758, RFC 7496) --
-
-    @property
-    def peer_takes_forward_tsn(self) -> bool:
-        """Whether it is negotiated. If not, only what was never sent is abandoned (§11.1.5)."""
-        return self._transmission.peer_takes_forward_tsn
-
-    @peer_takes_forward_tsn.setter
-    def peer_takes_forward_tsn(self, value: bool) -> None:
-        self._transmission.peer_takes_forward_tsn = value
 
     def abandon_expired(self, now: float) -> None:
         """What waits, and whose lifetime is over. Each opportunity to send begins with that; where there is none,
@@ -322,7 +320,8 @@ class Sender:
         self, tsn: int, sack: Sack | NrSack | None, now: float, final_blocks: Sequence[tuple[int, int]] = ()
     ) -> Cause | None:
         outstanding = self.outstanding
-        if outstanding.highest - outstanding.cumulative == 1 and sack and self._single_acknowledged(sack, now):
+        is_single = outstanding.highest - outstanding.cumulative == 1
+        if is_single and sack and not final_blocks and self._single_acknowledged(sack, now):
             return None
         steps = tsn_distance(outstanding.cumulative, tsn)
         if steps >= TSN_HALF:
@@ -333,8 +332,10 @@ class Sender:
             gaps = [gap for gap in outstanding.gaps if gap[0] > cumulative + 1]
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
-        final = read_gap_ack_blocks(final_blocks, cumulative) if final_blocks else []
-        if max(ranges[-1][1] if ranges else cumulative for ranges in (gaps, final)) > outstanding.highest:
+        final = read_gap_ack_blocks(final_blocks, cumulative) if final_blocks else NO_LIST
+        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest or (
+            final and final[-1][1] > outstanding.highest
+        ):
             if outstanding.is_before_skip(tsn):
                 return None
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
@@ -370,7 +371,7 @@ class Sender:
             # The peer has answered there as it answers DATA (§8.1, §8.2).
             self._acknowledged_paths += (path,)
 
-    def _single_acknowledged(self, sack: Sack, now: float) -> bool:
+    def _single_acknowledged(self, sack: Sack | NrSack, now: float) -> bool:
         """The short way, as for the one message of `send_single`: what all the rules come to when one chunk was
         outstanding, and is not any more. False, and nothing has changed, when they have to be gone through."""
         if not self._takes_short_way or sack.gap_ack_blocks or self.loss.in_fast_recovery:
