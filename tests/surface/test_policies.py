@@ -52,6 +52,8 @@ def failures(association: aiosctp.Association) -> Callable[[], list[SendFailed]]
                 coroutine.send(None)
             except StopIteration as stop:
                 found.append(stop.value)
+            except StopAsyncIteration:
+                return found
             else:
                 coroutine.close()
                 return found
@@ -291,9 +293,9 @@ async def test_a_lifetime_that_does_not_end_in_the_line_ends_as_of_the_call() ->
         ours.configure(stream_send_buffer_bytes=2000)
         await sending
         assert not take()
-        await asyncio.sleep(4)
+        await asyncio.sleep(20)  # it is sent, and decided upon when it is found to be lost
         (failed,) = take()
-        assert (failed.data, failed.error) == (b"waited", 0)
+        assert (failed.data, failed.was_sent, failed.error) == (b"waited", True, 0)
         let_go(hosts)
         assert len((await theirs.receive()).data) == 1000
 
@@ -456,7 +458,6 @@ async def test_room_of_the_association_is_taken_from_other_streams() -> None:
         await asyncio.sleep(0)
         assert [failed.stream for failed in take()] == [4]
         with pytest.raises(BlockingIOError):
-            ours.send_nowait(b"x", stream=1, buffer_priority=0)
             ours.send_nowait(b"x", stream=1, buffer_priority=1)
 
 
@@ -484,7 +485,7 @@ async def test_a_stream_of_live_data_through_a_dead_link_ends_in_bounded_room() 
             await ours.send(b"%04d" % number + bytes(96), stream=1, lifetime=0.3)
             assert ours.engine.sender.stream_buffered_bytes(1) <= 1100
             await asyncio.sleep(DELAY_S)
-        await asyncio.sleep(1)
+        await asyncio.sleep(30)
         told = [int(failed.data[:4]) for failed in take()]
         assert sorted(told) == list(range(200))
         let_go(hosts)
