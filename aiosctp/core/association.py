@@ -152,6 +152,8 @@ class AssociationEngine:
             config=self.config,
             timers=self.timers,
             counters=self.counters,
+            format=self.tcb.negotiated.data_format,
+            sends_nr_sacks=self.tcb.negotiated.nr_sack,
         )
 
     # -- inputs --

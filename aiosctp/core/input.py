@@ -10,6 +10,7 @@ from aiosctp.core.inbox import PacketArrived
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.states import CLOSED, HANDSHAKE, AssociationState
+from aiosctp.events import PartialDelivery
 from aiosctp.wire.causes import InvalidMandatoryParameter, InvalidStreamIdentifier, UnrecognizedChunkType
 from aiosctp.wire.chunks import (
     Abort,
@@ -153,7 +154,7 @@ class Input:
             # The one owed for the packets before goes first.
             association.output.send_sack_for_earlier_packets()
         self._packet_has_data = True
-        cause = association.receiver.data_received(chunk, path, now)  # type: ignore[arg-type]  # until it takes both
+        cause = association.receiver.data_received(chunk, path, now)
         if isinstance(cause, InvalidStreamIdentifier):
             # §6.5: "acknowledge the reception ..., immediately send an ERROR chunk ..., and discard".
             association.output.send_control(path, Error((cause,)).encode())
@@ -167,6 +168,16 @@ class Input:
         self, new_cumulative_tsn: int, skipped: tuple[tuple[int, bool, int], ...], path: Path, now: float
     ) -> None:
         """RFC 3758 §3.6, RFC 8260 §2.3.1. skipped: (stream, unordered, SSN or MID) triples."""
+        association = self._association
+        if not self._packet_has_data and association.receiver.sack_is_due:
+            # The one owed for the packets before goes first.
+            association.output.send_sack_for_earlier_packets()
+        # §3.6: "for the purposes of sending a SACK, ... the same rules as if a DATA chunk had been received".
+        self._packet_has_data = True
+        for stream, ssn in association.receiver.forward_tsn_received(new_cumulative_tsn, skipped, path):
+            association.emit(PartialDelivery(stream, ssn))
+        if association.reconfig is not None:
+            association.reconfig.data_arrived()
 
     def _chunk_received(self, chunk: Chunk, tag: int, path: Path, now: float) -> bool:
         """Whether the rest of the packet is to be processed."""

@@ -46,8 +46,8 @@ class InOrder:
 
     __slots__ = (
         "_begun",
-        "_continues",
         "_counters",
+        "_counts_fragments",
         "_inbound_streams",
         "_number_mask",
         "_parts",
@@ -74,7 +74,7 @@ class InOrder:
         format: DataFormat,
     ) -> None:
         self._number_mask = format.number_mask
-        self._continues = _continues_by_fsn if format.counts_fragments else _continues
+        self._counts_fragments = format.counts_fragments
         self._tsns = tsns
         self._window = window
         self._streams = streams
@@ -180,7 +180,7 @@ class InOrder:
 
     def _take_fragment(self, chunk: DataFields) -> int:
         """One fragment: 1 if it is the next of the message that is coming in, or begins one whose turn it is."""
-        _, flags, _, tsn, stream, ssn, _, payload = chunk
+        _, flags, _, tsn, stream, ssn, fsn, payload = chunk
         window, begun = self._window, self._begun
         size = len(payload)
         charge_bytes = size if size > MIN_CHARGE_BYTES else MIN_CHARGE_BYTES
@@ -189,8 +189,14 @@ class InOrder:
         if begun is None:
             if not flags & DATA_BEGINNING or not self._may_begin(flags, stream, ssn):
                 return 0
-        elif flags & DATA_BEGINNING or not self._continues(begun, chunk, len(self._parts)):
+        elif flags & DATA_BEGINNING or stream != begun[4] or (flags ^ begun[1]) & DATA_UNORDERED:
             return 0
+        elif self._counts_fragments:
+            # RFC 8260 §2.2.3: those of a message have its MID, and FSNs that count those before them.
+            if ssn != begun[5] or fsn != len(self._parts):
+                return 0
+        elif ssn != begun[5] and not flags & DATA_UNORDERED:
+            return 0  # §6.9, and §6.6: of unordered ones "the receiver MUST ignore the field"
         if not flags & DATA_ENDING and (
             self.held_bytes + size >= self.partial_delivery_point_bytes
             or window.held_bytes + charge_bytes > window.brink_bytes
@@ -284,20 +290,3 @@ class InOrder:
         if self._begun is not None:
             assert self._begun[3] == self._tsns.cumulative - len(self._parts) + 1 & TSN_MASK
             assert self._may_begin(self._begun[1], self._begun[4], self._begun[5]), "it is its turn"
-
-
-def _continues(begun: DataFields, chunk: DataFields, count: int) -> bool:
-    """§6.9: the fragments of a message have its stream, its U bit and, unless that is set, its SSN."""
-    _, flags, _, _, stream, ssn, _, _ = chunk
-    return (
-        stream == begun[4]
-        and (flags ^ begun[1]) & DATA_UNORDERED == 0
-        and (ssn == begun[5] or flags & DATA_UNORDERED != 0)
-    )
-
-
-def _continues_by_fsn(begun: DataFields, chunk: DataFields, count: int) -> bool:
-    """RFC 8260 §2.2.3: they have its stream, its U bit and its MID, and FSNs that count so many before them."""
-    _, flags, _, _, stream, mid, fsn, _ = chunk
-    is_of_it = stream == begun[4] and mid == begun[5] and (flags ^ begun[1]) & DATA_UNORDERED == 0
-    return is_of_it and fsn == count

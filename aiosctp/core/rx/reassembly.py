@@ -69,8 +69,9 @@ class Reassembly(TsnHeap):
                 return ProtocolViolation(b"a message ends inside another one")
         elif right is None and following_received:
             return ProtocolViolation(b"a message is not ended where the next one begins")
-        if (left is not None and not left.continues_with(chunk)) or (
-            right is not None and not right.continues_with(chunk)
+        stream, unordered, ssn = chunk.stream, chunk.unordered, chunk.number
+        if (left is not None and not left.goes_on_with(stream, unordered, ssn)) or (
+            right is not None and not right.goes_on_with(stream, unordered, ssn)
         ):
             return ProtocolViolation(b"the fragments of a message differ in stream, SSN or U bit")
         if self._payloads is NO_DICT:
@@ -81,9 +82,7 @@ class Reassembly(TsnHeap):
             self.push(tsn, self._payloads)
         if left is not None and right is None:
             return self._extend(left, chunk.ending, size)
-        run = Run(
-            chunk.stream, chunk.number, chunk.unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size)
-        )
+        run = Run(stream, ssn, unordered, tsn, tsn, chunk.beginning, chunk.ending, size, charge_of(size))
         if chunk.beginning:
             run.first, run.ppid = tsn, chunk.ppid
         return self._join(left, run, right)

@@ -6,8 +6,6 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiosctp.wire.chunks import UserData
-
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -45,11 +43,9 @@ class Run:
         """Whether it could begin to be delivered in parts, were it its turn."""
         return self.begun and not self.ended and not self.is_partial
 
-    def continues_with(self, other: Run | UserData) -> bool:
-        number = other.ssn if isinstance(other, Run) else other.number
-        return (
-            self.stream == other.stream and self.unordered == other.unordered and (self.unordered or self.ssn == number)
-        )
+    def goes_on_with(self, stream: int, unordered: bool, ssn: int) -> bool:
+        """§6.9: the fragments of a message have its stream, its U bit and, unless that is set, its SSN."""
+        return self.stream == stream and self.unordered == unordered and (unordered or self.ssn == ssn)
 
 
 class TsnHeap:
