@@ -142,8 +142,8 @@ class Output:
         return datagrams
 
     def _abandon(self, now: float) -> None:
-        """RFC 3758 §3.5: what is abandoned is told to our user, and to the peer; F2: "bundle an outgoing FORWARD TSN with
-        outbound DATA chunks"."""
+        """RFC 3758 §3.5: what is abandoned is told to our user, and to the peer; F2: "bundle an outgoing FORWARD TSN
+        with outbound DATA chunks"."""
         association = self._association
         association.sender.abandon_expired(now)
         association.report_abandoned(now)

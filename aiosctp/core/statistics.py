@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class AssociationCounters:
-    """The thirteen counters that Solaris and Linux keep per association (`sctp_assoc_stats`, `sas_` left out), and those
+    """The thirteen counters that Solaris and Linux keep per association (`sctp_assoc_stats`, `sas_` left out), and
     those of RFC 7496 §4.4."""
 
     rtxchunks: int = 0

@@ -63,11 +63,12 @@ class LossDetection:
         lost: list[OutstandingChunk] = []
         lowest_missing: dict[Path, int] = {}
         for chunk in outstanding.missing_up_to(limit):
-            if chunk.state is ABANDONED:
-                continue
-            lowest_missing.setdefault(chunk.path, chunk.number)
-            if chunk.state is IN_FLIGHT and limit > chunk.misses_from and self._missed(chunk):
-                lost.append(chunk)
+            if chunk.state is IN_FLIGHT:
+                lowest_missing.setdefault(chunk.path, chunk.number)
+                if limit > chunk.misses_from and self._missed(chunk):
+                    lost.append(chunk)
+            elif chunk.state is not ABANDONED:
+                lowest_missing.setdefault(chunk.path, chunk.number)
         for chunk in acked.reneged:
             # §6.2.1 D iii: "Count one miss indication". Below the limit it has had it.
             if chunk.number > limit and self._missed(chunk):

@@ -16,7 +16,7 @@ from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx.burst import BurstLimit
 from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
-from aiosctp.core.tx.gaps import read_gap_ack_blocks
+from aiosctp.core.tx.gaps import Range, read_gap_ack_blocks, union
 from aiosctp.core.tx.invariants import check_invariants
 from aiosctp.core.tx.limits import Policy
 from aiosctp.core.tx.loss import LossDetection
@@ -40,8 +40,9 @@ class Sender:
     Inputs: `sack_received`, `nr_sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`,
     `zero_window_probe_due`, `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `speak`,
     `queue.append`, `configure`, `make_room`, `streams_reset`, `take_unsent`, `give_back`.
-    Outputs: `take_forward_tsn`, before the others; in this order until it is None: `path_to_send_on`, then `fill_run` with a packet for that path, and `fill`
-    where that says None; or `send_single` in the place of all that; `take_acknowledged_paths`. Getters: the rest.
+    Outputs: first `take_forward_tsn`; then, in this order until it is None, `path_to_send_on`, then `fill_run` with a
+    packet for that path, and `fill` where that says None; or `send_single` in the place of all that;
+    `take_acknowledged_paths`, `take_abandoned`. Getters: the rest.
     """
 
     __slots__ = (
@@ -320,8 +321,12 @@ class Sender:
         self, tsn: int, sack: Sack | NrSack | None, now: float, final_blocks: Sequence[tuple[int, int]] = ()
     ) -> Cause | None:
         outstanding = self.outstanding
-        is_single = outstanding.highest - outstanding.cumulative == 1
-        if is_single and sack and not final_blocks and self._single_acknowledged(sack, now):
+        if (
+            outstanding.highest - outstanding.cumulative == 1
+            and sack
+            and not final_blocks
+            and self._single_acknowledged(sack, now)
+        ):
             return None
         steps = tsn_distance(outstanding.cumulative, tsn)
         if steps >= TSN_HALF:
@@ -332,10 +337,11 @@ class Sender:
             gaps = [gap for gap in outstanding.gaps if gap[0] > cumulative + 1]
         else:
             gaps = read_gap_ack_blocks(sack.gap_ack_blocks, cumulative) if sack.gap_ack_blocks else []
-        final = read_gap_ack_blocks(final_blocks, cumulative) if final_blocks else NO_LIST
-        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest or (
-            final and final[-1][1] > outstanding.highest
-        ):
+        final: list[Range] = NO_LIST
+        if final_blocks:
+            final = read_gap_ack_blocks(final_blocks, cumulative)
+            gaps = union(gaps, final)
+        if (gaps[-1][1] if gaps else cumulative) > outstanding.highest:
             if outstanding.is_before_skip(tsn):
                 return None
             # §12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been
