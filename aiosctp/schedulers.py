@@ -3,6 +3,9 @@
 Where only the order of streams is new, it is `StreamByStream` with turns of one's own. This one sends the streams with
 the greatest numbers first:
 
+    import aiosctp
+    from aiosctp import schedulers
+
     class LastFirst:
         def __init__(self): self.streams = set()
         def join(self, stream): self.streams.add(stream)
@@ -12,7 +15,7 @@ the greatest numbers first:
             if not has_more:
                 self.streams.discard(stream)
 
-    schedulers.register("last_first", lambda values: StreamByStream(values, LastFirst()))
+    schedulers.register("last_first", lambda values: schedulers.StreamByStream(values, LastFirst()))
     config = aiosctp.Config(scheduler="last_first")
 
 `StreamValues` are what `configure_stream` was told. Anything else is a `Scheduler` as a whole: its messages are tuples

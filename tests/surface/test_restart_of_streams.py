@@ -11,6 +11,7 @@ import pytest
 import aiosctp
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Received
+from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.wire.codepoints import ChunkType
 from tests.surface.test_byte_streams import conversation, number_of
 from tests.surface.two_hosts import PORT, TwoHosts, associated
@@ -43,6 +44,16 @@ def begin_again(hosts: TwoHosts, local_port: int, *data: tuple[int, bytes]) -> A
     stack.add(aiosctp.Association(stack, engine))
     stack.touch(engine)
     return engine
+
+
+async def restart(hosts: TwoHosts, ours: aiosctp.Association, theirs: aiosctp.Association) -> AssociationEngine:
+    """Of our side, until theirs has heard of it. Returns our new end."""
+    changes = theirs.events(AssociationChange)
+    again = begin_again(hosts, await vanish(hosts, ours))
+    change = await anext(changes)
+    assert isinstance(change, AssociationChange)
+    assert change.change is AssociationChangeKind.RESTART
+    return again
 
 
 @asynccontextmanager
