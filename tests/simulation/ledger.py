@@ -18,6 +18,7 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.events import PartialDelivery, SendFailed
 from aiosctp.exceptions import AssociationShutdown
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.policies import RELIABLE, Policy
 from tests.simulation.wrapping import Maker
 
 _POOL = Random("messages").randbytes(1 << 20)
@@ -54,6 +55,22 @@ class Post:
     """Where it waits, or waited, to be read at the other end."""
     is_delivered: bool = False
     has_failed: bool = False
+    policy: Policy = RELIABLE
+    expires_at_s: float | None = None
+    was_sent: bool = False
+    """Some of it was on the wire."""
+    is_abandoned: bool = False
+    came_too_late: bool = False
+    """Its lifetime was over before it was queued."""
+
+    def worth(self, policy: Policy, now: float) -> None:
+        """It is sent on these terms, now."""
+        self.policy = policy
+        self.expires_at_s = None if policy.lifetime_s is None else now + policy.lifetime_s
+
+    @property
+    def is_limited(self) -> bool:
+        return self.policy != RELIABLE
 
 
 @dataclass(slots=True)
@@ -152,11 +169,14 @@ class Ledger:
         self._calls.setdefault((engine, stream), deque()).append(ppid)
         return post
 
-    def queued(self, post: Post, engine: AssociationEngine) -> None:
+    def queued(self, post: Post, engine: AssociationEngine, now: float) -> None:
         """`send` has returned."""
         calls = self._calls[engine, post.stream]
-        if calls.popleft() != post.ppid:
+        if post.expires_at_s is not None and now >= post.expires_at_s:
+            post.came_too_late = True  # while it waited for room, or for its turn
+        elif calls[0] != post.ppid:
             raise LawBroken(f"message {post.ppid} was queued before one whose send() was called earlier")
+        calls.remove(post.ppid)
         post.life = self._life_of(engine)
         post.resets_before = len(self._resets.get((engine.sender.queue, post.stream), ()))
         if not post.unordered:
@@ -174,6 +194,7 @@ class Ledger:
         return life
 
     def failed(self, event: SendFailed) -> None:
+        """Its association has ended, its peer has restarted, or it was abandoned."""
         post = self.posts.get(event.ppid)
         if post is None or post.life is None:
             raise LawBroken(f"SendFailed for message {event.ppid}, which was never queued")
@@ -182,6 +203,10 @@ class Ledger:
         told = (event.data, event.stream, event.unordered, event.context)
         if told != (post.data, post.stream, post.unordered, post.context):
             raise LawBroken(f"SendFailed gives back another message than {event.ppid}")
+        if event.was_sent != post.was_sent:
+            raise LawBroken(f"SendFailed says that message {post.ppid} was sent: {event.was_sent}")
+        if post.is_abandoned and event.error:
+            raise LawBroken(f"message {post.ppid} was abandoned, and SendFailed names cause {event.error}")
         post.has_failed = True
 
     # -- receiving --
@@ -228,6 +253,8 @@ class Ledger:
         self._check_generation(engine, post, post.life)
         if not post.unordered:
             turns = post.life.turns[post.stream]
+            while turns[0] != message.ppid and self.posts[turns[0]].is_abandoned:
+                turns.popleft()
             if turns[0] != message.ppid:
                 raise LawBroken(f"message {message.ppid} came out of order: it is the turn of {turns[0]}")
             turns.popleft()
@@ -308,6 +335,8 @@ class Ledger:
                 if post.taken_by is not None:
                     raise LawBroken(f"message {post.ppid} was refused or cancelled, and arrived all the same")
                 continue
+            if post.came_too_late and post.was_sent:
+                raise LawBroken(f"message {post.ppid} was sent, and there was no room for it in its lifetime")
             if not post.life.has_lost_power:
                 self._check_sender(post, post.life)
             if post.taken_by is not None and not post.is_delivered:
@@ -318,6 +347,10 @@ class Ledger:
         if not post.has_failed:
             if post.taken_by is None:
                 raise LawBroken(f"message {post.ppid} never arrived, and no SendFailed told so")
+            if post.is_abandoned and engine not in self._powerless:
+                raise LawBroken(f"message {post.ppid} was abandoned, and no SendFailed told so")
+        elif post.is_abandoned:
+            return
         elif engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown):
             raise LawBroken(f"message {post.ppid} failed although the association ended gracefully")
 
