@@ -24,7 +24,7 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing
-from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState
+from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
 from aiosctp.lifetime import Lifetime
@@ -93,7 +93,6 @@ class Association:
         *,
         holds_events: bool = False,
         on_end: Callable[[Association], None] | None = None,
-        sent_init: bool = True,
     ) -> None:
         self.stack = stack
         self.engine = engine
@@ -109,7 +108,6 @@ class Association:
         self._paths: dict[EnginePath, Path] | None = None
         """Both: those asked for."""
         self._byte_streams: ByteStreams | None = None
-        self._sent_init = sent_init
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
         self._hash = engine.tcb.local_tag
@@ -241,7 +239,8 @@ class Association:
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
         if size > engine.config.max_message_bytes:
-            raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
+            most = engine.config.max_message_bytes
+            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False, None
@@ -364,9 +363,10 @@ class Association:
 
         This, or `accept_stream`, selects stream mode: `receive` raises from then on.
 
-        number: one that is not in use. Without it, the side that sent the INIT takes even numbers and the other one odd
-        ones, after waiting for one to become free; where both sent one (§5.2.1), the side with the larger tag takes odd
-        ones. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
+        number: one that is not in use. Without it, the side whose INIT opened the association takes even numbers and
+        the other one odd ones, after waiting for one to become free; where both did (§5.2.1), the side with the larger
+        tag takes odd ones. A number that both open all the same, as they name it or as one of two COOKIE ECHOs was
+        lost, is one stream between them. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
         Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
         peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
@@ -746,7 +746,6 @@ class Association:
                     is_over = event.change is not AssociationChangeKind.COMM_UP
                 else:
                     self._reception.restarted()
-                    self._sent_init = False
                     if self._byte_streams is not None:
                         self._byte_streams.restarted()
                         of_streams = events[index + 1 :]
@@ -778,10 +777,15 @@ class Association:
 
     @property
     def _opens_even(self) -> bool:
-        if self.engine.inits_crossed:
-            # Both have sent one: what both know alike decides.
-            return self.engine.tcb.local_tag < self.engine.tcb.peer_tag
-        return self._sent_init
+        tcb = self.engine.tcb
+        match self.engine.opener:
+            case Opener.US:
+                return True
+            case Opener.PEER:
+                return False
+            case Opener.BOTH:
+                # What both know alike decides.
+                return tcb.local_tag < tcb.peer_tag
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""
