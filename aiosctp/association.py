@@ -142,11 +142,11 @@ class Association:
         association's default (`configure_stream`, `configure`); then it may be abandoned, whole, which `SendFailed`
         tells with error 0. It is not an exception, for that mostly happens after the return. Once any of it is sent,
         it takes a peer that knows FORWARD TSN ("pr" in `negotiated`); with another, it is reliable from then on.
-        lifetime: seconds from the call, the waiting included (RFC 3758 §4.1); one that ends while this waits for room
-        makes it return. math.inf: reliable, whatever the default. max_retransmits: how often a chunk of it is sent
-        again, 0 to 65535; with 0 it is abandoned at the first loss (RFC 7496 §3.1). buffer_priority: 32 bits, the
-        lower the more important; instead of waiting for room, a message takes it from those with a greater number,
-        which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
+        lifetime: seconds from the call, the waiting included (RFC 3758 §4.1), at most 10**9; one that ends while this
+        waits for room makes it return. math.inf: reliable, whatever the default. max_retransmits: how often a chunk of
+        it is sent again, 0 to 65535; with 0 it is abandoned at the first loss (RFC 7496 §3.1). buffer_priority: 32
+        bits, the lower the more important; instead of waiting for room, a message takes it from those with a greater
+        number, which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
 
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
         stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, and the association's ending
@@ -258,7 +258,7 @@ class Association:
         backpressure = self._backpressure
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
             self._check_takes_messages(stream)
-            if not backpressure.renew(stream) and not backpressure.make_room(message):
+            if not backpressure.renew(stream) and not self._make_room(message):
                 return message
         backpressure.credit_bytes -= size
         engine.send(message)
@@ -281,6 +281,14 @@ class Association:
         if self._policies is not None and not policy.is_named:
             policy = self._policies.of(stream)
         return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self.stack.now())
+
+    def _make_room(self, message: Outgoing) -> bool:
+        if self.engine.sender.queue.limits is None:
+            return False
+        has_room = self._backpressure.make_room(message)
+        # Of those that were abandoned the program hears, and others get what is more than this one needs.
+        self._life.touch()
+        return has_room
 
     def _seconds_left(self, message: Outgoing) -> float | None:
         terms = message[6]

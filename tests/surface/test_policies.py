@@ -81,6 +81,8 @@ def named(terms: Terms | None) -> tuple[float | None, int | None, int | None] | 
         ({"lifetime": 0}, ValueError, "^lifetime must be positive"),
         ({"lifetime": -1.5}, ValueError, "^lifetime must be positive"),
         ({"lifetime": math.nan}, ValueError, "^lifetime must be positive"),
+        ({"lifetime": -math.inf}, ValueError, "^lifetime must be positive"),
+        ({"lifetime": 10**400}, ValueError, "^lifetime must be positive, and 1000000000 or math.inf at most"),
         ({"lifetime": "1"}, TypeError, "^lifetime must be a number"),
         ({"lifetime": True}, TypeError, "^lifetime must be a number"),
         ({"max_retransmits": -1}, ValueError, "^max_retransmits must be between 0 and 65535"),
@@ -531,6 +533,26 @@ async def test_room_of_the_stream_is_taken_from_the_stream() -> None:
         await ours.send(b"x", stream=1, buffer_priority=4)
         await asyncio.sleep(0)
         assert [failed.stream for failed in take()] == [1]
+
+
+@virtual_time
+async def test_room_that_is_too_little_is_told_of_and_the_message_waits_for_the_rest() -> None:
+    async with stalled() as (hosts, ours, _):
+        take = failures(ours)
+        await ours.send(bytes(1000), stream=1, max_retransmits=9)
+        await ours.send(bytes(2900), stream=2)
+        await ours.send(bytes(900), stream=3)
+        await ours.send(bytes(900), stream=4, buffer_priority=1)
+        await asyncio.sleep(0.5)
+        await ours.send(bytes(2000), stream=5, buffer_priority=1)
+        ours.configure(send_buffer_bytes=1000)
+        waiting = asyncio.create_task(ours.send(b"x", stream=6))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert sorted(failed.stream for failed in take()) == [4, 5]
+        assert not waiting.done()
+        let_go(hosts)
+        await waiting
 
 
 @virtual_time
