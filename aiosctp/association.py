@@ -153,25 +153,18 @@ class Association:
         when it ends.
         """
         message = self._offer(
-            data,
-            stream,
-            ppid,
-            unordered,
-            context,
-            sack_immediately,
-            lifetime,
-            max_retransmits,
-            buffer_priority,
+            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
         )
         if message is not None:
-            with self._backpressure.in_line(stream, len(message[0]), self._seconds_left(message)) as waiter:
+            seconds_left = policies.seconds_left(message, self.stack.now())
+            with self._backpressure.in_line(stream, len(message[0]), seconds_left) as waiter:
                 await waiter.turn
                 self._life.check_may_send()
                 # A restart meanwhile (§5.2.4 A) may have left fewer streams.
                 self._check_outbound(stream)
                 self._check_takes_messages(stream)
                 if waiter.has_expired:
-                    self._expire(message)
+                    policies.expire(message, self.stack.now())
                 self._queue(message)
 
     def send_nowait(
@@ -189,15 +182,7 @@ class Association:
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         waits = self._offer(
-            data,
-            stream,
-            ppid,
-            unordered,
-            context,
-            sack_immediately,
-            lifetime,
-            max_retransmits,
-            buffer_priority,
+            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
         )
         if waits is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")
@@ -289,20 +274,6 @@ class Association:
         # Of those that were abandoned the program hears, and others get what is more than this one needs.
         self._life.touch()
         return has_room
-
-    def _seconds_left(self, message: Outgoing) -> float | None:
-        terms = message[6]
-        if terms is None or terms.expires_at_s is None:
-            return None
-        return terms.expires_at_s - self.stack.now()
-
-    def _expire(self, message: Outgoing) -> None:
-        """Its lifetime ended before there was room for it: queued all the same, it is the first thing that the engine
-        abandons, and counts and reports as any other."""
-        terms = message[6]
-        assert terms is not None
-        # The timer may have been early by the clock's resolution.
-        terms.expires_at_s = self.stack.now()
 
     def _check_takes_messages(self, stream: int) -> None:
         """A byte stream's number takes none: they would get in among its bytes. Making one ends the credit, so that

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiosctp.arguments import check_range
 from aiosctp.config import Config
-from aiosctp.core.messages import Terms
+from aiosctp.core.messages import Outgoing, Terms
 
 MAX_LIFETIME_S = 10**9
 MAX_RETRANSMITS = 65535
@@ -57,6 +57,20 @@ def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority
     if len(named) > 1:
         raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
     return policy
+
+
+def seconds_left(message: Outgoing, now: float) -> float | None:
+    """Of its lifetime, if it has one."""
+    terms = message[6]
+    return None if terms is None or terms.expires_at_s is None else terms.expires_at_s - now
+
+
+def expire(message: Outgoing, now: float) -> None:
+    """Its lifetime has ended before there was room for it: queued all the same, it is the first thing that the engine
+    abandons, and counts and reports as any other. The timer may have been early by the clock's resolution."""
+    terms = message[6]
+    assert terms is not None
+    terms.expires_at_s = now
 
 
 class Policies:
