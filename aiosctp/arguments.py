@@ -39,13 +39,17 @@ def check_port(name: str, value: int) -> None:
 
 
 def check_timeout(timeout: float | None) -> None:
-    if timeout is None:
+    check_seconds("timeout", timeout)
+
+
+def check_seconds(name: str, value: float | None) -> None:
+    if value is None:
         return
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds or None, not {type(value).__name__}")
     # The negated form refuses a NaN too.
-    if not timeout >= 0:
-        raise ValueError(f"timeout must not be negative, and is {timeout!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} must not be negative, and is {value!r}")
 
 
 def check_address(address: tuple[str, int]) -> tuple[str, int]:

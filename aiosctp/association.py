@@ -24,7 +24,7 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing
-from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState
+from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
 from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
 from aiosctp.lifetime import Lifetime
@@ -93,7 +93,6 @@ class Association:
         *,
         holds_events: bool = False,
         on_end: Callable[[Association], None] | None = None,
-        sent_init: bool = True,
     ) -> None:
         self.stack = stack
         self.engine = engine
@@ -109,7 +108,6 @@ class Association:
         self._paths: dict[EnginePath, Path] | None = None
         """Both: those asked for."""
         self._byte_streams: ByteStreams | None = None
-        self._sent_init = sent_init
         self._undelivered = 0
         """Messages that were not acknowledged when the association ended."""
         self._hash = engine.tcb.local_tag
@@ -144,36 +142,29 @@ class Association:
         association's default (`configure_stream`, `configure`); then it may be abandoned, whole, which `SendFailed`
         tells with error 0. It is not an exception, for that mostly happens after the return. Once any of it is sent,
         it takes a peer that knows FORWARD TSN ("pr" in `negotiated`); with another, it is reliable from then on.
-        lifetime: seconds from the call, the waiting included (RFC 3758 §4.1); one that ends while this waits for room
-        makes it return. math.inf: reliable, whatever the default. max_retransmits: how often a chunk of it is sent
-        again, 0 to 65535; with 0 it is abandoned at the first loss (RFC 7496 §3.1). buffer_priority: 32 bits, the
-        lower the more important; instead of waiting for room, a message takes it from those with a greater number,
-        which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
+        lifetime: seconds from the call, the waiting included (RFC 3758 §4.1), at most 10**9; one that ends while this
+        waits for room makes it return. math.inf: reliable, whatever the default. max_retransmits: how often a chunk of
+        it is sent again, 0 to 65535; with 0 it is abandoned at the first loss (RFC 7496 §3.1). buffer_priority: 32
+        bits, the lower the more important; instead of waiting for room, a message takes it from those with a greater
+        number, which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
 
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
         stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, and the association's ending
         when it ends.
         """
         message = self._offer(
-            data,
-            stream,
-            ppid,
-            unordered,
-            context,
-            sack_immediately,
-            lifetime,
-            max_retransmits,
-            buffer_priority,
+            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
         )
         if message is not None:
-            with self._backpressure.in_line(stream, len(message[0]), self._seconds_left(message)) as waiter:
+            seconds_left = policies.seconds_left(message, self.stack.now())
+            with self._backpressure.in_line(stream, len(message[0]), seconds_left) as waiter:
                 await waiter.turn
                 self._life.check_may_send()
                 # A restart meanwhile (§5.2.4 A) may have left fewer streams.
                 self._check_outbound(stream)
                 self._check_takes_messages(stream)
                 if waiter.has_expired:
-                    self._expire(message)
+                    policies.expire(message, self.stack.now())
                 self._queue(message)
 
     def send_nowait(
@@ -191,15 +182,7 @@ class Association:
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         waits = self._offer(
-            data,
-            stream,
-            ppid,
-            unordered,
-            context,
-            sack_immediately,
-            lifetime,
-            max_retransmits,
-            buffer_priority,
+            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
         )
         if waits is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")
@@ -241,7 +224,8 @@ class Association:
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
         if size > engine.config.max_message_bytes:
-            raise MessageTooLarge(f"{size} bytes exceed max_message_bytes")
+            most = engine.config.max_message_bytes
+            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False, None
@@ -259,7 +243,7 @@ class Association:
         backpressure = self._backpressure
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
             self._check_takes_messages(stream)
-            if not backpressure.renew(stream) and not backpressure.make_room(message):
+            if not backpressure.renew(stream) and not self._make_room(message):
                 return message
         backpressure.credit_bytes -= size
         engine.send(message)
@@ -283,19 +267,13 @@ class Association:
             policy = self._policies.of(stream)
         return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self.stack.now())
 
-    def _seconds_left(self, message: Outgoing) -> float | None:
-        terms = message[6]
-        if terms is None or terms.expires_at_s is None:
-            return None
-        return terms.expires_at_s - self.stack.now()
-
-    def _expire(self, message: Outgoing) -> None:
-        """Its lifetime ended before there was room for it: queued all the same, it is the first thing that the engine
-        abandons, and counts and reports as any other."""
-        terms = message[6]
-        assert terms is not None
-        # The timer may have been early by the clock's resolution.
-        terms.expires_at_s = self.stack.now()
+    def _make_room(self, message: Outgoing) -> bool:
+        if self.engine.sender.queue.limits is None:
+            return False
+        has_room = self._backpressure.make_room(message)
+        # Of those that were abandoned the program hears, and others get what is more than this one needs.
+        self._life.touch()
+        return has_room
 
     def _check_takes_messages(self, stream: int) -> None:
         """A byte stream's number takes none: they would get in among its bytes. Making one ends the credit, so that
@@ -364,9 +342,10 @@ class Association:
 
         This, or `accept_stream`, selects stream mode: `receive` raises from then on.
 
-        number: one that is not in use. Without it, the side that sent the INIT takes even numbers and the other one odd
-        ones, after waiting for one to become free; where both sent one (§5.2.1), the side with the larger tag takes odd
-        ones. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
+        number: one that is not in use. Without it, the side whose INIT opened the association takes even numbers and
+        the other one odd ones, after waiting for one to become free; where both did (§5.2.1), the side with the larger
+        tag takes odd ones. A number that both open all the same, as they name it or as one of two COOKIE ECHOs was
+        lost, is one stream between them. Cancelling leaves nothing behind. limit: as that of `asyncio.open_connection`.
 
         Raises InvalidStream for a number that is out of range or in use, and when none will be free again because the
         peer does not support resets or denies them; AssociationShutdown once either side is shutting down, and the
@@ -746,7 +725,6 @@ class Association:
                     is_over = event.change is not AssociationChangeKind.COMM_UP
                 else:
                     self._reception.restarted()
-                    self._sent_init = False
                     if self._byte_streams is not None:
                         self._byte_streams.restarted()
                         of_streams = events[index + 1 :]
@@ -778,10 +756,15 @@ class Association:
 
     @property
     def _opens_even(self) -> bool:
-        if self.engine.inits_crossed:
-            # Both have sent one: what both know alike decides.
-            return self.engine.tcb.local_tag < self.engine.tcb.peer_tag
-        return self._sent_init
+        tcb = self.engine.tcb
+        match self.engine.opener:
+            case Opener.US:
+                return True
+            case Opener.PEER:
+                return False
+            case Opener.BOTH:
+                # What both know alike decides.
+                return tcb.local_tag < tcb.peer_tag
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""

@@ -42,14 +42,14 @@ class SendWaiter(Waiter):
         self._backpressure = backpressure
         self._size = size
         self.has_expired = False
-        """The message's lifetime was over before its turn."""
+        """The message's lifetime is over."""
 
     def take_turn(self) -> None:
         self._backpressure.promise(self, self._size)
         self.give_up()
 
     def expire(self) -> None:
-        self.has_expired = not self.turn.done()
+        self.has_expired = True
         self.give_up()
 
     def give_up(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from aiosctp.stream_endings import StreamEndings
 from aiosctp.stream_numbers import StreamNumbers
 from aiosctp.stream_output import StreamOutput
 from aiosctp.stream_transport import StreamTransport
+from aiosctp.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from aiosctp.association import Association
@@ -54,9 +55,9 @@ class ByteStreams:
         self._backpressure = backpressure
         self._endings = StreamEndings(self, life, self._ends_association)
         self.output = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
-        self.numbers = StreamNumbers(association, life, reception, opens_even=opens_even)
         self._by_number: dict[int, StreamTransport] = {}
         """Whose bytes go and come under a number."""
+        self.numbers = StreamNumbers(association, life, reception, self._by_number, opens_even=opens_even)
         self._alive: dict[StreamTransport, None] = {}
         """Those whose protocol has not been told of the end; one that the peer has closed may have lost its number."""
         self._protocol_factory: ProtocolFactory | None = None
@@ -64,7 +65,7 @@ class ByteStreams:
         self._unaccepted: OrderedDict[int, int] = OrderedDict()
         """Begun by the peer, in this order; of how many conversations under this number, from the first on, the peer
         has had our side reset."""
-        self._acceptors: deque[asyncio.Future[None]] = deque()
+        self._acceptors = WaitingLine(self.loop)
         self._is_discarding = False
         self._hungry: dict[StreamTransport, None] = {}
         """They have something to take, or to discard."""
@@ -152,25 +153,14 @@ class ByteStreams:
             self.begin(transport)
 
     async def accept(self) -> int:
-        """The number of a stream that the peer has begun; the caller makes its transport at once."""
-        while not self._unaccepted:
-            if self._engine.ending is not None:
-                raise self._life.ending_error()
-            waiter = self.loop.create_future()
-            self._acceptors.append(waiter)
-            try:
-                await waiter
-            finally:
-                self._acceptors.remove(waiter)
-                if self._unaccepted:
-                    self._wake_acceptors()
-        return next(iter(self._unaccepted))
+        """The number of a stream that the peer has begun, in turn; the caller makes its transport at once."""
+        return await self._acceptors.wait(self._find_unaccepted)
 
-    def _wake_acceptors(self) -> None:
-        for waiter in self._acceptors:
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    def _find_unaccepted(self) -> int | None:
+        number = next(iter(self._unaccepted), None)
+        if number is None and self._engine.ending is not None:
+            raise self._life.ending_error()
+        return number
 
     # -- what the association tells --
 
@@ -233,9 +223,7 @@ class ByteStreams:
         else:
             self._release_closed()
         self.numbers.wake_all()
-        for waiter in self._acceptors:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._acceptors.wake_all()
 
     @property
     def _is_cut_off(self) -> bool:
@@ -309,7 +297,7 @@ class ByteStreams:
             self._engine.receiver.release_stream(number)
         elif number not in self._unaccepted:
             self._unaccepted[number] = shut
-            self._wake_acceptors()
+            self._acceptors.wake()
             if self._protocol_factory is not None:
                 self._wants_run()
 

@@ -54,6 +54,8 @@ class connect(Coroutine[Any, Any, Association]):
     no local address of the peer's family, EISCONN), and TypeError or ValueError for wrong arguments.
     """
 
+    attempt_delay_s = ATTEMPT_DELAY_S
+    """Between the attempts at a name's addresses."""
     _is_unused = False
     """Made, and nothing has run of it."""
 
@@ -147,7 +149,8 @@ class connect(Coroutine[Any, Any, Association]):
             # The engine's own, or a resolver's ETIMEDOUT.
             if isinstance(error, ConnectTimeout) or not guard.expired():
                 raise
-            raise ConnectTimeout(f"the peer did not answer within {self._timeout} seconds") from None
+            asked = f"{', '.join(self._hosts)} (SCTP port {self._port}, UDP port {self._remote_udp_port})"
+            raise ConnectTimeout(f"{asked} did not answer within {self._timeout} seconds") from None
 
     async def _race(self) -> Association:
         stack = choose_stack(self._stack, self._udp_port, 0)
@@ -251,7 +254,7 @@ class _Race:
             now = self._stack.now()
             if self._untried and (now >= next_attempt_at or not self._attempts) and not self._was_cut_short:
                 self._start(self._untried.popleft())
-                next_attempt_at = now + ATTEMPT_DELAY_S
+                next_attempt_at = now + self._call.attempt_delay_s
             elif not self._attempts:
                 assert self._error is not None
                 raise self._error

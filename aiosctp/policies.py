@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from aiosctp.arguments import check_range
 from aiosctp.config import Config
-from aiosctp.core.messages import Terms
+from aiosctp.core.messages import Outgoing, Terms
 
+MAX_LIFETIME_S = 10**9
 MAX_RETRANSMITS = 65535
 MAX_BUFFER_PRIORITY = 2**32 - 1
 MAX_STREAM_VALUE = 65535
@@ -46,8 +47,8 @@ def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority
         if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
             raise TypeError(f"lifetime must be a number of seconds or None, not {type(lifetime).__name__}")
         # The negated form refuses a NaN too.
-        if not lifetime > 0:
-            raise ValueError(f"lifetime must be positive, and is {lifetime!r}")
+        if not (0 < lifetime <= MAX_LIFETIME_S or lifetime == math.inf):
+            raise ValueError(f"lifetime must be positive, and {MAX_LIFETIME_S} or math.inf at most, not {lifetime!r}")
     if max_retransmits is not None:
         check_range("max_retransmits", max_retransmits, 0, MAX_RETRANSMITS)
     if buffer_priority is not None:
@@ -56,6 +57,20 @@ def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority
     if len(named) > 1:
         raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
     return policy
+
+
+def seconds_left(message: Outgoing, now: float) -> float | None:
+    """Of its lifetime, if it has one."""
+    terms = message[6]
+    return None if terms is None or terms.expires_at_s is None else terms.expires_at_s - now
+
+
+def expire(message: Outgoing, now: float) -> None:
+    """Its lifetime has ended before there was room for it: queued all the same, it is the first thing that the engine
+    abandons, and counts and reports as any other. The timer may have been early by the clock's resolution."""
+    terms = message[6]
+    assert terms is not None
+    terms.expires_at_s = now
 
 
 class Policies:

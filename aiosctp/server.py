@@ -58,18 +58,22 @@ async def serve(
     host: the addresses to offer: None for all of the stack, one host, or several; an INIT to any other of the stack's
     is answered as if nobody listened. port: the SCTP port, 0 for a free one. udp_port: the stack's (RFC 6951); the
     loop's default stack binds it on every address of the machine until the loop ends.
-    backlog: how many associations may be set up and not yet handled. max_associations: the most at one time.
+    backlog: how many associations may be set up and not yet handled; others wait (§5.1, T1); 0 refuses all.
+    max_associations: the most at one time.
     admit: a plain function of the peer's `(host, port)`, asked at an INIT before there is state; False refuses with an
-    ABORT, cause Out of Resource, as the limits do. outbound_streams: how many to ask for; None for the config's.
-    config: the endpoint's own; None for the stack's. stack: used instead of the loop's default one: pass a
-    `Stack(local_addresses=[...])` to bind fewer addresses, or to free the UDP port before the loop ends.
+    ABORT, cause Out of Resource, as that limit does.
+    outbound_streams: how many to ask for; None for the config's. config: the endpoint's own; None for the stack's.
+    stack: used instead of the loop's default one: pass a `Stack(local_addresses=[...])` to bind fewer addresses, or to
+    free the UDP port before the loop ends.
 
     handle_association may be any function that returns an awaitable; what it returns otherwise is logged as an error.
 
     Raises OSError with EADDRINUSE or EADDRNOTAVAIL or for a name that does not resolve, TypeError or ValueError.
     """
-    if inspect.isasyncgenfunction(handle_association) or not callable(handle_association):
-        raise TypeError("handle_association must be a coroutine function")
+    if inspect.isasyncgenfunction(handle_association):
+        raise TypeError("handle_association must be a coroutine function, not one that yields")
+    if not callable(handle_association):
+        raise TypeError(f"handle_association must be a coroutine function, not {type(handle_association).__name__}")
     if port is None:
         raise TypeError("port must be given: SCTP has no default port")
     check_limits(port, backlog, max_associations, admit)
@@ -263,7 +267,7 @@ class Server(asyncio.AbstractServer):
     # -- what the stack tells --
 
     def engine_accepted(self, engine: AssociationEngine) -> None:
-        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end, sent_init=False)
+        association = Association(self._stack, engine, holds_events=True, on_end=self._on_end)
         self._associations[association] = None
         self._stack.add(association)
         if self._protocol_factory is not None:

@@ -269,7 +269,8 @@ class Stack:
         self.given_to = engine
 
     def call_before_flush(self, call: Callable[[], None]) -> None:
-        """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more."""
+        """`call`, once, at the end of the loop's turn, before what was asked for in it is sent. It may ask for more;
+        what it asks to be called in turn is, a turn later."""
         self._check_process()
         self._before_flush.append(call)
         self._schedule_flush()
@@ -336,9 +337,15 @@ class Stack:
         if self._before_flush:
             calls, self._before_flush = self._before_flush, []
             for call in calls:
-                call()
+                try:
+                    call()
+                except Exception as error:
+                    self._report_bug(error)
         self._flush_is_due = False
         self.given_to = None
+        if self._before_flush:
+            # What these have asked for in their turn: one that always asks again must not hold the loop up.
+            self._schedule_flush()
         if not self._is_closed and self._engine is not None and self._engine.has_output:
             self.flush(self._network.now())
 
@@ -355,7 +362,11 @@ class Stack:
 
     def _tell_all(self, engine: StackEngine) -> None:
         for association in engine.poll_changed():
-            self._tell(association)
+            try:
+                self._tell(association)
+            except Exception as error:
+                # The others are told, and the timer is set.
+                self._report_bug(error)
         for fault in engine.poll_faults():
             self._report_bug(fault)
 
@@ -417,7 +428,7 @@ class Stack:
         self.flush(now)
 
     def _report_bug(self, error: Exception) -> None:
-        self.loop.call_exception_handler({"message": "aiosctp: a bug in the engine", "exception": error})
+        self.loop.call_exception_handler({"message": "aiosctp: a bug of its own", "exception": error})
 
     def __repr__(self) -> str:
         if self._is_closed:

@@ -8,13 +8,14 @@ import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from aiosctp.arguments import check_callable, check_reader_limit
+from aiosctp.arguments import check_callable, check_reader_limit, check_seconds
 from aiosctp.association import READER_LIMIT_BYTES
 from aiosctp.byte_streams import Pair
 from aiosctp.client import connect
 from aiosctp.config import Config
+from aiosctp.core.association import AssociationEngine
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
-from aiosctp.stream_server import family_filter, refuse_ssl
+from aiosctp.stream_server import family_filter, refuse_absent, refuse_ssl
 from aiosctp.stream_transport import StreamTransport
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -28,10 +29,12 @@ async def create_connection(
     ssl: None = None,
     family: int = socket.AF_UNSPEC,
     local_addr: tuple[str, int] | None = None,
+    happy_eyeballs_delay: float | None = None,
     remote_udp_port: int = DEFAULT_UDP_PORT,
     udp_port: int = 0,
     config: Config | None = None,
     stack: Stack | None = None,
+    **absent: Any,
 ) -> tuple[StreamTransport, P]:
     """`loop.create_connection` over SCTP: an association, and a protocol on its stream 0.
 
@@ -41,12 +44,16 @@ async def create_connection(
     Waits for the handshake, and for the protocol's `connection_made`. Cancelling leaves nothing behind.
 
     host, port: the peer, as with `connect`. family: only addresses of this one. local_addr: our host and SCTP port.
-    remote_udp_port, udp_port, config, stack: as with `connect`. Raises ValueError for `ssl`, and what `connect` raises.
+    happy_eyeballs_delay: seconds between the attempts at a name's addresses, None for a quarter of one.
+    remote_udp_port, udp_port, config, stack: as with `connect`. absent: asyncio's other options, which can't be had
+    here, at asyncio's defaults. Raises ValueError for others and for `ssl`, and what `connect` raises.
     """
     check_callable("protocol_factory", protocol_factory)
     refuse_ssl(ssl)
+    refuse_absent(absent)
+    check_seconds("happy_eyeballs_delay", happy_eyeballs_delay)
     local_host, local_port = _local(local_addr)
-    association = await _ConnectByFamily(
+    association = await _ConnectForStreams(
         host,
         port,
         remote_udp_port=remote_udp_port,
@@ -56,6 +63,7 @@ async def create_connection(
         config=config,
         stack=stack,
         family=family,
+        attempt_delay_s=happy_eyeballs_delay,
     )
     streams = association.byte_streams()
     streams.ends_with_last_stream = True
@@ -87,11 +95,13 @@ def _local(address: object) -> tuple[Any, Any]:
     raise TypeError(f"local_addr must be (host, SCTP port), not {address!r}")
 
 
-class _ConnectByFamily(connect):
-    """To such addresses only."""
+class _ConnectForStreams(connect):
+    """To such addresses only, at such a pace, for the sake of stream 0."""
 
-    def __init__(self, host: str, port: int, *, family: int, **options: Any) -> None:
+    def __init__(self, host: str, port: int, *, family: int, attempt_delay_s: float | None, **options: Any) -> None:
         self._is_wanted = family_filter(family)
+        if attempt_delay_s is not None:
+            self.attempt_delay_s = attempt_delay_s
         super().__init__(host, port, **options)
 
     async def _resolve(self, stack: Stack) -> list[tuple[str, ...]]:
@@ -99,6 +109,14 @@ class _ConnectByFamily(connect):
         if not found:
             raise OSError(errno.EADDRNOTAVAIL, "the host has no address of this family")
         return found
+
+    def start(self, stack: Stack, config: Config, peer_hosts: tuple[str, ...]) -> AssociationEngine:
+        engine = super().start(stack, config, peer_hosts)
+        # A server may close stream 0 before anybody here has heard that there is an association, and without a byte:
+        # only in a queue that is there already does that leave its mark.
+        engine.receiver.use_streams()
+        engine.receiver.take_over(0)
+        return engine
 
 
 async def open_connection(host: str, port: int, *, limit: int = READER_LIMIT_BYTES, **options: Any) -> Pair:

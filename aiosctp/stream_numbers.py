@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from aiosctp.exceptions import InvalidStream
+from aiosctp.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from aiosctp.association import Association
@@ -15,22 +16,31 @@ if TYPE_CHECKING:
 
 
 class StreamNumbers:
-    """The side that sent the INIT opens even numbers, the other one odd ones, so that both may open at once. Where both
-    sent one (§5.2.1), the side with the larger Verification Tag opens odd ones.
+    """The side whose INIT opened the association opens even numbers, the other one odd ones, so that both may open at
+    once. Where both did (§5.2.1), the side with the larger Verification Tag opens odd ones. A number that both open all
+    the same is one stream between them.
 
     A byte stream needs the number in both directions. One that was freed is taken again before one that was never used,
     so that what is kept by number stays small.
     """
 
-    def __init__(self, association: Association, life: Lifetime, reception: Reception, *, opens_even: bool) -> None:
+    def __init__(
+        self,
+        association: Association,
+        life: Lifetime,
+        reception: Reception,
+        in_use: Container[int],
+        *,
+        opens_even: bool,
+    ) -> None:
         self._association = association
         self._life = life
         self._reception = reception
         self._first = 0 if opens_even else 1
-        self._in_use: set[int] = set()
+        self._in_use = in_use
         self._retired: set[int] = set()
         """Closed without a reset: what the peer may still send there belongs to nobody."""
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting = WaitingLine(life.stack.loop)
         self._begin()
 
     def _begin(self) -> None:
@@ -52,11 +62,11 @@ class StreamNumbers:
         return number in self._retired
 
     def take(self, number: int) -> None:
-        self._in_use.add(number)
+        """It is in use from now on."""
         self._freed.pop(number, None)
 
     def free(self, number: int) -> None:
-        self._in_use.discard(number)
+        """It is in use no more."""
         if number % 2 == self._first and number < self._never_used and number not in self._retired:
             self._freed[number] = None
             self.wake()
@@ -70,7 +80,6 @@ class StreamNumbers:
     def restarted(self) -> None:
         """The peer knows nothing of what was: all are free. It has sent the INIT, whoever had before."""
         self._first = 1
-        self._in_use.clear()
         self._retired.clear()
         self._begin()
         self.wake()
@@ -78,24 +87,10 @@ class StreamNumbers:
     async def next(self) -> int:
         """A free number of ours, after waiting for one; the caller takes it at once. Cancelling takes none. Raises
         InvalidStream when none will ever be free."""
-        number = None if self._waiting else self._find()
-        if number is not None:
-            return number
-        waiter = _Waiter(self._life.stack.loop)
-        self._waiting.append(waiter)
-        try:
-            while True:
-                await waiter.future
-                self._life.check_may_send()
-                number = self._find()
-                if number is not None:
-                    return number
-                waiter.future = self._life.stack.loop.create_future()
-        finally:
-            self._waiting.remove(waiter)
-            self.wake()
+        return await self._waiting.wait(self._find)
 
     def _find(self) -> int | None:
+        self._life.check_may_send()
         count = min(self._association.inbound_streams, self._association.outbound_streams)
         if 0 < self._retired_of_ours == len(range(self._first, count, 2)):
             raise InvalidStream("all streams that are ours to open were used, and the peer does not reset them")
@@ -109,23 +104,8 @@ class StreamNumbers:
         return None
 
     def wake(self) -> None:
-        """There may be one: the first who waits looks, and wakes the next on leaving."""
-        if self._waiting:
-            self._waiting[0].wake()
+        """There may be one."""
+        self._waiting.wake()
 
     def wake_all(self) -> None:
-        for waiter in self._waiting:
-            waiter.wake()
-
-
-class _Waiter:
-    """Keeps its place while it waits again."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.future: asyncio.Future[None] = loop.create_future()
-
-    def wake(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
+        self._waiting.wake_all()

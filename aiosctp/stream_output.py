@@ -107,6 +107,9 @@ class StreamOutput:
         engine.send((message, transport.number, engine.config.stream_ppid, False, 0, sack_immediately, None))
         if stack.given_to is not engine:
             stack.touch_to_send(engine)
+        if transport.is_to_resume:
+            # Room came of what was acknowledged: a low-water mark may be reached with some of it still here.
+            self._may_resume(transport)
 
     def _block(self, transport: StreamTransport) -> None:
         self._blocked[transport] = waiter = BlockedStream(self, transport)
@@ -139,18 +142,18 @@ class StreamOutput:
 
     def engine_changed(self) -> None:
         """It may have heard of something acknowledged. Runs no code of the program."""
-        for transport in list(self._draining):
-            self._look_at(transport)
+        for transport in [each for each in self._draining if not self._waits_on(each)]:
+            # One before may have ended the association, and with it these.
+            if transport in self._draining:
+                del self._draining[transport]
+                self._advance(transport)
 
-    def _look_at(self, transport: StreamTransport) -> None:
+    def _waits_on(self, transport: StreamTransport) -> bool:
         if transport.paused_protocol:
             if not transport.is_to_resume:
-                return
+                return True
             self._may_resume(transport)
-        if transport.eof_was_written and self.unacknowledged_bytes(transport):
-            return
-        del self._draining[transport]
-        self._advance(transport)
+        return transport.eof_was_written and self.unacknowledged_bytes(transport) > 0
 
     def wait_acknowledged(self, transport: StreamTransport) -> None:
         """`advance` it when all it has is acknowledged, or when its protocol may write again."""

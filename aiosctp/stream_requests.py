@@ -32,7 +32,8 @@ async def reset_all(life: Lifetime) -> None:
 
 async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
     engine = life.engine
-    check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams)
+    to_come = 0 if engine.reconfig is None else engine.reconfig.outgoing_to_come
+    check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams - to_come)
     check_range("incoming", incoming, 0, max(0, engine.config.max_inbound_streams - engine.tcb.inbound_streams))
     if not outgoing and not incoming:
         raise ValueError("outgoing or incoming must be positive")
@@ -72,4 +73,6 @@ async def _wait_for(life: Lifetime, requests: Sequence[Request]) -> None:
     if any(request.outcome is Outcome.FAILED for request in requests):
         if life.engine.ending is not None:
             raise life.ending_error()
-        raise RequestDenied("the request came to nothing: the peer found a fault in it, or has restarted")
+        raise RequestDenied(
+            "the request came to nothing: the peer found a fault in it, did not do what it said, or has restarted"
+        )

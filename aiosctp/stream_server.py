@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiosctp.arguments import check_callable, check_config, check_int, check_reader_limit, strings
@@ -17,6 +17,19 @@ from aiosctp.server import Server, check_limits, hosts_of
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 ConnectedCallback = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
+
+_NOT_ENCRYPTED = "SCTP streams are not encrypted here"
+_ABSENT = {
+    "sock": "associations share the UDP sockets of a stack, which may be passed as stack",
+    "proto": "it is SCTP",
+    "flags": "names are resolved as connect and serve resolve them",
+    "interleave": "a name's addresses are tried in the resolver's order",
+    "all_errors": "of several attempts the last one's error is raised",
+    "keep_alive": "Config.heartbeat and Config.hb_interval_s say how idle associations are watched",
+    "server_hostname": _NOT_ENCRYPTED,
+    "ssl_handshake_timeout": _NOT_ENCRYPTED,
+    "ssl_shutdown_timeout": _NOT_ENCRYPTED,
+}
 
 _FAMILIES = {int(socket.AF_UNSPEC): None, int(socket.AF_INET): False, int(socket.AF_INET6): True}
 
@@ -35,6 +48,7 @@ async def create_server(
     udp_port: int = DEFAULT_UDP_PORT,
     config: Config | None = None,
     stack: Stack | None = None,
+    **absent: Any,
 ) -> Server:
     """`loop.create_server` over SCTP: a protocol, on a `StreamTransport`, for each SCTP stream of each association.
 
@@ -46,13 +60,15 @@ async def create_server(
     host: None or "" for all addresses of the stack, one host, or several. port: the SCTP port, None or 0 for a free
     one. family: only addresses of this one. backlog: how many associations may be set up at a time. reuse_address: has
     no effect, as an SCTP port that was closed can be opened again at once. start_serving: False waits for the server's
-    `start_serving` or `serve_forever`. udp_port, config, stack: as with `serve`.
+    `start_serving` or `serve_forever`. udp_port, config, stack: as with `serve`. absent: asyncio's other options, which
+    can't be had here, at asyncio's defaults.
 
-    Waits for name resolution only; cancelling leaves nothing behind. Raises ValueError for `ssl` and `reuse_port`,
-    which can't be had here, and what `serve` raises.
+    Waits for name resolution only; cancelling leaves nothing behind. Raises ValueError for `ssl`, `reuse_port` and what
+    else can't be had, and what `serve` raises.
     """
     check_callable("protocol_factory", protocol_factory)
     refuse_ssl(ssl)
+    refuse_absent(absent)
     if reuse_port:
         raise ValueError("reuse_port must not be set: one process has a UDP port and its associations")
     port = port or 0
@@ -100,6 +116,15 @@ async def start_server(
 def refuse_ssl(ssl: object) -> None:
     if ssl is not None:
         raise ValueError("ssl must be None: SCTP streams are not encrypted here")
+
+
+def refuse_absent(options: Mapping[str, object]) -> None:
+    """Options of asyncio's that mean nothing here, or are not built: only what asyncio takes for none may be given."""
+    for name, value in options.items():
+        if name not in _ABSENT:
+            raise TypeError(f"there is no argument {name}")
+        if value and (name, value) != ("flags", socket.AI_PASSIVE):
+            raise ValueError(f"{name} must not be set: {_ABSENT[name]}")
 
 
 def family_filter(family: int) -> Callable[[str], bool]:

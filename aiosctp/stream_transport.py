@@ -93,7 +93,7 @@ class StreamTransport(asyncio.Transport):
         self._high_bytes = HIGH_WATER_BYTES
         self._low_bytes = HIGH_WATER_BYTES // 4
         self._paused_reading = False
-        self._unread = b""
+        self._unread: bytes | memoryview = b""
         """What a BufferedProtocol that paused has not taken of what was read for it."""
         self._eof_is_due = False
         self._is_made = False
@@ -249,32 +249,36 @@ class StreamTransport(asyncio.Transport):
     def data_arrived(self, data: bytes) -> None:
         """All that came of it in a batch. Calls the program: from the loop only."""
         self.was_used = True
+        self._unread = data
+        self._give_unread()
+
+    def _give_unread(self) -> None:
+        """Each piece to who is the protocol by then: one may hand over to another, pause, or close, in the midst."""
         try:
-            if self._is_buffered:
-                self._unread += data
-                self._fill_protocol()
-            else:
-                self._protocol.data_received(data)  # type: ignore[attr-defined]  # asyncio's own are duck-typed too
+            while self._unread and self.is_reading():
+                if self._is_buffered:
+                    self._fill_buffer()
+                else:
+                    data, self._unread = bytes(self._unread), b""
+                    self._protocol.data_received(data)  # type: ignore[attr-defined]  # asyncio's own are duck-typed too
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self._fail_for("protocol.data_received() failed", error)
+            taker = "buffer_updated" if self._is_buffered else "data_received"
+            self._fail_for(f"protocol.{taker}() failed", error)
 
-    def _fill_protocol(self) -> None:
+    def _fill_buffer(self) -> None:
         protocol = self._protocol
         assert isinstance(protocol, asyncio.BufferedProtocol)
-        unread = memoryview(self._unread)
-        self._unread = b""
-        while unread and self.is_reading():
-            room = memoryview(protocol.get_buffer(len(unread))).cast("B")
-            if not len(room):
+        # The views are gone when the protocol is told: it may resize what is its own.
+        with memoryview(protocol.get_buffer(len(self._unread))) as buffer, buffer.cast("B") as room:
+            if not room:
                 raise RuntimeError("get_buffer() returned an empty buffer")
-            count = min(len(room), len(unread))
-            room[:count] = unread[:count]
-            unread = unread[count:]
+            count = min(len(room), len(self._unread))
+            room[:count] = self._unread[:count]
+        self._unread = memoryview(self._unread)[count:]
+        if count:
             protocol.buffer_updated(count)
-        if not self._is_closing:
-            self._unread = bytes(unread)
 
     def eof_arrived(self) -> None:
         """The incoming stream was reset, or the association has ended gracefully: once all before was taken, tell the
@@ -285,8 +289,7 @@ class StreamTransport(asyncio.Transport):
 
     def take_up(self) -> None:
         """What was held back while reading was paused. Calls the program: from the loop only."""
-        if self._unread and self.is_reading():
-            self.data_arrived(b"")
+        self._give_unread()
         if self._eof_is_due and not self._unread and self._is_made and self.is_reading():
             self._eof_is_due = False
             self._tell_eof()

@@ -72,8 +72,10 @@ class Acceptance:
             # §5.1: nobody takes it. The ABORT carries the Initiate Tag, and no T bit (§8.4, 3).
             return self._abort(arrival, chunk.initiate_tag, None)
         peer = (arrival.source, arrival.header.source_port)
-        if endpoint.is_full or (endpoint.admit is not None and not endpoint.admit(peer)):
+        if endpoint.takes_no_more or (endpoint.admit is not None and not endpoint.admit(peer)):
             return self._abort(arrival, chunk.initiate_tag, OutOfResource())
+        if endpoint.is_busy:
+            return None
         tcb = TransmissionControlBlock(
             local_tag=self._new_tag(),
             local_initial_tsn=int.from_bytes(self._entropy(4)),
@@ -121,7 +123,6 @@ class Acceptance:
         path = next((found for found in paths if found is not None and found.is_confirmed), None)
         if path is None:
             return None
-        association.inits_crossed = True
         if path.address != arrival.source:
             # What the INIT ACK and its cookie say of an address (§5.4, 2) holds for the one it goes to.
             arrival = replace(arrival, source=path.address, udp_port=path.udp_port, destination=path.local_address)

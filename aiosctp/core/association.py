@@ -27,6 +27,7 @@ from aiosctp.core.states import (
     ESTABLISHED,
     SHUTTING_DOWN,
     AssociationState,
+    Opener,
 )
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tcb import TransmissionControlBlock
@@ -72,12 +73,12 @@ class AssociationEngine:
         "entropy",
         "failure",
         "heartbeats",
-        "inits_crossed",
         "input",
         "lifecycle",
         "local_addresses",
         "local_port",
         "offered_addresses",
+        "opener",
         "output",
         "path_mtu",
         "paths",
@@ -114,8 +115,8 @@ class AssociationEngine:
         self.entropy = entropy
         self.route_mtu = route_mtu
         self.state = CLOSED
-        self.inits_crossed = False
-        """§5.2.1: the peer's INIT came while ours was under way, so both have sent one."""
+        self.opener = Opener.PEER
+        """Once it is ESTABLISHED."""
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
         self.counters = AssociationCounters()
@@ -180,6 +181,8 @@ class AssociationEngine:
                     self.receiver.handle_delay_expired()
                 case Timer.RECONFIG:
                     self.reconfiguration.timer_expired(now)
+                case Timer.PROMISE:
+                    self.reconfiguration.asking.promises.timer_expired(now)
                 case Timer.SSN_TSN_RESET | Timer.CROSSED:
                     pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
@@ -368,7 +371,6 @@ class AssociationEngine:
             self.reconfig.fail()
             self.reconfig = None
         self.tcb = tcb
-        self.inits_crossed = False
         self.paths = paths
         self.failure = FailureDetection(self)
         self.path_mtu = PathMtuDiscovery(self)

@@ -66,11 +66,17 @@ class Endpoint:
         self.admit = None
 
     @property
-    def is_full(self) -> bool:
-        """Whether one more association would exceed the backlog or the limit."""
-        if len(self.accepted) >= self.backlog:
+    def takes_no_more(self) -> bool:
+        """Whether one more association would exceed the limit, or none is taken at all: its peer is told."""
+        if not self.backlog:
             return True
         return self.max_associations is not None and len(self._associations) >= self.max_associations
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the surface has to take an association first. That is a matter of moments: the peer is told nothing,
+        and asks again (§5.1, T1)."""
+        return len(self.accepted) >= self.backlog
 
     def serves(self, local_host: str | None) -> bool:
         return local_host is None or local_host in self.local_addresses

@@ -10,7 +10,7 @@ from aiosctp.core.extensions import negotiate
 from aiosctp.core.negotiation import Offer
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path, Paths
-from aiosctp.core.states import HANDSHAKE, AssociationState
+from aiosctp.core.states import HANDSHAKE, AssociationState, Opener
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.timers import Timer
 from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind
@@ -51,10 +51,12 @@ class Establishment:
 
     def cookie_ack_received(self, path: Path, now: float) -> None:
         """§5.1 E."""
+        self._association.opener = Opener.US
         self._establish(now)
 
     def cookie_taken(self, path: Path, now: float) -> None:
         """§5.1 D: the receiver of a valid COOKIE ECHO."""
+        self._association.opener = Opener.PEER
         self._establish(now)
         self._association.lifecycle.start_established()
         self._send_cookie_ack(path, now)
@@ -93,6 +95,7 @@ class Establishment:
         association = self._association
         unsent = association.sender.take_abandoned() + association.sender.take_unsent()
         association.output.clear()
+        association.opener = Opener.PEER
         # All congestion control parameters "MUST be reset to their initial values": the paths are new.
         association.adopt(tcb, paths)
         association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
@@ -128,11 +131,16 @@ class Establishment:
         self.cookie_taken(association.paths.get(path.address) or association.paths.for_data(), now)
 
     def duplicate_cookie(self, path: Path, now: float) -> None:
-        """§5.2.4 D: our COOKIE ACK was lost, or, in COOKIE-ECHOED, the peer's cookie comes with the tags we know."""
-        if self._association.state is AssociationState.COOKIE_ECHOED:
+        """§5.2.4 D: our COOKIE ACK was lost, or the peer's cookie comes with the tags we know while, or after, we have
+        sent it ours."""
+        association = self._association
+        if association.state is AssociationState.COOKIE_ECHOED:
             self.cookie_taken(path, now)
-        else:
-            self._send_cookie_ack(path, now, is_repeat=True)
+            association.opener = Opener.BOTH
+            return
+        if association.opener is Opener.US:
+            association.opener = Opener.BOTH
+        self._send_cookie_ack(path, now, is_repeat=True)
 
 
 def paths_to(addresses: Sequence[str], origin: Path, association: AssociationEngine) -> list[Path]:

@@ -50,7 +50,8 @@ class FailureDetection:
         association = self._association
         self.error_count += 1
         if self.error_count > association.config.association_max_retrans:
-            association.termination.lose(AssociationLost("Association.Max.Retrans was exceeded"))
+            why = "the peer no longer answers: Association.Max.Retrans was exceeded"
+            association.termination.lose(AssociationLost(why))
 
     def path_answered(self, path: Path) -> None:
         """A HEARTBEAT on this path was answered with the right nonce: it is confirmed, active and without errors."""

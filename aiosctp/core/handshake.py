@@ -188,7 +188,8 @@ class Handshake:
         association = self._association
         self._retransmissions += 1
         if self._retransmissions > association.config.max_init_retransmits:
-            association.termination.fail_to_connect(ConnectTimeout("the peer did not answer"))
+            unanswered = ConnectTimeout(f"{association.termination.asked} did not answer")
+            association.termination.fail_to_connect(unanswered)
             return
         self._path.rto.back_off()
         if association.state is AssociationState.COOKIE_WAIT:

@@ -353,8 +353,10 @@ class StackEngine:
         if endpoint is None or not endpoint.is_listening:
             self._answer_with_error(arrival.answer(cookie.peer_tag, Abort().encode()), arrival.now)
             return None
-        if endpoint.is_full:
+        if endpoint.takes_no_more:
             self._answer_with_error(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()), arrival.now)
+            return None
+        if endpoint.is_busy:
             return None
         association = self._acceptance.create(cookie, arrival, endpoint)
         association.offered_addresses = cookie.offered_addresses

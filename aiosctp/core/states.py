@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final
 
 
@@ -25,6 +25,18 @@ class PathState(StrEnum):
     UNCONFIRMED = "UNCONFIRMED"
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
+
+
+class Opener(Enum):
+    """Whose COOKIE ECHO has set the association up: where both have sent an INIT (§5.2.1), one may count alone.
+
+    BOTH: each has sent one that the other can take (§5.2.4 D). A side that never gets the other's, which was lost or
+    comes late, takes itself for the only one: nothing of SCTP tells it better.
+    """
+
+    US = auto()
+    PEER = auto()
+    BOTH = auto()
 
 
 # What is asked for each message or packet: before Python 3.12 it takes 100 ns to find a member in its enumeration.

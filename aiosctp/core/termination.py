@@ -63,10 +63,14 @@ class Termination:
 
     def refusal(self, what: str, causes: tuple[Cause, ...] = ()) -> AssociationRefused:
         """What the peer did, with where it was asked."""
+        return AssociationRefused(f"{self.asked} {what}{_cause_text(causes)}", _reported(causes))
+
+    @property
+    def asked(self) -> str:
+        """Where the peer was asked for the association, in words."""
         association = self._association
         path = association.paths.primary
-        peer = f"{path.address} (SCTP port {association.peer_port}, UDP port {path.udp_port})"
-        return AssociationRefused(f"{peer} {what}{_cause_text(causes)}", _reported(causes))
+        return f"{path.address} (SCTP port {association.peer_port}, UDP port {path.udp_port})"
 
     def fail_to_connect(self, error: SCTPError) -> None:
         self._end(error, AssociationChange(AssociationChangeKind.CANT_STR_ASSOC))
@@ -98,8 +102,8 @@ class Termination:
             association.reconfig.fail()
         for stream, ssn in association.receiver.abort_partial_delivery():
             association.emit(PartialDelivery(stream, ssn))
-        association.emit(change)
         self.report_failed(association.sender.take_abandoned(), 0)
+        association.emit(change)
         self.report_failed(association.sender.take_unsent(), change.error)
 
     def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:

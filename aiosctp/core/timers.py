@@ -40,6 +40,8 @@ class Timer(Enum):
     """RFC 6525 §5.1.4: 30 seconds after one SSN/TSN Reset Request, the next one may go."""
     CROSSED = auto()
     """RFC 6525: our request crossed one of the peer's, and is asked again after it."""
+    PROMISE = auto()
+    """RFC 6525: the peer has performed a request that its own one was to show, and has not sent that."""
 
     # A member is equal to itself alone, and timers are set for every packet: the hash of its name would cost more.
     __hash__ = object.__hash__

@@ -117,7 +117,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _resolve(host: str, udp_port: int) -> Iterator[tuple[int, tuple[str, int]]]:
-    for family, _, _, _, address in socket.getaddrinfo(host, udp_port, type=socket.SOCK_DGRAM):
+    try:
+        found = socket.getaddrinfo(host, udp_port, type=socket.SOCK_DGRAM)
+    except socket.gaierror as error:
+        raise socket.gaierror(error.errno, f"host {host}: {error.strerror}") from None
+    for family, _, _, _, address in found:
         if family in (socket.AF_INET, socket.AF_INET6):
             yield family, address  # type: ignore[misc]  # typeshed has one shape for every family
 

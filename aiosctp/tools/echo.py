@@ -17,6 +17,7 @@ from aiosctp.tools.options import (
     Commands,
     add_command,
     add_number,
+    host_name,
     port,
     seconds,
     whole,
@@ -50,8 +51,10 @@ exit status: 0; 1 when there is no association or no echo"""
 def add_parser(commands: Commands) -> None:
     """Add the subcommand."""
     parser = add_command(commands, "echo", run, help="serve echo, or talk to an echo server", description=DESCRIPTION)
-    parser.add_argument("--client", metavar="HOST", help="be the client of the server at HOST")
-    parser.add_argument("--host", action="append", help="server: offer this address only; may be repeated")
+    parser.add_argument("--client", type=host_name, metavar="HOST", help="be the client of the server at HOST")
+    parser.add_argument(
+        "--host", type=host_name, action="append", help="server: offer this address only; may be repeated"
+    )
     add_number(parser, "--port", type=port, default=ECHO_PORT, help="the server's SCTP port", metavar="N")
     add_number(
         parser,
@@ -105,9 +108,13 @@ async def _echo(association: Association) -> None:
 
 
 async def _talk(arguments: argparse.Namespace) -> int:
-    connecting = aiosctp.connect(
-        arguments.client, arguments.port, remote_udp_port=arguments.udp_port, timeout=arguments.timeout
-    )
+    try:
+        connecting = aiosctp.connect(
+            arguments.client, arguments.port, remote_udp_port=arguments.udp_port, timeout=arguments.timeout
+        )
+    except ValueError as error:  # an address that is nobody's, such as 0.0.0.0
+        print(f"aiosctp echo: {error}", file=sys.stderr)
+        return MISUSED
     async with connecting as association:
         notifications = watch(association, _tell)
         async for line in stdin.lines():

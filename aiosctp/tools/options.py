@@ -57,17 +57,28 @@ def seconds(text: str) -> float:
 port = whole(1, MAX_PORT)
 
 
+def host_name(text: str) -> str:
+    """An argparse type: an address or a name, which need not be known."""
+    if not text:
+        raise argparse.ArgumentTypeError(f"{text!r} names no host")
+    try:
+        text.encode("idna")
+    except UnicodeError as error:  # a label that is empty or too long
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: {error.__cause__ or error}") from None
+    return text
+
+
 def host_and_port(text: str) -> tuple[str, int | None]:
     """An argparse type: `host`, `host:port`, `::1` or `[::1]:port`."""
     if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
+        name, closed, rest = text[1:].partition("]")
         if not closed or (rest and not rest.startswith(":")):
             raise argparse.ArgumentTypeError(f"{text!r} is not [ADDRESS]:PORT")
         tail = rest[1:]
     elif text.count(":") == 1:
-        host, _, tail = text.partition(":")
+        name, _, tail = text.partition(":")
     else:
-        host, tail = text, ""
-    if not host:
+        name, tail = text, ""
+    if not name:
         raise argparse.ArgumentTypeError(f"{text!r} names no host")
-    return host, port(tail) if tail else None
+    return host_name(name), port(tail) if tail else None

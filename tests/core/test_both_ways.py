@@ -20,14 +20,30 @@ from aiosctp.core.rx.in_order import InOrder
 from aiosctp.core.states import AssociationState
 from aiosctp.core.statistics import counters_as_dict
 from aiosctp.events import Event
-from aiosctp.wire.chunks import Abort, Data, Heartbeat, Sack, Shutdown, UnknownChunk
+from aiosctp.wire.chunks import (
+    Abort,
+    Data,
+    ForwardTsn,
+    Heartbeat,
+    IData,
+    IForwardTsn,
+    Sack,
+    Shutdown,
+    UnknownChunk,
+    UserData,
+)
+from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.packet import encode_packet
+from aiosctp.wire.parameters import ForwardTsnSupported, SupportedExtensions
 from tests.core.laws import check_association
 from tests.core.scripted import A_INITIAL_TSN, A_PORT, UDP_PORT, Z_PORT, Encodable, Packet, Peer, Raw, chunks_of
 
 SIZES = (1, 64, 64, 64, 300, 1000, 1444)
 TIGHT = Config(receive_window_bytes=MIN_RECEIVE_WINDOW_BYTES)
+EXTENSIONS = ({"partial_reliability": True}, {"partial_reliability": True, "interleaving": True})
 EAGER = Config(partial_delivery_point_bytes=2000, sack_frequency=1)
+CONFIGS = (Config(), TIGHT, EAGER)
+I_DATA = Config(interleaving=True)
 
 
 def peer_on(is_open: bool, config: Config) -> Peer:
@@ -36,6 +52,7 @@ def peer_on(is_open: bool, config: Config) -> Peer:
         peer = Peer(config)
     finally:
         shortcuts.are_open = was_open
+    peer.parameters = (SupportedExtensions((ChunkType.I_DATA, ChunkType.I_FORWARD_TSN)), ForwardTsnSupported())
     peer.established()
     return peer
 
@@ -45,6 +62,7 @@ class Ways:
 
     def __init__(self, config: Config | None = None) -> None:
         self.short, self.general = (peer_on(is_open, config or Config()) for is_open in (True, False))
+        assert self.association.interleaves == self.association.config.interleaving
 
     @property
     def peers(self) -> tuple[Peer, Peer]:
@@ -145,37 +163,66 @@ def _in_runs(packets: Iterable[bytes]) -> list[tuple[bytes, int]]:
 class Talk:
     """What A has to say, in order, and what it says instead."""
 
-    def __init__(self, tag: int) -> None:
+    def __init__(self, tag: int, *, interleaves: bool = False) -> None:
         self.tag = tag
+        self.interleaves = interleaves
         self.next_tsn = A_INITIAL_TSN
-        self.next_ssn: dict[int, int] = {}
+        self.next_number: dict[tuple[int, bool], int] = {}
+        """By stream; with I-DATA unordered messages are counted too, by themselves."""
+        self.next_fsn = 0
 
     def packet(self, *chunks: Encodable, tag: int | None = None) -> bytes:
         return encode_packet(A_PORT, Z_PORT, self.tag if tag is None else tag, [chunk.encode() for chunk in chunks])
 
     def chunk(
         self, size: int, *, stream: int = 0, unordered: bool = False, bits: tuple[bool, bool] = (True, True)
-    ) -> Data:
+    ) -> UserData:
         """The next one; `bits` are B and E."""
-        tsn, ssn = self.next_tsn, self.next_ssn.get(stream, 0)
+        tsn, kind = self.next_tsn, (stream, unordered and self.interleaves)
+        number, ppid = self.next_number.get(kind, 0), tsn & 0xFF
         self.next_tsn = tsn + 1 & 0xFFFF_FFFF
-        if bits[1] and not unordered:
-            self.next_ssn[stream] = ssn + 1 & 0xFFFF
+        if bits[1] and (self.interleaves or not unordered):
+            self.next_number[kind] = number + 1 & 0xFFFF
         payload = bytes([tsn & 0xFF]) * size
-        return Data(tsn, stream, ssn, tsn & 0xFF, payload, unordered=unordered, beginning=bits[0], ending=bits[1])
+        if not self.interleaves:
+            return Data(tsn, stream, number, ppid, payload, unordered, *bits)
+        fsn = 0 if bits[0] else self.next_fsn
+        self.next_fsn = fsn + 1
+        return IData(tsn, stream, number, ppid if bits[0] else 0, fsn, payload, unordered, *bits)
 
-    def message(self, *sizes: int, stream: int = 0, unordered: bool = False) -> list[Data]:
+    def message(self, *sizes: int, stream: int = 0, unordered: bool = False) -> list[UserData]:
         last = len(sizes) - 1
         return [
             self.chunk(size, stream=stream, unordered=unordered, bits=(index == 0, index == last))
             for index, size in enumerate(sizes)
         ]
 
+    def forward_tsn(self, behind: int, stream: int) -> bytes:
+        """Up to so many TSNs behind the next, which skips the last message of the stream."""
+        tsn = self.next_tsn - 1 - behind & 0xFFFF_FFFF
+        number = self.next_number.get((stream, False), 0) - 1
+        if self.interleaves:
+            return self.packet(IForwardTsn(tsn, ((stream, False, number & 0xFFFF_FFFF),)))
+        return self.packet(ForwardTsn(tsn, ((stream, number & 0xFFFF),)))
+
+
+def set_number(chunk: UserData, number: int) -> None:
+    if isinstance(chunk, Data):
+        chunk.ssn = number
+    else:
+        chunk.mid = number
+
+
+def swap_numbers(first: UserData, second: UserData) -> None:
+    number = first.number
+    set_number(first, second.number)
+    set_number(second, number)
+
 
 def in_a_run(config: Config | None = None) -> tuple[Ways, Talk]:
     """Past the first DATA, which is acknowledged at once."""
     ways = Ways(config)
-    talk = Talk(ways.z_tag)
+    talk = Talk(ways.z_tag, interleaves=ways.association.interleaves)
     ways.receive([talk.packet(talk.chunk(64))])
     assert len(ways.read()) == 1
     return ways, talk
@@ -195,9 +242,10 @@ def short_takes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_the_short_way_is_taken(short_takes: list[int]) -> None:
+@pytest.mark.parametrize("config", [Config(), I_DATA], ids=["DATA", "I-DATA"])
+def test_the_short_way_is_taken(short_takes: list[int], config: Config) -> None:
     """Else all that follows would prove nothing."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     ways.receive([talk.packet(*(talk.chunk(64) for _ in range(18))) for _ in range(3)])
     assert short_takes == [1, 18, 18, 18]
     ways.receive([talk.packet(chunk) for chunk in talk.message(1444, 1444, 1444, 500)])
@@ -340,7 +388,7 @@ def test_a_message_before_its_turn_waits(sizes: tuple[int, ...]) -> None:
     ways, talk = in_a_run()
     first, second = talk.message(*sizes), talk.message(*sizes)
     for early, late in zip(first, second, strict=True):
-        early.ssn, late.ssn = late.ssn, early.ssn
+        swap_numbers(early, late)
     ways.receive([talk.packet(chunk) for chunk in first])
     assert ways.read() == []
     ways.receive([talk.packet(chunk) for chunk in second])
@@ -387,7 +435,7 @@ def moves(draw: st.DrawFn) -> list[tuple[Any, ...]]:
         st.just("messages"), st.lists(st.lists(size, min_size=1, max_size=4), min_size=1, max_size=6), st.integers(0, 9)
     )
     like = st.tuples(st.just("alike"), st.integers(1, 20), st.sampled_from([1, 63, 64, 65]), st.integers(0, 2))
-    odd = st.tuples(st.just("odd"), st.integers(0, 16), st.integers(0, 5))
+    odd = st.tuples(st.just("odd"), st.integers(0, 18), st.integers(0, 5))
     users = st.tuples(st.sampled_from(["read", "read parts", "take over", "send", "wait", "resize", "shutdown"]))
     move = st.one_of(in_order, in_order, like, like, odd, users)
     return draw(st.lists(move, min_size=1, max_size=14))
@@ -398,9 +446,9 @@ class Mix:
 
     def __init__(self, config: Config) -> None:
         self.ways = Ways(config)
-        self.talk = Talk(self.ways.z_tag)
+        self.talk = Talk(self.ways.z_tag, interleaves=self.ways.association.interleaves)
         self.batch: list[bytes] = []
-        self.last: Data = Data(A_INITIAL_TSN - 1, 0, 0, 0, b"x")
+        self.last: UserData = Data(A_INITIAL_TSN - 1, 0, 0, 0, b"x")
         self.has_shut_down = False
 
     def play(self, move: tuple[Any, ...]) -> None:
@@ -432,7 +480,7 @@ class Mix:
             for chunk in chunks:
                 self._bundle([chunk])
 
-    def _bundle(self, chunks: Iterable[Data], *before: Encodable) -> None:
+    def _bundle(self, chunks: Iterable[UserData], *before: Encodable) -> None:
         chunks = list(chunks)
         self.last = chunks[-1]
         self.batch.append(self.talk.packet(*before, *chunks))
@@ -469,7 +517,7 @@ class Mix:
             batch.append(talk.packet(*talk.message(64), Raw(b"\0\3\0\x10")))
         elif which == 12:
             first, second = talk.message(64, stream=n % 2) + talk.message(64, stream=n % 2)
-            first.ssn, second.ssn = second.ssn, first.ssn
+            swap_numbers(first, second)
             batch.append(talk.packet(first, second))
         elif which == 13:
             chunk = talk.chunk(64, stream=n % 2)
@@ -479,10 +527,16 @@ class Mix:
             batch.append(with_other_ports(talk.packet(*talk.message(64))))
         elif which == 15 and n == 5:
             first, second = talk.message(64, 64)
-            second.ssn ^= 1
+            set_number(second, second.number ^ 1)
             batch += [talk.packet(first), talk.packet(second)]
         elif which == 16 and n == 5:
             batch.append(talk.packet(self.last, Abort((), False)))
+        elif which == 17:
+            batch.append(talk.forward_tsn(n - 2, n % 3))
+        elif which == 18:  # given up half sent
+            talk.message(64, stream=n % 3)
+            batch += [talk.packet(talk.chunk(64, stream=n % 3, bits=(True, False))) for _ in range(n % 2)]
+            batch.append(talk.forward_tsn(0, n % 3))
 
     def _user(self, does: str) -> None:
         ways = self.ways
@@ -526,8 +580,8 @@ class Mix:
 
 
 @example(made=[("messages", [[64], [64]], 7), ("odd", 12, 5)], config=Config())
-@given(made=moves(), config=st.sampled_from([Config(), TIGHT, EAGER]))
-@settings(max_examples=150, deadline=None)
+@given(made=moves(), config=st.sampled_from([each.replace(**more) for each in CONFIGS for more in EXTENSIONS]))
+@settings(max_examples=200, deadline=None)
 def test_both_ways_come_to_the_same(made: list[tuple[Any, ...]], config: Config) -> None:
     mix = Mix(config)
     for move in made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiosctp.core.states import AssociationState, PathState
+from aiosctp.core.states import AssociationState, Opener, PathState
 from aiosctp.events import AssociationChangeKind
 from aiosctp.wire.causes import (
     RestartWithNewAddresses,
@@ -269,7 +269,7 @@ def test_both_sides_call_at_once() -> None:
     assert association.state is AssociationState.ESTABLISHED
     assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
-    assert association.inits_crossed
+    assert association.opener is Opener.BOTH
     # Z -> COOKIE ACK -> A: too late to matter (§5.2.5)
     peer.send(CookieAck())
     bench.expect_nothing_ever()
@@ -295,6 +295,25 @@ def test_a_cookie_ack_leads_its_packet_whatever_has_been_waiting() -> None:
     assert [kind for kinds in sent for kind in kinds] == [CookieAck, HeartbeatAck]
 
 
+def test_the_peers_cookie_echo_after_its_cookie_ack() -> None:
+    """§5.2.4 D: both have opened it all the same; a repetition of ours changes nothing."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    our_cookie = peer.get_cookie()
+    peer.send(peer.init_ack())
+    peer.expect(CookieEcho)
+    # Z -> COOKIE ACK -> A
+    peer.send(CookieAck())
+    openers = [association.opener]
+    for _ in range(2):
+        # Z -> COOKIE ECHO -> A, A -> COOKIE ACK -> Z
+        peer.send(CookieEcho(our_cookie))
+        peer.expect(CookieAck)
+        openers.append(association.opener)
+    assert openers == [Opener.US, Opener.BOTH, Opener.BOTH]
+
+
 def test_the_peers_cookie_echo_before_its_init_ack() -> None:
     """R04: our tag matches, the peer's is not known yet (M, 0): action B, from COOKIE-WAIT (Table 12)."""
     bench = Bench()
@@ -309,6 +328,8 @@ def test_the_peers_cookie_echo_before_its_init_ack() -> None:
     assert association.state is AssociationState.ESTABLISHED
     assert association.next_deadline() is None
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
+    # Ours can count no more.
+    assert association.opener is Opener.PEER
     # Z -> INIT ACK -> A: late, discarded (§5.2.3); T1-init is stopped
     peer.send(peer.init_ack())
     bench.expect_nothing_ever()
@@ -330,6 +351,7 @@ def test_the_peer_took_a_new_tag_after_it_had_answered() -> None:
     # A -> COOKIE ACK -> Z, under the new tag
     later.expect(CookieAck)
     assert association.state is AssociationState.ESTABLISHED
+    assert association.opener is Opener.PEER
     assert bench.changes(association) == [AssociationChangeKind.COMM_UP]
     bench.expect_nothing_ever()
     later.talk(association)

@@ -237,10 +237,10 @@ def test_an_endpoint_that_does_not_listen_answers_an_init_with_abort() -> None:
     bench.expect_nothing_ever()
 
 
-def test_a_full_backlog_answers_an_init_with_out_of_resource() -> None:
-    """A07, Q04: "lack of local resources, it SHOULD respond with an ABORT chunk" and the cause (§5.1)."""
+def test_at_the_limit_an_init_is_answered_with_out_of_resource() -> None:
+    """Q04: "lack of local resources, it SHOULD respond with an ABORT chunk" and the cause (§5.1)."""
     bench = Bench()
-    bench.listen(backlog=1)
+    bench.listen(max_associations=1)
     first, second = Peer(bench, port=5001, tag=1), Peer(bench, port=5002, tag=2)
     first.send(CookieEcho(first.get_cookie()))
     first.expect(CookieAck)
@@ -250,10 +250,10 @@ def test_a_full_backlog_answers_an_init_with_out_of_resource() -> None:
     assert second.expect(Abort) == Abort((OutOfResource(),))
 
 
-def test_a_full_backlog_at_the_cookie_echo_answers_with_out_of_resource() -> None:
-    """A07, Q04: the same for a COOKIE ECHO; "MUST be set to the Initiate Tag value of the received INIT" (§5.1)."""
+def test_at_the_limit_a_cookie_echo_is_answered_with_out_of_resource() -> None:
+    """Q04: the same for a COOKIE ECHO; "MUST be set to the Initiate Tag value of the received INIT" (§5.1)."""
     bench = Bench()
-    endpoint = bench.listen(backlog=1)
+    endpoint = bench.listen(max_associations=1)
     first, second = Peer(bench, port=5001, tag=1), Peer(bench, port=5002, tag=2)
     cookies = first.get_cookie(), second.get_cookie()
     first.send(CookieEcho(cookies[0]))
@@ -263,6 +263,27 @@ def test_a_full_backlog_at_the_cookie_echo_answers_with_out_of_resource() -> Non
     # A -> ABORT [Out of Resource] -> Z
     assert second.expect(Abort) == Abort((OutOfResource(),))
     assert len(endpoint.associations) == 1
+
+
+def test_a_full_backlog_lets_an_init_and_a_cookie_echo_wait() -> None:
+    """A07, G29: there will be room in a moment: nothing is answered, and what the peer sends again is taken."""
+    bench = Bench()
+    endpoint = bench.listen(backlog=1)
+    first, second, third = (Peer(bench, port=5000 + n, tag=n) for n in (1, 2, 3))
+    cookies = first.get_cookie(), second.get_cookie()
+    first.send(CookieEcho(cookies[0]))
+    first.expect(CookieAck)
+    # Z -> INIT, COOKIE ECHO -> A, and nothing comes back
+    third.send(third.init())
+    second.send(CookieEcho(cookies[1]))
+    bench.expect_nothing()
+    assert len(endpoint.associations) == 1
+    endpoint.accepted.clear()
+    # Z -> COOKIE ECHO, again -> A -> COOKIE ACK -> Z
+    second.send(CookieEcho(cookies[1]))
+    second.expect(CookieAck)
+    endpoint.accepted.clear()
+    third.get_cookie()
 
 
 @pytest.mark.parametrize(

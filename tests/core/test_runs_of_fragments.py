@@ -14,55 +14,65 @@ from aiosctp.config import Config
 from aiosctp.core.input import Input
 from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
-from aiosctp.wire.chunks import Abort, ArrivedFragments, Bulk, Data, Error, Heartbeat, Sack, UnknownChunk
+from aiosctp.wire.chunks import Abort, ArrivedFragments, Bulk, Error, Heartbeat, IData, Sack, UnknownChunk, UserData
 from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
-from tests.core.test_both_ways import Talk, Ways, in_a_run
+from tests.core.test_both_ways import I_DATA, Talk, Ways, in_a_run, set_number
 
 COUNT = 60
 """A batch gets its early SACKs for the first packets; those behind them are taken together."""
 SIZE = 1000
-Change = Callable[[Talk, Data], bytes]
+Change = Callable[[Talk, UserData], bytes]
 
 
-def damaged(talk: Talk, chunk: Data) -> bytes:
+def damaged(talk: Talk, chunk: UserData) -> bytes:
     return talk.packet(chunk)[:-1] + b"?"
 
 
-def of_another_association(talk: Talk, chunk: Data) -> bytes:
+def of_another_association(talk: Talk, chunk: UserData) -> bytes:
     return talk.packet(chunk, tag=talk.tag ^ 1)
 
 
-def of_another_port(talk: Talk, chunk: Data) -> bytes:
+def of_another_port(talk: Talk, chunk: UserData) -> bytes:
     packet = bytearray(talk.packet(chunk))
     packet[0:4] = Z_PORT.to_bytes(2) + A_PORT.to_bytes(2)
     return bytes(packet)
 
 
-def another_chunk(talk: Talk, chunk: Data) -> bytes:
+def another_chunk(talk: Talk, chunk: UserData) -> bytes:
     return talk.packet(Raw(UnknownChunk(0xC1, 0, bytes(SIZE + 12)).encode()))
 
 
-def a_heartbeat(talk: Talk, chunk: Data) -> bytes:
+def a_heartbeat(talk: Talk, chunk: UserData) -> bytes:
     return talk.packet(Heartbeat(bytes(SIZE + 8)))
 
 
-def smaller_with_another_behind(talk: Talk, chunk: Data) -> bytes:
+def smaller_with_another_behind(talk: Talk, chunk: UserData) -> bytes:
     behind = Raw(UnknownChunk(0x81, 0, bytes(96)).encode())
     return talk.packet(replace(chunk, payload=chunk.payload[:-100]), behind)
 
 
 def with_(**changes: object) -> Change:
-    def change(talk: Talk, chunk: Data) -> bytes:
+    def change(talk: Talk, chunk: UserData) -> bytes:
         return talk.packet(replace(chunk, **changes))  # type: ignore[arg-type]  # fields of Data, by name
 
     return change
 
 
 def of_tsn(ahead: int) -> Change:
-    def change(talk: Talk, chunk: Data) -> bytes:
+    def change(talk: Talk, chunk: UserData) -> bytes:
         return talk.packet(replace(chunk, tsn=chunk.tsn + ahead & 0xFFFF_FFFF))
 
     return change
+
+
+def of_another_number(talk: Talk, chunk: UserData) -> bytes:
+    changed = replace(chunk)
+    set_number(changed, 9)
+    return talk.packet(changed)
+
+
+def of_another_fsn(talk: Talk, chunk: UserData) -> bytes:
+    return talk.packet(replace(chunk, fsn=chunk.fsn + 1) if isinstance(chunk, IData) else chunk)
 
 
 CHANGES: dict[str, Change] = {
@@ -73,7 +83,8 @@ CHANGES: dict[str, Change] = {
     "a HEARTBEAT": a_heartbeat,
     "smaller, with another chunk behind": smaller_with_another_behind,
     "of another stream": with_(stream=1),
-    "of another SSN": with_(ssn=9),
+    "of another SSN": of_another_number,
+    "of another FSN": of_another_fsn,
     "of another PPID": with_(ppid=9),
     "unordered": with_(unordered=True),
     "a beginning": with_(beginning=True),
@@ -85,7 +96,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def run_of(talk: Talk, count: int = COUNT, *, unordered: bool = False) -> list[Data]:
+def run_of(talk: Talk, count: int = COUNT, *, unordered: bool = False) -> list[UserData]:
     """A message in so many chunks, with one PPID."""
     return [replace(chunk, ppid=7) for chunk in talk.message(*[SIZE] * count, unordered=unordered)]
 
@@ -103,10 +114,14 @@ def taken_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+FORMATS = pytest.mark.parametrize("config", [Config(), I_DATA], ids=["DATA", "I-DATA"])
+
+
+@FORMATS
 @pytest.mark.parametrize("unordered", [False, True])
-def test_a_run_of_fragments_is_taken_together(taken_together: list[int], unordered: bool) -> None:
+def test_a_run_of_fragments_is_taken_together(taken_together: list[int], unordered: bool, config: Config) -> None:
     """Else all that follows would prove nothing."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     sacks = ways.receive([talk.packet(chunk) for chunk in run_of(talk, unordered=unordered)])
     assert sum(taken_together) > COUNT // 2
     (message,) = ways.read()
@@ -114,10 +129,11 @@ def test_a_run_of_fragments_is_taken_together(taken_together: list[int], unorder
     assert chunks_of(sacks, Sack)[-1].cumulative_tsn_ack == talk.next_tsn - 1 & 0xFFFF_FFFF
 
 
+@FORMATS
 @pytest.mark.parametrize("unordered", [False, True])
 @pytest.mark.parametrize("name", CHANGES)
-def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, unordered: bool) -> None:
-    ways, talk = in_a_run()
+def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, unordered: bool, config: Config) -> None:
+    ways, talk = in_a_run(config)
     chunks = run_of(talk, unordered=unordered)
     packets = [talk.packet(chunk) for chunk in chunks]
     packets[40] = CHANGES[name](talk, chunks[40])
@@ -229,7 +245,7 @@ def test_a_run_beyond_what_is_held(taken_together: list[int], config: Config) ->
 @given(
     changes=st.dictionaries(st.integers(0, 2 * COUNT - 1), st.sampled_from(sorted(CHANGES)), max_size=3),
     counts=st.lists(st.integers(1, COUNT), min_size=1, max_size=3),
-    config=st.sampled_from([Config(), Config(receive_window_bytes=40_000), Config(sack_frequency=5)]),
+    config=st.sampled_from([Config(), I_DATA, Config(receive_window_bytes=40_000), Config(sack_frequency=5)]),
 )
 @settings(max_examples=60, deadline=None)
 def test_any_run_comes_to_the_same(changes: dict[int, str], counts: list[int], config: Config) -> None:

@@ -12,7 +12,7 @@ from tests.core.scripted import Peer, chunks_of
 
 
 def test_an_association_has_the_thirteen_counters_of_solaris_and_linux() -> None:
-    """In the order of `sctp_assoc_stats`, as the `sas_` fields stand there."""
+    """In the order of `sctp_assoc_stats`, as the `sas_` fields stand there; and those of RFC 7496 §4.4."""
     assert list(counters_as_dict(AssociationCounters())) == [
         "rtxchunks",
         "gapcnt",
@@ -27,6 +27,8 @@ def test_an_association_has_the_thirteen_counters_of_solaris_and_linux() -> None
         "ouodchunks",
         "iuodchunks",
         "idupchunks",
+        "abandoned_unsent",
+        "abandoned_sent",
     ]
 
 

@@ -104,9 +104,9 @@ class Bench:
         self.dice.append(self.random.randbytes(size))
         return self.dice[-1]
 
-    def listen(self, port: int = OUR_PORT, *, backlog: int = 128) -> Endpoint:
+    def listen(self, port: int = OUR_PORT, *, backlog: int = 128, max_associations: int | None = None) -> Endpoint:
         endpoint = self.endpoint(port)
-        endpoint.listen(config=self.config, backlog=backlog, max_associations=None, admit=None)
+        endpoint.listen(config=self.config, backlog=backlog, max_associations=max_associations, admit=None)
         return endpoint
 
     def endpoint(self, port: int = OUR_PORT) -> Endpoint:

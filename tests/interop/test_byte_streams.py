@@ -8,10 +8,15 @@ import pytest
 
 from tests.interop.pairs import CONFIG, CONNECTORS, associated
 from tests.interop.processes import Peer
+from tests.interop.relay import Sender
 from tests.interop.usrsctp import Usrsctp
 
 GRANT_ALL = 7
 PEER_STREAMS = 10
+OUR_STREAMS = PEER_STREAMS // 2  # half of the numbers are the peer's to open
+# So that it is not retransmissions that take long.
+QUICK_CONFIG = CONFIG.replace(rto_initial_s=0.2, rto_min_s=0.1, rto_max_s=0.5)
+QUICK_PEER = ["sctp_rto_initial_default=200", "sctp_rto_min_default=100", "sctp_rto_max_default=500"]
 TIMEOUT_S = 30.0
 
 
@@ -99,3 +104,68 @@ async def test_without_reconfig_there_is_no_eof_and_close_ends(usrsctp: Usrsctp)
         assert await reader.readexactly(5) == b"hello"
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_a_reset_behind_lost_data_is_performed_though_no_more_comes(usrsctp: Usrsctp, ending: str) -> None:
+    """usrsctp performs a reset that it had to defer only when new data comes after the hole was filled."""
+    large: list[bytes] = []
+
+    def loses_the_first_of_the_data(sender: Sender, packet: bytes) -> bool:
+        if sender == "first" and len(packet) > 1000:
+            large.append(packet)
+            return len(large) > 1
+        return True
+
+    config = QUICK_CONFIG.replace(path_mtu=1500)
+    pairing = associated(
+        usrsctp,
+        "aiosctp",
+        config=config,
+        gate=loses_the_first_of_the_data,
+        grant=GRANT_ALL,
+        streams=PEER_STREAMS,
+        sysctl=QUICK_PEER,
+    )
+    async with asyncio.timeout(TIMEOUT_S), pairing as (association, peer, _):
+        if ending == "close":
+            _, writer = await association.open_stream()
+            writer.write(bytes(3_000))
+            writer.close()
+            await writer.wait_closed()
+        else:
+            await association.send(bytes(3_000), stream=0)
+            await association.stream(0).reset()
+        await ends(peer, 0, "incoming")
+        assert len(large) > 2, "it was retransmitted"
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+async def test_closes_end_on_a_lossy_path(usrsctp: Usrsctp, connector: str) -> None:
+    """usrsctp performs a reset that had to wait for lost data only when more data comes, and here none does."""
+    pairing = associated(
+        usrsctp,
+        connector,
+        config=QUICK_CONFIG,
+        loss=0.02,
+        grant=GRANT_ALL,
+        streams=PEER_STREAMS,
+        sysctl=QUICK_PEER,
+    )
+
+    async def close(writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+
+    async with asyncio.timeout(TIMEOUT_S), pairing as (association, _, relay):
+        for _ in range(12):
+            writers = [(await association.open_stream())[1] for _ in range(OUR_STREAMS)]
+            for writer in writers:
+                writer.write(bytes(30_000))
+            await asyncio.gather(*map(close, writers))
+            for stream in range(OUR_STREAMS):
+                for _ in range(30):
+                    await association.send(bytes(1000), stream=stream)
+            await asyncio.gather(*(association.reset_streams(outgoing=[stream]) for stream in range(OUR_STREAMS)))
+        assert relay is not None
+        assert relay.lost

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 import aiosctp
+from aiosctp.testing import Packet
 from tests.surface.test_byte_streams import number_of
 from tests.surface.two_hosts import PORT, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
@@ -113,11 +116,18 @@ WRONG_SERVER: list[tuple[type[Exception], str, dict[str, Any]]] = [
     (TypeError, "port", {"port": "7"}),
     (TypeError, "host", {"host": 5}),
     (ValueError, "host", {"host": []}),
+    (ValueError, "sock", {"sock": object()}),
+    (ValueError, "proto", {"proto": 6}),
+    (ValueError, "flags", {"flags": socket.AI_NUMERICHOST}),
+    (ValueError, "ssl_handshake_timeout", {"ssl_handshake_timeout": 5.0}),
+    (ValueError, "ssl_shutdown_timeout", {"ssl_shutdown_timeout": 5.0}),
+    (TypeError, "no_such_thing", {"no_such_thing": None}),
 ]
 ONLY_SERVER: list[tuple[type[Exception], str, dict[str, Any]]] = [
     (ValueError, "reuse_port", {"reuse_port": True}),
     (TypeError, "backlog", {"backlog": "x"}),
     (ValueError, "backlog", {"backlog": -1}),
+    (ValueError, "keep_alive", {"keep_alive": True}),
 ]
 ONLY_CLIENT: list[tuple[type[Exception], str, dict[str, Any]]] = [
     (TypeError, "local_addr", {"local_addr": 5}),
@@ -127,7 +137,52 @@ ONLY_CLIENT: list[tuple[type[Exception], str, dict[str, Any]]] = [
     (TypeError, "remote_udp_port", {"remote_udp_port": "x"}),
     (ValueError, "remote_udp_port", {"remote_udp_port": 70000}),
     (TypeError, "host", {"host": None}),
+    (ValueError, "interleave", {"interleave": 1}),
+    (ValueError, "all_errors", {"all_errors": True}),
+    (ValueError, "server_hostname", {"server_hostname": "server"}),
+    (ValueError, "happy_eyeballs_delay", {"happy_eyeballs_delay": -1}),
+    (TypeError, "happy_eyeballs_delay", {"happy_eyeballs_delay": "x"}),
 ]
+
+
+def parameters_of(*functions: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return {name: each for function in functions for name, each in inspect.signature(function).parameters.items()}
+
+
+@virtual_time
+async def test_every_option_of_asyncio_is_taken_at_its_default() -> None:
+    """Those that can't be had here too: a program may pass on what it was not given."""
+    loop = asyncio.BaseEventLoop
+    named = {"self", "protocol_factory", "host", "port", "limit"}
+    async with TwoHosts() as hosts:
+        defaults = {name: each.default for name, each in parameters_of(loop.create_server).items() if name not in named}
+        async with await aiosctp.create_server(asyncio.Protocol, None, PORT, stack=hosts.server, **defaults):
+            defaults = {
+                name: each.default for name, each in parameters_of(loop.create_connection).items() if name not in named
+            }
+            reader, writer = await aiosctp.open_connection("server", PORT, stack=hosts.client, **defaults)
+            writer.close()
+            await writer.wait_closed()
+            assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(("delay_s", "options"), [(0.25, {}), (2.0, {"happy_eyeballs_delay": 2.0})])
+@virtual_time
+async def test_attempts_at_a_names_addresses_are_so_far_apart(delay_s: float, options: dict[str, Any]) -> None:
+    async with TwoHosts(server_addresses=("192.0.2.2", "192.0.2.3")) as hosts:
+        at_s: dict[str, float] = {}
+        loop = asyncio.get_running_loop()
+
+        def note(packet: Packet) -> None:
+            at_s.setdefault(packet.destination, loop.time())
+
+        hosts.network.observers.append(note)
+        hosts.drop = lambda packet: True
+        calling = asyncio.create_task(aiosctp.open_connection("server", PORT, stack=hosts.client, **options))
+        await asyncio.sleep(3)
+        calling.cancel()
+        first, second = at_s.values()
+        assert second - first == pytest.approx(delay_s, abs=0.01)
 
 
 @pytest.mark.parametrize(("error", "name", "options"), [*WRONG_SERVER, *ONLY_SERVER])
@@ -180,6 +235,16 @@ async def test_changes_of_streams_name_what_is_wrong_and_ask_for_nothing() -> No
         await asyncio.sleep(1)
         assert not hosts.log
         assert ours.engine.reconfig is None
+
+
+@virtual_time
+async def test_streams_that_are_asked_for_count_among_those_that_there_may_be() -> None:
+    async with associated() as (_, ours, _):
+        asking = asyncio.create_task(ours.add_streams(outgoing=65535 - 256 - 10))
+        await asyncio.sleep(0)
+        await refused(ValueError, "outgoing must be between 0 and 10", ours.add_streams, outgoing=11)
+        await asyncio.gather(asking, ours.add_streams(outgoing=10))
+        assert ours.outbound_streams == 65535
 
 
 @virtual_time

@@ -10,7 +10,9 @@ import pytest
 
 import aiosctp
 from aiosctp.events import StreamReset
+from aiosctp.stream_transport import StreamTransport
 from aiosctp.testing import Link, Network, RandomLoss
+from aiosctp.wire.codepoints import ChunkType
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated
 from tests.surface.virtual_time import virtual_time
 
@@ -82,6 +84,21 @@ async def test_a_number_that_was_closed_begins_anew() -> None:
             writer.close()
             await writer.wait_closed()
             await their_writer.wait_closed()
+
+
+@virtual_time
+async def test_what_is_written_under_the_same_number_later_is_not_of_the_stream_before() -> None:
+    async with associated() as (_, ours, theirs):
+        (_, before), (_, their_writer) = await conversation(ours, theirs)
+        for writer in (before, their_writer):
+            writer.close()
+            await writer.wait_closed()
+        _, after = await ours.open_stream(0)
+        after.write(bytes(100_000))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert after.transport.get_write_buffer_size() == 100_000
+        assert before.transport.get_write_buffer_size() == 0
 
 
 @virtual_time
@@ -175,6 +192,64 @@ async def test_streams_are_accepted_in_their_order_until_the_graceful_end() -> N
 
 
 @virtual_time
+async def test_who_asked_first_accepts_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who comes as a stream has just begun goes before those who wait, and who is cancelled loses none."""
+    async with associated() as (_, ours, theirs):
+        accepted: list[tuple[str, int]] = []
+
+        async def accept(name: str) -> None:
+            _, writer = await theirs.accept_stream()
+            accepted.append((name, number_of(writer)))
+
+        async def begin(count: int) -> None:
+            for _ in range(count):
+                (await ours.open_stream())[1].write(b"x")
+            await asyncio.sleep(1)
+
+        waiting = [asyncio.create_task(accept(name)) for name in "abc"]
+        await asyncio.sleep(1)
+        streams = theirs.byte_streams()
+        begun = streams._begun_by_peer
+
+        def begun_and_cancelled(number: int) -> None:
+            begun(number)
+            waiting[1].cancel()
+
+        def come_first(number: int) -> None:
+            # Its first step comes before the others hear of the stream.
+            waiting.append(asyncio.create_task(accept("late")))
+            begun(number)
+
+        monkeypatch.setattr(streams, "_begun_by_peer", come_first)
+        await begin(1)
+        assert accepted == [("a", 0)]
+        monkeypatch.setattr(streams, "_begun_by_peer", begun_and_cancelled)
+        await begin(2)
+        assert accepted == [("a", 0), ("c", 2), ("late", 4)]
+        assert waiting[1].cancelled()
+
+
+@virtual_time
+async def test_who_was_woken_for_a_stream_that_another_took_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with associated() as (_, ours, theirs):
+        waiting = [asyncio.create_task(theirs.accept_stream()) for _ in range(2)]
+        await asyncio.sleep(0)
+        streams = theirs.byte_streams()
+        begun = streams._begun_by_peer
+
+        def begun_and_taken(number: int) -> None:
+            begun(number)
+            if number == 0:
+                theirs.stream(0)
+
+        monkeypatch.setattr(streams, "_begun_by_peer", begun_and_taken)
+        for number in (0, 2, 4):
+            (await ours.open_stream(number))[1].write(b"x")
+            await asyncio.sleep(1)
+        assert [number_of((await task)[1]) for task in waiting] == [2, 4]
+
+
+@virtual_time
 async def test_what_was_written_is_sent_before_a_shutdown() -> None:
     async with associated() as (_, ours, theirs):
         _, writer = await ours.open_stream()
@@ -239,6 +314,29 @@ async def test_what_a_protocol_takes_over_as_it_is_made_is_not_served_too() -> N
             await association.send(b"to begin it", stream=number)
         await asyncio.sleep(1)
         assert served == [0, 2, 6]
+
+
+@virtual_time
+async def test_where_the_servers_factory_fails_the_client_reads_eof() -> None:
+    unhandled: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unhandled.append(context["exception"]))
+    error = ValueError("no protocol today")
+
+    def fail() -> asyncio.Protocol:
+        raise error
+
+    async with TwoHosts() as hosts:
+        await aiosctp.create_server(fail, None, 7777, stack=hosts.server)
+        reader, writer = await aiosctp.open_connection("192.0.2.2", 7777, stack=hosts.client)
+        assert await reader.read() == b""
+        other_reader, other = await writer.get_extra_info("association").open_stream()
+        other.write(b"is there anybody?")
+        assert await other_reader.read() == b""
+        for each in (other, writer):
+            each.close()
+            await each.wait_closed()
+    assert unhandled == [error, error]
 
 
 @virtual_time
@@ -439,6 +537,27 @@ async def test_what_has_one_direction_only_is_not_reset_in_the_other() -> None:
 
 
 @virtual_time
+async def test_a_stream_opened_behind_a_reset_of_its_number_ends_by_another() -> None:
+    async with associated() as (_, ours, theirs), asyncio.timeout(60):
+        await ours.send(b"before", stream=2)
+        assert (await theirs.receive()).data == b"before"
+        resetting = asyncio.create_task(ours.reset_streams(outgoing=(2,)))
+        await asyncio.sleep(0)
+        reader, writer = await ours.open_stream(2)
+        writer.write(b"after")
+        writer.write_eof()
+        their_reader, their_writer = await theirs.accept_stream()
+        await resetting
+        assert await their_reader.read() == b"after"
+        their_writer.write(b"answer")
+        their_writer.close()
+        assert await reader.read() == b"answer"
+        writer.close()
+        await writer.wait_closed()
+        await their_writer.wait_closed()
+
+
+@virtual_time
 async def test_what_comes_late_is_discarded_and_opens_the_window_again() -> None:
     async with associated() as (_, ours, theirs):
         (_, writer), (_, their_writer) = await conversation(ours, theirs)
@@ -598,6 +717,64 @@ async def test_streams_are_added_and_the_association_is_reset() -> None:
                 await ours.add_streams(**wrong)
 
 
+class Sipping(asyncio.BufferedProtocol):
+    """Takes one byte, and reads no more until it is told to."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, StreamTransport)
+        self.transport = transport
+        self.received = b""
+        self.buffer = bytearray(1)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received += self.buffer
+        self.transport.pause_reading()
+
+
+@virtual_time
+async def test_what_waits_for_a_buffered_protocol_is_not_copied_at_each_of_its_sips() -> None:
+    async with TwoHosts() as hosts:
+        protocol = Sipping()
+        await aiosctp.create_server(lambda: protocol, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        await association.send(b"a whole message")
+        await asyncio.sleep(1)
+        waits = protocol.transport._unread
+        assert isinstance(waits, memoryview)
+        for _ in range(3):
+            protocol.transport.resume_reading()
+            await asyncio.sleep(0)
+            still = protocol.transport._unread
+            assert isinstance(still, memoryview)
+            assert still.obj is waits.obj
+        await association.send(b", and more")
+        while len(protocol.received) < len(b"a whole message, and more"):
+            protocol.transport.resume_reading()
+            await asyncio.sleep(0.01)
+        assert protocol.received == b"a whole message, and more"
+        assert not protocol.transport.owes_input
+
+
+@virtual_time
+async def test_what_a_buffered_protocol_has_left_is_its_successors() -> None:
+    async with TwoHosts() as hosts:
+        protocol = Sipping()
+        await aiosctp.create_server(lambda: protocol, None, 7777, stack=hosts.server)
+        association = await hosts.connect()
+        await association.send(b"a whole message")
+        await asyncio.sleep(1)
+        reader = asyncio.StreamReader()
+        protocol.transport.set_protocol(asyncio.StreamReaderProtocol(reader))
+        reader.set_transport(protocol.transport)
+        protocol.transport.resume_reading()
+        await association.send(b", and more")
+        async with asyncio.timeout(5):
+            assert protocol.received + await reader.readexactly(24) == b"a whole message, and more"
+
+
 # -- all together --
 
 
@@ -678,6 +855,33 @@ class Storm:
         await writer.wait_closed()
 
 
+async def call_each_other(hosts: TwoHosts, later_s: float) -> tuple[aiosctp.Association, aiosctp.Association]:
+    """Neither listens (§5.2.1)."""
+
+    async def call(stack: aiosctp.Stack, name: str, local_port: int, port: int) -> aiosctp.Association:
+        return await aiosctp.connect(name, port, stack=stack, local_port=local_port, remote_udp_port=9899)
+
+    async def call_later() -> aiosctp.Association:
+        await asyncio.sleep(later_s)
+        return await call(hosts.server, "client", 7002, 7001)
+
+    ours, theirs = await asyncio.gather(call(hosts.client, "server", 7001, 7002), call_later())
+    return ours, theirs
+
+
+async def check_both_open_and_accept(ours: aiosctp.Association, theirs: aiosctp.Association) -> list[int]:
+    """The numbers that each takes in turn: no two are the same."""
+    pairs = [await each.open_stream() for each in (ours, theirs, ours, theirs)]
+    for _, writer in pairs:
+        writer.write(b"%d" % number_of(writer))
+    async with asyncio.timeout(10):
+        for each in (ours, theirs):
+            for _ in range(2):
+                reader, writer = await each.accept_stream()
+                assert await reader.read(10) == b"%d" % number_of(writer)
+    return [number_of(writer) for _, writer in pairs]
+
+
 @pytest.mark.parametrize("seed", range(1, 7))
 @pytest.mark.parametrize("later_s", [0.0, 0.5 * DELAY_S, 0.9 * DELAY_S])
 def test_where_both_have_sent_an_init_they_do_not_open_the_same_numbers(seed: int, later_s: float) -> None:
@@ -686,25 +890,62 @@ def test_where_both_have_sent_an_init_they_do_not_open_the_same_numbers(seed: in
     @virtual_time
     async def run() -> None:
         async with TwoHosts(seed=seed) as hosts:
-
-            async def call(stack: aiosctp.Stack, name: str, local_port: int, port: int) -> aiosctp.Association:
-                return await aiosctp.connect(name, port, stack=stack, local_port=local_port, remote_udp_port=9899)
-
-            async def call_later() -> aiosctp.Association:
-                await asyncio.sleep(later_s)
-                return await call(hosts.server, "client", 7002, 7001)
-
-            ours, theirs = await asyncio.gather(call(hosts.client, "server", 7001, 7002), call_later())
-            pairs = [await each.open_stream() for each in (ours, theirs, ours, theirs)]
-            numbers = [number_of(writer) for _, writer in pairs]
+            ours, theirs = await call_each_other(hosts, later_s)
             is_odd = ours.engine.tcb.local_tag > ours.engine.tcb.peer_tag
-            assert numbers == ([1, 0, 3, 2] if is_odd else [0, 1, 2, 3])
-            for _, writer in pairs:
-                writer.write(b"%d" % number_of(writer))
-            for each in (ours, theirs):
-                for _ in range(2):
-                    reader, writer = await each.accept_stream()
-                    assert await reader.read(10) == b"%d" % number_of(writer)
+            assert await check_both_open_and_accept(ours, theirs) == ([1, 0, 3, 2] if is_odd else [0, 1, 2, 3])
             ours.abort()
 
     run()
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("lost", [ChunkType.INIT, ChunkType.INIT_ACK])
+@pytest.mark.parametrize("sender", ["192.0.2.1", "192.0.2.2"])
+def test_where_one_init_is_lost_they_do_not_open_the_same_numbers(seed: int, lost: ChunkType, sender: str) -> None:
+    """Only one side knows of the other's INIT, and opens odd numbers: the other's alone has opened the association."""
+
+    @virtual_time
+    async def run() -> None:
+        async with TwoHosts(seed=seed) as hosts:
+            hosts.drop = lambda packet: packet.data[12] == lost and packet.source == sender
+            ours, theirs = await call_each_other(hosts, 0.0)
+            numbers = await check_both_open_and_accept(ours, theirs)
+            assert numbers in ([1, 0, 3, 2], [0, 1, 2, 3])
+            ours.abort()
+
+    run()
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+@pytest.mark.parametrize("later_s", [1.1 * DELAY_S, 1.5 * DELAY_S, 1.9 * DELAY_S, 2.5 * DELAY_S, 2.9 * DELAY_S])
+def test_where_one_has_answered_before_it_called_they_do_not_open_the_same_numbers(seed: int, later_s: float) -> None:
+    """It knows nothing of the INIT that it has answered, as it kept nothing of it (§5.1.3)."""
+
+    @virtual_time
+    async def run() -> None:
+        async with TwoHosts(seed=seed) as hosts, await aiosctp.serve(hosts.keep, None, 7002, stack=hosts.server):
+            ours, theirs = await call_each_other(hosts, later_s)
+            await check_both_open_and_accept(ours, theirs)
+            ours.abort()
+
+    run()
+
+
+@virtual_time
+async def test_a_number_that_both_open_at_once_is_one_stream_between_them() -> None:
+    async with associated() as (_, ours, theirs):
+        for round_ in range(3):
+            pairs = [await each.open_stream(6) for each in (ours, theirs)]
+            for index, (_, writer) in enumerate(pairs):
+                writer.write(b"%d from %d" % (round_, index))
+                writer.write_eof()
+            assert [await reader.read() for reader, _ in pairs] == [b"%d from 1" % round_, b"%d from 0" % round_]
+            for _, writer in pairs:
+                writer.close()
+            async with asyncio.timeout(10):
+                for _, writer in pairs:
+                    await writer.wait_closed()
+            await asyncio.sleep(1)
+        for each in (ours, theirs):
+            assert not each.byte_streams()._by_number
+            assert not each.byte_streams()._unaccepted

@@ -68,6 +68,7 @@ async def test_a_silent_peer_times_out_after_max_init_retransmits() -> None:
             await hosts.connect()
         assert isinstance(caught.value, TimeoutError)
         assert caught.value.errno == errno.ETIMEDOUT
+        assert f"192.0.2.2 (SCTP port {PORT}, UDP port 9899) did not answer" in str(caught.value)
         # 1 + 2 + 4 + 8 seconds of RTO.
         assert hosts.client.now() - began == pytest.approx(15, abs=0.1)
         assert len(hosts.log) == 4
@@ -79,7 +80,8 @@ async def test_the_timeout_bounds_the_whole_call() -> None:
     async with TwoHosts() as hosts:
         hosts.drop = lambda packet: True
         began = hosts.client.now()
-        with pytest.raises(aiosctp.ConnectTimeout):
+        told = rf"192\.0\.2\.2 \(SCTP port {PORT}, UDP port 9899\) did not answer within 2\.5 seconds"
+        with pytest.raises(aiosctp.ConnectTimeout, match=told):
             await hosts.connect(timeout=2.5)
         assert hosts.client.now() - began == pytest.approx(2.5, abs=0.01)
         assert_nothing_is_left(hosts.client)

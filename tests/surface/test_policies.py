@@ -14,7 +14,7 @@ import pytest
 import aiosctp
 from aiosctp.core.messages import Terms
 from aiosctp.events import SenderDry, SendFailed
-from aiosctp.wire.chunks import Data, ForwardTsn
+from aiosctp.wire.chunks import Data, ForwardTsn, ReConfig
 from tests.core.work import instructions
 from tests.surface.test_restart_of_streams import restart
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated, chunk_type
@@ -81,6 +81,8 @@ def named(terms: Terms | None) -> tuple[float | None, int | None, int | None] | 
         ({"lifetime": 0}, ValueError, "^lifetime must be positive"),
         ({"lifetime": -1.5}, ValueError, "^lifetime must be positive"),
         ({"lifetime": math.nan}, ValueError, "^lifetime must be positive"),
+        ({"lifetime": -math.inf}, ValueError, "^lifetime must be positive"),
+        ({"lifetime": 10**400}, ValueError, "^lifetime must be positive, and 1000000000 or math.inf at most"),
         ({"lifetime": "1"}, TypeError, "^lifetime must be a number"),
         ({"lifetime": True}, TypeError, "^lifetime must be a number"),
         ({"max_retransmits": -1}, ValueError, "^max_retransmits must be between 0 and 65535"),
@@ -282,6 +284,36 @@ async def test_a_message_whose_lifetime_ends_while_send_waits_is_abandoned_and_s
 
 
 @virtual_time
+async def test_a_timer_that_is_early_by_the_clocks_resolution_sends_nothing_and_none_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with stalled() as (hosts, ours, _):
+        take = failures(ours)
+        loop = asyncio.get_running_loop()
+        call_later, expiries = loop.call_later, []
+
+        def early(delay: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+            handle = call_later(delay - 1e-6 if delay == pytest.approx(0.5) else delay, *args, **options)
+            expiries.append(handle)
+            return handle
+
+        monkeypatch.setattr(loop, "call_later", early)
+        await ours.send(bytes(1000), stream=1)
+        before = len(hosts.log)
+        sending = asyncio.create_task(ours.send(b"late", stream=1, lifetime=0.5))
+        cancelled = asyncio.create_task(ours.send(b"late", stream=1, lifetime=1000))
+        await asyncio.sleep(0)
+        first, second = expiries
+        cancelled.cancel()
+        await sending
+        await asyncio.sleep(0)
+        assert [failed.was_sent for failed in take()] == [False]
+        assert [len(packet.data) > 1000 for packet in hosts.log[before:]] == [True]
+        assert second.cancelled()
+        assert first.when() < loop.time() + 1
+
+
+@virtual_time
 async def test_a_lifetime_that_does_not_end_in_the_line_ends_as_of_the_call() -> None:
     async with stalled() as (hosts, ours, theirs):
         take = failures(ours)
@@ -410,6 +442,40 @@ async def test_leaving_raises_nothing_for_what_was_abandoned() -> None:
         assert ours.state is aiosctp.AssociationState.CLOSED
 
 
+@virtual_time
+async def test_what_is_abandoned_just_before_the_end_is_not_undelivered() -> None:
+    async with TwoHosts(config=SPEAKS) as hosts, await hosts.serve():
+        async with await hosts.connect() as ours:
+            take = failures(ours)
+            hosts.drop = lambda packet: chunk_type(packet) == Data.type
+            await ours.send(b"gone", buffer_priority=1)
+            await asyncio.sleep(0.1)
+
+            def end() -> None:
+                assert ours.engine.sender.make_room(1, None)
+                ours.abort()
+
+            asyncio.get_running_loop().call_later(0.1, end)
+        assert [failed.data for failed in take()] == [b"gone"]
+
+
+@virtual_time
+async def test_what_waits_behind_a_reset_may_expire_and_the_reset_waits_for_what_was_sent() -> None:
+    async with stalled() as (hosts, ours, theirs):
+        take = failures(ours)
+        await ours.send(bytes(100), stream=1)
+        await asyncio.sleep(0.1)
+        resetting = asyncio.create_task(ours.reset_streams(outgoing=(1,)))
+        await asyncio.sleep(0)
+        await ours.send(bytes(200), stream=1, lifetime=0.3)
+        await asyncio.sleep(0.6)
+        assert [(len(failed.data), failed.was_sent) for failed in take()] == [(200, False)]
+        assert all(chunk_type(packet) != ReConfig.type for packet in hosts.log)
+        let_go(hosts)
+        await resetting
+        assert len((await theirs.receive()).data) == 100
+
+
 # -- priority in the buffer --
 
 
@@ -455,6 +521,38 @@ async def test_room_of_the_association_is_taken_from_other_streams() -> None:
         assert [failed.stream for failed in take()] == [4]
         with pytest.raises(BlockingIOError):
             ours.send_nowait(b"x", stream=1, buffer_priority=1)
+
+
+@virtual_time
+async def test_room_of_the_stream_is_taken_from_the_stream() -> None:
+    """What another one holds, though it matters less, is no room of this one's."""
+    async with stalled() as (_, ours, _):
+        take = failures(ours)
+        await ours.send(bytes(500), stream=2, buffer_priority=9)
+        await ours.send(bytes(1000), stream=1, buffer_priority=5)
+        await ours.send(b"x", stream=1, buffer_priority=4)
+        await asyncio.sleep(0)
+        assert [failed.stream for failed in take()] == [1]
+
+
+@virtual_time
+async def test_room_that_is_too_little_is_told_of_and_the_message_waits_for_the_rest() -> None:
+    async with stalled() as (hosts, ours, _):
+        take = failures(ours)
+        await ours.send(bytes(1000), stream=1, max_retransmits=9)
+        await ours.send(bytes(2900), stream=2)
+        await ours.send(bytes(900), stream=3)
+        await ours.send(bytes(900), stream=4, buffer_priority=1)
+        await asyncio.sleep(0.5)
+        await ours.send(bytes(2000), stream=5, buffer_priority=1)
+        ours.configure(send_buffer_bytes=1000)
+        waiting = asyncio.create_task(ours.send(b"x", stream=6))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert sorted(failed.stream for failed in take()) == [4, 5]
+        assert not waiting.done()
+        let_go(hosts)
+        await waiting
 
 
 @virtual_time

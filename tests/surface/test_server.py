@@ -337,8 +337,14 @@ async def test_a_handler_that_returns_nothing_to_await_is_logged_and_aborts(capl
         async def generator(association: aiosctp.Association) -> AsyncIterator[None]:
             yield
 
-        with pytest.raises(TypeError, match="handle_association"):
+        with pytest.raises(TypeError, match="handle_association must be a coroutine function, not one that yields"):
             await serve(hosts, generator)  # type: ignore[arg-type]  # wrong on purpose
+
+
+async def test_a_handler_that_is_no_function_is_refused() -> None:
+    """As when it was forgotten, and the host is the first argument."""
+    with pytest.raises(TypeError, match="handle_association must be a coroutine function, not str"):
+        await aiosctp.serve("127.0.0.1", port=PORT)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @virtual_time

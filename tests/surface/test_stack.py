@@ -19,7 +19,7 @@ from aiosctp.testing import Network, Packet
 from aiosctp.testing.loop import VirtualTimeLoop
 from aiosctp.wire.chunks import Data, Heartbeat
 from tests.core.bugs import replace_method
-from tests.surface.two_hosts import PORT, TwoHosts, associated, chunk_type
+from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts, associated, chunk_type
 from tests.surface.virtual_time import virtual_time
 
 
@@ -286,6 +286,59 @@ def test_a_bug_in_output_or_timer_ends_its_association(where: str, monkeypatch: 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         told = runner.run(run())
     assert {str(context["exception"]) for context in told} == {"a bug"}
+
+
+@pytest.mark.parametrize("where", ["before the flush", "in what an owner is told"])
+def test_a_bug_of_the_surface_is_told_and_the_stack_goes_on(where: str) -> None:
+    """Or nothing would be sent any more, nor any timer be set, for any association."""
+
+    async def run() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+        async with TwoHosts(config=aiosctp.Config(heartbeat=False)) as hosts:
+            server = await hosts.serve()
+            broken, _ = await hosts.pair()
+            sound, theirs = await hosts.pair()
+
+            def explode() -> None:
+                broken.engine_changed = changed  # type: ignore[method-assign]  # the bug is over
+                raise ZeroDivisionError("a bug")
+
+            await asyncio.sleep(100)  # until no timer is due
+            changed = broken.engine_changed
+            hosts.drop = lambda packet: True
+            if where == "before the flush":
+                hosts.client.call_before_flush(explode)
+                hosts.client.call_before_flush(lambda: sound.send_nowait(b"x"))
+            else:
+                broken.engine_changed = explode  # type: ignore[method-assign]  # the bug
+                hosts.client.touch(broken.engine)
+                sound.send_nowait(b"x")
+            await asyncio.sleep(0.5)
+            hosts.drop = lambda packet: False
+            async with asyncio.timeout(5):
+                # Lost, and sent again when the timer fires.
+                assert (await theirs.receive()).data == b"x"
+            await broken.shutdown()
+            server.close()
+        return told
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        told = runner.run(run())
+    assert [str(context["exception"]) for context in told] == ["a bug"]
+
+
+@virtual_time
+async def test_what_is_called_before_a_flush_may_ask_to_be_called_again() -> None:
+    async with associated() as (hosts, ours, theirs):
+        await asyncio.sleep(1)
+
+        def ask() -> None:
+            hosts.client.call_before_flush(lambda: ours.send_nowait(b"x"))
+
+        hosts.client.call_before_flush(ask)
+        async with asyncio.timeout(5 * DELAY_S):
+            assert (await theirs.receive()).data == b"x"
 
 
 def test_a_bug_outside_every_association_is_told_and_costs_one_datagram() -> None:

@@ -40,6 +40,11 @@ async def test_the_help_of_a_command_explains_its_exit_status(name: str) -> None
         (["demo", "--megabytes", "many"], "'many' is not a whole number"),
         (["check", "127.0.0.1:70000"], "70000 is not between 1 and 65535"),
         (["check", "[::1"], "is not [ADDRESS]:PORT"),
+        (["check", ":7"], "':7' names no host"),
+        (["check", "a..b"], "'a..b' is no name"),
+        (["echo", "--client", ""], "'' names no host"),
+        (["echo", "--client", "0.0.0.0"], "host must be a unicast address, not 0.0.0.0"),
+        (["echo", "--host", "a..b"], "'a..b' is no name"),
         (["check", "127.0.0.1", "--timeout", "-1"], "-1 is not above 0"),
         (["echo", "--client", "127.0.0.1", "--udp-port", "0"], "a client needs the server's UDP port"),
         ([], "the following arguments are required: COMMAND"),
@@ -58,3 +63,11 @@ async def test_an_error_of_the_system_is_told_in_words() -> None:
     assert outcome.status == 1
     assert "198.51.100.1" in outcome.errors
     assert "Traceback" not in outcome.errors
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["echo", "--client"]])
+async def test_a_name_that_nobody_knows_is_named(arguments: list[str]) -> None:
+    """A name below `invalid` is nobody's (RFC 6761)."""
+    outcome = await aiosctp(*arguments, "nobody.invalid")
+    assert outcome.status == 1
+    assert outcome.errors.startswith("aiosctp: host nobody.invalid: ")

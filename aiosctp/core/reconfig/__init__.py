@@ -5,8 +5,8 @@ Theory of operation
 Made when a RE-CONFIG chunk arrives or our user asks for something: an association without either has nothing of this.
 
 * `waiting.py`: what our user, or the peer through us, wants asked. `asking.py`: the one chunk with requests that is in
-  flight; its timer repeats it. The messages given to a stream that is to be reset wait in `tx/held.py` until the peer
-  has answered.
+  flight; its timer repeats it. `promises.py`: what the peer has granted, and is still to do. The messages given to a
+  stream that is to be reset wait in `tx/held.py` until the peer has answered.
 * `answering.py`: what the peer asks for. Each request is decided when its number's turn comes, and answered again as
   it was when it comes again.
 * In `rx`, data of after a reset that comes before the data of before it waits in `rx/renewal.py`.
@@ -40,7 +40,7 @@ class Reconfiguration:
     """RE-CONFIG of one association.
 
     Inputs: `received`, `data_arrived`, `timer_expired`. Commands: those of `asking`; `fail`. Output: `proceed`, which
-    has the association's `Output` send what may go.
+    has the association's `Output` send what may go. Getter: `outgoing_to_come`.
     """
 
     __slots__ = ("_association", "answering", "asking")
@@ -95,6 +95,11 @@ class Reconfiguration:
     def timer_expired(self, now: float) -> None:
         if self._association.state in MAY_TRANSMIT_DATA:
             self.asking.timer_expired(now)
+
+    @property
+    def outgoing_to_come(self) -> int:
+        """Outgoing streams that the peer was asked for, or will be, and has not answered for."""
+        return self.asking.waiting.outgoing_to_come
 
     # -- output --
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiosctp.core.reconfig import performing
+from aiosctp.core.reconfig.promises import Promises
 from aiosctp.core.reconfig.requests import (
     AddIncoming,
     AddOutgoing,
@@ -66,11 +67,13 @@ class Asking:
         "_in_flight",
         "_in_progress",
         "_is_known",
+        "_is_there",
         "_path",
         "_proofs",
         "_unproven",
         "kept",
         "next_number",
+        "promises",
         "waiting",
     )
 
@@ -79,6 +82,7 @@ class Asking:
         self.next_number = association.tcb.local_initial_tsn
         """§4.1: "initialized to the same value as the initial TSN"."""
         self.waiting = Waiting(association)
+        self.promises = Promises(association)
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()
@@ -89,6 +93,8 @@ class Asking:
         """Not in flight any more, though the peer may not know of it."""
         self._proofs: list[Probe] = []
         """HEARTBEATs that went with it when it was asked again."""
+        self._is_there = False
+        """The peer has answered one since, and so waits before it answers the request."""
         self._path: Path | None = None
         self._expirations = 0
         """Of the timer, since it was started for this chunk or the peer last answered it."""
@@ -139,7 +145,7 @@ class Asking:
         """
         sent = self._in_flight.get(parameter.response_sequence_number)
         if sent is None or not isinstance(sent.parameter, IncomingSsnResetRequest):
-            return None
+            return self.promises.take_named(parameter)
         if set(sent.parameter.streams) != set(parameter.streams):
             return None
         self._acknowledged(sent.parameter.request_sequence_number)
@@ -147,6 +153,9 @@ class Asking:
 
     def take_wanted(self, parameter: AddOutgoingStreamsRequest) -> Sent | None:
         """§5.2.6: the request of ours for the streams that the peer adds; its answer bears no number of ours."""
+        promised = self.promises.take_wanted(parameter)
+        if promised is not None:
+            return promised
         for number, sent in self._in_flight.items():
             wanted = sent.parameter
             if (
@@ -187,7 +196,7 @@ class Asking:
         if self._in_flight:
             self._path = path
             self._expirations = 0
-            self._is_known = False
+            self._is_known = self._is_there = False
             self._start_timer(now)
             if self.awaits_tsn_reset:
                 association.timers.start(Timer.SSN_TSN_RESET, now + MAX_SEGMENT_LIFETIME_S)
@@ -200,10 +209,12 @@ class Asking:
         association = self._association
         match group[0]:
             case OutgoingReset(wanted=wanted) as piece:
-                # A3: "the next TSN the sender assigns minus 1". A4: all are not listed, and what the peer wants is as
-                # the peer has it.
+                # A4: all are not listed, and what the peer wants is as the peer has it.
                 named, streams = wanted if wanted is not None else (answered_number, listed(group))
-                last = tsn_add(association.sender.next_tsn, -1)
+                # A3: "the next TSN the sender assigns minus 1" was the Cumulative TSN Ack Point when all that was given
+                # to these streams had its TSNs. What was assigned since is of other streams, and the peer need not wait
+                # for that.
+                last = association.sender.cumulative_tsn_ack_point
                 piece.parameter = OutgoingSsnResetRequest(number, named, last, streams)
                 return piece.parameter
             case IncomingReset():
@@ -237,13 +248,24 @@ class Asking:
         return not any(sent.pieces for sent in self._in_flight.values())
 
     def _look_for_proof(self) -> None:
-        if any(probe.rtt_s is not None for probe in self._proofs):
+        if not any(probe.rtt_s is not None for probe in self._proofs):
+            return
+        if self._awaits_proof:
             for number in list(self._in_flight):
                 self._acknowledged(number)
+        else:
+            assert self._path is not None
+            self._is_there = True
+            self._proofs.clear()
+            self._association.failure.acknowledged(self._path)
 
     def timer_expired(self, now: float) -> None:
         """§5.1.1: "besides doubling the value, the sender MUST retransmit the RE-CONFIG chunk, increment the
-        appropriate error counts ..., and perform threshold management"; H2: not the counts, for what is in progress."""
+        appropriate error counts ..., and perform threshold management"; H2: not the counts, for what is in progress.
+
+        An SSN/TSN reset may be in progress without a word, until the peer's own data is acknowledged: as `answering.py`
+        does it, and says why. That the peer has got the request, and is there, tells its answer to a HEARTBEAT.
+        """
         association, path = self._association, self._path
         assert path is not None
         assert self._in_flight
@@ -251,7 +273,7 @@ class Asking:
         if not self._in_flight:
             return
         self._expirations += 1
-        if len(self._in_progress) < len(self._in_flight):
+        if len(self._in_progress) < len(self._in_flight) and not self._is_there:
             association.failure.retransmission_timed_out(path)
             if association.ending is not None:
                 return
@@ -260,10 +282,12 @@ class Asking:
 
     def _send_again(self, now: float) -> None:
         assert self._path is not None
+        self._is_there = False
         if self.awaits_tsn_reset:
             self._association.output.send_sack_before()
+            self._proofs.clear()
         chunk = ReConfig(tuple(sent.parameter for sent in self._in_flight.values())).encode()
-        if self._awaits_proof:
+        if self._awaits_proof or self.awaits_tsn_reset:
             probe, heartbeat = self._association.heartbeats.make_proof(self._path, now)
             self._proofs.append(probe)
             chunk += heartbeat
@@ -310,6 +334,9 @@ class Asking:
         if isinstance(sent.parameter, SsnTsnResetRequest) and not self._tsn_reset_answered(response, outcome):
             return
         self._acknowledged(number)
+        if response.result == ReconfigurationResult.PERFORMED and _is_to_be_shown(sent):
+            self.promises.add(number, sent, now)
+            return
         for piece in sent.pieces:
             if response.result == ReconfigurationResult.REQUEST_IN_PROGRESS and self._asks_again(piece):
                 self.waiting.add_again(piece)
@@ -317,7 +344,7 @@ class Asking:
                 assert self._path is not None
                 association.timers.start(Timer.CROSSED, now + self._path.rto.rto_s)
             else:
-                self._piece_ended(piece, outcome, will_follow=response.result == ReconfigurationResult.PERFORMED)
+                self._piece_ended(piece, outcome)
 
     def _asks_again(self, piece: Piece) -> bool:
         """The peer has a request in flight too, and can't answer ours by another: whether ours waits until then."""
@@ -336,8 +363,8 @@ class Asking:
             self._proofs.clear()
             self._association.timers.stop(Timer.RECONFIG)
 
-    def _piece_ended(self, piece: Piece, outcome: Outcome, *, will_follow: bool) -> None:
-        """H3 to H6. `will_follow`: what the peer says it has performed for us comes in as a request of its own."""
+    def _piece_ended(self, piece: Piece, outcome: Outcome) -> None:
+        """H3 to H6."""
         association = self._association
         if isinstance(piece, AddOutgoing):
             self.waiting.outgoing_to_come -= piece.count
@@ -350,10 +377,7 @@ class Asking:
             # H6: "the endpoint MUST add the additional streams".
             association.tcb.outbound_streams += piece.count
         if piece.request is not None:
-            # What the peer does with its own streams is told when it does it: usrsctp says that it was performed, too,
-            # before, with or after its own request. What was told before tells nobody that this has ended.
-            is_awaited = isinstance(piece, AddIncoming) or (isinstance(piece, IncomingReset) and bool(piece.awaited))
-            piece.request.part_ended(outcome, is_told=will_follow and is_awaited)
+            piece.request.part_ended(outcome)
         elif outcome is not Outcome.DONE:
             return
         elif isinstance(piece, OutgoingReset):
@@ -365,6 +389,7 @@ class Asking:
     def incoming_were_reset(self, streams: Sequence[int]) -> None:
         """By the peer: these, or all if none is listed."""
         self.waiting.incoming_were_reset(streams)
+        self.promises.streams_were_reset(streams)
         for sent in self._in_flight.values():
             for piece in sent.pieces:
                 if isinstance(piece, IncomingReset):
@@ -396,8 +421,17 @@ class Asking:
     def fail_all(self) -> None:
         """The association ends, or begins anew: nothing of this will be answered."""
         pieces = [piece for sent in self._in_flight.values() for piece in sent.pieces]
+        pieces += self.promises.take_all()
         pieces += self.waiting.take_all()
         self._in_flight.clear()
         for piece in pieces:
             if piece.request is not None:
                 piece.request.part_ended(Outcome.FAILED)
+
+
+def _is_to_be_shown(sent: Sent) -> bool:
+    """Whether what the peer says it has performed comes in as a request of its own: usrsctp says so before, with or
+    after that."""
+    return any(
+        isinstance(piece, AddIncoming) or (isinstance(piece, IncomingReset) and piece.awaited) for piece in sent.pieces
+    )

@@ -16,7 +16,7 @@ class Outcome(Enum):
     DONE = auto()
     DENIED = auto()
     FAILED = auto()
-    """The peer found it wrong, or the association restarted or ended first."""
+    """The peer found it wrong, or did not what it said, or the association restarted or ended first."""
 
 
 class Request:
@@ -68,7 +68,7 @@ class OutgoingReset:
         self.parameter: OutgoingSsnResetRequest | None = None
         """What was sent."""
         self._draining: list[int] = []
-        """Streams of which what was given before may not all have been sent."""
+        """Streams of which what was given before may not all have been acknowledged."""
         self._behind = 0
         """Streams that wait for an earlier reset."""
 
@@ -86,13 +86,21 @@ class OutgoingReset:
         self._draining.append(stream)
 
     def is_drained(self, queue: SendQueue) -> bool:
-        """Whether all that was given before has its TSNs: what comes after is held, so a stream once drained stays."""
-        if self._behind or (queue.held is not None and queue.held.suspended is not None):
+        """Whether all that was given before is acknowledged: what comes after is held, so a stream once drained stays.
+
+        A1 to A3 ask for less: that it has its TSNs. But a peer that lacks some of it has to defer the reset (E2), and
+        then it may be long until we hear of it: Linux and usrsctp tell only who asks again, and usrsctp, once a hole
+        has been filled, does not perform it before the next new DATA comes, and holds back until then what comes on
+        every stream. So it is asked when nothing can be in its way, which costs one round trip, if any.
+        """
+        held = queue.held
+        if self._behind or held is None or held.suspended is not None:
             return False
         draining = self._draining
         while draining:
-            stream = queue.find_stream(draining[-1])
-            if stream is not None and stream.queued_bytes:
+            number = draining[-1]
+            stream = queue.find_stream(number)
+            if stream is not None and stream.buffered_bytes > held.lines[number].held_bytes:
                 return False
             draining.pop()
         return True

@@ -43,7 +43,7 @@ class Interleaved(TsnHeap):
     __slots__ = ("_held", "_runs", "_skipped", "_unordered")
 
     def __init__(self) -> None:
-        super().__init__()
+        self._heap = None
         self._runs: dict[_Key, _MixedRun] = NO_DICT
         self._held: dict[int, tuple[_MixedRun, int, bytes]] = NO_DICT
         """By TSN: its message, FSN and payload."""

@@ -143,6 +143,10 @@ class ReadQueues:
                 self._put_mark(mark._replace(stream=stream))
 
     def _put_mark(self, mark: Message) -> None:
+        """Charged, but not held to the window: a reset that was refused for want of room could be refused for ever, as
+        what fills the window may be what only the end of a stream would have read. What marks take beyond it is bounded
+        none the less, for there are never two in a row: one to each message, which had room itself, and one to each
+        stream that its reader has emptied. While that is more than the window, the peer is told 0."""
         self._window.charge(charge_of(0))
         self.has_parts = True
         self.put(mark)

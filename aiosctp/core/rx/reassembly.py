@@ -18,7 +18,7 @@ class Reassembly(TsnHeap):
     __slots__ = ("_by_end", "_by_start", "_payloads", "_skipped_end")
 
     def __init__(self) -> None:
-        super().__init__()
+        self._heap = None
         self._payloads: dict[int, bytes] = NO_DICT
         self._by_end: dict[int, Run] = NO_DICT
         self._by_start: dict[int, Run] = NO_DICT
@@ -216,9 +216,9 @@ class Reassembly(TsnHeap):
         return self._skipped_end is not None and tsn == self._skipped_end + 1 and not chunk.beginning
 
     def discard_following(self, tsn: int, chunk: UserData) -> Run | None:
-        """The chunk was discarded, and with it what is held of its message."""
+        """The chunk was discarded, and with it goes what is held behind it that can't begin any more."""
         self._skipped_end = None if chunk.ending else tsn
-        run = None if chunk.ending else self._by_start.get(tsn + 1)
+        run = self._by_start.get(tsn + 1)
         if run is not None:
             self._drop(run)
             self._skipped_end = None if run.ended else run.end

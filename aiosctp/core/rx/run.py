@@ -53,9 +53,11 @@ class TsnHeap:
 
     __slots__ = ("_heap",)
 
+    _heap: list[int] | None
+    """The TSNs held, negated, once the highest had to be found, None before; with some that are held no longer."""
+
     def __init__(self) -> None:
-        self._heap: list[int] | None = None
-        """The TSNs held, negated, once the highest had to be found; with some that are held no longer."""
+        self._heap = None
 
     def highest_of(self, held: Mapping[int, object]) -> int | None:
         if self._heap is None:

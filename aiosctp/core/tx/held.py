@@ -18,16 +18,18 @@ MAX_DROPPED_BYTES: Final = 0x10000
 class Line(Generic[Owner]):
     """One stream that is to be reset: who resets it, and what was given to it since."""
 
-    __slots__ = ("_waiting", "owner")
+    __slots__ = ("_waiting", "held_bytes", "owner")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
+        self.held_bytes = 0
         self._waiting: deque[Outgoing | _Mark[Owner]] | None = None
 
     def add(self, message: Outgoing) -> None:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
+        self.held_bytes += len(message[0])
 
     def reset_again(self, owner: Owner) -> None:
         """What comes from now on waits for this one too."""
@@ -54,6 +56,7 @@ class Line(Generic[Owner]):
                 return ready, True
             if not is_abandoned(item):
                 ready.append(item)
+                self.held_bytes -= len(item[0])
         return ready, False
 
 
@@ -74,8 +77,8 @@ class HeldMessages(Generic[Owner]):
         """By stream."""
         self.suspended: deque[Outgoing] | None = None
         """Of all other streams, while no new message may begin."""
-        self._limited: set[Terms] = set()
-        """The terms of those in here that have some."""
+        self._limited: dict[Terms, Line[Owner] | None] = {}
+        """The terms of those in here that have some, and in which line, if not suspended."""
         self._dropped_bytes = 0
 
     @property
@@ -91,32 +94,40 @@ class HeldMessages(Generic[Owner]):
             self.suspended.append(message)
         else:
             return False
-        self._note(message)
+        self._note(message, line)
         return True
 
-    def _note(self, message: Outgoing) -> None:
+    def _note(self, message: Outgoing, line: Line[Owner] | None) -> None:
         terms = message[6]
         if terms is not None:
-            self._limited.add(terms)
+            self._limited[terms] = line
 
     def suspend(self, messages: Iterable[Outgoing]) -> None:
         """No new message may begin; these were given to `send` before."""
         self.suspended = deque(messages)
         for message in self.suspended:
-            self._note(message)
+            self._note(message, None)
+
+    def suspend_too(self, message: Outgoing) -> None:
+        """It waited in a line, and no new message may begin."""
+        assert self.suspended is not None
+        self.suspended.append(message)
+        self._note(message, None)
 
     def let_go(self, message: Outgoing) -> None:
         """It is here no more."""
         terms = message[6]
         if terms is not None:
-            self._limited.discard(terms)
+            self._limited.pop(terms, None)
 
     def drop(self, message: Outgoing, held_bytes: int) -> bool:
         """It is abandoned. Whether it was here, among so many bytes."""
         terms = message[6]
-        if terms not in self._limited:
+        if terms is None or terms not in self._limited:
             return False
-        self._limited.remove(terms)
+        line = self._limited.pop(terms)
+        if line is not None:
+            line.held_bytes -= len(message[0])
         self._dropped_bytes += len(message[0])
         if self._dropped_bytes > held_bytes + MAX_DROPPED_BYTES:
             self._sweep()

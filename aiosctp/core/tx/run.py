@@ -107,7 +107,7 @@ class Run:
             if messages:
                 self._fill_with_fragments(packets, self._packets_left, room)
                 self._fill_with_messages(packets, self._packets_left, room)
-            is_last = transmission.is_shutting_down and not messages
+            is_last = not messages and transmission.awaits_the_last
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
                 # or receiver window".

@@ -248,10 +248,15 @@ class Transmission:
             chunk.header = with_immediate(chunk.header)
             packet.chunks[-3 if len(chunk.payload) & 3 else -2] = chunk.header
 
+    @property
+    def awaits_the_last(self) -> bool:
+        """Whether something waits for the last DATA to be acknowledged: the SHUTDOWN, or the reset of a stream."""
+        return self.is_shutting_down or self.queue.held is not None
+
     def _wants_sack_immediately(self, path: Path) -> bool:
         """§6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion or
         receiver window"."""
-        if self.is_shutting_down and not self.queue:
+        if self.awaits_the_last and not self.queue:
             return True
         wanted = self.fragmenter.wanted() or 1
         return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)

@@ -218,7 +218,7 @@ def test_what_is_being_reset_needs_no_other() -> None:
     peer.user_sends(b"data", stream=1)
     peer.user_sends(b"data", stream=3)
     peer.association.reset_outgoing([1, 2])
-    assert len(parameters_of(peer.touch())) == 1
+    assert len(parameters_of(peer.sack(2))) == 1
     assert results_of(peer.ask(IncomingSsnResetRequest(TSN, (2, 1)))) == [R.NOTHING_TO_DO]
     assert results_of(peer.ask(IncomingSsnResetRequest(TSN + 1, (1, 3)))) == [R.IN_PROGRESS]
     (answer,) = peer.ask(response(peer.ours, R.PERFORMED))

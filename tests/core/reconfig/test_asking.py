@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from aiosctp.config import Config
+from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.reconfig import Outcome
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.events import SendFailed, StreamChange, StreamReset
 from aiosctp.exceptions import AssociationLost
-from aiosctp.wire.chunks import Data, Heartbeat, HeartbeatAck, ReConfig, Shutdown
+from aiosctp.wire.chunks import Data, Heartbeat, HeartbeatAck, ReConfig, Sack, Shutdown
 from aiosctp.wire.codepoints import ReconfigurationResult
 from aiosctp.wire.reconfig import (
     AddIncomingStreamsRequest,
@@ -24,7 +25,7 @@ from aiosctp.wire.reconfig import (
 from tests.core.pair import Pair
 from tests.core.reconfig.bench import Resets
 from tests.core.reconfig.peer import TSN, ReconfigPeer, parameters_of
-from tests.core.scripted import chunks_of, packets_with
+from tests.core.scripted import A_RWND, chunks_of, packets_with
 from tests.core.test_idle import held_by
 
 R = ReconfigurationResult
@@ -34,14 +35,62 @@ def response(peer: ReconfigPeer, result: int, step: int = 0) -> ReconfigurationR
     return ReconfigurationResponse(peer.ours + step & 0xFFFF_FFFF, result)
 
 
-def test_it_goes_in_the_flush_of_the_data_that_made_it_ready() -> None:
+def test_a_reset_is_asked_for_when_what_was_given_to_the_stream_before_is_acknowledged() -> None:
+    """Nothing is in its way at the peer, which does not have to defer it (§5.2.2 E2). Some peers end that only when
+    they are asked again, or when more data comes."""
     peer = ReconfigPeer()
+    assert parameters_of(peer.user_sends(b"one", b"two", b"three", stream=1)) == []
     request = peer.association.reset_outgoing([1])
-    packets = peer.user_sends(b"before", stream=2)
-    assert len(chunks_of(packets, Data)) == 1
-    assert parameters_of(packets) == [OutgoingSsnResetRequest(peer.ours, TSN - 1, peer.ours, (1,))]
-    assert peer.ask(response(peer, R.PERFORMED)) == []
+    assert parameters_of(peer.touch()) == []
+    assert parameters_of(peer.user_sends(b"held", stream=1)) == []
+    assert parameters_of(peer.sack(1)) == []
+    assert parameters_of(peer.send(Sack(peer.ours, A_RWND, ((2, 2),)))) == []
+    assert parameters_of(peer.sack(3)) == [OutgoingSsnResetRequest(peer.ours, TSN - 1, peer.ours + 2, (1,))]
+    assert chunks_of(peer.send(ReConfig((response(peer, R.PERFORMED),))), Data) != []
     assert request.outcome is Outcome.DONE
+
+
+def test_what_is_outstanding_of_other_streams_does_not_hold_it_up() -> None:
+    """Nor is it named (A3), as the peer would wait for it."""
+    peer = ReconfigPeer()
+    peer.user_sends(b"one", stream=1)
+    peer.user_sends(b"two", stream=2)
+    two = peer.association.reset_outgoing([2])
+    one = peer.association.reset_outgoing([1])
+    assert parameters_of(peer.user_sends(b"three", stream=3)) == []
+    assert parameters_of(peer.sack(1)) == [OutgoingSsnResetRequest(peer.ours, TSN - 1, peer.ours, (1,))]
+    assert peer.ask(response(peer, R.PERFORMED)) == []
+    assert (one.outcome, two.outcome) == (Outcome.DONE, None)
+    assert parameters_of(peer.sack(2)) == [OutgoingSsnResetRequest(peer.ours + 1, TSN - 1, peer.ours + 1, (2,))]
+    three = peer.association.reset_outgoing([3])
+    assert peer.ask(response(peer, R.PERFORMED, 1)) == []
+    assert parameters_of(peer.sack(3)) == [OutgoingSsnResetRequest(peer.ours + 2, TSN - 1, peer.ours + 2, (3,))]
+    peer.ask(response(peer, R.PERFORMED, 2))
+    assert (two.outcome, three.outcome) == (Outcome.DONE, Outcome.DONE)
+
+
+def test_a_stream_of_which_nothing_is_outstanding_is_reset_at_once() -> None:
+    peer = ReconfigPeer()
+    peer.association.reset_outgoing([1])
+    packets = peer.user_sends(b"data", stream=2)
+    assert len(chunks_of(packets, Data)) == 1
+    assert parameters_of(packets) == [OutgoingSsnResetRequest(peer.ours, TSN - 1, peer.ours - 1, (1,))]
+
+
+def test_what_waits_behind_a_reset_goes_before_the_next_and_is_acknowledged_first() -> None:
+    peer = ReconfigPeer()
+    peer.association.reset_outgoing([1])
+    assert len(parameters_of(peer.touch())) == 1
+    peer.user_sends(b"between", stream=1)
+    second = peer.association.reset_outgoing([1])
+    peer.user_sends(b"after", stream=1)
+    packets = peer.send(ReConfig((response(peer, R.PERFORMED),)))
+    assert [(chunk.ssn, bytes(chunk.payload)) for chunk in chunks_of(packets, Data)] == [(0, b"between")]
+    assert parameters_of(packets) == []
+    assert parameters_of(peer.sack(1)) == [OutgoingSsnResetRequest(peer.ours + 1, TSN - 1, peer.ours, (1,))]
+    packets = peer.send(ReConfig((response(peer, R.PERFORMED, 1),)))
+    assert [(chunk.ssn, bytes(chunk.payload)) for chunk in chunks_of(packets, Data)] == [(0, b"after")]
+    assert second.outcome is Outcome.DONE
 
 
 def test_one_chunk_with_requests_is_in_flight() -> None:
@@ -338,3 +387,17 @@ def test_a_shutdown_ends_with_requests_under_way(state: AssociationState) -> Non
     peer.wait(400.0)
     assert peer.state is AssociationState.CLOSED
     assert request.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("texts", [[b"one"], [b"x" * 1000] * 3])
+def test_the_last_data_before_a_reset_asks_to_be_acknowledged_at_once(texts: list[bytes]) -> None:
+    """§6.1: the reset waits for that, and would wait for the peer's delayed SACK."""
+    peer = ReconfigPeer()
+    for text in texts:
+        peer.association.send(OutgoingMessage(text, 1))
+    peer.association.reset_outgoing([1])
+    sent = chunks_of(peer.touch(), Data)
+    assert [chunk.immediate for chunk in sent] == [False] * (len(texts) - 1) + [True]
+    assert len(parameters_of(peer.sack(len(texts)))) == 1
+    peer.ask(response(peer, R.PERFORMED))
+    assert [chunk.immediate for chunk in chunks_of(peer.user_sends(b"after", stream=1), Data)] == [False]

@@ -166,17 +166,52 @@ def test_what_is_behind_a_message_that_was_skipped_must_begin() -> None:
     assert isinstance(bench.packet(data(2, "", ssn=1)), ProtocolViolation)
 
 
+def test_what_can_not_begin_behind_the_end_of_a_message_that_was_skipped_is_dropped() -> None:
+    """It came first, and so was not seen to break §6.9."""
+    bench = bench_of(partial_delivery_point_bytes=1)
+    bench.packets(data(2, "U"))
+    bench.forward(0)
+    bench.packets(data(1, "UE"))
+    assert bench.receiver.held_bytes == 0
+    assert not bench.receiver.has_message()
+
+
 @BOTH
-def test_a_message_given_up_when_all_that_was_sent_of_it_has_come_is_dropped(format: DataFormat) -> None:
-    """X07, X43: the peer tells by a FORWARD TSN to what was acknowledged, or to a TSN more; then another begins."""
-    for behind in (0, 1):
-        bench = bench_of(format, partial_delivery_point_bytes=1)
-        bench.packets(chunk(format, 0, "B"), chunk(format, 1, "", fsn=1))
-        assert bench.receiver.read(partial=True) is not None
-        assert bench.forward(1 + behind, (0, ORDERED, 0)) == [(0, 0)]
-        bench.packets(chunk(format, 2 + behind, number=1))
-        assert len(bench.read_all()) == 1
-        assert bench.receiver.held_bytes == 0
+@pytest.mark.parametrize("unordered", [False, True])
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_message_given_up_when_all_that_was_sent_of_it_has_come_is_dropped(
+    format: DataFormat, behind: int, unordered: bool
+) -> None:
+    """X07, X43: the peer tells by a FORWARD TSN to what was acknowledged, or to a TSN more; then another begins. An
+    unordered one it lists with I-DATA alone."""
+    bench = bench_of(format, partial_delivery_point_bytes=1)
+    bits = "U" * unordered
+    bench.packets(chunk(format, 0, bits + "B"), chunk(format, 1, bits, fsn=1))
+    assert bench.receiver.read(partial=True) is not None
+    listed = [] if unordered and format is DATA_FORMAT else [(0, unordered, 0)]
+    assert bench.forward(1 + behind, *listed) == [(0, 0)]
+    bench.packets(chunk(format, 2 + behind, number=0 if unordered else 1))
+    assert len(bench.read_all()) == 1
+    assert bench.receiver.held_bytes == 0
+
+
+def test_all_that_comes_late_of_a_message_that_was_skipped_is_let_go_of() -> None:
+    """X43: one fragment after the other; and then, another message."""
+    bench = bench_of()
+    bench.forward(0, (0, ORDERED, 0))
+    bench.packets(data(1, ""), data(2, ""), data(3, ""), data(4, "E"), data(5, ssn=1))
+    assert bench.read_payloads() == [b"<5>"]
+    assert bench.receiver.held_bytes == 0
+
+
+@BOTH
+def test_a_large_message_whose_turn_comes_by_the_skip_is_delivered_in_parts(format: DataFormat) -> None:
+    """R20: it has all that it takes, but for its end."""
+    bench = bench_of(format, partial_delivery_point_bytes=1000)
+    bench.packets(chunk(format, 1, "B", number=1, payload=1500))
+    bench.forward(0, (0, ORDERED, 0))
+    (part,) = bench.read_all(partial=True)
+    assert (len(part.data), part.end_of_record) == (1500, False)
 
 
 @BOTH
@@ -230,6 +265,7 @@ def test_streams_that_do_not_exist_and_numbers_that_are_past_are_ignored(format:
     bench.forward(2, (10, ORDERED, 5), (0xFFFF, ORDERED, 5), (0, ORDERED, 0), (1, ORDERED, format.number_mask - half))
     bench.packets(chunk(format, 3, number=2), chunk(format, 4, stream=1))
     assert bench.read_payloads() == [b"<0>", b"<1>", b"<3>", b"<4>"]
+    assert max(bench.receiver._streams.known()) < 10, "nothing is kept of streams that do not exist"
 
 
 @BOTH
@@ -238,7 +274,7 @@ def test_a_stream_that_is_listed_many_times_counts_once(format: DataFormat) -> N
     bench = bench_of(format)
     for n in range(2, 100, 2):
         bench.packets(chunk(format, n, number=n))
-    bench.forward(60, *((0, ORDERED, number % 60) for number in range(59, 3000)))
+    bench.forward(60, *((0, ORDERED, number * 7 % 60) for number in range(3000)))
     assert bench.read_payloads() == [b"<%d>" % n for n in range(2, 61, 2)]
 
 
@@ -359,15 +395,17 @@ def test_what_is_skipped_while_the_peer_may_have_begun_anew_is_known_when_it_ans
     renewal = bench.receiver.renewal
     renewal.expect_tsn_reset()
     if is_done:
-        bench.forward(3, (0, ORDERED, 0))  # the first of after
-        bench.packets(chunk(format, 4, number=1))
+        bench.forward(3, (0, ORDERED, 3), (1, ORDERED, 9))  # the last of before
+        bench.forward(4, (0, ORDERED, 0))  # the first of after
+        bench.packets(chunk(format, 5, number=1))
         assert bench.read_all() == []
-        assert renewal.tsn_reset_done(tsn_of(3)) == []
-        bench.packets(chunk(format, 4, number=1))
+        assert renewal.tsn_reset_done(tsn_of(4)) == []
+        bench.packets(chunk(format, 5, number=1), chunk(format, 6, stream=1))
+        assert bench.read_payloads() == [b"<5>", b"<6>"]
     else:
         bench.forward(3, (0, ORDERED, 3))
         bench.packets(chunk(format, 4, number=4))
         assert bench.read_all() == []
         assert renewal.tsn_reset_refused() == []
-    assert bench.read_payloads() == [b"<4>"]
+        assert bench.read_payloads() == [b"<4>"]
     bench.receiver.check_invariants()

@@ -15,10 +15,10 @@ PATH = Path("192.0.2.1", None, 9899, Config(), is_confirmed=True)
 class Reader:
     """A receiver that gets messages in order, and what is read of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, inbound_streams: int = 100) -> None:
         self.receiver = Receiver(
             peer_initial_tsn=1,
-            inbound_streams=100,
+            inbound_streams=inbound_streams,
             config=Config(),
             timers=Timers(),
             counters=AssociationCounters(),
@@ -76,6 +76,24 @@ def test_there_are_never_two_marks_in_a_row() -> None:
         reader.reset()
     assert reader.receiver.held_bytes == 256
     assert reader.read(1) == ["|"]
+
+
+def test_marks_take_no_more_of_the_window_than_the_messages_that_they_stand_behind() -> None:
+    """They go beyond the window, for a reset needs no room; that happens once, however often the peer resets."""
+    reader = Reader(inbound_streams=5000)
+    reader.receiver.use_streams()
+    window_bytes = Config().receive_window_bytes
+    for stream in range(window_bytes // 256):
+        reader.receiver.data_received(Data(stream + 1, stream, 0, 0, b"x"), PATH, 0.0)
+    assert reader.receiver.free_window_bytes == 0
+    for _ in range(3):
+        assert reader.receiver.renewal.begin_streams_anew(None) is None
+        assert reader.receiver.held_bytes == 2 * window_bytes
+    reader.receiver.check_invariants()
+    for stream in range(5000):
+        while reader.receiver.read(stream, partial=False) is not None:
+            pass
+    assert reader.receiver.held_bytes == 0
 
 
 def test_who_reads_all_streams_as_one_sees_no_marks() -> None:

@@ -207,6 +207,54 @@ def test_miss_indications_pass_over_what_is_abandoned() -> None:
     assert numbers(bench.flush()) == []
 
 
+def test_t3_is_restarted_by_the_earliest_that_is_not_abandoned() -> None:
+    """§6.3.2 R3: the abandoned chunk before it is outstanding no longer."""
+    bench = AbandoningBench()
+    bench.give(priority=3)
+    bench.send(PAYLOAD, PAYLOAD)
+    before = bench.deadline()
+    bench.sender.make_room(1, None)
+    bench.sack(-1, (1, 1), after=0.1)
+    assert before is not None
+    assert bench.deadline() == bench.now + bench.path.rto.rto_s
+
+
+def test_t3_is_restarted_when_the_earliest_that_is_not_abandoned_goes_again() -> None:
+    """§6.1: "MUST restart the timer if the earliest (i.e., lowest TSN) outstanding DATA chunk ... is being
+    retransmitted"."""
+    bench = AbandoningBench(config=NO_BURST_LIMIT)
+    bench.cwnd = 100_000
+    bench.give(PAYLOAD, priority=3)
+    bench.send(*([PAYLOAD] * 6))
+    for last in (2, 3, 4):
+        bench.sack(-1, (2, last))
+    bench.sender.make_room(1, None)
+    bench.wait(0.2)
+    assert [1] in numbers(bench.flush())
+    assert bench.deadline() == bench.now + bench.path.rto.rto_s
+
+
+def test_data_flows_again_when_a_forward_tsn_is_acknowledged() -> None:
+    """§7.2.3: "until ... acknowledgement" for what was sent after T3."""
+    bench = bench_with(1)
+    bench.expire()
+    assert bench.path.awaits_ack_after_timeout
+    bench.forward()
+    bench.sack(0)
+    assert not bench.path.awaits_ack_after_timeout
+
+
+def test_nor_are_those_of_what_is_abandoned_only_then() -> None:
+    """Their acknowledgement was lost: the peer had them when it reset the stream."""
+    bench = AbandoningBench()
+    bench.give(stream=1, retransmits=0)
+    bench.flush()
+    bench.sender.streams_reset([1])
+    bench.sender.queue.by_number[1].begin_anew()
+    bench.expire()
+    assert bench.forward() == (0, [])
+
+
 def test_the_ssns_of_before_a_reset_are_not_named_after_it() -> None:
     """RFC 6525 §5.2.2: the peer resets a stream only when it is beyond all that was sent there before."""
     bench = AbandoningBench()
@@ -249,7 +297,7 @@ def test_bookkeeping_holds_over_many_losses() -> None:
         failed: list[int] = []
         for step in range(400):
             policy = ({"lifetime": 0.3}, {"retransmits": step % 3}, {"priority": step % 5})[step % 3]
-            given.add(bench.give(100 + step * 37 % 5000, stream=step % 4, unordered=step % 7 == 0, **policy))  # type: ignore[arg-type]  # one of them
+            given.add(bench.give(100 + step * 37 % 5000, stream=step % 4, unordered=step % 7 == 0, **policy))
             bench.flush()
             bench.forward()
             outstanding = bench.sender.outstanding
