@@ -53,6 +53,8 @@ class Post:
     """How many resets of its stream were under way or done with when it was queued."""
     taken_by: ReadQueues | None = None
     """Where it waits, or waited, to be read at the other end."""
+    thrown_away_by: AssociationEngine | None = None
+    """That engine had all of it, and ended before its turn."""
     is_delivered: bool = False
     has_failed: bool = False
     policy: Policy = RELIABLE
@@ -116,6 +118,7 @@ class Ledger:
         return [
             ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
             ("core.rx.queues:ReadQueues._append", self._noting_arrivals),
+            ("core.rx.receiver:Receiver.abort_partial_delivery", self._noting_what_is_thrown_away),
             ("core.tx.queue:SendQueue.hold_stream", self._noting_resets),
             ("core.reconfig.performing:end_outgoing", self._noting_outcomes),
         ]
@@ -145,6 +148,19 @@ class Ledger:
             return receiver
 
         return make_receiver
+
+    def _noting_what_is_thrown_away(self, original: Any) -> Any:
+        """Acknowledged messages that waited, behind parts of another, or for an answer to the reset of the TSNs: an end
+        that is not graceful is theirs too (§9.1)."""
+
+        def abort_partial_delivery(receiver: Receiver) -> Any:
+            for busy in receiver._streams._busy.values():
+                for run in (*busy.by_ssn.values(), *busy.due):
+                    if run.ppid:
+                        self.posts[run.ppid].thrown_away_by = self.readers[receiver._queues]
+            return original(receiver)
+
+        return abort_partial_delivery
 
     def _noting_arrivals(self, original: Any) -> Any:
         def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
@@ -345,7 +361,7 @@ class Ledger:
     def _check_sender(self, post: Post, life: Life) -> None:
         engine = life.engine
         if not post.has_failed:
-            if post.taken_by is None:
+            if post.taken_by is None and not self._was_thrown_away(post):
                 raise LawBroken(f"message {post.ppid} never arrived, and no SendFailed told so")
             if post.is_abandoned and engine not in self._powerless:
                 raise LawBroken(f"message {post.ppid} was abandoned, and no SendFailed told so")
@@ -353,6 +369,13 @@ class Ledger:
             return
         elif engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown):
             raise LawBroken(f"message {post.ppid} failed although the association ended gracefully")
+
+    def _was_thrown_away(self, post: Post) -> bool:
+        engine = post.thrown_away_by
+        if engine is None:
+            return False
+        is_graceful = isinstance(engine.ending, AssociationShutdown)
+        return not is_graceful or engine in self._discarding or engine in self._powerless
 
     def _check_receiver(self, post: Post, engine: AssociationEngine) -> None:
         is_graceful = isinstance(engine.ending, AssociationShutdown)

@@ -132,6 +132,17 @@ def test_a_message_that_lacks_what_was_skipped_is_dropped(
     assert bench.read_payloads() == [b"<5>"]
 
 
+@BOTH
+def test_a_closed_window_that_what_is_dropped_opens_is_told_at_once(format: DataFormat) -> None:
+    """§6.2: the peer, which was told of a window of 0, would else wait for the delayed SACK."""
+    bench = bench_of(format, receive_window_bytes=1500)
+    bench.packets(chunk(format, 0, "B", payload=1500))
+    assert bench.sack().a_rwnd == 0
+    bench.forward(1, (0, ORDERED, 0))
+    assert bench.sack_is_due()
+    assert bench.sack().a_rwnd == 1500
+
+
 def test_what_lies_above_stays() -> None:
     """Also a message whose TSNs up to there have come, and that goes on behind."""
     bench = bench_of()
