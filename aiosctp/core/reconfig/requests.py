@@ -100,7 +100,10 @@ class OutgoingReset:
         while draining:
             number = draining[-1]
             stream = queue.find_stream(number)
-            if stream is not None and stream.buffered_bytes > held.lines[number].held_bytes:
+            # What was emptied is abandoned, and the peer may not know, or is above the Cumulative TSN Ack Point.
+            if stream is not None and (
+                stream.emptied_chunks or stream.buffered_bytes > held.lines[number].held_bytes
+            ):
                 return False
             draining.pop()
         return True
