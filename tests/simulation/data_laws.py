@@ -438,7 +438,10 @@ class DataLaws:
         entries = _I_SKIPPED if is_mixed else _SKIPPED
         told = [_entry(*each) for each in entries.iter_unpack(data[at + 8 : at + length])]
         expected = self._skipped(flow, tsn, is_mixed=is_mixed)
-        if len(set(told)) != len(told) or {(stream, unordered): number for stream, unordered, number in told} != expected:
+        if (
+            len(set(told)) != len(told)
+            or {(stream, unordered): number for stream, unordered, number in told} != expected
+        ):
             raise LawBroken(f"a FORWARD TSN names {told}, and skips {expected} (RFC 3758 §3.5 C4)")
         self._counters["FORWARD TSN over several messages"] += len(expected) > 1
         self._counters["I-FORWARD-TSN for unordered ones"] += any(unordered for _, unordered in expected)

@@ -110,15 +110,18 @@ class ReactionLaws:
 
     def _check_t3_is_due(self, sender: Sender, path: Path, now: float) -> None:
         outstanding = sender.outstanding
-        done = (ACKNOWLEDGED, ABANDONED)
-        earliest = next((c for c in outstanding if c.path is path and c.state not in done), None)
+        # One that was abandoned since is among them: the timer that ran for it goes on running.
+        chunks = [chunk for chunk in outstanding if chunk.path is path and chunk.state is not ACKNOWLEDGED]
         point = None if sender.queue.limits is None else sender.queue.limits.point
-        if earliest is not None:
-            sent_at_s = self._resent.get(outstanding, {}).get(earliest.number, earliest.sent_at_s)
-        elif point is not None and point.awaited_on is path:
-            sent_at_s = self._forwarded_at_s[point]  # RFC 3758 §3.5 C5
-        else:
+        forwarded_at_s = None
+        if point is not None and point.awaited_on is path:
+            forwarded_at_s = self._forwarded_at_s[point]  # RFC 3758 §3.5 C5
+        if forwarded_at_s is None and all(chunk.state is ABANDONED for chunk in chunks):
             raise LawBroken("T3-rtx expired on a path with nothing outstanding (§6.3.2 R2)")
+        resent = self._resent.get(outstanding, {})
+        sent_at_s = resent.get(chunks[0].number, chunks[0].sent_at_s) if chunks else now
+        if forwarded_at_s is not None:
+            sent_at_s = min(sent_at_s, forwarded_at_s)
         least_s = min(path.rto.rto_s, sender._transmission.config.rto_min_s)
         if now - sent_at_s < least_s - 1e-6:
             raise LawBroken(f"T3-rtx expired {now - sent_at_s:.3f} s after the earliest chunk was sent (§6.3.2)")

@@ -27,6 +27,7 @@ from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
+from tests.simulation.scheduler_laws import SchedulerLaws
 from tests.simulation.site import SCTP_PORT, Cable, Site
 from tests.simulation.speeches import Speeches
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
@@ -427,4 +428,5 @@ def _wrappers(scene: Scene) -> list[tuple[str, Maker]]:
         *EngineLaws(scene.judge).wrappers(),
         *ReactionLaws(scene.judge, now).wrappers(),
         *scene.wire_laws.wrappers(),
+        *SchedulerLaws(scene.judge, scene.wire_laws.counters).wrappers(),
     ]

@@ -80,7 +80,9 @@ def wrappers(random: Random, character: Character) -> list[tuple[str, Maker]]:
         made.append(("core.reconfig.performing:end_outgoing", beginnings.resetting))
         made.append(("core.rx.renewal:Renewal.begin_streams_anew", _reset_all_streams))
         made.append(("core.rx.renewal:Renewal.tsn_reset_done", _reset_everything))
-        made.append(("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, before_the_wrap)))
+        made.append(
+            ("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, before_the_wrap))
+        )
     return made
 
 
