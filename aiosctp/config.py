@@ -63,10 +63,10 @@ class Config:
       buffer_priority: what needs room in the send buffer takes it from messages with a greater number than its own,
         and they are abandoned (RFC 7496 §3.2); None is before all numbers.
     Which stream's message goes next:
-      scheduler: "fcfs", as they were given to `send`; "rr", a message of each stream in turn; "rr_packet", a packet of
-        each; "priority", the stream with the lowest number of `configure_stream` first; "fair", as many bytes of each
-        stream; "weighted", in the ratio of their weights (RFC 8260 §3.1 to §3.6); or one that was given to
-        `aiosctp.schedulers.register`.
+      scheduler: "fcfs", as they were given to `send`; "rr", a message of each stream in turn, or a chunk where both
+        sides speak I-DATA; "rr_packet", a packet of each; "priority", the stream with the lowest number of
+        `configure_stream` first; "fair", as many bytes of each stream; "weighted", in the ratio of their weights (RFC
+        8260 §3.1 to §3.6); or one that was given to `aiosctp.schedulers.register`.
     What is told to the peer:
       outbound_streams: how many streams to ask for; the peer may grant fewer.
       max_inbound_streams: how many streams of the peer's to take.

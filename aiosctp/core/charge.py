@@ -7,7 +7,8 @@ from typing import Final
 # A chunk or message that is held costs about 300 bytes besides its payload: the bytes object, the tuple with its
 # numbers, the places in dicts and deques. If payload alone counted, a peer that fills the window with tiny chunks would
 # make us hold many times the window. Each is therefore charged as at least this much, which bounds the memory at about
-# 2.2 times the window, while chunks of ordinary size cost exactly their payload.
+# 2.2 times the window (2.8 times, if all of it is tiny I-DATA that waits for its turn), while chunks of ordinary size
+# cost exactly their payload.
 MIN_CHARGE_BYTES: Final = 256
 
 

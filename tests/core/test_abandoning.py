@@ -20,6 +20,7 @@ from aiosctp.wire.chunks import (
     IData,
     IForwardTsn,
     NrSack,
+    ReConfig,
     Sack,
     Shutdown,
     ShutdownAck,
@@ -264,4 +265,39 @@ def test_messages_with_i_data_are_cut_and_abandoned_side_by_side() -> None:
     assert forward == IForwardTsn(z_tsn(peer, len(sent) + 1), ((1, False, 0), (2, False, 0)))
     peer.acknowledge(z_tsn(peer, len(sent) + 1))
     assert peer.association.sender.is_drained
+    check_association(peer.association)
+
+
+def test_a_stream_is_reset_when_the_peer_knows_of_what_was_abandoned_there() -> None:
+    """RFC 6525 §5.1.2 with RFC 3758: an SSN of before is not named to who has begun anew."""
+    peer = Peer(configured(interleaving=False, reconfig=True))
+    peer.parameters = (ForwardTsnSupported(), SupportedExtensions((0x82,)))
+    peer.established()
+    give(peer, b"lost", stream=1, retransmits=0)
+    peer.next_packet(ForwardTsn)
+    peer.association.reset_outgoing([1])
+    assert not chunks_of(peer.touch(), ReConfig)
+    assert not chunks_of(peer.wait(1.0), ReConfig)
+    # A -> SACK -> Z, Z -> RE-CONFIG -> A
+    assert chunks_of(peer.acknowledge(z_tsn(peer, 0)), ReConfig)
+    check_association(peer.association)
+
+
+def test_what_waits_for_a_reset_expires_too() -> None:
+    """RFC 6525 §5.1.2 A1: what is given after it waits for the answer, which does not come."""
+    peer = Peer(configured(reconfig=True))
+    peer.parameters = (ForwardTsnSupported(), SupportedExtensions((0x82,)))
+    peer.established()
+    peer.association.reset_outgoing([1])
+    assert chunks_of(peer.touch(), ReConfig)
+    give(peer, b"held", stream=1, lifetime=0.2)
+    for _ in range(3):
+        give(peer, bytes(50_000), stream=1, lifetime=0.2)
+    give(peer, b"held longer", stream=1, lifetime=20.0)
+    peer.wait(0.3)
+    assert [(data[:4], was_sent) for data, was_sent, _ in failed(peer)] == [(b"held", False), *[(bytes(4), False)] * 3]
+    assert peer.association.sender.buffered_bytes == 11
+    queue = peer.association.sender.queue
+    assert queue.held is not None
+    assert queue.held.lines[1].held_bytes == 11
     check_association(peer.association)

@@ -13,8 +13,8 @@ import pytest
 
 import aiosctp
 from aiosctp.core.messages import Terms
-from aiosctp.events import SenderDry, SendFailed
-from aiosctp.wire.chunks import Data, ForwardTsn, ReConfig
+from aiosctp.events import PartialDelivery, SenderDry, SendFailed
+from aiosctp.wire.chunks import Data, ForwardTsn, IData, IForwardTsn, ReConfig
 from tests.core.work import instructions
 from tests.surface.test_restart_of_streams import restart
 from tests.surface.two_hosts import DELAY_S, TwoHosts, associated, chunk_type
@@ -23,6 +23,8 @@ from tests.surface.virtual_time import virtual_time
 SPEAKS = aiosctp.Config(
     partial_reliability=True, interleaving=False, send_buffer_bytes=4000, stream_send_buffer_bytes=1000
 )
+USER_DATA = (Data.type, IData.type)
+SKIPS = (ForwardTsn.type, IForwardTsn.type)
 IGNORES = SPEAKS.replace(partial_reliability=False)
 
 
@@ -32,7 +34,7 @@ async def stalled(
 ) -> AsyncIterator[tuple[TwoHosts, aiosctp.Association, aiosctp.Association]]:
     """An association whose DATA does not arrive until the test lets it."""
     async with associated(config=config, **options) as (hosts, ours, theirs):
-        hosts.drop = lambda packet: chunk_type(packet) == Data.type
+        hosts.drop = lambda packet: chunk_type(packet) in USER_DATA
         yield hosts, ours, theirs
 
 
@@ -392,16 +394,19 @@ async def test_a_lifetime_is_kept_before_the_first_transmission_to_a_peer_withou
 # -- abandoned --
 
 
+@pytest.mark.parametrize("interleaving", [False, True])
 @virtual_time
-async def test_an_abandoned_message_is_told_once_and_is_done_when_its_forward_tsn_is_acknowledged() -> None:
-    async with stalled() as (hosts, ours, theirs):
+async def test_an_abandoned_message_is_told_once_and_is_done_when_its_forward_tsn_is_acknowledged(
+    interleaving: bool,
+) -> None:
+    async with stalled(SPEAKS.replace(interleaving=interleaving)) as (hosts, ours, theirs):
         take = failures(ours)
         await ours.send(b"gone", stream=3, max_retransmits=0)
-        hosts.drop = lambda packet: chunk_type(packet) in (Data.type, ForwardTsn.type)
+        hosts.drop = lambda packet: chunk_type(packet) in (*USER_DATA, *SKIPS)
         waiting = asyncio.create_task(ours.wait_acknowledged())
         await asyncio.sleep(5)
         assert take() == [SendFailed(b"gone", 3, 0, 0, False, True, 0)]
-        assert any(chunk_type(packet) == ForwardTsn.type for packet in hosts.log)
+        assert any(chunk_type(packet) == SKIPS[interleaving] for packet in hosts.log)
         assert not waiting.done()
         dry = ours.events(SenderDry)
         let_go(hosts)
@@ -414,6 +419,38 @@ async def test_an_abandoned_message_is_told_once_and_is_done_when_its_forward_ts
         assert (statistics.abandoned_unsent, statistics.abandoned_sent) == (0, 1)
         assert statistics.abandoned_by_stream == {3: (0, 1)}
         assert pickle.loads(pickle.dumps(statistics)) == statistics
+
+
+@pytest.mark.parametrize("interleaving", [False, True])
+@virtual_time
+async def test_a_message_abandoned_half_sent_is_never_read_as_if_it_were_whole(interleaving: bool) -> None:
+    """Who reads it in parts hears that it will not be completed; who reads whole messages does not see it."""
+    config = SPEAKS.replace(interleaving=interleaving, partial_delivery_point_bytes=1000)
+    async with associated(config=config) as (hosts, ours, theirs):
+        take = failures(ours)
+        told = theirs.events(PartialDelivery)
+        for stream in (1, 2):
+            before = len(hosts.log)
+            hosts.drop = lambda packet, before=before: (  # type: ignore[misc]  # an inferred lambda
+                chunk_type(packet) in USER_DATA and len(hosts.log) > before + 3
+            )
+            await ours.send(bytes(50_000), stream=stream, lifetime=0.2)
+            if stream == 1:
+                part = await theirs.receive(partial=True)
+                assert (part.stream, part.end_of_record) == (1, False)
+            await asyncio.sleep(10)
+            assert [(failed.stream, failed.was_sent) for failed in take()] == [(stream, True)]
+            let_go(hosts)
+            await ours.send(b"after", stream=stream)
+            if stream == 1:
+                event = await anext(told)
+                assert isinstance(event, PartialDelivery)
+                assert (event.stream, event.ssn) == (1, part.ssn)
+                while not part.end_of_record:
+                    part = await theirs.receive(partial=True)
+                assert part.data == b"after"
+            else:
+                assert (await theirs.receive()).data == b"after"
 
 
 @virtual_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -79,6 +80,19 @@ async def test_weights_share_what_is_sent() -> None:
         ours.stream(1).configure(weight=3)
         give(ours, [1] * 30 + [2] * 30)
         assert (await taken(theirs, 40)).count(1) == pytest.approx(30, abs=2)
+
+
+@pytest.mark.parametrize("interleaving", [False, True])
+@virtual_time
+async def test_a_small_message_waits_for_a_large_one_that_is_begun_only_without_i_data(interleaving: bool) -> None:
+    config = aiosctp.Config(scheduler="priority", interleaving=interleaving)
+    async with associated(config=config) as (_, ours, theirs):
+        assert ("idata" in ours.negotiated) == interleaving
+        ours.configure_stream(1, priority=9)
+        await ours.send(bytes(200_000), stream=1)
+        await asyncio.sleep(0.015)
+        await ours.send(b"small", stream=2)
+        assert await taken(theirs, 2) == ([2, 1] if interleaving else [1, 2])
 
 
 @virtual_time

@@ -370,8 +370,6 @@ class Asking:
             self.waiting.outgoing_to_come -= piece.count
         if isinstance(piece, OutgoingReset):
             kept = performing.end_outgoing(association.sender.queue, piece.streams, is_reset=outcome is Outcome.DONE)
-            if outcome is Outcome.DONE:
-                association.sender.streams_reset(piece.streams)
             self.kept.update(dict.fromkeys(kept))
         elif isinstance(piece, AddOutgoing) and outcome is Outcome.DONE:
             # H6: "the endpoint MUST add the additional streams".

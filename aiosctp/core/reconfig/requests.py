@@ -100,9 +100,10 @@ class OutgoingReset:
         while draining:
             number = draining[-1]
             stream = queue.find_stream(number)
-            # What was emptied is abandoned, and the peer may not know, or is above the Cumulative TSN Ack Point.
             if stream is not None and (
-                stream.emptied_chunks or stream.buffered_bytes > held.lines[number].held_bytes
+                stream.buffered_bytes > held.lines[number].held_bytes
+                # RFC 3758: else a FORWARD TSN might name an SSN of before to who has begun anew.
+                or stream.emptied_chunks
             ):
                 return False
             draining.pop()

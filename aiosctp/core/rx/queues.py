@@ -15,8 +15,9 @@ class ReadQueues:
     """One queue for all streams, and one for each stream that was taken over.
 
     A part that a reader of whole messages takes leaves the window, or the rest could not come, and is collected here.
-    One message collects at most `max_message_bytes`, and all streams together twice that: without a gap only one can be
-    unfinished. Beyond, `has_overflowed`; the parts of it that have been read are lost.
+    One message collects at most `max_message_bytes`, and all streams together twice that: of DATA only one can be
+    unfinished without a gap, of I-DATA one on each stream. Beyond, `has_overflowed`; the parts of it that have been
+    read are lost.
     """
 
     __slots__ = (

@@ -78,7 +78,7 @@ class HeldMessages(Generic[Owner]):
         self.suspended: deque[Outgoing] | None = None
         """Of all other streams, while no new message may begin."""
         self._limited: dict[Terms, Line[Owner] | None] = {}
-        """The terms of those in here that have some, and in which line, if not suspended."""
+        """The terms of those in here that have some, and in which line each stands, if in one."""
         self._dropped_bytes = 0
 
     @property
@@ -108,8 +108,8 @@ class HeldMessages(Generic[Owner]):
         for message in self.suspended:
             self._note(message, None)
 
-    def suspend_too(self, message: Outgoing) -> None:
-        """It waited in a line, and no new message may begin."""
+    def move_to_suspended(self, message: Outgoing) -> None:
+        """It stood in a line, and waits on."""
         assert self.suspended is not None
         self.suspended.append(message)
         self._note(message, None)
@@ -118,7 +118,7 @@ class HeldMessages(Generic[Owner]):
         """It is here no more."""
         terms = message[6]
         if terms is not None:
-            self._limited.pop(terms, None)
+            del self._limited[terms]
 
     def drop(self, message: Outgoing, held_bytes: int) -> bool:
         """It is abandoned. Whether it was here, among so many bytes."""

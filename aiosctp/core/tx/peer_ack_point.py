@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from aiosctp.core.paths import Path
@@ -24,7 +23,6 @@ class PeerAckPoint:
     __slots__ = (
         "_is_timed_out",
         "_repeat_is_due",
-        "_reset_at",
         "_sent_number",
         "_sent_on",
         "_skipped",
@@ -38,8 +36,6 @@ class PeerAckPoint:
         """The Advanced.Peer.Ack.Point, where it is beyond the Cumulative TSN Ack Point."""
         self._skipped: dict[tuple[int, bool], tuple[int, int]] = {}
         """Of each stream, and U bit: the largest SSN or MID abandoned, and in which chunk."""
-        self._reset_at: dict[int, int] = {}
-        """Streams that began anew (RFC 6525): what was sent up to this chunk is done with there."""
         self._sent_number = -1
         self._sent_on: Path | None = None
         """Where the last FORWARD TSN went, until it is acknowledged."""
@@ -77,8 +73,6 @@ class PeerAckPoint:
         is_unordered = bool(flags & DATA_UNORDERED)
         if is_unordered and not format.counts_fragments:
             return True
-        if chunk.number <= self._reset_at.get(stream, -1):
-            return True
         key = stream, is_unordered
         if key not in self._skipped and len(self._skipped) >= most:
             self._forget_covered(cumulative)
@@ -89,16 +83,6 @@ class PeerAckPoint:
 
     def _forget_covered(self, cumulative: int) -> None:
         self._skipped = {key: skipped for key, skipped in self._skipped.items() if skipped[1] > cumulative}
-
-    def streams_reset(self, streams: Iterable[int], highest: int, cumulative: int) -> None:
-        """RFC 6525 §5.2.2 E2: the peer has reset a stream only when its Cumulative TSN covered all that was sent there
-        before. It knows of what was abandoned there, though we may not know yet that it does; to name an SSN of before
-        would spoil those that begin anew."""
-        self._reset_at = {stream: at for stream, at in self._reset_at.items() if at > cumulative}
-        for stream in streams:
-            self._reset_at[stream] = highest
-            for is_unordered in (False, True):
-                self._skipped.pop((stream, is_unordered), None)
 
     def take(self, cumulative: int, format: DataFormat, path: Path, now: float) -> bytes:
         """The chunk, sent now."""

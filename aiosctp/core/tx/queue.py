@@ -347,7 +347,7 @@ class SendQueue:
             del self.held.lines[number]
         for message in ready:
             if self.held.suspended is not None:
-                self.held.suspend_too(message)
+                self.held.move_to_suspended(message)
             else:
                 self._let_go(message)
         self._drop_held()

@@ -39,7 +39,7 @@ class Sender:
 
     Inputs: `sack_received`, `nr_sack_received`, `cumulative_ack`, `t3_expired`, `packets_were_too_large`,
     `zero_window_probe_due`, `handshake_timed_out`, `handshake_done`, `peer_window_advertised`. Commands: `speak`,
-    `queue.append`, `configure`, `make_room`, `streams_reset`, `take_unsent`, `give_back`.
+    `queue.append`, `configure`, `make_room`, `take_unsent`, `give_back`.
     Outputs: first `take_forward_tsn`; then, in this order until it is None, `path_to_send_on`, then `fill_run` with a
     packet for that path, and `fill` where that says None; or `send_single` in the place of all that;
     `take_acknowledged_paths`, `take_abandoned`. Getters: the rest.
@@ -264,12 +264,6 @@ class Sender:
     def is_silent(self) -> bool:
         """Whether no message is begun, and nothing is outstanding."""
         return not (self.outstanding or self.queue.begun)
-
-    def streams_reset(self, streams: Sequence[int]) -> None:
-        """RFC 6525 §5.2.7 H4: the peer has begun these anew."""
-        if self.queue.limits is not None:
-            point, outstanding = self.queue.limits.point, self.outstanding
-            point.streams_reset(streams, outstanding.highest, outstanding.cumulative)
 
     def begin_anew(self, next_tsn: int) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: all SSNs begin with 0, the TSNs with this one. It is silent."""

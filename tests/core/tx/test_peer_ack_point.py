@@ -244,39 +244,6 @@ def test_data_flows_again_when_a_forward_tsn_is_acknowledged() -> None:
     assert not bench.path.awaits_ack_after_timeout
 
 
-def test_nor_are_those_of_what_is_abandoned_only_then() -> None:
-    """Their acknowledgement was lost: the peer had them when it reset the stream."""
-    bench = AbandoningBench()
-    bench.give(stream=1, retransmits=0)
-    bench.flush()
-    bench.sender.streams_reset([1])
-    bench.sender.queue.by_number[1].begin_anew()
-    bench.expire()
-    assert bench.forward() == (0, [])
-
-
-def test_the_ssns_of_before_a_reset_are_not_named_after_it() -> None:
-    """RFC 6525 §5.2.2: the peer resets a stream only when it is beyond all that was sent there before."""
-    bench = AbandoningBench()
-    bench.give(stream=1, retransmits=0)
-    bench.give(stream=2, retransmits=0)
-    bench.flush()
-    bench.expire()
-    assert bench.forward() == (1, [(1, 0), (2, 0)])
-    bench.sender.streams_reset([1])
-    bench.sender.queue.by_number[1].begin_anew()
-    bench.give(stream=3, retransmits=0)
-    bench.flush()
-    bench.expire()
-    assert bench.forward() == (2, [(2, 0), (3, 0)])
-    bench.give(stream=1, retransmits=0)
-    bench.flush()
-    bench.expire()
-    assert bench.forward() == (3, [(1, 0), (2, 0), (3, 0)])
-    bench.sack(3)
-    assert bench.sender.is_drained
-
-
 def test_a_stream_is_not_forgotten_while_abandoned_chunks_are_its() -> None:
     bench = AbandoningBench()
     bench.give(stream=1, unordered=True, retransmits=0)
