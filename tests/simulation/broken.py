@@ -321,10 +321,6 @@ FAULTS: dict[str, tuple[str, Maker]] = {
         "core.reconfig.requests:OutgoingReset.is_drained",
         _instead(_constant(True)),
     ),
-    "a reset does not wait for what was sent before": (
-        "core.rx.receiver:Receiver.has_reached",
-        _instead(_constant(True)),
-    ),
     "the sender does not begin a stream anew": ("core.reconfig.performing:end_outgoing", _every(3, _not_reset)),
     "the receiver does not begin a stream anew": (
         "core.rx.streams:InboundStreams.begin_anew",
@@ -352,7 +348,7 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "an ABORT is a clean EOF": ("stream_transport:StreamTransport.lose", _instead(_fail_without_a_reason)),
     "bytes are read beyond the end of their stream": ("byte_streams:ByteStreams._read", _instead(_read_on)),
     "what the peer has begun anew is dropped": ("byte_streams:ByteStreams.release", _instead(_release_with_all)),
-    "a byte stream that begins is not noticed": ("byte_streams:ByteStreams._begun_by_peer", _every(5, _nothing)),
+    "a byte stream that begins is not noticed": ("byte_streams:ByteStreams._begun_by_peer", _every(2, _nothing)),
     # Paths.
     "a black hole is not noticed": ("core.path_mtu:PathMtuDiscovery.t3_expiring", _instead(_nothing)),
     "a path MTU is raised before the probe is answered": (
