@@ -105,8 +105,6 @@ class SentMessage:
     is_ended: bool = False
     """Its last TSN is sent, or stands for the rest that never will be."""
     is_abandoned: bool = False
-    is_before_reset: bool = False
-    """Its stream has begun anew since."""
 
 
 @dataclass(slots=True)
@@ -173,7 +171,6 @@ class DataLaws:
         return [
             ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
             ("core.tx.sender:Sender.begin_anew", self._noting_new_tsns),
-            ("core.tx.sender:Sender.streams_reset", self._noting_resets),
             ("core.tx.outstanding:Outstanding.append_abandoned", self._noting_ends),
             ("core.tx.limits:Limits.abandoned", self._noting_abandoned),
             ("core.tx.abandonment:Abandonment.make_room", self._around_make_room),
@@ -323,16 +320,6 @@ class DataLaws:
 
         return begin_anew
 
-    def _noting_resets(self, original: Any) -> Any:
-        def streams_reset(sender: Sender, streams: Iterable[int]) -> None:
-            streams = list(streams)
-            original(sender, streams)
-            flow = self._flows.get(sender)
-            for chunk in [] if flow is None else flow.chunks.values():
-                chunk.message.is_before_reset |= chunk.message.stream in streams
-
-        return streams_reset
-
     # -- what is abandoned --
 
     def _around_make_room(self, original: Any) -> Any:
@@ -458,7 +445,7 @@ class DataLaws:
                 raise LawBroken(f"a FORWARD TSN skips {number:#x}, which is not abandoned (RFC 3758 §3.5 C2)")
             if number == tsn and not is_mixed and not (message.is_ended and message.tsns[-1] == tsn):
                 raise LawBroken(f"a FORWARD TSN ends at {tsn:#x}, within a message")
-            if (is_mixed or not message.unordered) and not message.is_before_reset:
+            if is_mixed or not message.unordered:
                 skipped[message.stream, message.unordered] = message.number
         return skipped
 
