@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, NamedTuple
 
+from aiosctp import Association
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.tx import Sender
@@ -402,6 +403,17 @@ class DataLaws:
             message.is_ended = True
 
         return append_abandoned
+
+    def check_counts(self, association: Association) -> None:
+        """RFC 7496 §4.3, §4.4: what the user is told of how many were abandoned."""
+        limits, told = association.engine.sender.queue.limits, association.statistics()
+        counted = Counter[tuple[int, bool]]() if limits is None else self.abandoned.get(limits, Counter())
+        by_stream = {stream: (counted[stream, False], counted[stream, True]) for stream, _ in counted}
+        if told.abandoned_by_stream != by_stream:
+            raise LawBroken(f"{told.abandoned_by_stream} were abandoned by stream, and not {by_stream}")
+        sums = tuple(sum(counts[at] for counts in by_stream.values()) for at in (0, 1))
+        if (told.abandoned_unsent, told.abandoned_sent) != sums:
+            raise LawBroken(f"{told.abandoned_unsent} and {told.abandoned_sent} were abandoned, and not {sums}")
 
     # -- FORWARD TSN --
 
