@@ -1,4 +1,4 @@
-"""What holds of user messages on the wire, by an account of their own: fragments, numbers, windows, and what is abandoned
+"""What holds of user messages on the wire, by an account of their own: fragments, numbers, windows, what is abandoned
 (RFC 9260 §6, RFC 3758, RFC 7496, RFC 8260)."""
 
 from __future__ import annotations
@@ -384,10 +384,10 @@ class DataLaws:
                 assert_law(is_over, f"message {post.ppid} was abandoned, {times} times sent, {most} allowed again")
             case Policy.PRIO:
                 ours = post.policy.buffer_priority
-                is_over = ours is not None and bool(self._takers)
-                if is_over and self._takers[-1] is not None:
-                    is_over = ours > self._takers[-1]
-                assert_law(is_over, f"message {post.ppid} of priority {ours} gave way to {self._takers}")
+                assert_law(ours is not None and bool(self._takers), f"message {post.ppid} gave way to nobody")
+                taker = self._takers[-1]
+                gives_way = taker is None or (ours is not None and ours > taker)
+                assert_law(gives_way, f"message {post.ppid} of priority {ours} gave way to {taker}")
 
     def _noting_ends(self, original: Any) -> Any:
         def append_abandoned(outstanding: Outstanding, chunk: OutstandingChunk) -> None:
