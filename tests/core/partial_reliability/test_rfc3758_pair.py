@@ -37,8 +37,8 @@ def read_all(association: AssociationEngine) -> list[tuple[int, bool, bytes]]:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_every_message_arrives_whole_or_is_told_of_as_abandoned(seed: int) -> None:
-    """E01, S02, S03, S04, S05, X07: a reliable one always arrives; any other arrives, or is told of, once; those of a stream
-    are in order; the shutdown ends gracefully."""
+    """E01, S02, S03, S04, S05, X07: a reliable one always arrives; any other arrives, or is told of, once; those of a
+    stream are in order; the shutdown ends gracefully."""
     dice = random.Random(seed)
     config = QUIET.replace(
         rto_initial_s=0.2, rto_min_s=0.2, rto_max_s=1.0, association_max_retrans=1000, shutdown_timeout_s=1000.0
