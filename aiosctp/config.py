@@ -152,8 +152,8 @@ class Config:
     buffer_priority: int | None = None
     scheduler: str = "fcfs"
 
-    partial_reliability: bool = False
-    interleaving: bool = False
+    partial_reliability: bool = True
+    interleaving: bool = True
     nrsack: bool = False
 
     reconfig: bool = True

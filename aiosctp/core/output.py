@@ -121,9 +121,10 @@ class Output:
         """Everything that may be sent now."""
         association = self._association
         association.receiver.batch_ended()
-        if association.sender.queue.limits is not None:
+        queue = association.sender.queue
+        if queue.limits is not None:
             self._abandon(now)
-        messages = association.sender.queue.in_order
+        messages = queue.in_order
         if messages and len(messages) == 1 and association.state is ESTABLISHED and not self.control:
             reconfig = association.reconfig
             single = self._transmit_single(now) if reconfig is None or not reconfig.has_to_do else None

@@ -104,6 +104,7 @@ class Termination:
             association.emit(PartialDelivery(stream, ssn))
         self.report_failed(association.sender.take_abandoned(), 0)
         association.emit(change)
+        self.report_failed(association.sender.take_abandoned(), 0)
         self.report_failed(association.sender.take_unsent(), change.error)
 
     def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:

@@ -185,11 +185,10 @@ class Sender:
         paths = {chunk.path for chunk in self.outstanding}
         begun = self.queue.begun
         sent = self.outstanding.take_all()
-        waiting = self.queue.take_all()
-        for message in begun:
-            waiting.remove(message)
-            if not any(message is each for each in sent):
-                sent.append(message)  # all that was sent of it is acknowledged
+        waiting = self.queue.take_all()[len(begun) :]
+        known = set(map(id, sent))
+        # Of the others that were begun all that was sent is acknowledged.
+        sent += [message for message in begun if id(message) not in known]
         limits = self.queue.limits
         if limits is not None:
             if limits.point.awaited_on is not None:
