@@ -180,6 +180,16 @@ def test_each_stream_is_reported_once_by_its_highest_ssn() -> None:
     assert (n, set(entries)) == (3, {(1, 2), (2, 0)})
 
 
+def test_what_the_peer_has_passed_is_not_named_again() -> None:
+    """M17: C4: "For each "abandoned" TSN": those before are acknowledged."""
+    peer = established()
+    peer.z_sends(stream=1, max_retransmits=0)
+    assert peer.forwards(peer.wait(1.0)) == [(0, ((1, 0),))]
+    peer.sacks(0)
+    peer.z_sends(stream=2, max_retransmits=0)
+    assert peer.forwards(peer.wait(2.0)) == [(1, ((2, 0),))]
+
+
 def test_the_highest_ssn_is_so_by_serial_numbers() -> None:
     """X42: SSN 0 is after 65535 (RFC 9260 §1.6)."""
     peer = established()

@@ -10,7 +10,7 @@ import pytest
 from aiosctp.core.states import AssociationState
 from aiosctp.wire.chunks import Data, ForwardTsn, ReConfig
 from aiosctp.wire.parameters import SupportedExtensions
-from aiosctp.wire.reconfig import OutgoingSsnResetRequest
+from aiosctp.wire.reconfig import AddOutgoingStreamsRequest, OutgoingSsnResetRequest
 from tests.core.laws import check_association
 from tests.core.partial_reliability.script import (
     PAYLOAD,
@@ -81,6 +81,17 @@ def test_an_entry_of_a_stream_that_there_is_not_is_passed_by(stream: int) -> Non
     peer.says(data(1, stream=9, ssn=1))
     packets = peer.says(forward(0, (stream, 0), (9, 0))) + peer.late()
     assert sacks_of(packets)[-1] == (1, ())
+    assert peer.reads() == [b"<1>"]
+
+
+def test_an_entry_of_a_stream_that_is_added_later_says_nothing_of_it() -> None:
+    """M17, S06: it begins with SSN 0."""
+    peer = Script(QUIET.replace(reconfig=True), announces=(SUPPORTED, SupportedExtensions((0x82,))))
+    peer.established()
+    peer.says(forward(0, (10, 5)))
+    peer.send(ReConfig((AddOutgoingStreamsRequest(A_INITIAL_TSN, 1),)))
+    assert peer.association.tcb.inbound_streams == 11
+    peer.says(data(1, stream=10, ssn=0))
     assert peer.reads() == [b"<1>"]
 
 

@@ -10,7 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, RemoteError
 from aiosctp.wire import causes
-from aiosctp.wire.chunks import CookieAck, CookieEcho, Error, ForwardTsn, Init, InitAck
+from aiosctp.wire.chunks import CookieAck, CookieEcho, Data, Error, ForwardTsn, Init, InitAck
 from aiosctp.wire.codepoints import CauseCode
 from aiosctp.wire.packet import encode_chunk
 from aiosctp.wire.parameters import (
@@ -344,3 +344,19 @@ def test_none_is_sent_before_the_handshake_ends() -> None:
     packets = peer.wait(2.0)
     assert not any(packet.has(ForwardTsn) for packet in packets if not packet.has(CookieEcho))
     assert forward_tsns_of(packets) == []
+
+
+@pytest.mark.parametrize("terms", [{"lifetime": 0.5}, {"max_retransmits": 0}], ids=str)
+def test_what_went_with_the_cookie_echo_is_forwarded_after_the_handshake(terms: dict[str, float]) -> None:
+    """X43: A has no association yet, for all that Z knows, that a FORWARD TSN could be for."""
+    peer = Script()
+    peer.cookie_wait()
+    peer.queue(**terms)  # type: ignore[arg-type]  # one of the terms, by its name
+    (packet,) = peer.send(peer.init_ack())
+    assert packet.types == (CookieEcho, Data)
+    packets = peer.wait(8.0)
+    assert len(chunks_of(packets, CookieEcho)) == 3
+    assert forward_tsns_of(packets) == []
+    packets = peer.send(CookieAck()) + peer.wait(10.0)
+    assert set(peer.forwards(packets)) <= {(0, ((0, 0),))}
+    assert forward_tsns_of(packets) or peer.sent(packets)

@@ -159,6 +159,16 @@ def test_a_forward_tsn_brings_a_sack_as_a_data_chunk_does() -> None:
     assert sacks_of(peer.send(data(9, "UBE"), forward(10))) == [(10, ())], "a second"
 
 
+def test_the_sack_of_one_goes_with_data_that_is_sent_before_it_is_due() -> None:
+    """M17: RFC 9260 §6.2, of the DATA chunk that it counts as."""
+    peer = settled()
+    assert peer.says(forward(2)) == []
+    (packet,) = peer.z_sends()
+    assert packet.types == (Sack, Data)
+    assert sacks_of([packet]) == [(2, ())]
+    assert sacks_of(peer.wait(0.5)) == []
+
+
 def test_one_that_leaves_a_gap_is_answered_at_once() -> None:
     """M17: RFC 9260 §6.2: a gap brings a SACK for each packet with DATA."""
     peer = settled()
@@ -341,6 +351,16 @@ def test_a_partial_delivery_that_is_skipped_is_ended_by_an_event(first_missing: 
     assert not any(part.end_of_record for part in rest if part.ssn == 0), "never half delivered as whole"
     assert peer.association.receiver.held_bytes == 0
     assert len(peer.events_of(PartialDelivery)) <= 1
+
+
+def test_a_large_message_that_waited_is_delivered_in_parts_at_once() -> None:
+    """R20, M17: "Any such stranded data SHOULD be made immediately available": its parts too."""
+    peer = established(IN_PARTS)
+    for n in (1, 2):
+        peer.says(data(n, "B" if n == 1 else "", stream=1, ssn=1, payload=bytes(PAYLOAD)))
+    assert reads_parts(peer) == []
+    peer.says(forward(0, (1, 0)))
+    assert sum(len(part.data) for part in reads_parts(peer)) == 2 * PAYLOAD
 
 
 def test_a_partial_delivery_behind_the_point_goes_on() -> None:
