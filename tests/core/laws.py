@@ -76,7 +76,8 @@ def check_timers(association: AssociationEngine) -> None:
 def _check_that_data_moves(association: AssociationEngine) -> None:
     """Something will move what waits, though nothing came any more."""
     sender, receiver, timers = association.sender, association.receiver, association.timers
-    if sender.outstanding:
+    # RFC 3758 §3.3.3: what was abandoned before a peer told that it does not know FORWARD TSN, nobody may move.
+    if sender.outstanding and (sender.peer_takes_forward_tsn or sender.outstanding_bytes):
         assert any(sender.t3.is_running(path) for path in association.paths), "outstanding data and no T3"
     if not association.paths.for_data().is_confirmed:
         # §5.4: new data and SACKs wait until a HEARTBEAT has confirmed an address.
