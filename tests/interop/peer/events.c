@@ -142,9 +142,9 @@ static void emit_peer_addr_change(const struct sctp_paddr_change *change)
 static void emit_send_failed(const struct sctp_send_failed_event *failed)
 {
 	begin_event("send_failed");
-	put(", \"stream\": %u, \"ppid\": %u, \"error\": %u, \"was_sent\": %s", failed->ssfe_info.snd_sid,
+	put(", \"stream\": %u, \"ppid\": %u, \"error\": %u, \"was_sent\": %s, \"size\": %zu", failed->ssfe_info.snd_sid,
 	    ntohl(failed->ssfe_info.snd_ppid), failed->ssfe_error,
-	    failed->ssfe_flags & SCTP_DATA_SENT ? "true" : "false");
+	    failed->ssfe_flags & SCTP_DATA_SENT ? "true" : "false", failed->ssfe_length - sizeof *failed);
 	end_event();
 }
 
@@ -166,7 +166,8 @@ static void emit_adaptation_indication(const struct sctp_adaptation_event *adapt
 static void emit_partial_delivery(const struct sctp_pdapi_event *partial)
 {
 	begin_event("partial_delivery");
-	put(", \"stream\": %u, \"indication\": %u", partial->pdapi_stream, partial->pdapi_indication);
+	put(", \"stream\": %u, \"seq\": %u, \"indication\": %u", partial->pdapi_stream, partial->pdapi_seq,
+	    partial->pdapi_indication);
 	end_event();
 }
 
