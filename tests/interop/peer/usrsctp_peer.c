@@ -261,13 +261,11 @@ static void handle_part(struct association *association, const struct sctp_rcvin
 
 static void handle_notification(struct association *association, const void *data, size_t size)
 {
-	const union sctp_notification *notification = data;
+	const struct partial_delivery *partial = data;
 	/* What has come of the message is all that comes. It is not said whether it is the ordered one. */
-	if (size >= sizeof notification->sn_pdapi_event &&
-	    notification->sn_header.sn_type == SCTP_PARTIAL_DELIVERY_EVENT &&
-	    notification->sn_pdapi_event.pdapi_stream < MAX_STREAMS)
+	if (size >= sizeof *partial && partial->type == SCTP_PARTIAL_DELIVERY_EVENT && partial->stream < MAX_STREAMS)
 		for (size_t i = 0; i < 2; i++)
-			association->partials[notification->sn_pdapi_event.pdapi_stream][i].size = 0;
+			association->partials[partial->stream][i].size = 0;
 	emit_notification(data, size);
 }
 
