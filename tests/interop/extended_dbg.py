@@ -22,10 +22,16 @@ SPEAKING_ALL = aiosctp.Config(
     rto_initial_s=0.2,
     rto_min_s=0.1,
     rto_max_s=0.4,
+    sack_delay_s=0.02,
     shutdown_timeout_s=10.0,
 )
 NR_SACK_TOO = SPEAKING_ALL.replace(nrsack=True)
-QUICK = ["sctp_rto_initial_default=200", "sctp_rto_min_default=100", "sctp_rto_max_default=400"]
+QUICK = [
+    "sctp_rto_initial_default=200",
+    "sctp_rto_min_default=100",
+    "sctp_rto_max_default=400",
+    "sctp_delayed_sack_time_default=20",
+]
 # With I-DATA and without; it is usrsctp that is told.
 FORMATS = ("DATA", "I-DATA")
 MASK = 2**64 - 1
@@ -66,7 +72,7 @@ async def tapped(
         try:
             yield Tapped(association, peer, tap)
         finally:
-            import i6show; i6show.show(tap); open('/tmp/i6o/show.out','a').write(peer.transcript)
+            import i6show; i6show.show(tap, 3000); open('/tmp/i6o/show.out','a').write(peer.transcript)
 
 
 async def done(peer: Peer) -> None:
