@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import aiosctp
+from aiosctp.subscriptions import EventSubscription
 from tests.interop.pairs import associated
 from tests.interop.processes import Peer
 from tests.interop.tap import Tap
 from tests.interop.usrsctp import Usrsctp
+
+E = TypeVar("E")
 
 PEER_STREAMS = 10
 SPEAKING_ALL = aiosctp.Config(
@@ -52,7 +55,7 @@ async def tapped(
     interleaving: bool = False,
     sysctl: tuple[str, ...] = (),
     timeout_s: float = 30.0,
-    **peer_options: object,
+    **peer_options: Any,
 ) -> AsyncIterator[Tapped]:
     """An association through a tap, in which aiosctp is the first peer, for a test bounded in time."""
     tap = Tap()
@@ -70,6 +73,12 @@ async def tapped(
     async with asyncio.timeout(timeout_s), pairing as (association, peer, _):
         await peer.event("assoc_change", state="COMM_UP")
         yield Tapped(association, peer, tap)
+
+
+async def next_of(events: EventSubscription, kind: type[E]) -> E:
+    event = await anext(events)
+    assert isinstance(event, kind)
+    return event
 
 
 async def done(peer: Peer) -> None:

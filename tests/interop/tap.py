@@ -12,7 +12,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tests.interop.relay import Sender
 
@@ -141,13 +141,12 @@ class Tap:
 
     def __call__(self, sender: Sender, packet: bytes) -> bool:
         self._packets += 1
-        chunks = [
-            self._read(sender, *chunk) for chunk in _tlvs(packet[COMMON_HEADER_BYTES:]) if chunk[0] >> 8 in NAMES
-        ]
+        chunks = [self._read(sender, *chunk) for chunk in _tlvs(packet[COMMON_HEADER_BYTES:]) if chunk[0] >> 8 in NAMES]
         self.chunks += chunks
         self._saw_more.set()
         # Every rule sees every chunk: some count.
-        is_lost = any([rule(chunk) for chunk in chunks for rule in self._rules])
+        verdicts = [rule(chunk) for chunk in chunks for rule in self._rules]
+        is_lost = any(verdicts)
         if is_lost:
             self.lost += chunks
         return not is_lost
@@ -155,7 +154,7 @@ class Tap:
     def _read(self, sender: Sender, head: int, value: bytes) -> Chunk:
         other: Sender = "second" if sender == "first" else "first"
         name, flags = NAMES[head >> 8], head & 0xFF
-        fields: dict[str, object] = {}
+        fields: dict[str, Any] = {}
         match name:
             case "INIT" | "INIT ACK":
                 (self._initial_tsn[sender],) = struct.unpack_from(">I", value, 12)
@@ -187,8 +186,8 @@ class Tap:
                 fields["nr_gaps"] = _blocks(value, 16 + 4 * gaps, nr_gaps)
         if "tsn" in fields:
             counted_by = other if name in ("SACK", "NR-SACK") else sender
-            fields["tsn"] = _since(self._initial_tsn[counted_by], fields["tsn"])  # type: ignore[arg-type]  # an int
-        return Chunk(sender=sender, name=name, flags=flags, packet=self._packets, **fields)  # type: ignore[arg-type]  # of the types above
+            fields["tsn"] = _since(self._initial_tsn[counted_by], fields["tsn"])
+        return Chunk(sender=sender, name=name, flags=flags, packet=self._packets, **fields)
 
 
 def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:

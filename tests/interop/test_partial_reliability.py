@@ -12,7 +12,7 @@ import pytest
 
 import aiosctp
 from aiosctp.events import PartialDelivery, SendFailed
-from tests.interop.extended import FORMATS, QUICK, SPEAKING_ALL, bytes_of_peer, done, tapped
+from tests.interop.extended import FORMATS, QUICK, SPEAKING_ALL, bytes_of_peer, done, next_of, tapped
 from tests.interop.pairs import CONNECTORS, associated
 from tests.interop.processes import Peer
 from tests.interop.tap import Chunk, Tap
@@ -62,9 +62,14 @@ async def test_what_we_abandon_usrsctp_skips(
             tap.lose_all_of("first", 2)
             data = random.Random(size).randbytes(size)
             await association.send(
-                data, stream=2, ppid=size, context=7, unordered=unordered, **OUR_POLICIES[policy]  # type: ignore[arg-type]
+                data,
+                stream=2,
+                ppid=size,
+                context=7,
+                unordered=unordered,
+                **OUR_POLICIES[policy],  # type: ignore[arg-type]
             )
-            failure = await anext(failures)
+            failure = await next_of(failures, SendFailed)
             assert failure == SendFailed(data, 2, size, 7, unordered, True, 0)
             await association.wait_acknowledged()
             tap.lose_nothing()
@@ -97,9 +102,11 @@ async def test_a_message_usrsctp_has_begun_to_deliver_ends_when_we_abandon_it(
     usrsctp: Usrsctp, data_format: str
 ) -> None:
     interleaving = data_format == "I-DATA"
-    async with tapped(
-        usrsctp, "aiosctp", interleaving=interleaving, partial_delivery_point=2000, parts=True
-    ) as (association, peer, tap):
+    async with tapped(usrsctp, "aiosctp", interleaving=interleaving, partial_delivery_point=2000, parts=True) as (
+        association,
+        peer,
+        tap,
+    ):
         failures = association.events(SendFailed)
         await association.send(b"x", stream=2)
         await peer_receives(peer, 1)
@@ -107,7 +114,7 @@ async def test_a_message_usrsctp_has_begun_to_deliver_ends_when_we_abandon_it(
         tap.lose(lambda chunk: chunk.sender == "first" and chunk.is_user_data and chunk.tsn > 3)
         await association.send(bytes(LARGE), stream=2, max_retransmits=0)
         await peer.event("part", stream=2)
-        assert (await anext(failures)).was_sent
+        assert (await next_of(failures, SendFailed)).was_sent
         aborted = await peer.event("partial_delivery")
         assert aborted["indication"] == 1
         tap.lose_nothing()
@@ -154,11 +161,11 @@ async def test_what_makes_room_for_a_message_is_abandoned(usrsctp: Usrsctp, data
             await association.send(bytes(LARGE), stream=number, ppid=priority, buffer_priority=priority)
         await tap.until(lambda: tap.user_data("first"))
         await association.send(bytes(SMALL), stream=4, buffer_priority=6)
-        gone = await anext(failures)
+        gone = await next_of(failures, SendFailed)
         assert (gone.ppid, gone.error, gone.was_sent) == (9, 0, True)
         for number in (1, 2):
             await association.send(bytes(LARGE - number), stream=5)
-        gone = await anext(failures)
+        gone = await next_of(failures, SendFailed)
         assert (gone.ppid, gone.error) == (7, 0)
         tap.lose_nothing()
         await association.wait_acknowledged()
@@ -176,7 +183,7 @@ async def test_a_message_that_was_never_sent_takes_no_forward_tsn(usrsctp: Usrsc
         tap.lose(lambda chunk: chunk.sender == "first" and chunk.is_user_data)
         await association.send(bytes(LARGE), stream=1)
         await association.send(bytes(SMALL), stream=2, lifetime=0.05)
-        failure = await anext(failures)
+        failure = await next_of(failures, SendFailed)
         assert (failure.stream, failure.was_sent, failure.error) == (2, False, 0)
         tap.lose_nothing()
         await association.send(b"xx", stream=2)
@@ -244,7 +251,7 @@ async def test_a_message_we_have_begun_to_deliver_ends_when_usrsctp_abandons_it(
             await peer.command("send", 3, SMALL, 1)
         while (message := await association.receive(partial=True)).stream == 2:
             assert not message.end_of_record
-        event = await anext(ended)
+        event = await next_of(ended, PartialDelivery)
         assert (event.stream, event.ssn) == (2, part.ssn)
         await peer.command("send", 2, SMALL + 1, 1)
         while (message := await association.receive()).stream != 2:
@@ -319,7 +326,7 @@ async def test_each_message_arrives_whole_or_is_told_of_as_abandoned(
         assert relay.lost
         abandoned = set()
         for _ in range(association.statistics().abandoned_sent + association.statistics().abandoned_unsent):
-            failure = await anext(failures)
+            failure = await next_of(failures, SendFailed)
             assert failure.ppid not in abandoned
             abandoned.add(failure.ppid)
         arrived = set()
@@ -374,16 +381,18 @@ async def test_without_it_on_one_side_nothing_that_was_sent_is_abandoned(
     """RFC 9260 §11.1.5: a lifetime is honoured until the first transmission."""
     config = SPEAKING_ALL.replace(partial_reliability=who != "we")
     sysctl = ("sctp_pr_enable=0",) if who == "usrsctp" else ()
-    async with tapped(
-        usrsctp, "aiosctp", config=config, sysctl=sysctl, interleaving=data_format == "I-DATA"
-    ) as (association, peer, tap):
+    async with tapped(usrsctp, "aiosctp", config=config, sysctl=sysctl, interleaving=data_format == "I-DATA") as (
+        association,
+        peer,
+        tap,
+    ):
         assert "pr" not in association.negotiated
         failures = association.events(SendFailed)
         tap.lose_once("first", lambda chunk: True)
         tap.lose_once("second", lambda chunk: True)
         await association.send(bytes(LARGE), stream=1, max_retransmits=0)
         await association.send(bytes(SMALL), stream=2, lifetime=0.05)
-        assert (await anext(failures)).was_sent is False
+        assert (await next_of(failures, SendFailed)).was_sent is False
         await association.send(bytes(SMALL + 1), stream=2, max_retransmits=0)
         await association.wait_acknowledged()
         assert {(await peer.event("message"))["size"] for _ in range(2)} == {LARGE, SMALL + 1}
