@@ -282,6 +282,21 @@ async def test_a_lost_forward_tsn_of_usrsctp_is_awaited(usrsctp: Usrsctp, data_f
     assert_chunks_fit(tap, data_format)
 
 
+@pytest.mark.parametrize("data_format", FORMATS)
+async def test_by_priority_usrsctp_abandons_nothing_while_there_is_room(usrsctp: Usrsctp, data_format: str) -> None:
+    """RFC 7496 §3.2. Where there is none, `usrsctp_sendv` of 0.9.5 waits, and abandons nothing either."""
+    async with tapped(usrsctp, "aiosctp", interleaving=data_format == "I-DATA") as (association, peer, tap):
+        tap.lose_once("second", lambda chunk: chunk.stream == 1)
+        for number in range(5):
+            await peer.command("send", 1 + number % 2, LARGE + number, number, "buf", 9 - number)
+        received = {len((await association.receive()).data) for _ in range(5)}
+        assert received == set(range(LARGE, LARGE + 5))
+        assert tap.lost
+        assert not peer.seen("send_failed")
+    assert_chunks_fit(tap, data_format)
+    assert not forward_tsns(tap, "second")
+
+
 # ---- A path that loses by chance ----
 
 
