@@ -1,5 +1,5 @@
-"""A peer as Linux is: it lists I-DATA and never I-FORWARD-TSN, and says by parameter 0xC000 that it skips (RFC 8260 §2.3.1
-would have it list both). It speaks both all the same."""
+"""A peer as Linux is: it lists I-DATA and never I-FORWARD-TSN, and says by parameter 0xC000 that it skips (RFC 8260
+§2.3.1 would have it list both). It speaks both all the same."""
 
 from __future__ import annotations
 
