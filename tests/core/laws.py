@@ -23,6 +23,17 @@ def check_planes(association: AssociationEngine) -> None:
     """The bookkeeping of both data planes: linear in what they hold."""
     association.sender.check_invariants()
     association.receiver.check_invariants()
+    _check_lifetimes(association)
+
+
+def _check_lifetimes(association: AssociationEngine) -> None:
+    """What waits to be sent, or sent again, is abandoned when its lifetime is over (RFC 3758 §4.1)."""
+    limits = association.sender.queue.limits
+    if limits is None or association.state not in MAY_TRANSMIT_DATA:
+        return
+    live = [limited for _, _, limited in limits.expiries if limits.is_live(limited)]
+    if any(not limited.is_whole or limited.was_lost for limited in live):
+        assert association.timers.is_running(Timer.LIFETIME), "nothing will end a lifetime"
 
 
 def check_state(association: AssociationEngine) -> None:
