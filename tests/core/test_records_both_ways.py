@@ -89,7 +89,8 @@ class Script:
                     self.ours.reset_association()
                     self.resets += 1
             case _:
-                self.give()
+                for _ in range(generator.choice((1, 1, 4, 30))):
+                    self.give()
         self.pair.a.engine.touch(self.ours)
         self.pair.run_for(generator.choice((0.0, 0.005, 0.03)))
         self.look()

@@ -116,6 +116,7 @@ def _check_records(sender: Sender) -> None:
     assert queue.messages == len(list(queue))
     if records is None:
         return
+    assert records.unsent == sum(isinstance(message[6], Part) for message in [*queue, *(queue.held or ())])
     parts: dict[Record, list[Outgoing]] = {}
     held = list(queue.held or ())
     for message in [*queue, *held]:

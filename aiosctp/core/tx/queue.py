@@ -302,14 +302,16 @@ class SendQueue:
 
     def use_format(self, format: DataFormat) -> None:
         """What the handshake has settled. Nothing has been sent."""
-        assert not self.is_begun
-        parts = [] if self.records is None else self.records.displace(self._entries())
+        assert not self.begun
         self.format = format
         if self._values is not None:
             self._values.interleaves = format.counts_fragments
-        if parts:
-            self._make_scheduler()
-            for message in parts:
+        if self.records is not None:
+            assert not self.records.begun
+            messages = self.records.displace(self._entries())
+            if messages:
+                self._make_scheduler()
+            for message in messages:
                 self._schedule(message)
 
     @property

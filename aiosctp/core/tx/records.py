@@ -15,7 +15,7 @@ class Records:
     parts stand here. With I-DATA each part stands there itself.
     """
 
-    __slots__ = ("begun", "lost", "open", "surplus")
+    __slots__ = ("begun", "lost", "open", "surplus", "unsent")
 
     def __init__(self) -> None:
         self.open: dict[int, Record] = {}
@@ -26,6 +26,8 @@ class Records:
         """Streams whose record was open when the peer restarted: what follows belongs to what the peer will not get."""
         self.surplus = 0
         """How many more parts stand here than things in the scheduler for them."""
+        self.unsent = 0
+        """Parts that were given, and not sent whole."""
 
     def given(self, message: Outgoing) -> None:
         """A part was given to `send`."""
@@ -35,6 +37,7 @@ class Records:
         assert self.open.get(stream) is (record if record.size_bytes else None), "a stream has one open record"
         assert (record.ppid, record.unordered) == (ppid, unordered)
         record.size_bytes += len(data)
+        self.unsent += 1
         if not part.is_last:
             self.open[stream] = record
         else:
@@ -79,6 +82,7 @@ class Records:
         assert isinstance(part, Part)
         record = part.record
         self.begun[message[1]] = record
+        self.unsent -= is_whole
         ends = is_whole and part.is_last
         if ends:
             del self.begun[message[1]]
@@ -97,7 +101,7 @@ class Records:
         self.lost.update(self.open)
         self.open.clear()
         self.begun.clear()
-        self.surplus = 0
+        self.surplus = self.unsent = 0
 
 
 def _record_of(message: Outgoing) -> Record:

@@ -49,8 +49,9 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
         transmission.is_established
         and transmission.config.nodelay
         and transmission.queue.has_plain_message
-        # One with terms may follow, and fit the last packet of a run.
+        # One with terms, or a part of one, may follow, and fit the last packet of a run.
         and (transmission.queue.limits is None or not transmission.queue.limits.live)
+        and (transmission.queue.records is None or not transmission.queue.records.unsent)
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
         # Else cwnd has to decay first (§7.2.1).
