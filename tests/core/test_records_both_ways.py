@@ -20,7 +20,7 @@ from tests.core.pair import Pair
 from tests.core.tx.records import part
 
 STREAMS = 4
-SIZES = (1, 3, 64, 400, 1444, 3000, 20_000)
+SIZES = (1, 3, 16, 64, 300, 400, 3000)
 both_formats = pytest.mark.parametrize("idata", [False, True], ids=["DATA", "I-DATA"])
 
 
@@ -89,7 +89,7 @@ class Script:
                     self.ours.reset_association()
                     self.resets += 1
             case _:
-                for _ in range(generator.choice((1, 1, 4, 30))):
+                for _ in range(generator.choice((1, 1, 3, 12))):
                     self.give()
         self.pair.a.engine.touch(self.ours)
         self.pair.run_for(generator.choice((0.0, 0.005, 0.03)))
@@ -116,7 +116,7 @@ def run(seed: int, scheduler: str, *, idata: bool, loss: float, is_open: bool = 
     script.ours.sender.queue.set_scheduler(scheduler)
     losses = random.Random(seed)
     pair.drop = lambda flight: losses.random() < loss
-    for _ in range(60):
+    for _ in range(40):
         script.step()
     script.end_all()
     pair.a.engine.touch(script.ours)
@@ -130,7 +130,7 @@ def run(seed: int, scheduler: str, *, idata: bool, loss: float, is_open: bool = 
 @pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
 @pytest.mark.parametrize("seed", range(5))
 def test_each_message_and_each_record_arrives_as_one(seed: int, scheduler: str, idata: bool) -> None:
-    script = run(seed, scheduler, idata=idata, loss=(0.0, 0.1, 0.3)[seed % 3])
+    script = run(seed, scheduler, idata=idata, loss=(0.0, 0.05, 0.2)[seed % 3])
     assert script.given.keys() >= script.got.keys()
     for (stream, unordered), messages in script.given.items():
         got = script.got[stream, unordered]
