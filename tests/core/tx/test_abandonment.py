@@ -421,3 +421,13 @@ def test_a_message_with_terms_goes_in_the_packet_of_those_before_it() -> None:
     bench.enqueue(100, 100)
     bench.give(priority=5)
     assert numbers(bench.flush()) == [[0, 1, 2]]
+
+
+def test_what_is_abandoned_does_not_part_those_before_it_from_those_after_it() -> None:
+    """§6.1 E, likewise: its place in the order of those that wait is not let go of at once."""
+    bench = AbandoningBench()
+    bench.enqueue(100)
+    bench.give(priority=5)
+    bench.enqueue(100)
+    bench.sender.make_room(100, None)
+    assert numbers(bench.flush()) == [[0, 1]]
