@@ -140,7 +140,7 @@ class SendQueue:
 
     @property
     def has_plain_messages(self) -> bool:
-        """Whether those that wait are all of `in_order`, and nothing else: no one has terms, or had and is abandoned."""
+        """Whether those that wait are all of `in_order`, and none has terms, or had and is abandoned."""
         limits = self.limits
         return bool(self.in_order) and not self._dropped and (limits is None or not limits.live)
 
