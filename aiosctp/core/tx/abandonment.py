@@ -192,7 +192,10 @@ class Abandonment:
         path = point.acknowledged(cumulative)
         if path is not None:
             path.awaits_ack_after_timeout = False
-            transmission.t3.stop_where_idle((path,))
+            if path.flight_bytes:
+                transmission.t3.restart(path, now)  # §6.3.2 R3: it stood for the earliest that was outstanding
+            else:
+                transmission.t3.stop(path)
         self.advance()
         if point.awaited_on is not None:
             # F2, Note: "limit the number of duplicate FORWARD TSN chunks ... by ... waiting a full RTT".
@@ -206,7 +209,8 @@ class Abandonment:
     def forward_tsn_is_due(self) -> bool:
         """Not before the handshake is done: the peer has no association yet that it could be for."""
         transmission = self._transmission
-        return transmission.is_established and self._limits.point.is_due(transmission.outstanding.cumulative)
+        may_be_sent = transmission.is_established and transmission.peer_takes_forward_tsn
+        return may_be_sent and self._limits.point.is_due(transmission.outstanding.cumulative)
 
     def take_forward_tsn(self, now: float) -> tuple[Path, bytes] | None:
         """A FORWARD TSN that is due, and where it goes; T3 runs for it from now on."""
