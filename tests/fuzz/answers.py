@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from aiosctp.core.datagram import Datagram
-from aiosctp.wire.chunks import Chunk, Data, IData, Init, InitAck, Pad, Sack, ShutdownComplete, UserData, decode_chunks
+from aiosctp.wire.chunks import (
+    Chunk,
+    Data,
+    IData,
+    Init,
+    InitAck,
+    NrSack,
+    Pad,
+    Sack,
+    ShutdownComplete,
+    UserData,
+    decode_chunks,
+)
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header, encode_packet
 
@@ -34,7 +46,7 @@ def check_answers(received: bytes, datagrams: list[Datagram], *, is_known: bool)
     kinds = [{type(chunk) for chunk in _chunks(datagram)} - {Data, IData} for datagram in datagrams]
     kinds = [each for each in kinds if Pad not in each]
     assert sum(bool(each) for each in kinds) <= 2, kinds
-    assert sum(bool(each - {Sack}) for each in kinds) <= 1, kinds
+    assert sum(bool(each - {Sack, NrSack}) for each in kinds) <= 1, kinds
     if not is_known:
         answered_bytes = sum(len(datagram.data) for datagram in datagrams)
         assert answered_bytes <= _LARGEST_UNKNOWN_ANSWER_BYTES + len(received), f"{answered_bytes} bytes to a stranger"
