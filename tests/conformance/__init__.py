@@ -4,6 +4,6 @@
 "M02, X45: an INIT with a zero tag is silently discarded." or, for a run of rows, "G41-G43: ...".
 `python -m tests.conformance --fill` carries the claims into the table; nobody marks a row done by hand.
 
-`rfc9260.toml` and `rfc6951.toml` hold a row per MUST, MUST NOT, SHOULD and SHOULD NOT of the RFC: the tests that
-prove it, why we deviate, or why it does not apply. `keywords.toml` holds the RFC's key words they are held to.
+`rfc9260.toml`, and one such file for each other RFC, holds a row per MUST, MUST NOT, SHOULD and SHOULD NOT: the tests
+that prove it, why we deviate, or why it does not apply. `keywords.toml` holds the RFC's key words they are held to.
 """

@@ -21,8 +21,9 @@ KEYWORDS_PATH = Path(__file__).with_name("keywords.toml")
 
 # "MUST" at the end of a line and "NOT" at the start of the next are one key word.
 KEYWORD = re.compile(r"\b(?P<word>MUST|SHOULD)\b(?P<negated>\s+NOT\b)?")
-# Only a heading stands in the first column; the table of contents and the prose are indented.
-HEADING = re.compile(r"(?:Appendix )?(?P<number>[A-Z]|\d+(?:\.\d+)*)\. +(?P<title>\S.*)")
+# Only a heading stands in the first column; the table of contents and the prose are indented. RFC 3758 leaves out
+# the last dot of "3.2 Forward Cumulative TSN Chunk Definition".
+HEADING = re.compile(r"(?:Appendix )?(?P<number>(?:[A-Z]|\d+)(?=\.)(?:\.\d+)*)\.? +(?P<title>\S.*)")
 FOOTER = re.compile(r"\S.*\[Page \d+\]$")
 PAGE_HEADER = re.compile(r"RFC \d+ .* \w+ \d{4}$")
 

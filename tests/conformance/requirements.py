@@ -19,7 +19,7 @@ from .features import TEST_ID
 from .keywords import LEVELS, Level, Section
 
 FOLDER = Path(__file__).parent
-RFCS = ("rfc9260", "rfc8899", "rfc6951", "rfc6525", "rfc4820")
+RFCS = ("rfc9260", "rfc8899", "rfc8260", "rfc7496", "rfc6951", "rfc6525", "rfc4820", "rfc3758")
 
 Proof = Literal["proved", "deviates", "does not apply"]
 PROOFS: tuple[Proof, ...] = ("proved", "deviates", "does not apply")

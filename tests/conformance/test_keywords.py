@@ -40,6 +40,10 @@ RFC 6951            UDP Encapsulation of SCTP Packets           May 2013
 
    The key words "MUST", "MUST NOT" are these.
 
+3.1 A Heading without Its Last Dot
+
+   It SHOULD count.
+
 Appendix A.  The Last
 
    It MUST be here.
@@ -51,6 +55,7 @@ SECTIONS = (
     Section("1", "Beginning", ("MUST", "MUST NOT")),
     Section("1.1", "A Long Heading of COOKIE-ECHOED (Item B)", ("SHOULD", "SHOULD NOT", "MUST")),
     Section("3", '"MUST NOT" Quoted', ("MUST", "MUST NOT")),
+    Section("3.1", "A Heading without Its Last Dot", ("SHOULD",)),
     Section("A", "The Last", ("MUST",)),
 )
 
@@ -62,17 +67,17 @@ def test_each_key_word_belongs_to_the_deepest_section_above_it() -> None:
 def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
     path = tmp_path / "keywords.toml"
     many = Section("8.3", "Path Heartbeat", ("SHOULD NOT", "MUST NOT", "SHOULD", "MUST") * 9)
-    path.write_text(dump_keywords({"rfc9260": [*SECTIONS[:2], many], "rfc6951": [SECTIONS[3]]}), encoding="utf-8")
-    assert load_keywords(path) == {"rfc9260": (*SECTIONS[:2], many), "rfc6951": (SECTIONS[3],)}
+    path.write_text(dump_keywords({"rfc9260": [*SECTIONS[:2], many], "rfc6951": [SECTIONS[-1]]}), encoding="utf-8")
+    assert load_keywords(path) == {"rfc9260": (*SECTIONS[:2], many), "rfc6951": (SECTIONS[-1],)}
     assert max(map(len, path.read_text(encoding="utf-8").splitlines())) <= 120
 
 
 def test_counting_one_rfc_keeps_the_others(tmp_path: Path) -> None:
     path, text = tmp_path / "keywords.toml", tmp_path / "rfc1.txt"
-    path.write_text(dump_keywords({"rfc2": [SECTIONS[3]]}), encoding="utf-8")
+    path.write_text(dump_keywords({"rfc2": [SECTIONS[-1]]}), encoding="utf-8")
     text.write_text("1.  Only\n\n   It MUST.\n", encoding="utf-8")
     renew(text, path)
-    assert load_keywords(path) == {"rfc1": (Section("1", "Only", ("MUST",)),), "rfc2": (SECTIONS[3],)}
+    assert load_keywords(path) == {"rfc1": (Section("1", "Only", ("MUST",)),), "rfc2": (SECTIONS[-1],)}
 
 
 def test_the_projects_table_is_as_it_was_written_and_counts_as_the_rfcs_do() -> None:
@@ -82,7 +87,10 @@ def test_the_projects_table_is_as_it_was_written_and_counts_as_the_rfcs_do() -> 
     assert {rfc: sum(len(section.keywords) for section in table[rfc]) for rfc in table} == {
         "rfc9260": 555,
         "rfc8899": 55,
+        "rfc8260": 42,
+        "rfc7496": 6,
         "rfc6951": 26,
         "rfc6525": 110,
         "rfc4820": 14,
+        "rfc3758": 68,
     }
