@@ -36,8 +36,21 @@ TRAITS: dict[str, float] = {
     "association resets": 0.25,
     "unwilling peers": 0.2,
     "byte streams": 0.3,
+    "partial reliability": 0.45,
+    "default policies": 0.3,
+    "peers without partial reliability": 0.15,
+    "interleaving": 0.5,
+    "peers without interleaving": 0.2,
+    "schedulers": 0.4,
+    "nr-sacks": 0.3,
 }
 """How likely a seed has each."""
+
+
+SCHEDULERS = ("fcfs", "rr", "rr_packet", "priority", "fair", "weighted")
+LIFETIMES_S = (0.005, 0.05, 0.3, 1.0, 4.0, 30.0)
+RETRANSMITS = (0, 0, 1, 2, 5)
+PRIORITIES = (0, 1, 2, 5, 0xFFFF_FFFF)
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,37 @@ def draw_policy(random: Random, character: Character) -> dict[str, Any]:
         switch = random.choice(["reconfig", "peer_may_reset_streams", "peer_may_add_streams"])
         policy[switch] = False
     return policy
+
+
+def draw_extensions(random: Random, character: Character) -> dict[str, Any]:
+    """Which extensions of the data transfer a site speaks, how it orders what it sends, and what of it may be abandoned
+    unless a program says otherwise."""
+
+    def speaks(trait: str, others: str) -> bool:
+        return trait in character and not (others in character and random.random() < 0.5)
+
+    without_pr = "peers without partial reliability" in character and random.random() < 0.6
+    extensions: dict[str, Any] = {
+        "partial_reliability": not without_pr,
+        "interleaving": speaks("interleaving", "peers without interleaving"),
+        "nrsack": "nr-sacks" in character and random.random() < 0.9,
+    }
+    if "schedulers" in character:
+        extensions["scheduler"] = random.choice(SCHEDULERS)
+    if "partial reliability" in character and "default policies" in character and random.random() < 0.6:
+        extensions |= draw_default_policy(random)
+    return extensions
+
+
+def draw_default_policy(random: Random) -> dict[str, Any]:
+    """Of an association, as `Config` names it."""
+    match random.randrange(3):
+        case 0:
+            return {"lifetime_s": random.choice(LIFETIMES_S)}
+        case 1:
+            return {"max_retransmits": random.choice(RETRANSMITS)}
+        case _:
+            return {"buffer_priority": random.choice(PRIORITIES)}
 
 
 def draw_config(random: Random, character: Character) -> Config:

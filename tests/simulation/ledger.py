@@ -18,6 +18,7 @@ from aiosctp.core.tx.queue import SendQueue
 from aiosctp.events import PartialDelivery, SendFailed
 from aiosctp.exceptions import AssociationShutdown
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.policies import RELIABLE, Policy
 from tests.simulation.wrapping import Maker
 
 _POOL = Random("messages").randbytes(1 << 20)
@@ -52,8 +53,26 @@ class Post:
     """How many resets of its stream were under way or done with when it was queued."""
     taken_by: ReadQueues | None = None
     """Where it waits, or waited, to be read at the other end."""
+    thrown_away_by: AssociationEngine | None = None
+    """That engine had all of it, and ended before its turn."""
     is_delivered: bool = False
     has_failed: bool = False
+    policy: Policy = RELIABLE
+    expires_at_s: float | None = None
+    was_sent: bool = False
+    """Some of it was on the wire."""
+    is_abandoned: bool = False
+    came_too_late: bool = False
+    """Its lifetime was over before it was queued."""
+
+    def worth(self, policy: Policy, now: float) -> None:
+        """It is sent on these terms, now."""
+        self.policy = policy
+        self.expires_at_s = None if policy.lifetime_s is None else now + policy.lifetime_s
+
+    @property
+    def is_limited(self) -> bool:
+        return self.policy != RELIABLE
 
 
 @dataclass(slots=True)
@@ -99,6 +118,7 @@ class Ledger:
         return [
             ("core.association:AssociationEngine._make_receiver", self._noting_receivers),
             ("core.rx.queues:ReadQueues._append", self._noting_arrivals),
+            ("core.rx.receiver:Receiver.abort_partial_delivery", self._noting_what_is_thrown_away),
             ("core.tx.queue:SendQueue.hold_stream", self._noting_resets),
             ("core.reconfig.performing:end_outgoing", self._noting_outcomes),
         ]
@@ -129,6 +149,19 @@ class Ledger:
 
         return make_receiver
 
+    def _noting_what_is_thrown_away(self, original: Any) -> Any:
+        """Acknowledged messages that waited, behind parts of another, or for an answer to the reset of the TSNs: an end
+        that is not graceful is theirs too (§9.1)."""
+
+        def abort_partial_delivery(receiver: Receiver) -> Any:
+            for busy in receiver._streams._busy.values():
+                for run in (*busy.by_ssn.values(), *busy.due):
+                    if run.ppid:
+                        self.posts[run.ppid].thrown_away_by = self.readers[receiver._queues]
+            return original(receiver)
+
+        return abort_partial_delivery
+
     def _noting_arrivals(self, original: Any) -> Any:
         def append(queues: ReadQueues, key: int | None, messages: Sequence[Message]) -> None:
             original(queues, key, messages)
@@ -152,11 +185,14 @@ class Ledger:
         self._calls.setdefault((engine, stream), deque()).append(ppid)
         return post
 
-    def queued(self, post: Post, engine: AssociationEngine) -> None:
+    def queued(self, post: Post, engine: AssociationEngine, now: float) -> None:
         """`send` has returned."""
         calls = self._calls[engine, post.stream]
-        if calls.popleft() != post.ppid:
+        if post.expires_at_s is not None and now >= post.expires_at_s:
+            post.came_too_late = True  # while it waited for room, or for its turn
+        elif calls[0] != post.ppid:
             raise LawBroken(f"message {post.ppid} was queued before one whose send() was called earlier")
+        calls.remove(post.ppid)
         post.life = self._life_of(engine)
         post.resets_before = len(self._resets.get((engine.sender.queue, post.stream), ()))
         if not post.unordered:
@@ -174,6 +210,7 @@ class Ledger:
         return life
 
     def failed(self, event: SendFailed) -> None:
+        """Its association has ended, its peer has restarted, or it was abandoned."""
         post = self.posts.get(event.ppid)
         if post is None or post.life is None:
             raise LawBroken(f"SendFailed for message {event.ppid}, which was never queued")
@@ -182,6 +219,10 @@ class Ledger:
         told = (event.data, event.stream, event.unordered, event.context)
         if told != (post.data, post.stream, post.unordered, post.context):
             raise LawBroken(f"SendFailed gives back another message than {event.ppid}")
+        if event.was_sent != post.was_sent:
+            raise LawBroken(f"SendFailed says that message {post.ppid} was sent: {event.was_sent}")
+        if post.is_abandoned and event.error:
+            raise LawBroken(f"message {post.ppid} was abandoned, and SendFailed names cause {event.error}")
         post.has_failed = True
 
     # -- receiving --
@@ -228,6 +269,8 @@ class Ledger:
         self._check_generation(engine, post, post.life)
         if not post.unordered:
             turns = post.life.turns[post.stream]
+            while turns[0] != message.ppid and self.posts[turns[0]].is_abandoned:
+                turns.popleft()
             if turns[0] != message.ppid:
                 raise LawBroken(f"message {message.ppid} came out of order: it is the turn of {turns[0]}")
             turns.popleft()
@@ -308,6 +351,8 @@ class Ledger:
                 if post.taken_by is not None:
                     raise LawBroken(f"message {post.ppid} was refused or cancelled, and arrived all the same")
                 continue
+            if post.came_too_late and post.was_sent:
+                raise LawBroken(f"message {post.ppid} was sent, and there was no room for it in its lifetime")
             if not post.life.has_lost_power:
                 self._check_sender(post, post.life)
             if post.taken_by is not None and not post.is_delivered:
@@ -316,10 +361,21 @@ class Ledger:
     def _check_sender(self, post: Post, life: Life) -> None:
         engine = life.engine
         if not post.has_failed:
-            if post.taken_by is None:
+            if post.taken_by is None and not self._was_thrown_away(post):
                 raise LawBroken(f"message {post.ppid} never arrived, and no SendFailed told so")
+            if post.is_abandoned and engine not in self._powerless:
+                raise LawBroken(f"message {post.ppid} was abandoned, and no SendFailed told so")
+        elif post.is_abandoned:
+            return
         elif engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown):
             raise LawBroken(f"message {post.ppid} failed although the association ended gracefully")
+
+    def _was_thrown_away(self, post: Post) -> bool:
+        engine = post.thrown_away_by
+        if engine is None:
+            return False
+        is_graceful = isinstance(engine.ending, AssociationShutdown)
+        return not is_graceful or engine in self._discarding or engine in self._powerless
 
     def _check_receiver(self, post: Post, engine: AssociationEngine) -> None:
         is_graceful = isinstance(engine.ending, AssociationShutdown)

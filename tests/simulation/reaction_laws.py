@@ -10,11 +10,12 @@ from aiosctp.core.heartbeat import NONCE_BYTES, Heartbeats
 from aiosctp.core.paths import Path, Paths
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.tx import Sender
-from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
+from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.outstanding import Outstanding
+from aiosctp.core.tx.peer_ack_point import PeerAckPoint
 from aiosctp.wire.causes import Cause
-from aiosctp.wire.chunks import HeartbeatAck, Sack
-from aiosctp.wire.codepoints import CauseCode
+from aiosctp.wire.chunks import HeartbeatAck, NrSack, Sack
+from aiosctp.wire.codepoints import CauseCode, ChunkType
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.wrapping import Maker
 
@@ -39,16 +40,22 @@ class ReactionLaws:
         self._now = now
         self._resent: dict[Outstanding, dict[int, float]] = {}
         """When chunks were sent last that were sent more than once, by number."""
+        self._forwarded_at_s: dict[PeerAckPoint, float] = {}
+        """When the last FORWARD TSN was sent."""
+        self._kept: dict[Receiver, set[int]] = {}
+        """What NR-SACKs have said is never dropped, above the cumulative TSN."""
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
             ("core.tx.outstanding:Outstanding.resent", self._noting_retransmissions),
+            ("core.tx.peer_ack_point:PeerAckPoint.take", self._noting_forward_tsns),
             ("core.tx.sender:Sender._acknowledged", self._around_acknowledged),
             ("core.tx.sender:Sender.t3_expired", self._around_t3),
             ("core.tx.sender:Sender._fast_retransmit", self._around_fast_retransmit),
             ("core.congestion.reno:Reno.acknowledged", self._around_growth),
             ("core.rx.receiver:Receiver.build_sack", self._after_sack_built),
             ("core.rx.receiver:Receiver._make_room", self._after_room_made),
+            ("core.rx.receiver:Receiver._renege", self._before_reneging),
             ("core.heartbeat:Heartbeats.ack_received", self._around_heartbeat_ack),
             ("core.acceptance:paths_of", self._after_paths_named),
             ("core.termination:Termination.abort", self._before_abort),
@@ -69,10 +76,17 @@ class ReactionLaws:
 
         return resent
 
+    def _noting_forward_tsns(self, original: Any) -> Any:
+        def take(point: PeerAckPoint, *arguments: Any) -> Any:
+            self._forwarded_at_s[point] = self._now()
+            return original(point, *arguments)
+
+        return take
+
     def _around_acknowledged(self, original: Any) -> Any:
-        def acknowledged(sender: Sender, tsn: int, sack: Sack | None, now: float) -> Any:
+        def acknowledged(sender: Sender, tsn: int, sack: Sack | NrSack | None, now: float, *final: Any) -> Any:
             timed = list(sender._round_trips._timed.items())
-            cause = original(sender, tsn, sack, now)
+            cause = original(sender, tsn, sack, now, *final)
             resent = self._resent.get(sender.outstanding)
             if resent is not None:
                 for path, (number, _) in timed:
@@ -96,10 +110,18 @@ class ReactionLaws:
 
     def _check_t3_is_due(self, sender: Sender, path: Path, now: float) -> None:
         outstanding = sender.outstanding
-        earliest = next((c for c in outstanding if c.path is path and c.state is not ACKNOWLEDGED), None)
-        if earliest is None:
+        # One that was abandoned since is among them: the timer that ran for it goes on running.
+        chunks = [chunk for chunk in outstanding if chunk.path is path and chunk.state is not ACKNOWLEDGED]
+        point = None if sender.queue.limits is None else sender.queue.limits.point
+        forwarded_at_s = None
+        if point is not None and point.awaited_on is path:
+            forwarded_at_s = self._forwarded_at_s[point]  # RFC 3758 §3.5 C5
+        if forwarded_at_s is None and all(chunk.state is ABANDONED for chunk in chunks):
             raise LawBroken("T3-rtx expired on a path with nothing outstanding (§6.3.2 R2)")
-        sent_at_s = self._resent.get(outstanding, {}).get(earliest.number, earliest.sent_at_s)
+        resent = self._resent.get(outstanding, {})
+        sent_at_s = resent.get(chunks[0].number, chunks[0].sent_at_s) if chunks else now
+        if forwarded_at_s is not None:
+            sent_at_s = min(sent_at_s, forwarded_at_s)
         least_s = min(path.rto.rto_s, sender._transmission.config.rto_min_s)
         if now - sent_at_s < least_s - 1e-6:
             raise LawBroken(f"T3-rtx expired {now - sent_at_s:.3f} s after the earliest chunk was sent (§6.3.2)")
@@ -154,15 +176,46 @@ class ReactionLaws:
         tsns = receiver._tsns
         cumulative = int.from_bytes(encoded[4:8])
         assert cumulative == tsns.cumulative & 0xFFFF_FFFF, "a SACK with a wrong Cumulative TSN Ack"
+        if encoded[0] == ChunkType.NR_SACK:
+            self._check_nr_blocks(receiver, NrSack.decode(0, encoded[4:]), (room_bytes - 20) // 4)
+        else:
+            self._check_blocks(receiver, encoded, (room_bytes - 16) // 4)
+        # What the peer may still send is no more than there is room for.
+        window = receiver._window
+        assert int.from_bytes(encoded[8:12]) <= max(0, window.size_bytes - window.held_bytes), "a_rwnd beyond the room"
+
+    def _check_blocks(self, receiver: Receiver, encoded: bytes, room: int) -> None:
+        tsns = receiver._tsns
         blocks = int.from_bytes(encoded[12:14])
-        fitting = min(tsns.gap_ranges, (room_bytes - 16) // 4)
+        fitting = min(tsns.gap_ranges, room)
         assert blocks == fitting, f"a SACK with {blocks} of {tsns.gap_ranges} gap blocks (§6.2)"
         if blocks:
             first = int.from_bytes(encoded[16:18]), int.from_bytes(encoded[18:20])
             assert first == (tsns._starts[0] - tsns.cumulative, tsns._ends[0] - tsns.cumulative), "a wrong gap block"
-        # What the peer may still send is no more than there is room for.
-        window = receiver._window
-        assert int.from_bytes(encoded[8:12]) <= max(0, window.size_bytes - window.held_bytes), "a_rwnd beyond the room"
+
+    def _check_nr_blocks(self, receiver: Receiver, sack: NrSack, room: int) -> None:
+        """Of each TSN received one kind of block says so; and what can't be dropped is never said to be otherwise."""
+        tsns, base = receiver._tsns, receiver._tsns.cumulative
+        renegable = {base + at for start, end in sack.gap_ack_blocks for at in range(start, end + 1)}
+        kept = {base + at for start, end in sack.nr_gap_ack_blocks for at in range(start, end + 1)}
+        assert not renegable & kept, "a TSN that may be dropped, and may not"
+        received = {tsn for start, end in zip(tsns._starts, tsns._ends, strict=True) for tsn in range(start, end + 1)}
+        assert renegable | kept <= received, "a gap block for what was not received"
+        all_fit = len(sack.gap_ack_blocks) + len(sack.nr_gap_ack_blocks) < room
+        assert renegable | kept == received or not all_fit, "a gap block is missing (§6.2)"
+        assert not any(map(receiver._reassembly.is_held, kept)), "a NR-SACK promises to keep what may be dropped"
+        told = {tsn for tsn in self._kept.get(receiver, ()) if tsn > base}
+        assert told <= received, "what a NR-SACK promised to keep is gone"
+        assert told <= kept or not all_fit, "what a NR-SACK promised to keep may be dropped again"
+        self._kept[receiver] = told | kept
+
+    def _before_reneging(self, original: Any) -> Any:
+        def renege(receiver: Receiver, tsn: int) -> None:
+            if tsn in self._kept.get(receiver, ()):
+                self._judge.accuse(LawBroken("what a NR-SACK promised to keep was dropped"))
+            original(receiver, tsn)
+
+        return renege
 
     def _after_room_made(self, original: Any) -> Any:
         def make_room(receiver: Receiver, tsn: int, charge_bytes: int) -> bool:

@@ -16,13 +16,14 @@ from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.core.tx import Sender
 from aiosctp.wire.chunks import ReConfig
+from aiosctp.wire.codepoints import ChunkType
+from tests.simulation.data_laws import DataChunk
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.wrapping import Maker
 
 OUTGOING_RESET, INCOMING_RESET, TSN_RESET, RESPONSE, ADD_OUTGOING, ADD_INCOMING = range(13, 19)
 DONE = (0, 1)
 BAD_SEQUENCE_NUMBER, IN_PROGRESS = 5, 6
-DATA_IS_UNORDERED, DATA_BEGINS = 4, 2
 REMEMBERED = 64
 """Requests and answers of each side, for comparison with those that go again: a late copy of what the peer wanted is
 answered by our own request as it was sent then (RFC 6525 §5.2.1)."""
@@ -43,7 +44,6 @@ WIRE_MARKS = (
 )
 _PARAMETER = Struct("!HH")
 _WORD = Struct("!L")
-_DATA = Struct("!LHH")
 
 
 @dataclass(slots=True)
@@ -57,8 +57,8 @@ class Talk:
     answers: dict[int, int] = field(default_factory=dict)
     """By the peer's number, the last result given."""
     heard: dict[int, bytes] = field(default_factory=dict)
-    ssns: dict[int, int] = field(default_factory=dict)
-    """By stream, the next."""
+    ssns: dict[tuple[int, bool], int] = field(default_factory=dict)
+    """By stream and U bit, the next, or the next MID."""
     last_tsns: dict[int, int] = field(default_factory=dict)
     """By stream, of the last chunk."""
     first_ssn: int | None = None
@@ -135,22 +135,24 @@ class ReconfigLaws:
             self._counters["answered after all"] += 1
         _remember(talk.answers, number, result)
 
-    def new_data_sent(self, association: AssociationEngine, flags: int, data: bytes, at: int) -> None:
-        """A DATA chunk that was not sent before."""
-        tsn, stream, ssn = _DATA.unpack_from(data, at + 4)
+    def new_data_sent(self, association: AssociationEngine, chunk: DataChunk) -> None:
+        """A DATA or I-DATA chunk that was not sent before."""
+        stream = chunk.stream
         talk = self._talk(association)
-        talk.last_tsns[stream] = tsn
+        talk.last_tsns[stream] = chunk.tsn
         for raw in talk.in_flight.values():
             kind = _kind(raw)
             listed = _listed(raw)
             if kind == TSN_RESET or (kind == OUTGOING_RESET and (not listed or stream in listed)):
                 raise LawBroken(f"data was sent on stream {stream} while its reset is in flight (RFC 6525 §5.1)")
-        if flags & DATA_IS_UNORDERED or not flags & DATA_BEGINS:
+        if not chunk.begins or (chunk.unordered and chunk.kind == ChunkType.DATA):
             return
-        expected = talk.ssns.get(stream, talk.first_ssn)
-        if expected is not None and ssn != expected:
-            raise LawBroken(f"SSN {ssn} was sent on stream {stream}, and {expected} is the next (§6.5, RFC 6525 §5.2)")
-        talk.ssns[stream] = ssn + 1 & 0xFFFF
+        # RFC 8260 §2.1: MIDs of ordered and of unordered messages are counted apart.
+        key, number = (stream, chunk.unordered), chunk.number
+        expected = talk.ssns.get(key, talk.first_ssn)
+        if expected is not None and number != expected:
+            raise LawBroken(f"SSN {number} was sent on stream {key}, and {expected} is the next (§6.5, RFC 6525 §5.2)")
+        talk.ssns[key] = number + 1 & chunk.mask
 
     # -- what comes in --
 
@@ -178,7 +180,7 @@ class ReconfigLaws:
         raw = talk.in_flight.pop(number, None)
         if raw is not None and _kind(raw) == OUTGOING_RESET and result in DONE:
             streams = _listed(raw) or range(association.tcb.outbound_streams)
-            talk.ssns.update(dict.fromkeys(streams, 0))
+            talk.ssns.update({(stream, unordered): 0 for stream in streams for unordered in (False, True)})
 
     def _request_came(self, talk: Talk, kind: int, number: int, raw: bytes) -> None:
         if number in talk.heard:

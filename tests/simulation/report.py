@@ -6,15 +6,17 @@ from collections import Counter
 from statistics import fmean, median
 
 from tests.simulation.both_ways import MARKS as MARKS_OF_RUNS
+from tests.simulation.data_laws import DATA_MARKS
 from tests.simulation.marks import MARKS
 from tests.simulation.reconfig_laws import WIRE_MARKS as MARKS_OF_RECONFIG
 from tests.simulation.scene import Outcome
+from tests.simulation.scheduler_laws import SCHEDULER_MARKS
 
 LEAST_VIRTUAL_S = 20.0
 LEAST_MESSAGES = 200
 SEEDS_FOR_A_MEDIAN = 100
 """Of fewer a median says little."""
-WIRE_MARKS = ("sent with DF off", *MARKS_OF_RUNS, *MARKS_OF_RECONFIG)
+WIRE_MARKS = ("sent with DF off", *MARKS_OF_RUNS, *MARKS_OF_RECONFIG, *DATA_MARKS, *SCHEDULER_MARKS)
 """Marks that are seen on the wire, not in the engine."""
 
 

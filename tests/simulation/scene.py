@@ -14,19 +14,20 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from aiosctp import Association, Stack
+from aiosctp import Association, Config, Stack
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
 from aiosctp.core import shortcuts
 from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import both_ways, marks, serials
-from tests.simulation.character import draw_character, draw_config, draw_policy
+from tests.simulation.character import draw_character, draw_config, draw_extensions, draw_policy
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
 from tests.simulation.ledger import Ledger
 from tests.simulation.reaction_laws import ReactionLaws
+from tests.simulation.scheduler_laws import SchedulerLaws
 from tests.simulation.site import SCTP_PORT, Cable, Site
 from tests.simulation.speeches import Speeches
 from tests.simulation.users import Conversation, End, Plan, draw_ending, guarded
@@ -40,6 +41,7 @@ LEFT_BEHIND_S = 200.0
 """How long an association whose peer has forgotten it may take to find that out."""
 UNDER_WAY_S = 60.0
 """How long the last packets may be on their way."""
+NAT_ADDRESS = "203.0.113.254"
 LAST_PACKETS = 60
 """So many are shown of a seed that is traced."""
 
@@ -81,6 +83,8 @@ class Scene:
         self.random = Random(f"{seed}/scene")
         self.change_random = Random(f"{seed}/changes")
         """For who changes streams: without such a trait, a seed is as if there were none of this."""
+        self.extension_random = Random(f"{seed}/extensions")
+        """For policies, schedulers and what else extends the data transfer: likewise."""
         self.character = draw_character(Random(f"{seed}/character"))
         self.network = Network(seed=seed, trace_packets=trace_packets)
         self.judge = Judge()
@@ -91,7 +95,13 @@ class Scene:
         self.sites: list[Site] = []
         self.cables: list[Cable] = []
         self.nat: Nat | None = None
-        self.wire_laws = WireLaws(self.judge, ssns_wrap="ssns wrap" in self.character)
+        self.wire_laws = WireLaws(
+            self.judge,
+            self.ledger,
+            lambda: self._loop.time(),
+            self.config_of,
+            ssns_wrap="ssns wrap" in self.character,
+        )
         self.network.observers.append(self.wire_laws.observe)
         self.storm_s = self.random.uniform(15, 30)
         self.ended_at_s = 0.0
@@ -119,6 +129,12 @@ class Scene:
                 if ports_fit and tags == (engine.tcb.peer_tag, engine.tcb.local_tag):
                     return other
         return None
+
+    def config_of(self, address: str) -> Config | None:
+        """Of the host that has this address now, or the one behind the NAT."""
+        if address == NAT_ADDRESS:
+            return self.sites[0].config
+        return next((site.config for site in self.sites if address in site.host.addresses), None)
 
     def cut_off(self, site: Site) -> None:
         """Nothing gets to this host or from it for a while."""
@@ -156,6 +172,7 @@ class Scene:
             host = self.network.host("abcd"[index], *addresses)
             host.mtu = random.choice([1500, 9000, 65535]) if "wide links" in character else 1500
             config = draw_config(random, character).replace(**draw_policy(self.change_random, character))
+            config = config.replace(**draw_extensions(self.extension_random, character))
             self.sites.append(Site(host, config))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:
@@ -165,7 +182,7 @@ class Scene:
         if "nat" in character:
             self.sites[0].is_behind_nat = True
             forget_after_s = random.choice([None, 4.0, 20.0])
-            self.nat = self.network.nat("203.0.113.254", inside=[self.sites[0].host], forget_after_s=forget_after_s)
+            self.nat = self.network.nat(NAT_ADDRESS, inside=[self.sites[0].host], forget_after_s=forget_after_s)
 
     def _conversations(self) -> list[Conversation]:
         random = self.random
@@ -411,4 +428,5 @@ def _wrappers(scene: Scene) -> list[tuple[str, Maker]]:
         *EngineLaws(scene.judge).wrappers(),
         *ReactionLaws(scene.judge, now).wrappers(),
         *scene.wire_laws.wrappers(),
+        *SchedulerLaws(scene.judge, scene.wire_laws.counters).wrappers(),
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiosctp.core.rx.renewal import Renewal
 from aiosctp.core.tx.queue import OutgoingStream, SendQueue
+from aiosctp.wire.serial import SSN_MASK
 from tests.simulation.character import Character
 from tests.simulation.wrapping import Maker
 
@@ -31,8 +32,8 @@ class _BeginningAt(dict[int, int]):
 class _Beginnings:
     """Which streams of which send queues have yet to begin, where they are told to."""
 
-    def __init__(self, first: int) -> None:
-        self._first = first
+    def __init__(self, before_the_wrap: int) -> None:
+        self._before_the_wrap = before_the_wrap
         self._begun: dict[SendQueue, set[int]] = {}
         self._all_reset: set[SendQueue] = set()
 
@@ -41,7 +42,9 @@ class _Beginnings:
             made: OutgoingStream = original(queue, number)
             begun = self._begun.setdefault(queue, set())
             if number not in begun and queue not in self._all_reset:
-                made.next_ssn = self._first
+                made.next_ssn = -self._before_the_wrap & queue.format.number_mask
+                if queue.format.counts_fragments:
+                    made.next_unordered_mid = made.next_ssn
             begun.add(number)
             return made
 
@@ -70,14 +73,16 @@ def wrappers(random: Random, character: Character) -> list[tuple[str, Maker]]:
     if "serials wrap" in character:
         made.append(("testing.host:Host.entropy", _high_entropy))
     if "ssns wrap" in character:
-        first = 0x1_0000 - random.randint(1, 12)
-        beginnings = _Beginnings(first)
+        before_the_wrap = random.randint(1, 12)
+        beginnings = _Beginnings(before_the_wrap)
         made.append(("core.tx.queue:SendQueue.stream", beginnings.making))
         made.append(("core.tx.queue:SendQueue.begin_ssns_anew", beginnings.resetting_all))
         made.append(("core.reconfig.performing:end_outgoing", beginnings.resetting))
         made.append(("core.rx.renewal:Renewal.begin_streams_anew", _reset_all_streams))
         made.append(("core.rx.renewal:Renewal.tsn_reset_done", _reset_everything))
-        made.append(("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, first)))
+        made.append(
+            ("core.rx.streams:InboundStreams.__init__", lambda original: _begin_streams(original, before_the_wrap))
+        )
     return made
 
 
@@ -111,9 +116,9 @@ def _reset_everything(original: Any) -> Any:
     return tsn_reset_done
 
 
-def _begin_streams(original: Any, first: int) -> Any:
-    def init(streams: Any, *number_mask: int) -> None:
-        original(streams, *number_mask)
-        streams.expected_ssns = _BeginningAt(first)
+def _begin_streams(original: Any, before_the_wrap: int) -> Any:
+    def init(streams: Any, number_mask: int = SSN_MASK) -> None:
+        original(streams, number_mask)
+        streams.expected_ssns = _BeginningAt(-before_the_wrap & number_mask)
 
     return init

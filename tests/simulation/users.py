@@ -15,7 +15,9 @@ from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
 from aiosctp.exceptions import InvalidStream, SCTPError, StreamEnded
 from aiosctp.subscriptions import EventSubscription
 from tests.simulation.changes import StreamChanges
+from tests.simulation.character import SCHEDULERS
 from tests.simulation.judge import LawBroken
+from tests.simulation.policies import Policies
 from tests.simulation.site import SCTP_PORT, Site
 from tests.simulation.talks import Talks, check_what_is_kept, message_stream
 
@@ -58,11 +60,17 @@ class End:
         self._loop = asyncio.get_running_loop()
         self._last_read_at_s = self._loop.time()
         self._large_left = 3 if "large messages" in scene.character else 0
+        if "interleaving" in scene.character:
+            self._large_left *= 3
         slow = "slow readers" in scene.character and random.random() < 0.5
         self._changes: list[StreamChanges] = []
         self._talks: Talks | None = None
         self._message_stream: int | None = None
         """The only one for messages; None: any is."""
+        self._policies: Policies | None = None
+        """Of messages that need not arrive; None: all have to."""
+        if "partial reliability" in scene.character:
+            self._policies = Policies(Random(scene.extension_random.random()), site.config)
         self._pause_s = random.choice([0.3, 1.0]) if slow else random.choice([0.0, 0.0, 0.01, 0.2])
 
     async def live(self) -> None:
@@ -84,6 +92,8 @@ class End:
             writers.append(scene.task(self._end(self.plan.ending)))
         if self.random.random() < 0.3:
             writers.append(scene.task(self._meddle()))
+        if "schedulers" in scene.character or self._policies is not None:
+            writers.append(scene.task(self._tune()))
         if "stream changes" in scene.character and (self._talks is None or self._message_stream is not None):
             writers += self._change_streams()
         await association.wait_closed()
@@ -148,6 +158,10 @@ class End:
             "context": post.context,
             "sack_immediately": random.random() < 0.1,
         }
+        if self._policies is not None:
+            policy, named = self._policies.draw_for_message(stream)
+            post.worth(policy, self._loop.time())
+            options |= named
         try:
             if random.random() < 0.2:
                 association.send_nowait(post.data, **options)
@@ -164,7 +178,7 @@ class End:
         except BaseException:
             ledger.refused(post, engine)
             raise
-        ledger.queued(post, engine)
+        ledger.queued(post, engine, self._loop.time())
         return True
 
     def _size(self) -> int:
@@ -174,6 +188,41 @@ class End:
             window = min(site.config.receive_window_bytes for site in self.scene.sites)
             return random.randint(1, min(LARGEST_MESSAGE_BYTES, 10 * window))
         return random.choice((random.randint(1, 20), random.randint(1, 700), random.randint(1, 2500)))
+
+    async def _tune(self) -> None:
+        """Schedulers change, and what they are told of the streams, and the default policies, while messages wait."""
+        scene, association = self.scene, self.association
+        random = Random(scene.extension_random.random())
+        try:
+            for _ in range(random.randint(0, 6)):
+                self._tune_once(random)
+                await asyncio.sleep(random.random() ** 2 * 8)
+                if association.engine.ending is not None:
+                    return
+        except SCTPError:
+            return
+
+    def _tune_once(self, random: Random) -> None:
+        association = self.association
+        streams = range(min(STREAMS, association.outbound_streams))
+        if self._message_stream is not None:
+            streams = range(self._message_stream, self._message_stream + 1)
+        if "schedulers" in self.scene.character:
+            if random.random() < 0.5:
+                association.configure(scheduler=random.choice(SCHEDULERS))
+                self.scene.faults["scheduler chosen"] += 1
+            for stream in random.sample(range(association.outbound_streams), min(2, association.outbound_streams)):
+                association.configure_stream(stream, priority=random.randrange(4), weight=random.choice([1, 2, 10]))
+        if self._policies is not None and self._may_limit and "default policies" in self.scene.character:
+            stream = random.choice(streams)
+            association.configure_stream(stream, **self._policies.draw_for_stream(stream))
+            if random.random() < 0.3:
+                association.configure(**self._policies.draw_for_all())
+
+    @property
+    def _may_limit(self) -> bool:
+        """A byte stream takes no policy."""
+        return self._talks is None or self._message_stream is not None
 
     # -- reading --
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Any
 
+from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram, Received, split
 from aiosctp.core.paths import Path
-from aiosctp.core.tx import Sender
 from aiosctp.stack import Stack
 from aiosctp.testing import Packet
-from aiosctp.wire.chunks import Sack
 from aiosctp.wire.codepoints import CauseCode, ChunkType
+from tests.simulation.data_laws import DataLaws, read_chunk
 from tests.simulation.judge import Judge, LawBroken
+from tests.simulation.ledger import Ledger
 from tests.simulation.reconfig_laws import ReconfigLaws
 from tests.simulation.wrapping import Maker
 
 _HEADER = Struct("!HHL")
 _CHUNK = Struct("!BBH")
-_TSN = Struct("!L")
-DATA_HEADER_BYTES = 16
+USER_DATA = frozenset({ChunkType.DATA, ChunkType.I_DATA})
 LARGEST_FIRST_MTU = {4: 1500, 6: 1280}
 ALONE = frozenset({ChunkType.INIT, ChunkType.INIT_ACK, ChunkType.SHUTDOWN_COMPLETE})
 """§6.10: MUST NOT be bundled with any other."""
@@ -36,30 +35,27 @@ MOST_PACKETS = 60_000
 """Of one seed, which takes a thousand or two: more is a loop that feeds itself."""
 
 
-@dataclass(slots=True)
-class Flow:
-    """What one sender has outstanding, as the wire shows it: kept apart from the engine's own account."""
-
-    a_rwnd: int
-    highest: int
-    """The highest TSN sent, modulo 2^32."""
-    sizes: dict[int, int] = field(default_factory=dict)
-    """Of the user data by TSN, in order, of what is not acknowledged for good."""
-    outstanding_bytes: int = 0
-    gap_bytes: int = 0
-
-
 class WireLaws:
     """Watches what stacks send."""
 
-    def __init__(self, judge: Judge, *, ssns_wrap: bool) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        ledger: Ledger,
+        now: Callable[[], float],
+        config_of: Callable[[str], Config | None],
+        *,
+        ssns_wrap: bool,
+    ) -> None:
         self.packets = 0
         self.digest = 0
         """Of every packet: what two runs of one seed have in common."""
         self.counters: Counter[str] = Counter()
         self._judge = judge
+        self._config_of = config_of
+        """Of the host with this address, where it is known."""
+        self.data_laws = DataLaws(judge, ledger, self.counters, now)
         self._reconfig_laws = ReconfigLaws(judge, self.counters, ssns_wrap=ssns_wrap)
-        self._flows: dict[Sender, Flow] = {}
         self._verified: set[tuple[Stack, str]] = set()
         self._received: Counter[tuple[Stack, str]] = Counter()
         self._received_bytes: Counter[tuple[Stack, str]] = Counter()
@@ -72,20 +68,10 @@ class WireLaws:
         return [
             ("stack:Stack._send", self._checking),
             ("stack:Stack.datagrams_received", self._noting_arrivals),
-            ("core.tx.sender:Sender._acknowledged", self._noting_acknowledgements),
             ("core.paths:Path.set_mtu", self._before_another_mtu),
-            ("core.tx.sender:Sender.begin_anew", self._noting_new_tsns),
+            *self.data_laws.wrappers(),
             *self._reconfig_laws.wrappers(),
         ]
-
-    def _noting_new_tsns(self, original: Any) -> Any:
-        def begin_anew(sender: Sender, next_tsn: int) -> None:
-            original(sender, next_tsn)
-            flow = self._flows.get(sender)
-            if flow is not None:
-                flow.highest = next_tsn - 1 & 0xFFFF_FFFF
-
-        return begin_anew
 
     def _before_another_mtu(self, original: Any) -> Any:
         def set_mtu(path: Path, mtu: int) -> None:
@@ -136,7 +122,7 @@ class WireLaws:
         if association is None:
             association = _just_ended(stack, local_port, peer_port, datagram.destination)
         path = None if association is None else association.paths.get(datagram.destination)
-        types = self._check_chunks(data, association)
+        types = self._check_chunks(data, association, self._config_of(datagram.destination))
         self._check_size(datagram, path, types)
         if types[0] == ChunkType.INIT:
             assert tag == 0, "§8.5.1 A: an INIT goes under tag 0"
@@ -144,26 +130,38 @@ class WireLaws:
             assert tag, "a packet under tag 0 that is no INIT"
         self._check_verification(datagram, stack, path, types)
 
-    def _check_chunks(self, data: bytes, association: AssociationEngine | None) -> list[int]:
+    def _check_chunks(self, data: bytes, association: AssociationEngine | None, peer: Config | None) -> list[int]:
         types: list[int] = []
         at = 12
         while at < len(data):
-            chunk_type, flags, length = _CHUNK.unpack_from(data, at)
-            if chunk_type == ChunkType.DATA:
-                (tsn,) = _TSN.unpack_from(data, at + 4)
-                if association is not None and self._data_sent(association, tsn, length - DATA_HEADER_BYTES):
-                    self._reconfig_laws.new_data_sent(association, flags, data, at)
-            elif types and types[-1] == ChunkType.DATA and chunk_type != ChunkType.PAD:
+            chunk_type, _, length = _CHUNK.unpack_from(data, at)
+            if chunk_type in USER_DATA:
+                if association is not None:
+                    chunk = read_chunk(data, at)
+                    if self.data_laws.sent(association, chunk, peer):
+                        self._reconfig_laws.new_data_sent(association, chunk)
+            elif types and types[-1] in USER_DATA and chunk_type != ChunkType.PAD:
                 raise LawBroken("§6.10: a control chunk behind DATA")
-            elif chunk_type == ChunkType.RE_CONFIG and association is not None:
-                next_tsn = self._flow_of(association.sender, association).highest + 1 & 0xFFFF_FFFF
-                self._reconfig_laws.chunk_sent(association, data[at + 4 : at + length], next_tsn)
+            elif association is not None:
+                self._check_control(chunk_type, data, at, length, association, peer)
             types.append(chunk_type)
             at += length + 3 & ~3
         if len(types) > 1:
             assert not ALONE.intersection(types), f"§6.10: bundled what goes alone: {types}"
             assert ChunkType.ABORT not in types, "§9.1: something is bundled with an ABORT"
         return types
+
+    def _check_control(
+        self, chunk_type: int, data: bytes, at: int, length: int, association: AssociationEngine, peer: Config | None
+    ) -> None:
+        if chunk_type == ChunkType.RE_CONFIG:
+            next_tsn = self.data_laws.flow_of(association).highest + 1 & 0xFFFF_FFFF
+            self._reconfig_laws.chunk_sent(association, data[at + 4 : at + length], next_tsn)
+        elif chunk_type in (ChunkType.FORWARD_TSN, ChunkType.I_FORWARD_TSN):
+            self.data_laws.forward_tsn_sent(association, data, at, peer)
+        elif chunk_type in (ChunkType.SACK, ChunkType.NR_SACK) and peer is not None:
+            both = association.config.nrsack and peer.nrsack
+            assert both == (chunk_type == ChunkType.NR_SACK), f"NR-SACK is negotiated: {both}, sent was {chunk_type}"
 
     def _check_size(self, packet: Datagram, path: Path | None, types: list[int]) -> None:
         is_ipv6 = ":" in packet.destination
@@ -181,10 +179,10 @@ class WireLaws:
             return
         self.counters["sent with DF off"] += 1
         assert size > mtu, "DF is off although the packet fits"
-        if ChunkType.DATA in types:
+        if not USER_DATA.isdisjoint(types):
             # Over IPv6 it is padded until the interface does not take it either.
-            alone = [[ChunkType.DATA], [ChunkType.DATA, ChunkType.PAD]] if is_ipv6 else [[ChunkType.DATA]]
-            assert types in alone, f"in a packet too large for its path: {types}"
+            alone = types[1:] in ([], [ChunkType.PAD]) if is_ipv6 else len(types) == 1
+            assert alone, f"in a packet too large for its path: {types}"
 
     def _check_probe(self, packet: Datagram, path: Path | None, types: list[int], size: int) -> None:
         """RFC 8899 §6.2.1.2, §3, 2: a HEARTBEAT and a PAD alone, with DF set, and of the size that is in question."""
@@ -216,63 +214,6 @@ class WireLaws:
             raise LawBroken(f"{packet.destination} is not verified, sent less packets than it was sent: {types}")
         if self._answered_bytes[key] > self._received_bytes[key] + AMPLIFICATION_BYTES * self._received[key]:
             raise LawBroken(f"{packet.destination} is not verified, and was sent {self._answered_bytes[key]} bytes")
-
-    # -- the peer's window --
-
-    def _flow_of(self, sender: Sender, association: AssociationEngine) -> Flow:
-        flow = self._flows.get(sender)
-        if flow is None:
-            first = association.tcb.local_initial_tsn
-            flow = self._flows[sender] = Flow(association.tcb.peer_a_rwnd, (first - 1) & 0xFFFF_FFFF)
-        return flow
-
-    def _data_sent(self, association: AssociationEngine, tsn: int, size: int) -> bool:
-        """Whether it was not sent before."""
-        flow = self._flow_of(association.sender, association)
-        if tsn != (flow.highest + 1) & 0xFFFF_FFFF:
-            if (tsn - flow.highest) & 0xFFFF_FFFF < 1 << 31 and tsn != flow.highest:
-                raise LawBroken(f"TSN {tsn:#x} was sent after {flow.highest:#x}")
-            if flow.sizes.get(tsn, size) != size:
-                raise LawBroken(f"TSN {tsn:#x} was sent again with other data")
-            return False
-        flow.highest = tsn
-        # §6.1 A: "MUST NOT transmit new data ... if its peer's rwnd indicates that the peer has no buffer space", but
-        # one chunk to probe it.
-        in_flight = flow.outstanding_bytes - flow.gap_bytes
-        if in_flight and in_flight + size > flow.a_rwnd:
-            raise LawBroken(f"{size} bytes were sent into a window of {flow.a_rwnd} with {in_flight} outstanding")
-        flow.sizes[tsn] = size
-        flow.outstanding_bytes += size
-        return True
-
-    def _noting_acknowledgements(self, original: Any) -> Any:
-        def acknowledged(sender: Sender, tsn: int, sack: Sack | None, now: float) -> Any:
-            cause = original(sender, tsn, sack, now)
-            flow = self._flows.get(sender)
-            if flow is not None:
-                self._acknowledge(flow, tsn, sack)
-            return cause
-
-        return acknowledged
-
-    def _acknowledge(self, flow: Flow, cumulative: int, sack: Sack | None) -> None:
-        sizes = flow.sizes
-        first = next(iter(sizes), None)
-        if first is not None and (cumulative - (first - 1)) & 0xFFFF_FFFF >= 1 << 31:
-            return  # §6.2.1 D i: out of order
-        while first is not None and (cumulative - first) & 0xFFFF_FFFF < 1 << 31:
-            flow.outstanding_bytes -= sizes.pop(first)
-            first = next(iter(sizes), None)
-        if sack is None:
-            return
-        if first is None and (cumulative - flow.highest) & 0xFFFF_FFFF:
-            return  # an old one: everything was acknowledged before
-        flow.a_rwnd = sack.a_rwnd
-        flow.gap_bytes = sum(
-            sizes.get((cumulative + offset) & 0xFFFF_FFFF, 0)
-            for start, end in sack.gap_ack_blocks
-            for offset in range(start, end + 1)
-        )
 
 
 def _is_stateless_answer(data: bytes, types: list[int]) -> bool:

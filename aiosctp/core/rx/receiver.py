@@ -236,7 +236,8 @@ class Receiver:
         self.leave_short_ways()
         known = [each for each in skipped if each[0] < self.inbound_streams]
         seen = self._forwards().received(self._tsns.cumulative + ahead, known, self._renewal)
-        self._packet_is_urgent |= self._tsns.has_gap
+        # §6.2: what was dropped has left room, of which the peer is told as when it was read.
+        self._packet_is_urgent |= self._tsns.has_gap or self._window.wants_update
         self.resume_short_ways()
         return seen
 

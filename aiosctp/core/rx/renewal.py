@@ -246,12 +246,16 @@ class Renewal:
         if first - 1 > self._tsns.cumulative:
             return self.begin_tsns_anew(next_tsn)
         self._receiver.leave_short_ways()
+        lost: list[tuple[int, int]] = []
+        for kind, (number, tsn) in awaited.skipped.items():
+            if tsn < first:
+                lost += self._receiver.skip_messages({kind: number}, tsn)
         for stream in self._streams.known():
             if awaited.first_tsns.get(stream, 0) < first:
-                for run in self._streams.begin_anew(stream):
+                for run in (*self._streams.settle(stream, first), *self._streams.begin_anew(stream)):
                     self._delivery.put(run)
         self._reassembly.begin_anew(None)
-        lost = self._skip(awaited, first=first)
+        lost += self._skip(awaited, first=first)
         self._receiver.resume_short_ways()
         return lost
 

@@ -163,6 +163,18 @@ class InboundStreams:
         busy = self._busy.get(stream)
         return [] if busy is None or busy.partial is not None else self._release(stream, busy)
 
+    def settle(self, stream: int, first_tsn: int) -> list[Run]:
+        """Each TSN before this one has come or was skipped. Returns what waited and can be delivered now, in order."""
+        busy = self._busy.get(stream)
+        expected = self.expected_ssns.get(stream, 0)
+        waiting = {} if busy is None else {ssn: run for ssn, run in busy.by_ssn.items() if run.first < first_tsn}
+        if busy is None or not waiting:
+            return []
+        for ssn in sorted(waiting, key=lambda ssn: (ssn - expected) & self._mask):
+            busy.due[busy.by_ssn.pop(ssn)] = None
+            self.expect(stream, (ssn + 1) & self._mask)
+        return [] if busy.partial is not None else self._release(stream, busy)
+
     def known(self) -> list[int]:
         """The streams of which something came, or waits."""
         return list({**self.expected_ssns, **self._busy})

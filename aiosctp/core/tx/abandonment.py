@@ -192,7 +192,10 @@ class Abandonment:
         path = point.acknowledged(cumulative)
         if path is not None:
             path.awaits_ack_after_timeout = False
-            transmission.t3.stop_where_idle((path,))
+            if path.flight_bytes:
+                transmission.t3.restart(path, now)  # §6.3.2 R3: it stood for the earliest that was outstanding
+            else:
+                transmission.t3.stop(path)
         self.advance()
         if point.awaited_on is not None:
             # F2, Note: "limit the number of duplicate FORWARD TSN chunks ... by ... waiting a full RTT".

@@ -116,7 +116,9 @@ class StreamByStream:
         "_count",
         "_is_at_end",
         "_is_begun",
+        "_is_overdue",
         "_lines",
+        "_packet_bytes",
         "_sent_bytes",
         "_stream",
         "_turns",
@@ -137,7 +139,11 @@ class StreamByStream:
         self._is_begun = False
         """The first message of the stream whose turn it is was cut in part in this turn."""
         self._is_at_end = False
-        """The stream whose turn it is has nothing more, and no other may be in this packet."""
+        """The turn is over, and no other stream may be in this packet."""
+        self._is_overdue = False
+        """A packet has ended in this turn, and a message was begun: with that, the turn ends."""
+        self._packet_bytes = 0
+        """Sent since a packet ended."""
         self.in_order: deque[Outgoing] | None = None
 
     def add(self, message: Outgoing) -> None:
@@ -149,7 +155,7 @@ class StreamByStream:
             return
         self._lines[stream] = deque((message,))
         if stream == self._stream:
-            self._is_at_end = False  # its turn, and its place, are still its own
+            self._is_at_end = self._is_overdue  # its turn, and its place, may still be its own
         else:
             self._turns.join(stream)
 
@@ -173,20 +179,32 @@ class StreamByStream:
         if self._stream is None:
             self._stream = self._turns.first()
         self._sent_bytes += payload_bytes
+        self._packet_bytes += payload_bytes
         self._is_begun = not is_whole
         if is_whole:
             self._take(self._stream)
-        if not self._by_packet and self._may_end_turn:
-            self._end_turn()
+        if self._may_end_turn:
+            self._message_over()
 
     def drop(self) -> None:
-        stream = self._turns.first() if self._stream is None else self._stream
         self._is_begun = False
+        if self._stream is not None:
+            self._take(self._stream)
+            self._message_over()
+            return
+        stream = self._turns.first()
         self._take(stream)
-        if self._stream is None and stream not in self._lines:
+        if stream not in self._lines:
             self._turns.over(stream, 0, has_more=False)
-        elif stream not in self._lines and not self._is_at_end:
+
+    def _message_over(self) -> None:
+        """Or a chunk is, where messages interleave: so may the turn be."""
+        if not self._by_packet:
             self._end_turn()
+        elif self._is_overdue or self._stream not in self._lines:
+            self._is_at_end = True
+            if not self._packet_bytes:
+                self._end_turn()
 
     def _take(self, stream: int) -> None:
         self._count -= 1
@@ -194,11 +212,13 @@ class StreamByStream:
         line.popleft()
         if not line:
             del self._lines[stream]
-            self._is_at_end = self._by_packet and self._sent_bytes > 0
 
     def packet_ended(self) -> None:
+        self._packet_bytes = 0
         if self._stream is not None and self._may_end_turn:
             self._end_turn()
+        else:
+            self._is_overdue = self._stream is not None
 
     @property
     def _may_end_turn(self) -> bool:
@@ -209,7 +229,7 @@ class StreamByStream:
         self._turns.over(self._stream, self._sent_bytes, has_more=self._stream in self._lines)
         self._stream = None
         self._sent_bytes = 0
-        self._is_begun = self._is_at_end = False
+        self._is_begun = self._is_at_end = self._is_overdue = False
 
     def values_changed(self, stream: int) -> None:
         if stream in self._lines:

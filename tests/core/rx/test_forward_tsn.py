@@ -132,6 +132,17 @@ def test_a_message_that_lacks_what_was_skipped_is_dropped(
     assert bench.read_payloads() == [b"<5>"]
 
 
+@BOTH
+def test_a_closed_window_that_what_is_dropped_opens_is_told_at_once(format: DataFormat) -> None:
+    """§6.2: the peer, which was told of a window of 0, would else wait for the delayed SACK."""
+    bench = bench_of(format, receive_window_bytes=1500)
+    bench.packets(chunk(format, 0, "B", payload=1500))
+    assert bench.sack().a_rwnd == 0
+    bench.forward(1, (0, ORDERED, 0))
+    assert bench.sack_is_due()
+    assert bench.sack().a_rwnd == 1500
+
+
 def test_what_lies_above_stays() -> None:
     """Also a message whose TSNs up to there have come, and that goes on behind."""
     bench = bench_of()
@@ -408,4 +419,27 @@ def test_what_is_skipped_while_the_peer_may_have_begun_anew_is_known_when_it_ans
         assert bench.read_all() == []
         assert renewal.tsn_reset_refused() == []
         assert bench.read_payloads() == [b"<4>"]
+    bench.receiver.check_invariants()
+
+
+@BOTH
+@pytest.mark.parametrize("skips_after", [False, True])
+def test_what_waited_for_what_was_skipped_before_all_began_anew_comes_first(
+    format: DataFormat, skips_after: bool
+) -> None:
+    """RFC 6525 §5.2.7 H5: the TSNs of before have come, or were skipped: what has come of them is delivered, and does
+    not stand where the new numbers go."""
+    bench = bench_of(format)
+    bench.packets(chunk(format, 1, number=1), chunk(format, 3, number=3))
+    renewal = bench.receiver.renewal
+    renewal.expect_tsn_reset()
+    bench.forward(0, (0, ORDERED, 0))
+    bench.forward(2, (0, ORDERED, 2))
+    if skips_after:
+        bench.forward(4, (0, ORDERED, 0))
+    assert bench.read_all() == []
+    renewal.tsn_reset_done(tsn_of(4))
+    assert bench.read_payloads() == [b"<1>", b"<3>"]
+    bench.packets(*(chunk(format, 4 + n, number=n) for n in range(skips_after, 4)))
+    assert bench.read_payloads() == [b"<4>", b"<5>", b"<6>", b"<7>"][skips_after:]
     bench.receiver.check_invariants()

@@ -398,3 +398,18 @@ def test_early_data_is_abandoned_and_told_when_the_handshake_is_done() -> None:
     assert bench.forward() is None
     bench.sender.handshake_done(peer_rwnd_bytes=10_000, now=bench.now)
     assert bench.forward() == (0, [(0, 0)])
+
+
+def test_t3_begins_anew_for_what_is_left_when_a_forward_tsn_is_acknowledged() -> None:
+    """§6.3.2 R3: it had run since what was abandoned was sent, which was the earliest: for what was sent later, it
+    would expire too early."""
+    bench = AbandoningBench()
+    bench.give(priority=5)
+    bench.flush()
+    bench.wait(0.5)
+    bench.send(100)
+    assert bench.sender.make_room(1, None)
+    assert bench.forward() is not None
+    bench.wait(0.1)
+    bench.sack(0)
+    assert bench.deadline() == bench.now + bench.path.rto.rto_s
