@@ -10,6 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.establishment import Establishment
+from aiosctp.core.extensions import negotiate, without_forward_tsn
 from aiosctp.core.failure import FailureDetection
 from aiosctp.core.heartbeat import Heartbeats
 from aiosctp.core.inbox import ChunkArrived, DataDrained, ShutdownRequested, TimerExpired
@@ -323,6 +324,13 @@ class AssociationEngine:
     def supports_nr_sack(self) -> bool:
         """Whether both sides have announced NR-SACK."""
         return self.tcb.negotiated.nr_sack
+
+    def forward_tsn_reported(self) -> None:
+        """RFC 3758 §3.3.3: "MUST just mark the association as not supporting partial reliability"."""
+        self.tcb.peer_extensions = without_forward_tsn(self.tcb.peer_extensions)
+        self.tcb.negotiated = negotiate(self.config, self.tcb.peer_extensions)
+        if not self.supports_partial_reliability:
+            self.sender.stop_forward_tsn()
 
     # -- for the phases, and for what hangs on an association --
 

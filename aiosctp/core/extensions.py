@@ -11,7 +11,9 @@ from typing import Final
 
 from aiosctp.config import Config
 from aiosctp.wire.chunks import DATA_FORMAT, I_DATA_FORMAT, DataFormat
-from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.codepoints import ChunkType, ParameterType
+from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.tlv import iter_tlvs
 
 EXTENSIONS: Final = (
     ChunkType.RE_CONFIG,
@@ -67,6 +69,19 @@ def _announced(reconfig: bool, partial_reliability: bool, interleaving: bool, nr
 def spoken_of(chunk_types: tuple[int, ...]) -> tuple[int, ...]:
     """Those of them that are spoken here."""
     return tuple(type for type in EXTENSIONS if type in chunk_types)
+
+
+def reports_forward_tsn(unrecognized: bytes) -> bool:
+    """Whether a peer that tells which parameters it does not know names Forward-TSN-Supported among them."""
+    try:
+        return any(type == ParameterType.FORWARD_TSN_SUPPORTED for type, _ in iter_tlvs(unrecognized))
+    except DecodeError:
+        return False
+
+
+def without_forward_tsn(chunk_types: tuple[int, ...]) -> tuple[int, ...]:
+    """RFC 3758 §3.3.3: of a peer that has told so."""
+    return tuple(type for type in chunk_types if type != ChunkType.FORWARD_TSN)
 
 
 def negotiate(config: Config, peers: tuple[int, ...]) -> Negotiated:

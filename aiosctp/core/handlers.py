@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiosctp.core.dispatch import DispatchTable, base_table
+from aiosctp.core.extensions import reports_forward_tsn
 from aiosctp.core.inbox import DataDrained
 from aiosctp.core.states import MAY_TRANSMIT_DATA, AssociationState
 from aiosctp.events import RemoteError
-from aiosctp.wire.causes import ProtocolViolation, StaleCookie
+from aiosctp.wire.causes import ProtocolViolation, StaleCookie, UnrecognizedParameters
 from aiosctp.wire.chunks import (
     Chunk,
     Data,
@@ -91,6 +92,9 @@ def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: flo
     if not any(isinstance(cause, StaleCookie) for cause in chunk.causes):
         code = chunk.causes[0].code if chunk.causes else 0
         association.emit(RemoteError(code, chunk.encode()))
+    for cause in chunk.causes:
+        if isinstance(cause, UnrecognizedParameters) and reports_forward_tsn(cause.parameters):
+            association.forward_tsn_reported()
     association.control_arrived(chunk, path, now)
 
 

@@ -16,7 +16,7 @@ from aiosctp.core.addresses import (
     is_unicast,
     parse_host,
 )
-from aiosctp.core.extensions import announced, spoken_of
+from aiosctp.core.extensions import announced, reports_forward_tsn, spoken_of, without_forward_tsn
 from aiosctp.wire.causes import (
     Cause,
     InvalidMandatoryParameter,
@@ -37,6 +37,7 @@ from aiosctp.wire.parameters import (
     SupportedAddressTypes,
     SupportedExtensions,
     UnknownParameter,
+    UnrecognizedParameter,
 )
 
 # More addresses than this are not taken from one INIT: a path each, and a probe each, would be the sender's to command.
@@ -101,9 +102,16 @@ def read_offer(chunk: Init | InitAck, source: str, config: Config) -> Offer | Ca
             offer.unrecognized.append(parameter.encode())
         else:
             _take_parameter(offer, parameter)
+    if any(_reports_forward_tsn(parameter) for parameter in chunk.parameters):
+        offer.extensions = without_forward_tsn(offer.extensions)
     if isinstance(chunk, InitAck) and offer.cookie is None:
         return MissingMandatoryParameter((ParameterType.STATE_COOKIE,))
     return offer
+
+
+def _reports_forward_tsn(parameter: Parameter) -> bool:
+    """RFC 3758 §3.3.3."""
+    return isinstance(parameter, UnrecognizedParameter) and reports_forward_tsn(parameter.parameter)
 
 
 def _take_parameter(offer: Offer, parameter: Parameter) -> None:

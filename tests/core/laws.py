@@ -23,6 +23,17 @@ def check_planes(association: AssociationEngine) -> None:
     """The bookkeeping of both data planes: linear in what they hold."""
     association.sender.check_invariants()
     association.receiver.check_invariants()
+    _check_lifetimes(association)
+
+
+def _check_lifetimes(association: AssociationEngine) -> None:
+    """What waits to be sent, or sent again, is abandoned when its lifetime is over (RFC 3758 §4.1)."""
+    limits = association.sender.queue.limits
+    if limits is None or association.state not in MAY_TRANSMIT_DATA:
+        return
+    live = [limited for _, _, limited in limits.expiries if limits.is_live(limited)]
+    if any(not limited.is_whole or limited.was_lost for limited in live):
+        assert association.timers.is_running(Timer.LIFETIME), "nothing will end a lifetime"
 
 
 def check_state(association: AssociationEngine) -> None:
@@ -65,7 +76,8 @@ def check_timers(association: AssociationEngine) -> None:
 def _check_that_data_moves(association: AssociationEngine) -> None:
     """Something will move what waits, though nothing came any more."""
     sender, receiver, timers = association.sender, association.receiver, association.timers
-    if sender.outstanding:
+    # RFC 3758 §3.3.3: what was abandoned before a peer told that it does not know FORWARD TSN, nobody may move.
+    if sender.outstanding and (sender.peer_takes_forward_tsn or sender.outstanding_bytes):
         assert any(sender.t3.is_running(path) for path in association.paths), "outstanding data and no T3"
     if not association.paths.for_data().is_confirmed:
         # §5.4: new data and SACKs wait until a HEARTBEAT has confirmed an address.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from aiosctp.core.timers import Timer
 from aiosctp.core.tx.gaps import without
 from tests.simulation.scene import Outcome, run_seed
 from tests.simulation.wrapping import Maker, wrapped
@@ -123,6 +124,47 @@ def _not_urgent(original: Any, receiver: Any, tsn: int) -> None:
     was = receiver._packet_is_urgent
     original(receiver, tsn)
     receiver._packet_is_urgent = was
+
+
+def _all_but_the_first(original: Any, limits: Any) -> Any:
+    return original(limits)[1:]
+
+
+def _count_twice(original: Any, limits: Any, limited: Any, policy: Any) -> None:
+    stream, was_sent = limited.message[1], bool(limited.chunks)
+    original(limits, limited, policy)
+    unsent, sent = limits.counts[stream, policy]
+    limits.counts[stream, policy] = unsent + (not was_sent), sent + was_sent
+
+
+def _stop_lifetime(original: Any, abandonment: Any, now: float) -> None:
+    original(abandonment, now)
+    abandonment._transmission.timers.stop(Timer.LIFETIME)
+
+
+def _take_one_more(original: Any, point: Any, *arguments: Any) -> Any:
+    point.number += 1
+    taken = original(point, *arguments)
+    point.number -= 1
+    return taken
+
+
+def _leave_an_fsn_out(original: Any, fragmenter: Any, *arguments: Any) -> Any:
+    chunk = original(fragmenter, *arguments)
+    chunk.stream.next_fsn += 1
+    return chunk
+
+
+def _begin_with_same_mid(original: Any, stream: Any, format: Any, messages: int = 1) -> int:
+    mid = original(stream, format, messages)
+    if format.counts_fragments:
+        stream.next_unordered_mid = mid
+    return int(mid)
+
+
+def _keep_turn(original: Any, turns: Any, stream: int, sent_bytes: int, *, has_more: bool) -> None:
+    if not has_more:
+        original(turns, stream, sent_bytes, has_more=False)
 
 
 def _start_if_stopped(original: Any, timers: Any, path: Any, now: float) -> None:
@@ -282,6 +324,67 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     ),
     "a run fills cwnd and one packet more": ("core.tx.run:Run._fill_packet", _every(40, _uncounted)),
     "SendFailed is forgotten": ("core.termination:Termination.report_failed", _instead(_report_all_but_one)),
+    # Messages that are abandoned (RFC 3758, RFC 7496).
+    "an abandoned message is not told": ("core.tx.limits:Limits.take_reports", _every(3, _all_but_the_first)),
+    "an abandoned message is counted twice": ("core.tx.limits:Limits.abandoned", _every(5, _count_twice)),
+    "a lifetime ends early": (
+        "core.tx.abandonment:Abandonment.expire",
+        _instead(lambda original, abandonment, now: original(abandonment, now + 0.2)),
+    ),
+    "a lifetime is not heeded": ("core.tx.abandonment:Abandonment.expire", _every(2, _nothing)),
+    "the timer of lifetimes is forgotten": ("core.tx.abandonment:Abandonment.expire", _every(3, _stop_lifetime)),
+    "retransmissions are not counted": ("core.tx.abandonment:Abandonment.lost", _instead(_nothing)),
+    "what is worth more gives its room away": (
+        "core.tx.abandonment:Abandonment.make_room",
+        _instead(lambda original, abandonment, wanted, _, stream: original(abandonment, wanted, None, stream)),
+    ),
+    "what the peer has is abandoned": ("core.tx.abandonment:Abandonment._is_to_go", _instead(_constant(True))),
+    "what is abandoned is sent on": ("core.tx.queue:SendQueue._pass_dropped", _instead(_nothing)),
+    "what was sent is abandoned though the peer does not know FORWARD TSN": (
+        "core.tx.abandonment:Abandonment._may_abandon",
+        _instead(_constant(True)),
+    ),
+    "the rest of a message half sent has no TSN": (
+        "core.tx.abandonment:Abandonment._end_message",
+        _instead(_nothing),
+    ),
+    "a FORWARD TSN leaves a stream out": ("core.tx.peer_ack_point:PeerAckPoint._skip", _every(5, _constant(True))),
+    "a FORWARD TSN goes too far": ("core.tx.peer_ack_point:PeerAckPoint.take", _every(5, _take_one_more)),
+    "a lost FORWARD TSN is not sent again": ("core.tx.peer_ack_point:PeerAckPoint.timed_out", _instead(_nothing)),
+    "what waits for a message that was skipped waits on": (
+        "core.rx.streams:InboundStreams.skip_to",
+        _every(3, _constant([])),
+    ),
+    "the rest of a message that was skipped is taken": (
+        "core.rx.forwarding:Forwarding.discards",
+        _instead(_constant(False)),
+    ),
+    "parts of a message that was skipped are not taken back": (
+        "core.rx.forwarding:Forwarding._pass_over",
+        _instead(lambda original, *arguments: original(*arguments)[1:]),
+    ),
+    # I-DATA, schedulers and NR-SACKs.
+    "an FSN is left out": ("core.tx.fragmenter:Fragmenter.cut", _every(20, _leave_an_fsn_out)),
+    "a MID is given twice": ("core.tx.queue:OutgoingStream.begin_unordered", _every(10, _begin_with_same_mid)),
+    "messages are mixed in DATA": (
+        "core.tx.schedulers:StreamByStream._may_end_turn",
+        _property(lambda value, scheduler: True),
+    ),
+    "another priority is not heeded": ("core.tx.turns:ByPriority.rejoin", _instead(_nothing)),
+    "a stream keeps its turn": ("core.tx.turns:RoundRobin.over", _every(3, _keep_turn)),
+    "who has sent most goes first": (
+        "core.tx.turns:ByShare.first",
+        _instead(lambda original, turns: max(turns._entries.values())[2]),
+    ),
+    "a packet is not the end of a turn": (
+        "core.tx.schedulers:StreamByStream.packet_ended",
+        _every(3, _nothing),
+    ),
+    "what may be dropped is promised to be kept": (
+        "core.rx.tsns:TsnTracker.gap_ack_blocks_apart",
+        _instead(lambda original, tsns, delivered, room: ([], tsns.gap_ack_blocks(room))),
+    ),
+    "what is promised to be kept is forgotten": ("core.rx.delivery:Delivery.keep", _every(3, _nothing)),
     # Receiving.
     "a gap block is dropped": ("core.rx.tsns:TsnTracker.gap_ack_blocks", _every(5, _drop_last_block)),
     "a wrong Cumulative TSN Ack": ("core.rx.receiver:encode_sack", _instead(_one_too_many)),

@@ -1,4 +1,4 @@
-"""What holds of user messages on the wire, by an account of their own: fragments, numbers, windows, and what is abandoned
+"""What holds of user messages on the wire, by an account of their own: fragments, numbers, windows, what is abandoned
 (RFC 9260 §6, RFC 3758, RFC 7496, RFC 8260)."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, NamedTuple
 
+from aiosctp import Association
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.tx import Sender
@@ -383,10 +384,10 @@ class DataLaws:
                 assert_law(is_over, f"message {post.ppid} was abandoned, {times} times sent, {most} allowed again")
             case Policy.PRIO:
                 ours = post.policy.buffer_priority
-                is_over = ours is not None and bool(self._takers)
-                if is_over and self._takers[-1] is not None:
-                    is_over = ours > self._takers[-1]
-                assert_law(is_over, f"message {post.ppid} of priority {ours} gave way to {self._takers}")
+                assert_law(ours is not None and bool(self._takers), f"message {post.ppid} gave way to nobody")
+                taker = self._takers[-1]
+                gives_way = taker is None or (ours is not None and ours > taker)
+                assert_law(gives_way, f"message {post.ppid} of priority {ours} gave way to {taker}")
 
     def _noting_ends(self, original: Any) -> Any:
         def append_abandoned(outstanding: Outstanding, chunk: OutstandingChunk) -> None:
@@ -402,6 +403,17 @@ class DataLaws:
             message.is_ended = True
 
         return append_abandoned
+
+    def check_counts(self, association: Association) -> None:
+        """RFC 7496 §4.3, §4.4: what the user is told of how many were abandoned."""
+        limits, told = association.engine.sender.queue.limits, association.statistics()
+        counted = Counter[tuple[int, bool]]() if limits is None else self.abandoned.get(limits, Counter())
+        by_stream = {stream: (counted[stream, False], counted[stream, True]) for stream, _ in counted}
+        if told.abandoned_by_stream != by_stream:
+            raise LawBroken(f"{told.abandoned_by_stream} were abandoned by stream, and not {by_stream}")
+        sums = tuple(sum(counts[at] for counts in by_stream.values()) for at in (0, 1))
+        if (told.abandoned_unsent, told.abandoned_sent) != sums:
+            raise LawBroken(f"{told.abandoned_unsent} and {told.abandoned_sent} were abandoned, and not {sums}")
 
     # -- FORWARD TSN --
 

@@ -120,7 +120,46 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "TSN wrapped": ("rx.receiver:Receiver.build_sack", _has_wrapped),
     "delayed SACK": ("rx.receiver:Receiver.handle_delay_expired", _always),
     "partial delivery": ("rx.streams:InboundStreams.parts_begin", _always),
+    # What the peer has given up, and I-DATA.
+    "FORWARD TSN taken": ("rx.receiver:Receiver.forward_tsn_received", _always),
+    "FORWARD TSN came again": (
+        "rx.receiver:Receiver.forward_tsn_received",
+        lambda arguments, result: (
+            arguments[0].cumulative_tsn - arguments[1] & 0xFFFF_FFFF < 1 << 31 and arguments[0]._packet_is_urgent
+        ),
+    ),
+    "partial delivery skipped": ("rx.receiver:Receiver.forward_tsn_received", _returned),
+    "skipped while a reset of the TSNs is awaited": (
+        "rx.renewal:Renewal.put_off",
+        lambda arguments, result: bool(arguments[1]) and not result,
+    ),
+    "rest of a skipped message discarded": ("rx.forwarding:Forwarding.discards", _returned),
+    "two messages delivered in parts": (
+        "rx.streams:InboundStreams.parts_begin",
+        lambda arguments, result: sum(busy.partial is not None for busy in arguments[0]._busy.values()) > 1,
+    ),
+    "window full of half received ones": (
+        "rx.delivery:IDataDelivery._begin_all",
+        lambda arguments, result: sum(not run.is_complete for run in arguments[0]._reassembly._runs.values()) > 2,
+    ),
+    "NR-SACK with both kinds of blocks": (
+        "rx.receiver:encode_nr_sack",
+        lambda arguments, result: bool(arguments[2]) and bool(arguments[3]),
+    ),
     "partial delivery aborted": ("rx.receiver:Receiver.abort_partial_delivery", _returned),
+    # What is abandoned (RFC 3758).
+    "FORWARD TSN acknowledged": (
+        "tx.peer_ack_point:PeerAckPoint.acknowledged",
+        lambda arguments, result: result is not None,
+    ),
+    "FORWARD TSN lost": (
+        "tx.peer_ack_point:PeerAckPoint.timed_out",
+        lambda arguments, result: arguments[0]._is_timed_out,
+    ),
+    "a message gives its room": ("tx.abandonment:Abandonment.make_room", _returned),
+    "held message abandoned": ("tx.held:HeldMessages.drop", _returned),
+    "abandoned messages swept": ("tx.queue:SendQueue._sweep", _always),
+    "MID wrapped": ("tx.queue:OutgoingStream.begin_unordered", lambda arguments, result: result == 0xFFFF_FFFF),
     # Paths.
     "path failed": ("failure:FailureDetection._tell", _told(PeerAddressChangeKind.UNREACHABLE)),
     "path back": ("failure:FailureDetection._tell", _told(PeerAddressChangeKind.AVAILABLE)),

@@ -1,4 +1,4 @@
-"""How long what programs send is worth sending (RFC 3758, RFC 7496): policies of single messages, of streams, of all."""
+"""How long what programs send is worth sending (RFC 3758, RFC 7496): of single messages, of streams, of all."""
 
 from __future__ import annotations
 

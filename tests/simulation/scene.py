@@ -98,7 +98,7 @@ class Scene:
         self.wire_laws = WireLaws(
             self.judge,
             self.ledger,
-            lambda: self._loop.time(),
+            self._now,
             self.config_of,
             ssns_wrap="ssns wrap" in self.character,
         )
@@ -107,6 +107,9 @@ class Scene:
         self.ended_at_s = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _now(self) -> float:
+        return self._loop.time()
 
     # -- what the actors use --
 

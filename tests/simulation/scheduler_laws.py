@@ -1,5 +1,5 @@
-"""What holds of the order in which streams get to send (RFC 8260 §3): none goes before a more important one, none waits for
-ever while others are served."""
+"""What holds of the order in which streams get to send (RFC 8260 §3): none goes before a more important one, none waits
+for ever while others are served."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
@@ -50,6 +51,7 @@ class SchedulerLaws:
         return [
             ("core.tx.fragmenter:Fragmenter.cut", self._around_cut),
             ("core.tx.queue:SendQueue.packet_ended", self._noting_packets),
+            ("core.tx.queue:SendQueue.abandon", self._noting_abandoned),
             ("core.tx.queue:SendQueue._make_scheduler", self._noting_schedulers),
             ("core.tx.queue:SendQueue.set_stream_values", self._noting_values),
         ]
@@ -63,6 +65,14 @@ class SchedulerLaws:
             original(queue)
 
         return packet_ended
+
+    def _noting_abandoned(self, original: Any) -> Any:
+        def abandon(queue: SendQueue, message: Outgoing, **how: Any) -> None:
+            # It may have been all that its stream had, which waits anew then, behind the others.
+            self._service(queue).waits.pop(message[1], None)
+            original(queue, message, **how)
+
+        return abandon
 
     def _noting_schedulers(self, original: Any) -> Any:
         def make_scheduler(queue: SendQueue, *begun: Any) -> None:
@@ -129,8 +139,9 @@ class SchedulerLaws:
             raise LawBroken(f"stream {served} had two turns while stream {waits} waited for one (RFC 8260 §3.2)")
 
     def _check_share(self, queue: SendQueue, service: Service, waits: int, served: int, name: str) -> None:
-        """RFC 8260 §3.5, §3.6. What waits was put off by its last turn at most, and who is served may overdraw by one."""
+        """RFC 8260 §3.5, §3.6. What waits was put off by its last two turns at most, for who is served may have joined
+        as of the beginning of the first of them; and may overdraw by a turn of its own."""
         ratio = max(service.weights) / min(service.weights) if name == "weighted" else 1
-        most_bytes = service.largest_turn_bytes * (1 + ratio)
+        most_bytes = service.largest_turn_bytes * (1 + 2 * ratio)
         if service.waits[waits][served] > most_bytes:
             raise LawBroken(f"stream {served} sent {service.waits[waits][served]} bytes while stream {waits} waited")

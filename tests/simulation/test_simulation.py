@@ -29,6 +29,10 @@ RARE = {
     "what an association reset suspends goes on",
     "bytes are read beyond the end of their stream",
     "an ABORT is a clean EOF",
+    "what was sent is abandoned though the peer does not know FORWARD TSN",
+    "what waits for a message that was skipped waits on",
+    "the rest of a message that was skipped is taken",
+    "another priority is not heeded",
 }
 """Faults that take many seeds to show, or long ones: `python -m tests.simulation --broken` hunts them too."""
 

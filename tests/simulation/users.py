@@ -102,6 +102,8 @@ class End:
         for task in writers:
             task.cancel()
         await asyncio.wait([*writers, *readers])
+        if scene.ledger.has_power(association.engine):
+            scene.wire_laws.data_laws.check_counts(association)
         scene.ledger.events_are_over(association.engine)
 
     def _talk(self) -> list[asyncio.Task[None]]:

@@ -209,7 +209,8 @@ class Abandonment:
     def forward_tsn_is_due(self) -> bool:
         """Not before the handshake is done: the peer has no association yet that it could be for."""
         transmission = self._transmission
-        return transmission.is_established and self._limits.point.is_due(transmission.outstanding.cumulative)
+        may_be_sent = transmission.is_established and transmission.peer_takes_forward_tsn
+        return may_be_sent and self._limits.point.is_due(transmission.outstanding.cumulative)
 
     def take_forward_tsn(self, now: float) -> tuple[Path, bytes] | None:
         """A FORWARD TSN that is due, and where it goes; T3 runs for it from now on."""

@@ -114,7 +114,7 @@ def _check_abandoned(sender: Sender) -> None:
         return
     point = max(limits.point.number, outstanding.cumulative)
     assert all(states[number] is ABANDONED for number in range(outstanding.cumulative + 1, point + 1))
-    if sender.is_established and point > outstanding.cumulative:
+    if sender.is_established and sender.peer_takes_forward_tsn and point > outstanding.cumulative:
         # RFC 3758 §3.5 C3, C5: else the peer would never hear of it.
         assert limits.point.awaited_on is not None or limits.point.is_due(outstanding.cumulative)
     if point == outstanding.cumulative:

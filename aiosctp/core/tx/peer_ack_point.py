@@ -103,6 +103,11 @@ class PeerAckPoint:
     def repeat(self) -> None:
         self._repeat_is_due = True
 
+    def stop(self) -> Path | None:
+        """No more is sent. Returns the path on which T3 may run for the last one."""
+        path, self.awaited_on = self.awaited_on, None
+        return path
+
     def timed_out(self, path: Path) -> None:
         """T3 of this path has expired, or is stopped for another reason. A5: what was sent there goes again."""
         if path is self.awaited_on:

@@ -162,6 +162,11 @@ class Sender:
     def in_fast_recovery(self) -> bool:
         return self.loss.in_fast_recovery
 
+    @property
+    def peer_takes_forward_tsn(self) -> bool:
+        """Whether what was sent may be abandoned (RFC 3758 §3.3)."""
+        return self._transmission.peer_takes_forward_tsn
+
     def check_invariants(self) -> None:
         """For tests and simulations: raises AssertionError where the bookkeeping does not add up."""
         check_invariants(self, self._paths)
@@ -172,6 +177,15 @@ class Sender:
         """What both sides have announced. Nothing has been sent."""
         self.queue.use_format(negotiated.data_format)
         self._transmission.peer_takes_forward_tsn = negotiated.partial_reliability
+
+    def stop_forward_tsn(self) -> None:
+        """RFC 3758 §3.3.3: "MUST NOT transmit a FORWARD TSN chunk at any time during the life of the association", as
+        the peer does not know it after all. What was abandoned stays so."""
+        self._transmission.peer_takes_forward_tsn = False
+        if self.queue.limits is not None:
+            awaited_on = self.queue.limits.point.stop()
+            if awaited_on is not None:
+                self.t3.stop_where_idle((awaited_on,))
 
     def configure(self, config: Config) -> None:
         if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
