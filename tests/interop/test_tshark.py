@@ -100,3 +100,40 @@ def test_tshark_dissects_every_parameter_of_reconfig(tmp_path: Path) -> None:
     reconfig = [frame for frame in frames if RE_CONFIG in frame[0].split(",")]
     assert {int(name, 16) for frame in reconfig for name in frame[1].split(",")} == set(range(13, 19))
     assert all(frame[2:] == [GOOD, ""] for frame in reconfig)
+
+
+async def abandon(config: aiosctp.Config) -> Network:
+    """A message that is lost and abandoned between two that are not; what comes after the hole is not dropped again."""
+    network = Network(seed=1, link=Link(delay_s=0.01, loss=LossWhere(lambda packet: b"late" in packet.data)))
+    with network.host("server"):
+        server = await aiosctp.serve(echo, port=PORT, config=config)
+    with network.host("client"):
+        async with server, aiosctp.connect("server", PORT, config=config) as association:
+            await association.send(b"hello" * 1000, stream=1)
+            await association.receive()
+            await association.send(b"late" * 10, stream=1, max_retransmits=0)
+            for _ in range(5):
+                await association.send(b"hello" * 1000, stream=2)
+            for _ in range(5):
+                await association.receive()
+            await association.wait_acknowledged()
+    return network
+
+
+@pytest.mark.parametrize(("interleaving", "types"), [(False, {0, 192, 16}), (True, {64, 194, 16})])
+def test_tshark_dissects_every_chunk_of_the_data_extensions(
+    tmp_path: Path, interleaving: bool, types: set[int]
+) -> None:
+    config = aiosctp.Config(partial_reliability=True, interleaving=interleaving, nrsack=True)
+    file = tmp_path / "trace.pcapng"
+    run(abandon(config)).trace.write_pcapng(file)
+    frames = tshark(file, "sctp.chunk_type", "sctp.checksum.status", "_ws.malformed")
+    seen = {int(type_) for frame in frames for type_ in frame[0].split(",")}
+    assert seen & {0, 3, 16, 64, 192, 194} == types
+    assert all(frame[1:] == [GOOD, ""] for frame in frames)
+    numbers = {0: "sctp.data_sid", 64: "sctp.data_mid", 192: "sctp.forward_tsn_sid", 194: "sctp.i_forward_tsn_sid"}
+    for type_ in types - {16}:
+        told = [value for (value,) in tshark(file, numbers[type_]) if value]
+        assert told
+    [forwarded] = {value for (value,) in tshark(file, numbers[max(types)]) if value}
+    assert int(forwarded, 0) == 1

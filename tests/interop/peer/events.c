@@ -142,9 +142,9 @@ static void emit_peer_addr_change(const struct sctp_paddr_change *change)
 static void emit_send_failed(const struct sctp_send_failed_event *failed)
 {
 	begin_event("send_failed");
-	put(", \"stream\": %u, \"ppid\": %u, \"error\": %u, \"was_sent\": %s", failed->ssfe_info.snd_sid,
+	put(", \"stream\": %u, \"ppid\": %u, \"error\": %u, \"was_sent\": %s, \"size\": %zu", failed->ssfe_info.snd_sid,
 	    ntohl(failed->ssfe_info.snd_ppid), failed->ssfe_error,
-	    failed->ssfe_flags & SCTP_DATA_SENT ? "true" : "false");
+	    failed->ssfe_flags & SCTP_DATA_SENT ? "true" : "false", failed->ssfe_length - sizeof *failed);
 	end_event();
 }
 
@@ -163,10 +163,11 @@ static void emit_adaptation_indication(const struct sctp_adaptation_event *adapt
 	end_event();
 }
 
-static void emit_partial_delivery(const struct sctp_pdapi_event *partial)
+static void emit_partial_delivery(const struct partial_delivery *partial)
 {
 	begin_event("partial_delivery");
-	put(", \"stream\": %u, \"indication\": %u", partial->pdapi_stream, partial->pdapi_indication);
+	put(", \"stream\": %u, \"seq\": %u, \"indication\": %u", partial->stream, partial->seq,
+	    partial->indication);
 	end_event();
 }
 
@@ -183,7 +184,7 @@ void emit_notification(const void *data, size_t size)
 	case SCTP_SEND_FAILED_EVENT: emit_send_failed(&notification->sn_send_failed_event); break;
 	case SCTP_SHUTDOWN_EVENT: begin_event("shutdown_event"); end_event(); break;
 	case SCTP_ADAPTATION_INDICATION: emit_adaptation_indication(&notification->sn_adaptation_event); break;
-	case SCTP_PARTIAL_DELIVERY_EVENT: emit_partial_delivery(&notification->sn_pdapi_event); break;
+	case SCTP_PARTIAL_DELIVERY_EVENT: emit_partial_delivery(data); break;
 	case SCTP_STREAM_RESET_EVENT: emit_stream_reset(&notification->sn_strreset_event); break;
 	case SCTP_ASSOC_RESET_EVENT: emit_association_reset(&notification->sn_assocreset_event); break;
 	case SCTP_STREAM_CHANGE_EVENT: emit_stream_change(&notification->sn_strchange_event); break;

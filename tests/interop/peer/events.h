@@ -21,6 +21,13 @@ void emit_error(const char *call);
 void subscribe_to_events(void *socket);
 void emit_notification(const void *data, size_t size);
 
+/* struct sctp_pdapi_event as usrsctp 0.9.5 fills it: its public header gives the stream and the SSN 32 bits. */
+struct partial_delivery {
+	uint16_t type, flags;
+	uint32_t length, indication;
+	uint16_t stream, seq;
+};
+
 /* malloc, zeroed, that ends the program rather than return NULL. */
 void *allocate(size_t size);
 

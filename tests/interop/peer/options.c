@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "extensions.h"
 
 static const struct {
 	const char *name;
@@ -28,6 +29,7 @@ static const struct {
 	SYSCTL(sctp_rto_initial_default),
 	SYSCTL(sctp_rto_max_default),
 	SYSCTL(sctp_rto_min_default),
+	SYSCTL(sctp_sendspace),
 #undef SYSCTL
 };
 
@@ -80,7 +82,7 @@ socklen_t address_size(const struct sockaddr *address)
 struct options parse_options(int argc, char **argv)
 {
 	enum { LOCAL = 1, PORT, UDP, REMOTE, REMOTE_PORT, REMOTE_UDP, STREAMS, GRANT, ADAPTATION, SYSCTL,
-	       ECHO, MESSAGES, INTERLEAVING };
+	       ECHO, MESSAGES, INTERLEAVING, PARTS, EXPLICIT_EOR, SCHEDULER, PARTIAL_DELIVERY_POINT };
 	static const struct option known[] = {
 		{ "local", required_argument, NULL, LOCAL },
 		{ "port", required_argument, NULL, PORT },
@@ -95,6 +97,10 @@ struct options parse_options(int argc, char **argv)
 		{ "echo", no_argument, NULL, ECHO },
 		{ "messages", no_argument, NULL, MESSAGES },
 		{ "interleaving", no_argument, NULL, INTERLEAVING },
+		{ "parts", no_argument, NULL, PARTS },
+		{ "explicit-eor", no_argument, NULL, EXPLICIT_EOR },
+		{ "scheduler", required_argument, NULL, SCHEDULER },
+		{ "partial-delivery-point", required_argument, NULL, PARTIAL_DELIVERY_POINT },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options options = { .streams = 10 };
@@ -113,6 +119,10 @@ struct options parse_options(int argc, char **argv)
 		case ECHO: options.echo = true; break;
 		case MESSAGES: options.log_messages = true; break;
 		case INTERLEAVING: options.interleaving = true; break;
+		case PARTS: options.log_parts = true; break;
+		case EXPLICIT_EOR: options.explicit_eor = true; break;
+		case SCHEDULER: options.scheduler = parse_scheduler(optarg); break;
+		case PARTIAL_DELIVERY_POINT: options.partial_delivery_point = (uint32_t)number; break;
 		case SYSCTL:
 			if (options.sysctl_count == MAX_SYSCTLS)
 				die("too many sysctls");

@@ -15,6 +15,10 @@ struct options {
 	bool echo;         /* send every message back */
 	bool log_messages; /* one event for each message */
 	bool interleaving; /* RFC 8260 */
+	bool log_parts;    /* one event for each part of a message that comes in parts */
+	bool explicit_eor; /* a message ends where a command says so */
+	uint32_t scheduler; /* SCTP_SS_* */
+	uint32_t partial_delivery_point; /* 0: usrsctp's own */
 	uint16_t udp_port, remote_udp_port;
 	uint16_t port, remote_port;
 	uint16_t streams;

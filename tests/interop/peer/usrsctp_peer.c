@@ -6,9 +6,16 @@
  * connect to each other are a simultaneous open (RFC 9260 section 5.2). Everything that happens is one
  * JSON object a line on standard output (events.h); standard input takes commands, one a line:
  *
- *   send STREAM SIZE PPID [unordered]      one message, in order with other commands
+ *   send STREAM SIZE PPID [WORD...]        one message, in order with other commands; of the words, each of
+ *                                          which may be left out: unordered, ttl MS or rtx COUNT or buf
+ *                                          PRIORITY (RFC 7496), sack_immediately, and, with --explicit-eor,
+ *                                          eor: without it the message goes on with the next of its stream
  *   source BYTES SIZE STREAMS [unordered]  many messages, round robin over streams 0..STREAMS-1, in the
  *                                          background; ends with the event "sent" and its tally
+ *   pause, resume                          read nothing meanwhile
+ *   ss_value STREAM VALUE                  SCTP_SS_VALUE
+ *   set_scheduler NAME                     SCTP_PLUGGABLE_SS
+ *   pr_status                              the event "pr_status": messages abandoned, of the association
  *   report                                 the event "received": the tally so far (also at every end)
  *   status                                 the event "status": streams, state and paths
  *   primary ADDRESS                        SCTP_PRIMARY_ADDR
@@ -35,12 +42,10 @@
 #include <usrsctp.h>
 
 #include "events.h"
+#include "extensions.h"
 #include "options.h"
 #include "reconfig.h"
 #include "tally.h"
-
-/* Missing from the public header: SCTP_INTERLEAVING_SUPPORTED of RFC 8260. */
-#define INTERLEAVING_SUPPORTED 0x1206
 
 #define READ_SIZE (256 * 1024)
 #define SOURCE_PPID 46
@@ -63,6 +68,10 @@ struct association {
 /* The association commands are for; the lock guards the pointer and what is behind it. */
 static struct association *current;
 static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool paused;
+static pthread_mutex_t pause_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
 
 /* ---- The stack and the socket ---- */
 
@@ -109,12 +118,7 @@ static void set_socket_options(struct socket *socket, const struct options *opti
 		struct sctp_setadaptation adaptation = { .ssb_adaptation_ind = options->adaptation };
 		SET_OPTION(socket, SCTP_ADAPTATION_LAYER, adaptation);
 	}
-	if (options->interleaving) {
-		int level = 2;
-		SET_OPTION(socket, SCTP_FRAGMENT_INTERLEAVE, level);
-		struct sctp_assoc_value interleaving = { .assoc_id = SCTP_FUTURE_ASSOC, .assoc_value = 1 };
-		SET_OPTION(socket, INTERLEAVING_SUPPORTED, interleaving);
-	}
+	set_extensions(socket, options);
 	grant_requests(socket, options->grant);
 	subscribe_to_events(socket);
 }
@@ -138,18 +142,26 @@ static struct socket *open_socket(struct options *options)
 
 /* ---- Sending ---- */
 
-static bool send_message(struct socket *socket, uint16_t stream, uint32_t ppid, bool unordered,
-                         const uint8_t *data, size_t size)
+static bool send_so(struct socket *socket, struct sctp_sendv_spa sending, const uint8_t *data, size_t size)
 {
-	struct sctp_sndinfo info = {
-		.snd_sid = stream,
-		.snd_flags = unordered ? SCTP_UNORDERED : 0,
-		.snd_ppid = htonl(ppid),
-	};
-	if (usrsctp_sendv(socket, data, size, NULL, 0, &info, sizeof info, SCTP_SENDV_SNDINFO, 0) >= 0)
+	if (usrsctp_sendv(socket, data, size, NULL, 0, &sending, sizeof sending, SCTP_SENDV_SPA, 0) >= 0)
 		return true;
 	emit_error("sendv");
 	return false;
+}
+
+static bool send_message(struct socket *socket, uint16_t stream, uint32_t ppid, bool unordered,
+                         const uint8_t *data, size_t size)
+{
+	struct sctp_sendv_spa sending = {
+		.sendv_flags = SCTP_SEND_SNDINFO_VALID,
+		.sendv_sndinfo = {
+			.snd_sid = stream,
+			.snd_flags = unordered ? SCTP_UNORDERED : 0,
+			.snd_ppid = htonl(ppid),
+		},
+	};
+	return send_so(socket, sending, data, size);
 }
 
 /* Bytes that do not compress or repeat, at the cost of a copy (xorshift64*). */
@@ -227,6 +239,12 @@ static void handle_part(struct association *association, const struct sctp_rcvin
 		handle_message(association, info, data, size);
 		return;
 	}
+	if (association->options->log_parts) {
+		begin_event("part");
+		put(", \"stream\": %u, \"ssn\": %u, \"size\": %zu, \"end_of_record\": %s", info->rcv_sid, info->rcv_ssn,
+		    size, end_of_record ? "true" : "false");
+		end_event();
+	}
 	if (partial->size + size > partial->capacity) {
 		partial->capacity = 2 * (partial->size + size);
 		partial->data = realloc(partial->data, partial->capacity);
@@ -241,9 +259,37 @@ static void handle_part(struct association *association, const struct sctp_rcvin
 	}
 }
 
+static void handle_notification(struct association *association, const void *data, size_t size)
+{
+	const struct partial_delivery *partial = data;
+	/* What has come of the message is all that comes. It is not said whether it is the ordered one. */
+	if (size >= sizeof *partial && partial->type == SCTP_PARTIAL_DELIVERY_EVENT && partial->stream < MAX_STREAMS)
+		for (size_t i = 0; i < 2; i++)
+			association->partials[partial->stream][i].size = 0;
+	emit_notification(data, size);
+}
+
+/* A reader that pauses: what comes meanwhile fills the window. */
+static void wait_while_paused(void)
+{
+	pthread_mutex_lock(&pause_lock);
+	while (paused)
+		pthread_cond_wait(&resumed, &pause_lock);
+	pthread_mutex_unlock(&pause_lock);
+}
+
+static void set_paused(bool value)
+{
+	pthread_mutex_lock(&pause_lock);
+	paused = value;
+	pthread_cond_broadcast(&resumed);
+	pthread_mutex_unlock(&pause_lock);
+}
+
 /* One read; false at the end of the association. */
 static bool receive(struct association *association, uint8_t *buffer)
 {
+	wait_while_paused();
 	struct sctp_rcvinfo info;
 	struct sockaddr_storage from;
 	socklen_t from_size = sizeof from, info_size = sizeof info;
@@ -258,7 +304,7 @@ static bool receive(struct association *association, uint8_t *buffer)
 	bool end_of_record = (flags & MSG_EOR) != 0;
 	if (flags & MSG_NOTIFICATION) {
 		if (!association->in_notification)
-			emit_notification(buffer, (size_t)size);
+			handle_notification(association, buffer, (size_t)size);
 		association->in_notification = !end_of_record;
 	} else if (info_type == SCTP_RECVV_RCVINFO) {
 		handle_part(association, &info, buffer, (size_t)size, end_of_record);
@@ -350,7 +396,10 @@ static void command_send(struct association *association, char **save)
 	uint8_t *data = allocate(size);
 	uint64_t state = size + 1;
 	fill(data, size, &state);
-	send_message(association->socket, stream, ppid, next_is(save, "unordered"), data, size);
+	struct sctp_sendv_spa sending = parse_sending(save);
+	sending.sendv_sndinfo.snd_sid = stream;
+	sending.sendv_sndinfo.snd_ppid = htonl(ppid);
+	send_so(association->socket, sending, data, size);
 	free(data);
 }
 
@@ -443,6 +492,34 @@ static void run_add_streams(struct association *association, char **save)
 	command_add_streams(association->socket, save);
 }
 
+static void run_pause(struct association *association, char **save)
+{
+	(void)association, (void)save;
+	set_paused(true);
+}
+
+static void run_resume(struct association *association, char **save)
+{
+	(void)association, (void)save;
+	set_paused(false);
+}
+
+static void run_ss_value(struct association *association, char **save)
+{
+	command_ss_value(association->socket, save);
+}
+
+static void run_set_scheduler(struct association *association, char **save)
+{
+	command_set_scheduler(association->socket, save);
+}
+
+static void run_pr_status(struct association *association, char **save)
+{
+	(void)save;
+	command_pr_status(association->socket);
+}
+
 static void command_shutdown(struct association *association, char **save)
 {
 	(void)save;
@@ -473,6 +550,11 @@ static void run_command(char *line)
 		{ "reset", run_reset },
 		{ "reset_association", run_reset_association },
 		{ "add_streams", run_add_streams },
+		{ "pause", run_pause },
+		{ "resume", run_resume },
+		{ "ss_value", run_ss_value },
+		{ "set_scheduler", run_set_scheduler },
+		{ "pr_status", run_pr_status },
 	};
 	char *save = NULL;
 	const char *name = strtok_r(line, " ", &save);
