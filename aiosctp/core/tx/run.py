@@ -309,7 +309,7 @@ class Run:
         if count <= 0:
             return
         flags = DATA_UNORDERED if unordered else 0
-        tail = number, stream.ssn, stream.next_fsn & FSN_MASK if format.counts_fragments else ppid
+        tail = number, stream.ssn, stream.next_fsn if format.counts_fragments else ppid
         stream.next_fsn += count
         fragments = Fragments(format, data, start, count, payload_bytes, flags, self._tsn, tail)
         packets.append(fragments)

@@ -169,6 +169,19 @@ def test_half_a_message_of_before_all_tsns_began_anew_is_dropped_when_the_peer_s
     assert bench.receiver.held_bytes == 0
 
 
+@BOTH
+def test_what_began_with_the_first_tsn_of_after_stays(format: DataFormat) -> None:
+    """H5: the peer has begun anew before its answer comes."""
+    bench = bench_of(format)
+    bench.packets(chunk(format, 0, stream=3))
+    renewal = bench.receiver.renewal
+    renewal.expect_tsn_reset()
+    bench.packets(chunk(format, 1, "B", stream=4))
+    assert renewal.tsn_reset_done(tsn_of(1)) == []
+    bench.packets(chunk(format, 2, "E", fsn=1, stream=4))
+    assert bench.read_payloads() == [b"<0>", b"<1><2>"]
+
+
 # -- the association --
 
 
