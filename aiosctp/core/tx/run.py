@@ -49,6 +49,8 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
         transmission.is_established
         and transmission.config.nodelay
         and transmission.queue.has_plain_message
+        # One with terms may follow, and fit the last packet of a run.
+        and (transmission.queue.limits is None or not transmission.queue.limits.live)
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
         # Else cwnd has to decay first (§7.2.1).
