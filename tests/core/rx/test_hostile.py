@@ -125,7 +125,7 @@ class Hostile:
 @pytest.mark.parametrize("format", [DATA_FORMAT, I_DATA_FORMAT], ids=["DATA", "I-DATA"])
 @pytest.mark.parametrize("block", range(3))
 def test_whatever_a_peer_says_is_borne(format: DataFormat, block: int) -> None:
-    """Q13, X04, X07, X33."""
+    """Q13, X04, X07, X33: with one association's memory, and no exception."""
     for seed in range(40 * block, 40 * block + 40):
         hostile = Hostile(seed, format)
         for _ in range(200):

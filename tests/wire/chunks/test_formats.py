@@ -76,7 +76,7 @@ SHAPES: dict[str, Callable[[DataFormat], list[UserData]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sack", [None, Sack(7, 9000)])
 def test_the_short_way_reads_what_the_general_one_does(format: DataFormat, shape: str, sack: Sack | None) -> None:
-    """S10, M12."""
+    """S10, M12: in I-DATA as in DATA."""
     chunks = SHAPES[shape](format)
     packet = packet_of(*((sack,) if sack else ()), *chunks)
     assert bulk_of(packet, format) == (sack, chunks)
@@ -110,7 +110,7 @@ def test_the_other_format_goes_the_general_way(format: DataFormat) -> None:
 @FORMATS
 @pytest.mark.parametrize("cut", range(1, 24))
 def test_a_chunk_that_is_not_whole_goes_the_general_way(format: DataFormat, cut: int) -> None:
-    """X19, X45."""
+    """X19, X45: nothing is read beyond the packet."""
     whole = make(format, 1, b"1234").encode()
     for chunks in ([whole[:-cut]], [whole, whole[:-cut]]):
         packet = encode_packet(1, 2, 3, chunks)
