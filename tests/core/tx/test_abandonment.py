@@ -413,3 +413,11 @@ def test_t3_begins_anew_for_what_is_left_when_a_forward_tsn_is_acknowledged() ->
     bench.wait(0.1)
     bench.sack(0)
     assert bench.deadline() == bench.now + bench.path.rto.rto_s
+
+
+def test_a_message_with_terms_goes_in_the_packet_of_those_before_it() -> None:
+    """§6.1 E, and as by the general way: a run of packets has no other ends for it."""
+    bench = AbandoningBench()
+    bench.enqueue(100, 100)
+    bench.give(priority=5)
+    assert numbers(bench.flush()) == [[0, 1, 2]]
