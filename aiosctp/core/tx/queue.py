@@ -42,7 +42,7 @@ class OutgoingStream:
         self.ssn = 0
         """The SSN, or MID, of that message, assigned when its first fragment is made."""
         self.next_fsn = 0
-        """With I-DATA: of its next fragment."""
+        """With I-DATA: of its next fragment, counted on where the FSN wraps (RFC 8260 §2.1)."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0

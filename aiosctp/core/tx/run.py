@@ -26,7 +26,7 @@ from aiosctp.wire.chunks import (
 )
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.serial import FSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -255,7 +255,7 @@ class Run:
             flags |= DATA_BEGINNING
             stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
         elif format.counts_fragments:
-            ppid = stream.next_fsn
+            ppid = stream.next_fsn & FSN_MASK
         stream.next_fsn += 1
         if end == len(data):
             flags |= DATA_ENDING

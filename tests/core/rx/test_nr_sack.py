@@ -90,3 +90,11 @@ def test_nothing_is_dropped_that_was_said_to_stay(format: DataFormat) -> None:
     bench.packets(like(0, "UBE", stream=3, payload=1000))
     sack = bench.nr_sack()
     assert (sack.gap_ack_blocks, sack.nr_gap_ack_blocks) == ((), ((4, 4),))
+
+
+def test_at_the_end_no_more_is_kept_of_what_would_stay() -> None:
+    """What is held is let go of, and no NR-SACK will tell of the rest."""
+    bench = bench_of()
+    bench.packets(data(2, "UB"), data(4, "UBE"))
+    bench.receiver.abort_partial_delivery()
+    bench.receiver.check_invariants()
