@@ -139,10 +139,10 @@ class SendQueue:
         return len(self._scheduler) - self._dropped
 
     @property
-    def has_plain_message(self) -> bool:
-        """Whether the next is one of `in_order`, and has no terms."""
-        messages = self.in_order
-        return messages is not None and len(messages) > 0 and messages[0][6] is None
+    def has_plain_messages(self) -> bool:
+        """Whether those that wait are all of `in_order`, and none has terms, or had and is abandoned."""
+        limits = self.limits
+        return bool(self.in_order) and not self._dropped and (limits is None or not limits.live)
 
     @property
     def begun(self) -> list[Outgoing]:
