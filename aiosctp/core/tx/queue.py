@@ -244,8 +244,8 @@ class SendQueue:
     # -- RFC 8260 --
 
     def use_format(self, format: DataFormat) -> None:
-        """What the handshake has settled. Nothing has been sent."""
-        assert not self.begun
+        """What the handshake has settled. Nothing has been sent in another."""
+        assert format is self.format or not self.begun
         self.format = format
         if self._values is not None:
             self._values.interleaves = format.counts_fragments
