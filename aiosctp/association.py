@@ -70,8 +70,6 @@ CONFIGURABLE = frozenset(
     }
 )
 
-# A chunk's own header (§3.3.1), which the fragmentation point leaves room for.
-_DATA_HEADER_BYTES = 16
 # An ABORT's (§3.3.7), and that of its one cause (§3.3.10.12).
 _ABORT_HEADERS_BYTES = 8
 
@@ -726,7 +724,7 @@ class Association:
             pending_messages=engine.receiver.pending_messages,
             inbound_streams=self.inbound_streams,
             outbound_streams=self.outbound_streams,
-            fragmentation_point_bytes=engine.paths.amdcs - _DATA_HEADER_BYTES,
+            fragmentation_point_bytes=engine.paths.amdcs - engine.tcb.negotiated.data_format.header_bytes,
             primary_path=self.primary_path,
         )
 

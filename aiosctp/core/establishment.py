@@ -28,6 +28,15 @@ class Establishment:
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
 
+    def changes_format(self, offer: Offer) -> bool:
+        """Whether this INIT ACK, behind a Stale Cookie, would have user messages go in another chunk than they went in
+        with the COOKIE ECHO before: they have TSNs, and numbers of that chunk."""
+        association = self._association
+        if not association.sender.unacknowledged_chunks:
+            return False
+        negotiated = negotiate(association.config, offer.extensions)
+        return negotiated.data_format is not association.tcb.negotiated.data_format
+
     def init_ack_taken(self, offer: Offer, path: Path) -> Path:
         """The INIT ACK: who the peer is. Returns the path for the COOKIE ECHO."""
         association = self._association
@@ -116,8 +125,8 @@ class Establishment:
             return
         tcb.local_tie_tag, tcb.peer_tie_tag = association.tcb.local_tie_tag, association.tcb.peer_tie_tag
         association.output.clear()
-        if association.state is AssociationState.COOKIE_ECHOED:
-            # What went with the COOKIE ECHO has the format that the INIT ACK led to.
+        if association.state is AssociationState.COOKIE_ECHOED or association.sender.unacknowledged_chunks:
+            # What went with the COOKIE ECHO has the format that the INIT ACK led to, also behind a Stale Cookie.
             tcb.peer_extensions, tcb.negotiated = association.tcb.peer_extensions, association.tcb.negotiated
         else:
             association.sender.speak(tcb.negotiated)

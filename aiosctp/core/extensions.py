@@ -97,13 +97,14 @@ def _negotiate(ours: tuple[int, ...], peers: tuple[int, ...]) -> Negotiated:
     # have it list that alone.
     partial_reliability = ChunkType.FORWARD_TSN in both or {ChunkType.I_DATA, ChunkType.I_FORWARD_TSN} <= both
     known = both & {ChunkType.RE_CONFIG, ChunkType.NR_SACK}
-    # Who speaks RFC 8260 answers what it forbids as a violation, not as a chunk that it does not know.
+    # Who speaks RFC 8260 answers what it forbids as a violation, not as a chunk that it does not know. §2.3.1: FORWARD
+    # TSN among I-DATA is one, "The same applies if I-FORWARD-TSN support has not been negotiated".
     if ChunkType.I_DATA in ours:
         known.add(ChunkType.I_DATA)
-    if partial_reliability:
+    if partial_reliability or interleaving:
         known.add(ChunkType.FORWARD_TSN)
-        if ChunkType.I_DATA in ours:
-            known.add(ChunkType.I_FORWARD_TSN)
+    if ChunkType.I_DATA in ours and (partial_reliability or not interleaving):
+        known.add(ChunkType.I_FORWARD_TSN)
     reconfig, nr_sack = ChunkType.RE_CONFIG in both, ChunkType.NR_SACK in both
     names = {"reconfig": reconfig, "pr": partial_reliability, "idata": interleaving, "nrsack": nr_sack}
     return Negotiated(

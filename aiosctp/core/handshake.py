@@ -17,7 +17,7 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.wire.causes import InvalidMandatoryParameter, StaleCookie, UnrecognizedParameters
+from aiosctp.wire.causes import InvalidMandatoryParameter, ProtocolViolation, StaleCookie, UnrecognizedParameters
 from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Error, Init, InitAck
 from aiosctp.wire.parameters import CookiePreservative
 from aiosctp.wire.tlv import PADDING
@@ -108,6 +108,10 @@ class Handshake:
         offer = read_offer(chunk, path.address, association.config)
         if not isinstance(offer, Offer):
             association.termination.refuse_init_ack(path, tag=chunk.initiate_tag, causes=(offer,), tag_reflected=False)
+            return
+        if association.establishment.changes_format(offer):
+            cause = ProtocolViolation(b"another chunk for user messages than in the INIT ACK before")
+            association.termination.refuse_init_ack(path, tag=offer.tag, causes=(cause,), tag_reflected=False)
             return
         association.timers.stop(Timer.T1_INIT)
         if self._init_sent_at_s is not None:

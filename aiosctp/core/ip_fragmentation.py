@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.packing import OutgoingPacket
 
-_TAKES_A_NEIGHBOUR: Final = (ChunkType.DATA, ChunkType.RE_CONFIG)
+_TAKES_A_NEIGHBOUR: Final = (ChunkType.DATA, ChunkType.I_DATA, ChunkType.RE_CONFIG)
 
 
 def make_fragmentable(packet: OutgoingPacket, association: AssociationEngine) -> None:

@@ -21,7 +21,7 @@
 
     run(main())
 
-With this seed the DATA chunk is lost, and arrives when T3-rtx has expired.
+With this seed the I-DATA chunk is lost, and arrives when T3-rtx has expired.
 
 A `Network` has hosts, and between any two of their addresses a `Link`: delay, bandwidth, a queue, an MTU, loss and
 other faults. `partition` and `heal`, `Host.add_address`, `remove_address` and `crash`, and `nat` change it at any

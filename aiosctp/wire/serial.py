@@ -15,6 +15,7 @@ SSN_MASK: Final = 0xFFFF
 SSN_HALF: Final = 0x8000
 MID_MASK: Final = 0xFFFF_FFFF  # RFC 8260 §2.1
 MID_HALF: Final = 0x8000_0000
+FSN_MASK: Final = 0xFFFF_FFFF
 
 
 def tsn_add(tsn: int, n: int) -> int:

@@ -18,8 +18,8 @@ RTT_S = 0.02
 BULK = 200_000
 
 
-def ipv6_pair(route_mtu: int | None = 1500) -> Pair:
-    return Pair(addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",), route_mtu=route_mtu)
+def ipv6_pair(route_mtu: int | None = 1500, *, config_a: Config | None = None) -> Pair:
+    return Pair(config_a=config_a, addresses_a=("2001:db8::1",), addresses_z=("2001:db8::2",), route_mtu=route_mtu)
 
 
 def ip_bytes(flight: Flight) -> int:

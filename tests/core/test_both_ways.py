@@ -21,6 +21,8 @@ from aiosctp.core.states import AssociationState
 from aiosctp.core.statistics import counters_as_dict
 from aiosctp.events import Event
 from aiosctp.wire.chunks import (
+    DATA_FORMAT,
+    I_DATA_FORMAT,
     Abort,
     Data,
     ForwardTsn,
@@ -39,11 +41,12 @@ from tests.core.laws import check_association
 from tests.core.scripted import A_INITIAL_TSN, A_PORT, UDP_PORT, Z_PORT, Encodable, Packet, Peer, Raw, chunks_of
 
 SIZES = (1, 64, 64, 64, 300, 1000, 1444)
-TIGHT = Config(receive_window_bytes=MIN_RECEIVE_WINDOW_BYTES)
-EXTENSIONS = ({"partial_reliability": True}, {"partial_reliability": True, "interleaving": True})
-EAGER = Config(partial_delivery_point_bytes=2000, sack_frequency=1)
-CONFIGS = (Config(), TIGHT, EAGER)
-I_DATA = Config(interleaving=True)
+DATA = Config(interleaving=False)
+I_DATA = Config()
+FORMATS = pytest.mark.parametrize("config", [DATA, I_DATA], ids=["DATA", "I-DATA"])
+TIGHT = {"receive_window_bytes": MIN_RECEIVE_WINDOW_BYTES}
+EAGER = {"partial_delivery_point_bytes": 2000, "sack_frequency": 1}
+CONFIGS = tuple(chunks.replace(**more) for chunks in (DATA, I_DATA) for more in ({}, TIGHT, EAGER))
 
 
 def peer_on(is_open: bool, config: Config) -> Peer:
@@ -60,8 +63,8 @@ def peer_on(is_open: bool, config: Config) -> Peer:
 class Ways:
     """One conversation, held with two stacks: packets come in runs to the one with short ways, singly to the other."""
 
-    def __init__(self, config: Config | None = None) -> None:
-        self.short, self.general = (peer_on(is_open, config or Config()) for is_open in (True, False))
+    def __init__(self, config: Config) -> None:
+        self.short, self.general = (peer_on(is_open, config) for is_open in (True, False))
         assert self.association.interleaves == self.association.config.interleaving
 
     @property
@@ -171,6 +174,11 @@ class Talk:
         """By stream; with I-DATA unordered messages are counted too, by themselves."""
         self.next_fsn = 0
 
+    @property
+    def header_bytes(self) -> int:
+        """Of each chunk with user data."""
+        return (I_DATA_FORMAT if self.interleaves else DATA_FORMAT).header_bytes
+
     def packet(self, *chunks: Encodable, tag: int | None = None) -> bytes:
         return encode_packet(A_PORT, Z_PORT, self.tag if tag is None else tag, [chunk.encode() for chunk in chunks])
 
@@ -219,7 +227,7 @@ def swap_numbers(first: UserData, second: UserData) -> None:
     set_number(second, number)
 
 
-def in_a_run(config: Config | None = None) -> tuple[Ways, Talk]:
+def in_a_run(config: Config) -> tuple[Ways, Talk]:
     """Past the first DATA, which is acknowledged at once."""
     ways = Ways(config)
     talk = Talk(ways.z_tag, interleaves=ways.association.interleaves)
@@ -242,7 +250,7 @@ def short_takes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-@pytest.mark.parametrize("config", [Config(), I_DATA], ids=["DATA", "I-DATA"])
+@FORMATS
 def test_the_short_way_is_taken(short_takes: list[int], config: Config) -> None:
     """Else all that follows would prove nothing."""
     ways, talk = in_a_run(config)
@@ -255,9 +263,10 @@ def test_the_short_way_is_taken(short_takes: list[int], config: Config) -> None:
     assert [len(message.data) for message in ways.read()] == [64] * 54 + [3 * 1444 + 500, 1, 2, 3, 64]
 
 
-def test_a_packet_of_another_association_in_the_midst_of_a_run() -> None:
+@FORMATS
+def test_a_packet_of_another_association_in_the_midst_of_a_run(config: Config) -> None:
     """A run is one UDP flow, not one association: ports and tag are compared packet by packet."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     strange = talk.packet(Data(talk.next_tsn, 0, 1, 0, bytes(64)), tag=talk.tag ^ 1)
     packets = [talk.packet(talk.chunk(64)), strange, talk.packet(talk.chunk(64))]
     ways.receive(packets)
@@ -265,9 +274,10 @@ def test_a_packet_of_another_association_in_the_midst_of_a_run() -> None:
     assert ways.short.engine.counters.wrong_verification_tags == 1
 
 
-def test_a_damaged_packet_in_the_midst_of_a_run() -> None:
+@FORMATS
+def test_a_damaged_packet_in_the_midst_of_a_run(config: Config) -> None:
     """§6.8: it is discarded, and those behind it find a gap."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packets = [talk.packet(talk.chunk(64)) for _ in range(4)]
     packets[1] = packets[1][:-1] + b"?"
     (*_, last) = chunks_of(ways.receive(packets), Sack)
@@ -276,16 +286,18 @@ def test_a_damaged_packet_in_the_midst_of_a_run() -> None:
     assert len(ways.read()) == 1
 
 
-def test_a_run_whose_last_packet_is_short() -> None:
-    ways, talk = in_a_run()
+@FORMATS
+def test_a_run_whose_last_packet_is_short(config: Config) -> None:
+    ways, talk = in_a_run(config)
     ways.receive([talk.packet(chunk) for chunk in talk.message(1000, 1000, 1000, 1)])
     (message,) = ways.read()
     assert len(message.data) == 3001
 
 
-def test_a_chunk_out_of_order_in_the_midst_of_a_run() -> None:
+@FORMATS
+def test_a_chunk_out_of_order_in_the_midst_of_a_run(config: Config) -> None:
     """§6.7: one SACK for each packet while the gap is open."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packets = [talk.packet(talk.chunk(64)) for _ in range(8)]
     packets[2], packets[5] = packets[5], packets[2]
     answers = chunks_of(ways.receive(packets), Sack)
@@ -295,16 +307,17 @@ def test_a_chunk_out_of_order_in_the_midst_of_a_run() -> None:
 
 def test_a_message_interrupted_by_another_aborts() -> None:
     """§6.9: fragments have consecutive TSNs."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(DATA)
     first, _ = talk.message(500, 500)
     talk.next_tsn = first.tsn + 1 & 0xFFFF_FFFF
     packets = [talk.packet(first), talk.packet(talk.chunk(500, unordered=True))]
     assert len(chunks_of(ways.receive(packets), Abort)) == 1
 
 
-def test_an_abort_in_the_midst_of_a_run() -> None:
+@FORMATS
+def test_an_abort_in_the_midst_of_a_run(config: Config) -> None:
     """§9.1: what comes behind it finds no association."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     abort = talk.packet(Raw(Abort().encode()), Raw(UnknownChunk(0x80, 0, bytes(72)).encode()))
     packets = [talk.packet(talk.chunk(64)), abort, talk.packet(talk.chunk(64))]
     (answer,) = chunks_of(ways.receive(packets), Abort)
@@ -313,18 +326,20 @@ def test_an_abort_in_the_midst_of_a_run() -> None:
     assert ways.short.engine.counters.out_of_the_blue == 1
 
 
-def test_data_at_the_brink_of_the_window() -> None:
+@FORMATS
+def test_data_at_the_brink_of_the_window(config: Config) -> None:
     """What no longer fits is dropped, what was begun is delivered in parts, and reading opens the window again."""
-    ways, talk = in_a_run(TIGHT)
+    ways, talk = in_a_run(config.replace(**TIGHT))
     for _ in range(12):
         ways.receive([talk.packet(chunk) for chunk in talk.message(1000, 1000, 1000)])
     assert not ways.association.receiver.free_window_bytes
     assert ways.read(partial=True)[-1].end_of_record is False
 
 
-def test_a_sack_that_ends_what_is_outstanding_moves_a_shutdown_on_before_the_data_behind_it() -> None:
+@FORMATS
+def test_a_sack_that_ends_what_is_outstanding_moves_a_shutdown_on_before_the_data_behind_it(config: Config) -> None:
     """§9.2: in SHUTDOWN-SENT each packet with DATA is answered at once."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     ways.same(lambda peer: peer.user_sends(b"outstanding"))
     ways.same(Peer.user_shuts_down)
     assert ways.is_in(AssociationState.SHUTDOWN_PENDING)
@@ -337,9 +352,12 @@ def test_a_sack_that_ends_what_is_outstanding_moves_a_shutdown_on_before_the_dat
     assert len(ways.read()) == 2
 
 
-def test_a_sack_alone_that_ends_what_is_outstanding_moves_a_shutdown_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@FORMATS
+def test_a_sack_alone_that_ends_what_is_outstanding_moves_a_shutdown_on(
+    monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
     """§9.2: the packet is told to the shutdown as any other is: T2 is started alike."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     ways.same(lambda peer: peer.user_sends(b"outstanding"))
     ways.same(Peer.user_shuts_down)
     told: list[type] = []
@@ -360,9 +378,10 @@ def with_other_ports(packet: bytes) -> bytes:
     return packet[:1] + bytes([packet[1] ^ 1]) + packet[2:]
 
 
-def test_a_header_of_another_under_the_checksum_of_ours() -> None:
+@FORMATS
+def test_a_header_of_another_under_the_checksum_of_ours(config: Config) -> None:
     """§6.8: the checksum is of the whole packet, its ports too."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packets = [talk.packet(talk.chunk(64)) for _ in range(3)]
     packets[1] = with_other_ports(packets[1])
     ways.receive(packets)
@@ -370,11 +389,12 @@ def test_a_header_of_another_under_the_checksum_of_ours() -> None:
     assert len(ways.read()) == 1
 
 
+@FORMATS
 @pytest.mark.parametrize("sizes", [(64,), (1444, 64)])
 @pytest.mark.parametrize("unordered", [False, True])
-def test_the_i_bit_is_answered_at_once(sizes: tuple[int, ...], unordered: bool) -> None:
+def test_the_i_bit_is_answered_at_once(sizes: tuple[int, ...], unordered: bool, config: Config) -> None:
     """§6.2: "SHOULD NOT delay sending the corresponding SACK chunk"."""
-    ways, talk = in_a_run(Config(sack_frequency=10))
+    ways, talk = in_a_run(config.replace(sack_frequency=10))
     *others, last = talk.message(*sizes, unordered=unordered)
     for chunk in others:
         assert ways.receive([talk.packet(chunk)]) == []
@@ -382,10 +402,11 @@ def test_the_i_bit_is_answered_at_once(sizes: tuple[int, ...], unordered: bool) 
     assert len(chunks_of(ways.receive([talk.packet(last)]), Sack)) == 1
 
 
+@FORMATS
 @pytest.mark.parametrize("sizes", [(64,), (1000, 1000)])
-def test_a_message_before_its_turn_waits(sizes: tuple[int, ...]) -> None:
+def test_a_message_before_its_turn_waits(sizes: tuple[int, ...], config: Config) -> None:
     """§6.6: it is held until the one before has come, on whatever TSNs."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     first, second = talk.message(*sizes), talk.message(*sizes)
     for early, late in zip(first, second, strict=True):
         swap_numbers(early, late)
@@ -398,27 +419,29 @@ def test_a_message_before_its_turn_waits(sizes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("change", [{"stream": 1}, {"ssn": 2}, {"unordered": True}, {"beginning": True}])
 def test_fragments_that_do_not_belong_together_abort(change: dict[str, Any]) -> None:
     """§6.9: all of a message have its stream, SSN and U bit, and only the first the B bit."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(DATA)
     first, second = talk.message(1000, 1000)
     second = replace(second, **change)
     assert len(chunks_of(ways.receive([talk.packet(first), talk.packet(second)]), Abort)) == 1
 
 
-def test_a_partial_delivery_point_that_comes_down_counts_for_the_next_fragment() -> None:
-    ways, talk = in_a_run()
+@FORMATS
+def test_a_partial_delivery_point_that_comes_down_counts_for_the_next_fragment(config: Config) -> None:
+    ways, talk = in_a_run(config)
     packets = [talk.packet(chunk) for chunk in talk.message(*[1000] * 4)]
     ways.receive(packets[:2])
     for peer in ways.peers:
-        peer.association.receiver.configure(Config(partial_delivery_point_bytes=2500))
+        peer.association.receiver.configure(config.replace(partial_delivery_point_bytes=2500))
     assert ways.read(partial=True) == []
     ways.receive(packets[2:3])
     (part,) = ways.read(partial=True)
     assert (len(part.data), part.end_of_record) == (3000, False)
 
 
-def test_bytes_beyond_the_padding_are_no_chunk() -> None:
+@FORMATS
+def test_bytes_beyond_the_padding_are_no_chunk(config: Config) -> None:
     """§3.2: "MUST NOT pad with more than 3 bytes"; they are counted as a malformed chunk."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     ways.receive([talk.packet(talk.chunk(64), Raw(b"\0\0"))])
     assert ways.short.engine.counters.malformed_chunks == 1
     assert len(ways.read()) == 1
@@ -579,8 +602,8 @@ class Mix:
             self.ways.read(partial=True)
 
 
-@example(made=[("messages", [[64], [64]], 7), ("odd", 12, 5)], config=Config())
-@given(made=moves(), config=st.sampled_from([each.replace(**more) for each in CONFIGS for more in EXTENSIONS]))
+@example(made=[("messages", [[64], [64]], 7), ("odd", 12, 5)], config=DATA)
+@given(made=moves(), config=st.sampled_from(CONFIGS))
 @settings(max_examples=200, deadline=None)
 def test_both_ways_come_to_the_same(made: list[tuple[Any, ...]], config: Config) -> None:
     mix = Mix(config)

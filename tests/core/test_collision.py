@@ -142,7 +142,8 @@ def test_the_answer_to_an_init_says_all_that_our_own_init_said(state: Associatio
     assert (answer.outbound_streams, answer.inbound_streams) == (ours.outbound_streams, ours.inbound_streams)
     said = [parameter for parameter in ours.parameters if not isinstance(parameter, SupportedAddressTypes)]
     assert [parameter for parameter in answer.parameters if not isinstance(parameter, StateCookie)] == said
-    assert len(said) == 4
+    # Two addresses, the extensions in two parameters, the adaptation layer.
+    assert len(said) == 5
 
 
 def test_the_cookie_of_a_collision_in_cookie_wait_has_no_tie_tags() -> None:

@@ -17,7 +17,7 @@ from aiosctp.events import (
     SendFailed,
 )
 from aiosctp.exceptions import AssociationLost
-from aiosctp.wire.chunks import Data, decode_chunks
+from aiosctp.wire.chunks import I_DATA_FORMAT, UserData, decode_chunks
 from tests.core.pair import Pair
 
 FIRST, SECOND = "192.0.2.2", "198.51.100.2"
@@ -63,7 +63,7 @@ class Bench:
 
     def data_packets(self) -> int:
         return sum(
-            any(isinstance(chunk, Data) for chunk in decode_chunks(flight.data))
+            any(isinstance(chunk, UserData) for chunk in decode_chunks(flight.data))
             for flight in self.pair.log
             if flight.sender is self.pair.a
         )
@@ -136,7 +136,11 @@ def test_an_acknowledgement_clears_both_counters() -> None:
     bench.pair.drop = lambda flight: False
     bench.pair.run_until(lambda: bench.ours.sender.is_drained)
     assert bench.ours.failure.error_count == 0
-    last = [flight for flight in bench.pair.log if flight.sender is bench.pair.a and flight.chunk_type == Data.type][-1]
+    last = [
+        flight
+        for flight in bench.pair.log
+        if flight.sender is bench.pair.a and flight.chunk_type == I_DATA_FORMAT.chunk_type
+    ][-1]
     assert bench.path(last.datagram.destination).error_count == 0
 
 

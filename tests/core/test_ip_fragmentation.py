@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.ip_fragmentation import make_fragmentable
 from aiosctp.core.packing import OutgoingPacket
-from aiosctp.wire.chunks import Data, InitAck, Pad, ReConfig
+from aiosctp.wire.chunks import Data, IData, InitAck, Pad, ReConfig
 from aiosctp.wire.parameters import StateCookie
 from aiosctp.wire.reconfig import OutgoingSsnResetRequest
 from tests.core.mtu_link import BULK, RTT_S, Link, chunks_of, ip_bytes, ipv6_pair, searched
 
 
+@pytest.mark.parametrize("interleaving", [False, True])
 @pytest.mark.parametrize("mtu", [1400, 1280])
 @pytest.mark.parametrize("before", [1500, 9000])
 def test_over_ipv6_what_was_cut_before_is_made_too_large_for_the_interface_to_be_fragmented(
-    before: int, mtu: int
+    before: int, mtu: int, interleaving: bool
 ) -> None:
     """§6.9, X57: no router fragments, and Linux nothing that its interface takes."""
-    link = Link(before, pair=ipv6_pair(before))
+    link = Link(before, pair=ipv6_pair(before, config_a=Config(interleaving=interleaving)))
     link.search()
     assert link.path.mtu == before
     link.send(BULK)
@@ -27,8 +29,9 @@ def test_over_ipv6_what_was_cut_before_is_made_too_large_for_the_interface_to_be
     assert link.transfer(BULK, limit_s=60) < 9
     fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
     assert fragmented
+    chunk_type = IData if interleaving else Data
     for flight in fragmented:
-        assert [type(chunk) for chunk in chunks_of(flight)] in ([Data], [Data, Pad])
+        assert [type(chunk) for chunk in chunks_of(flight)] in ([chunk_type], [chunk_type, Pad])
         assert before < ip_bytes(flight) <= before + 4
 
 
@@ -43,7 +46,7 @@ def test_over_ipv6_nothing_is_added_where_the_interface_needs_or_allows_none(rou
     link.transfer(BULK)
     fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
     assert fragmented
-    assert {type(chunk) for flight in fragmented for chunk in chunks_of(flight)} == {Data}
+    assert {type(chunk) for flight in fragmented for chunk in chunks_of(flight)} == {IData}
 
 
 def test_what_was_cut_for_a_wider_path_is_fragmented_by_ip() -> None:
@@ -54,7 +57,7 @@ def test_what_was_cut_for_a_wider_path_is_fragmented_by_ip() -> None:
     fragmented = [flight for flight in link.sent if not flight.datagram.dont_fragment]
     assert fragmented
     for flight in fragmented:
-        assert [type(chunk) for chunk in chunks_of(flight)] == [Data]
+        assert [type(chunk) for chunk in chunks_of(flight)] == [IData]
 
 
 def test_what_a_peer_has_us_list_is_made_too_large_for_the_interface_and_a_cookie_is_not() -> None:

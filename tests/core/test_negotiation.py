@@ -27,6 +27,7 @@ from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
+    ForwardTsnSupported,
     HeartbeatInfo,
     HostNameAddress,
     IPv4AddressParameter,
@@ -232,10 +233,15 @@ def test_a_list_is_told_as_it_is_in_one_spelling() -> None:
 
 def test_the_parameters_name_addresses_extensions_and_adaptation_layer() -> None:
     addresses = ["9.9.9.1", "2620:fe::1"]
-    listed = [IPv4AddressParameter("9.9.9.1"), IPv6AddressParameter("2620:fe::1"), SupportedExtensions((0x82,))]
+    listed = [
+        IPv4AddressParameter("9.9.9.1"),
+        IPv6AddressParameter("2620:fe::1"),
+        SupportedExtensions((0x82, 0xC0, 0x40, 0xC2)),
+        ForwardTsnSupported(),
+    ]
     assert common_parameters(addresses, Config()) == listed
     assert common_parameters(addresses, Config(adaptation_layer=0)) == [*listed, AdaptationLayerIndication(0)]
-    assert common_parameters([], Config(reconfig=False)) == []
+    assert common_parameters([], Config(reconfig=False, partial_reliability=False, interleaving=False)) == []
 
 
 @pytest.mark.parametrize(

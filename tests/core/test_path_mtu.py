@@ -9,7 +9,7 @@ import pytest
 from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.states import AssociationState
-from aiosctp.wire.chunks import Data, Heartbeat, Pad
+from aiosctp.wire.chunks import Heartbeat, Pad, UserData
 from tests.core.mtu_link import (
     BULK,
     ONE,
@@ -175,7 +175,9 @@ def test_probes_pass_congestion_and_flow_control_by() -> None:
 def test_one_probe_is_outstanding_at_a_time_and_its_timer_is_no_less_than_a_second() -> None:
     """S13: RFC 8899 §5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second"; §8: "the interval between individual probe
     packets MUST be at least one RTT"."""
-    link = Link(1500, config=Config(rto_min_s=0.05, rto_initial_s=0.05))
+    # The peer delays no SACK: T3-rtx has no cause to expire.
+    impatient, prompt = Config(rto_min_s=0.05, rto_initial_s=0.05), Config(sack_frequency=1)
+    link = Link(1500, pair=Pair(config_a=impatient, config_z=prompt, route_mtu=9000))
     link.search()
     moments = [probe.at for probe in link.probes]
     assert [later - earlier for earlier, later in pairwise(moments)] == [1.0, 1.0]
@@ -201,8 +203,8 @@ def test_each_path_has_a_search_of_its_own() -> None:
     assert {path.address: path.mtu for path in link.ours.paths} == {ONE: 9000, TWO: 1500}
     before = len(link.sent)
     link.transfer()
-    data = [chunk for flight in link.sent[before:] for chunk in chunks_of(flight) if isinstance(chunk, Data)]
-    assert max(len(chunk.payload) for chunk in data) == 1500 - 28 - 12 - 16
+    data = [chunk for flight in link.sent[before:] for chunk in chunks_of(flight) if isinstance(chunk, UserData)]
+    assert max(len(chunk.payload) for chunk in data) == 1500 - 28 - 12 - 20
     # Several of them are bundled on the wider path.
     assert max(map(ip_bytes, link.sent[before:])) > 1500
 

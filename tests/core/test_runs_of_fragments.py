@@ -16,7 +16,7 @@ from aiosctp.core.paths import Path
 from aiosctp.core.rx.in_order import InOrder
 from aiosctp.wire.chunks import Abort, ArrivedFragments, Bulk, Error, Heartbeat, IData, Sack, UnknownChunk, UserData
 from tests.core.scripted import A_PORT, Z_PORT, Raw, chunks_of
-from tests.core.test_both_ways import I_DATA, Talk, Ways, in_a_run, set_number
+from tests.core.test_both_ways import DATA, FORMATS, I_DATA, Talk, Ways, in_a_run, set_number
 
 COUNT = 60
 """A batch gets its early SACKs for the first packets; those behind them are taken together."""
@@ -39,11 +39,11 @@ def of_another_port(talk: Talk, chunk: UserData) -> bytes:
 
 
 def another_chunk(talk: Talk, chunk: UserData) -> bytes:
-    return talk.packet(Raw(UnknownChunk(0xC1, 0, bytes(SIZE + 12)).encode()))
+    return talk.packet(Raw(UnknownChunk(0xC1, 0, bytes(SIZE + talk.header_bytes - 4)).encode()))
 
 
 def a_heartbeat(talk: Talk, chunk: UserData) -> bytes:
-    return talk.packet(Heartbeat(bytes(SIZE + 8)))
+    return talk.packet(Heartbeat(bytes(SIZE + talk.header_bytes - 8)))
 
 
 def smaller_with_another_behind(talk: Talk, chunk: UserData) -> bytes:
@@ -114,9 +114,6 @@ def taken_together(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-FORMATS = pytest.mark.parametrize("config", [Config(), I_DATA], ids=["DATA", "I-DATA"])
-
-
 @FORMATS
 @pytest.mark.parametrize("unordered", [False, True])
 def test_a_run_of_fragments_is_taken_together(taken_together: list[int], unordered: bool, config: Config) -> None:
@@ -142,7 +139,8 @@ def test_one_that_is_not_as_the_others(taken_together: list[int], name: str, uno
     ways.read()
 
 
-def test_packets_of_two_ways_in_turn_are_read_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@FORMATS
+def test_packets_of_two_ways_in_turn_are_read_ahead_once(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
     """Each packet that is not taken with the others ends their run, and the rest would be read again and again."""
     read_ahead: list[int] = []
     intact = ArrivedFragments._intact
@@ -152,7 +150,7 @@ def test_packets_of_two_ways_in_turn_are_read_ahead_once(monkeypatch: pytest.Mon
         return intact(fragments, start, count)
 
     monkeypatch.setattr(ArrivedFragments, "_intact", counted)
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packets = [talk.packet(chunk) for chunk in run_of(talk)]
     for index in range(20, COUNT, 2):
         packets.insert(index, a_heartbeat(talk, talk.chunk(SIZE)))
@@ -176,38 +174,45 @@ def at_a_border(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def border_of(talk: Talk, change: dict[str, Any], *, is_end: bool) -> list[bytes]:
     """Two messages, of which the first ends and the second begins in one packet: one of these chunks is changed."""
-    chunks = talk.message(*[SIZE] * 40, 400) + talk.message(SIZE - 416, *[SIZE] * 20)
+    chunks = talk.message(*[SIZE] * 40, 400) + talk.message(SIZE - 400 - talk.header_bytes, *[SIZE] * 20)
+    fields = dict(change)
     changed = 40 if is_end else 41
-    chunks[changed] = replace(chunks[changed], **change)
+    if "number" in fields:
+        set_number(chunks[changed], fields.pop("number"))
+    chunks[changed] = replace(chunks[changed], **fields)
     alone = [[chunk] for chunk in chunks]
     return [talk.packet(*each) for each in [*alone[:40], chunks[40:42], *alone[42:]]]
 
 
-def test_the_packet_at_the_border_of_two_messages_is_taken_with_them(at_a_border: list[int]) -> None:
-    ways, talk = in_a_run()
+@FORMATS
+def test_the_packet_at_the_border_of_two_messages_is_taken_with_them(at_a_border: list[int], config: Config) -> None:
+    ways, talk = in_a_run(config)
     ways.receive(border_of(talk, {}, is_end=True))
     assert set(at_a_border) == {1}
-    assert [len(message.data) for message in ways.read()] == [40 * SIZE + 400, 21 * SIZE - 416]
+    assert [len(message.data) for message in ways.read()] == [40 * SIZE + 400, 21 * SIZE - 400 - talk.header_bytes]
 
 
-def test_a_sack_asked_for_at_the_border_is_asked_for_once() -> None:
+@FORMATS
+def test_a_sack_asked_for_at_the_border_is_asked_for_once(config: Config) -> None:
     """§6.2: that one is delayed which the next packet gets."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     ways.receive(border_of(talk, {"immediate": True}, is_end=True))
     assert ways.receive([talk.packet(talk.chunk(1))]) == []
 
 
-@pytest.mark.parametrize("change", [{"ssn": 9}, {"stream": 40_000}, {"beginning": False}, {"ending": True}])
+@FORMATS
+@pytest.mark.parametrize("change", [{"number": 9}, {"stream": 40_000}, {"beginning": False}, {"ending": True}])
 @pytest.mark.parametrize("is_end", [True, False])
-def test_a_chunk_at_the_border_that_is_not_the_next(change: dict[str, Any], is_end: bool) -> None:
-    ways, talk = in_a_run()
+def test_a_chunk_at_the_border_that_is_not_the_next(change: dict[str, Any], is_end: bool, config: Config) -> None:
+    ways, talk = in_a_run(config)
     ways.receive(border_of(talk, change, is_end=is_end))
     ways.read()
 
 
-def test_one_under_another_checksum_is_discarded() -> None:
+@FORMATS
+def test_one_under_another_checksum_is_discarded(config: Config) -> None:
     """§6.8: what is damaged does not get into a message, though all else about it is right."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     chunks = run_of(talk)
     packets = [talk.packet(chunk) for chunk in chunks]
     packets[40] = damaged(talk, chunks[40])
@@ -221,7 +226,7 @@ def test_one_under_another_checksum_is_discarded() -> None:
 
 def test_one_of_another_stream_aborts() -> None:
     """§6.9: the fragments of a message have one stream."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(DATA)
     chunks = run_of(talk)
     packets = [talk.packet(chunk) for chunk in chunks]
     packets[40] = CHANGES["of another stream"](talk, chunks[40])
@@ -231,8 +236,16 @@ def test_one_of_another_stream_aborts() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [Config(receive_window_bytes=window, partial_delivery_point_bytes=window) for window in (30_000, 32_000, 45_000)]
-    + [Config(partial_delivery_point_bytes=point) for point in (20_000, 30_001, 40_000, 59_999, 60_000)],
+    [
+        chunks.replace(receive_window_bytes=window, partial_delivery_point_bytes=window)
+        for chunks in (DATA, I_DATA)
+        for window in (30_000, 32_000, 45_000)
+    ]
+    + [
+        chunks.replace(partial_delivery_point_bytes=point)
+        for chunks in (DATA, I_DATA)
+        for point in (20_000, 30_001, 40_000, 59_999, 60_000)
+    ],
 )
 def test_a_run_beyond_what_is_held(taken_together: list[int], config: Config) -> None:
     """RFC 6458 §8.1.21: parts are delivered from the same fragment on; §6.2: the window closes with the same."""
@@ -245,7 +258,13 @@ def test_a_run_beyond_what_is_held(taken_together: list[int], config: Config) ->
 @given(
     changes=st.dictionaries(st.integers(0, 2 * COUNT - 1), st.sampled_from(sorted(CHANGES)), max_size=3),
     counts=st.lists(st.integers(1, COUNT), min_size=1, max_size=3),
-    config=st.sampled_from([Config(), I_DATA, Config(receive_window_bytes=40_000), Config(sack_frequency=5)]),
+    config=st.sampled_from(
+        [
+            chunks.replace(**more)
+            for chunks in (DATA, I_DATA)
+            for more in ({}, {"receive_window_bytes": 40_000}, {"sack_frequency": 5})
+        ]
+    ),
 )
 @settings(max_examples=60, deadline=None)
 def test_any_run_comes_to_the_same(changes: dict[int, str], counts: list[int], config: Config) -> None:
@@ -264,18 +283,20 @@ def _in_batches(ways: Ways, packets: list[bytes]) -> None:
         ways.receive(packets[start : start + COUNT])
 
 
-def test_a_run_of_sacks_behind_an_unfinished_message() -> None:
+@FORMATS
+def test_a_run_of_sacks_behind_an_unfinished_message(config: Config) -> None:
     """Packets too small for any fragment, in a run of their own."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packets = [talk.packet(chunk) for chunk in run_of(talk)[:-1]]
     sack = talk.packet(Sack(ways.short.z_initial_tsn - 1 & 0xFFFF_FFFF, 100_000))
     ways.receive([*packets, sack, sack, sack, sack])
     assert ways.short.engine.counters.datagrams_received == ways.general.engine.counters.datagrams_received
 
 
-def test_a_packet_of_many_chunks_on_streams_there_are_not_is_answered_by_one() -> None:
+@FORMATS
+def test_a_packet_of_many_chunks_on_streams_there_are_not_is_answered_by_one(config: Config) -> None:
     """§12.4: "MUST NOT send more than one packet containing chunks other than DATA" in response to one."""
-    ways, talk = in_a_run()
+    ways, talk = in_a_run(config)
     packet = talk.packet(*(talk.chunk(1, stream=40_000) for _ in range(250)))
     answers = [answer for answer in ways.receive([packet]) if answer.has(Error)]
     assert len(answers) == 1

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChangeKind
-from aiosctp.wire.causes import (
-    StaleCookie,
-)
-from aiosctp.wire.chunks import CookieAck, CookieEcho, Data, Error, Init
-from aiosctp.wire.parameters import CookiePreservative, StateCookie
+from aiosctp.wire.causes import ProtocolViolation, StaleCookie
+from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, IData, Init, UserData
+from aiosctp.wire.codepoints import ChunkType
+from aiosctp.wire.parameters import CookiePreservative, Parameter, StateCookie, SupportedExtensions
 from tests.core.transcript import (
     ESTABLISHED_OR_CLOSING,
+    PEER_COOKIE,
     Bench,
     Peer,
     state_of,
@@ -112,3 +114,68 @@ def test_a_stale_cookie_error_under_a_wrong_tag_is_silently_discarded() -> None:
     peer.send(Error((StaleCookie(1),)), tag=peer.our_tag ^ 1)
     bench.expect_nothing()
     assert association.state is AssociationState.COOKIE_ECHOED
+
+
+I_DATA_TOO = (StateCookie(PEER_COOKIE), SupportedExtensions((ChunkType.I_DATA,)))
+
+
+@pytest.mark.parametrize("said", [(), I_DATA_TOO], ids=["DATA", "I-DATA"])
+def test_a_message_half_sent_on_the_third_leg_survives_a_stale_cookie(said: tuple[Parameter, ...]) -> None:
+    """R11, A12: what was cut of it goes again as it was, and the rest behind it."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.say(association, bytes(20_000))
+    peer.send(peer.init_ack(*said))
+    assert association.sender.queue.begun
+    (first,) = [chunk for chunk in peer.drain() if isinstance(chunk, UserData)][:1]
+    peer.send(Error((StaleCookie(0),)))
+    peer.our_tag = peer.expect(Init, tag=0).initiate_tag
+    peer.send(peer.init_ack(*said))
+    (again,) = [chunk for chunk in peer.drain() if isinstance(chunk, UserData)][:1]
+    assert again == first
+
+
+@pytest.mark.parametrize("said", [((), I_DATA_TOO), (I_DATA_TOO, ())], ids=["then I-DATA", "then DATA"])
+def test_a_peer_that_takes_back_how_it_takes_messages_is_refused(said: Sequence[tuple[Parameter, ...]]) -> None:
+    """RFC 8260 §2.2.1: an association has one kind of them; what went with the COOKIE ECHO can't be cut anew."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.say(association, bytes(20_000))
+    peer.send(peer.init_ack(*said[0]))
+    peer.drain()
+    peer.send(Error((StaleCookie(0),)))
+    peer.expect(Init, tag=0)
+    peer.send(peer.init_ack(*said[1]))
+    assert isinstance(peer.expect(Abort).causes[0], ProtocolViolation)
+    assert state_of(association) is AssociationState.CLOSED
+
+
+def test_a_peer_may_change_how_it_takes_messages_before_one_was_sent() -> None:
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_echoed()
+    peer.send(Error((StaleCookie(0),)))
+    peer.our_tag = peer.expect(Init, tag=0).initiate_tag
+    bench.say(association, b"third leg")
+    peer.send(peer.init_ack(*I_DATA_TOO))
+    assert peer.expect_packet(CookieEcho, IData).chunk(IData).payload == b"third leg"
+
+
+def test_a_message_half_sent_survives_a_collision_behind_a_stale_cookie() -> None:
+    """R04, A12: it is cut already, as it was to go with the COOKIE ECHO."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.is_called()
+    bench.say(association, bytes(20_000))
+    peer.send(peer.init_ack(*I_DATA_TOO))
+    first = next(chunk for chunk in peer.drain() if isinstance(chunk, IData))
+    peer.send(Error((StaleCookie(0),)))
+    peer.expect(Init, tag=0)
+    # Z calls too, under another tag than that of its INIT ACK, and with nothing said of I-DATA.
+    peer.tag += 1
+    cookie = peer.get_cookie()
+    peer.send(CookieEcho(cookie))
+    assert association.state is AssociationState.ESTABLISHED
+    assert next(chunk for chunk in peer.drain() if isinstance(chunk, IData)) == first

@@ -14,6 +14,7 @@ from aiosctp.wire.packet import encode_chunk
 from aiosctp.wire.parameters import (
     AdaptationLayerIndication,
     CookiePreservative,
+    ForwardTsnSupported,
     IPv4AddressParameter,
     Parameter,
     StateCookie,
@@ -325,7 +326,7 @@ def test_an_init_ack_stuffed_with_unknown_parameters() -> None:
 # -- what we send --
 
 
-def test_every_parameter_of_our_own_is_one_that_rfc_9260_or_5061_knows() -> None:
+def test_every_parameter_of_our_own_is_one_that_rfc_9260_5061_or_3758_knows() -> None:
     """An extension is named only once its behaviour is here, so a plain INIT holds nothing to stumble over."""
     bench = Bench(adaptation_layer=1)
     peer = Peer(bench)
@@ -337,5 +338,6 @@ def test_every_parameter_of_our_own_is_one_that_rfc_9260_or_5061_knows() -> None
         | SupportedExtensions
         | AdaptationLayerIndication
         | CookiePreservative
+        | ForwardTsnSupported
     )
     assert all(isinstance(parameter, known) for parameter in init.parameters)

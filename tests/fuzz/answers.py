@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from aiosctp.core.datagram import Datagram
-from aiosctp.wire.chunks import Chunk, Data, Init, InitAck, Pad, Sack, ShutdownComplete, decode_chunks
+from aiosctp.wire.chunks import (
+    Chunk,
+    Data,
+    IData,
+    Init,
+    InitAck,
+    NrSack,
+    Pad,
+    Sack,
+    ShutdownComplete,
+    UserData,
+    decode_chunks,
+)
 from aiosctp.wire.errors import DecodeError
 from aiosctp.wire.packet import decode_header, encode_packet
 
@@ -23,18 +35,18 @@ def check_packet(datagram: Datagram, mtu: int) -> None:
     assert len(chunks) == 1 or not any(isinstance(chunk, _ALONE) for chunk in chunks), "what travels alone"
     seen_data = False
     for chunk in chunks:
-        assert isinstance(chunk, Data) or not seen_data, "control chunks come before DATA"
-        seen_data = isinstance(chunk, Data)
+        assert isinstance(chunk, UserData) or not seen_data, "control chunks come before user data"
+        seen_data = isinstance(chunk, UserData)
     assert header.verification_tag or isinstance(chunks[0], Init), "a tag of 0 is for INIT"
 
 
 def check_answers(received: bytes, datagrams: list[Datagram], *, is_known: bool) -> None:
     """§12.4: no "more than one packet containing chunks other than DATA chunks"; but a SACK may have to go another way
     than the answer to a HEARTBEAT from an address that is not confirmed (§5.4), and a probe of the path MTU is none."""
-    kinds = [{type(chunk) for chunk in _chunks(datagram)} - {Data} for datagram in datagrams]
+    kinds = [{type(chunk) for chunk in _chunks(datagram)} - {Data, IData} for datagram in datagrams]
     kinds = [each for each in kinds if Pad not in each]
     assert sum(bool(each) for each in kinds) <= 2, kinds
-    assert sum(bool(each - {Sack}) for each in kinds) <= 1, kinds
+    assert sum(bool(each - {Sack, NrSack}) for each in kinds) <= 1, kinds
     if not is_known:
         answered_bytes = sum(len(datagram.data) for datagram in datagrams)
         assert answered_bytes <= _LARGEST_UNKNOWN_ANSWER_BYTES + len(received), f"{answered_bytes} bytes to a stranger"

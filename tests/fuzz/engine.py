@@ -38,9 +38,23 @@ _SMALL = Config(
     receive_window_bytes=3000, partial_delivery_point_bytes=1000, max_message_bytes=8000, sack_delay_s=0.0, max_burst=1
 )
 _WEARY = Config(
-    association_max_retrans=2, path_max_retrans=1, max_init_retransmits=2, rto_max_s=2.0, shutdown_timeout_s=5.0
+    association_max_retrans=2,
+    path_max_retrans=1,
+    max_init_retransmits=2,
+    rto_max_s=2.0,
+    shutdown_timeout_s=5.0,
+    interleaving=False,
+    nrsack=True,
 )
-_QUICK = Config(rto_initial_s=0.1, rto_min_s=0.1, hb_interval_s=0.5, path_mtu=576, outbound_streams=2, sack_frequency=4)
+_QUICK = Config(
+    rto_initial_s=0.1,
+    rto_min_s=0.1,
+    hb_interval_s=0.5,
+    path_mtu=576,
+    outbound_streams=2,
+    sack_frequency=4,
+    interleaving=False,
+)
 _CONFIGS = (Config(peer_may_reset_association=True), _SMALL, _WEARY, _QUICK)
 _ADDRESSES = {
     "a": ("192.0.2.1", "192.0.2.11"),

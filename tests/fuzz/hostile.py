@@ -110,7 +110,7 @@ class Forger:
             self._plain,
             self._abort,
             self._cut_short,
-            self._i_data,
+            self._data_of_the_other_kind,
             self._forward_tsn,
             self._nr_sack,
         )
@@ -148,22 +148,23 @@ class Forger:
     # -- chunks --
 
     def _data(self) -> bytes:
+        """In the chunk that the victim takes user messages in."""
+        return self._user_data(interleaves=self._victim is not None and self._victim.interleaves)
+
+    def _data_of_the_other_kind(self) -> bytes:
+        """RFC 8260 §2.2.1: who gets it ends the association, or does not know the chunk."""
+        return self._user_data(interleaves=self._victim is None or not self._victim.interleaves)
+
+    def _user_data(self, *, interleaves: bool) -> bytes:
         reader, flags = self._reader, self._reader.byte()
         payload = reader.byte().to_bytes() * reader.choose(_PAYLOAD_BYTES)
         stream = reader.choose((0, 1, 2, 0xFFFF))
+        # U, B, E, I
+        bits = (bool(flags & 4), not flags & 2, not flags & 1, bool(flags & 8))
+        if interleaves:
+            return IData(self._tsn(), stream, self._number(), 7, self._number(), payload, *bits).encode()
         ssn = 0 if flags & 0x20 else reader.byte() & 3 if flags & 0x40 else reader.uint16()
-        chunk = Data(
-            self._tsn(),
-            stream,
-            ssn,
-            7,
-            payload,
-            unordered=bool(flags & 4),
-            beginning=not flags & 2,
-            ending=not flags & 1,
-            immediate=bool(flags & 8),
-        )
-        return chunk.encode()
+        return Data(self._tsn(), stream, ssn, 7, payload, *bits).encode()
 
     def _sack(self) -> bytes:
         reader = self._reader
@@ -180,24 +181,6 @@ class Forger:
             gaps.append((reader.uint16(), reader.uint16()))
         duplicates = [self._tsn() for _ in range(shape >> 5)]
         return Sack(cumulative, a_rwnd, tuple(gaps), tuple(duplicates)).encode()
-
-    def _i_data(self) -> bytes:
-        reader, flags = self._reader, self._reader.byte()
-        payload = reader.byte().to_bytes() * reader.choose(_PAYLOAD_BYTES)
-        stream, number = reader.choose((0, 1, 2, 0xFFFF)), self._number()
-        chunk = IData(
-            self._tsn(),
-            stream,
-            number,
-            7,
-            self._number(),
-            payload,
-            unordered=bool(flags & 4),
-            beginning=not flags & 2,
-            ending=not flags & 1,
-            immediate=bool(flags & 8),
-        )
-        return chunk.encode()
 
     def _number(self) -> int:
         """Of a message or a fragment: most likely one of the first."""

@@ -46,9 +46,11 @@ _BASE = Config(
 )
 _CONFIGS = (
     _BASE,
-    _BASE.replace(receive_window_bytes=1500, partial_delivery_point_bytes=600),
+    _BASE.replace(receive_window_bytes=1500, partial_delivery_point_bytes=600, interleaving=False),
     _BASE.replace(receive_window_bytes=4000, max_burst=1, sack_delay_s=0.5, sack_frequency=4),
-    _BASE.replace(path_mtu=576, receive_window_bytes=8000, sack_delay_s=0.0, association_max_retrans=2),
+    _BASE.replace(
+        path_mtu=576, receive_window_bytes=8000, sack_delay_s=0.0, association_max_retrans=2, interleaving=False
+    ),
 )
 _SIZES_BYTES = (1, 50, 300, 1444, 1500, 4000, 9000)
 _WAITS_S = (0.001, 0.01, 0.1, 0.5, 1.0, 3.0, 10.0, 20.0)

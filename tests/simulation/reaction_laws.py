@@ -41,7 +41,7 @@ class ReactionLaws:
         self._resent: dict[Outstanding, dict[int, float]] = {}
         """When chunks were sent last that were sent more than once, by number."""
         self._forwarded_at_s: dict[PeerAckPoint, float] = {}
-        """When the last FORWARD TSN was sent."""
+        """When the first FORWARD TSN was sent for which T3 runs, where it does."""
         self._kept: dict[Receiver, set[int]] = {}
         """What NR-SACKs have said is never dropped, above the cumulative TSN."""
 
@@ -70,16 +70,19 @@ class ReactionLaws:
     # -- retransmissions --
 
     def _noting_retransmissions(self, original: Any) -> Any:
-        def resent(outstanding: Outstanding, chunk: OutstandingChunk, path: Path) -> None:
+        def resent(outstanding: Outstanding, chunk: OutstandingChunk, *arguments: Any) -> None:
             self._resent.setdefault(outstanding, {})[chunk.number] = self._now()
-            original(outstanding, chunk, path)
+            original(outstanding, chunk, *arguments)
 
         return resent
 
     def _noting_forward_tsns(self, original: Any) -> Any:
         def take(point: PeerAckPoint, *arguments: Any) -> Any:
-            self._forwarded_at_s[point] = self._now()
-            return original(point, *arguments)
+            before = point.awaited_on
+            chunk = original(point, *arguments)
+            if before is not point.awaited_on:
+                self._forwarded_at_s[point] = self._now()
+            return chunk
 
         return take
 
@@ -110,13 +113,13 @@ class ReactionLaws:
 
     def _check_t3_is_due(self, sender: Sender, path: Path, now: float) -> None:
         outstanding = sender.outstanding
-        # One that was abandoned since is among them: the timer that ran for it goes on running.
-        chunks = [chunk for chunk in outstanding if chunk.path is path and chunk.state is not ACKNOWLEDGED]
+        done = ACKNOWLEDGED, ABANDONED
+        chunks = [chunk for chunk in outstanding if chunk.path is path and chunk.state not in done]
         point = None if sender.queue.limits is None else sender.queue.limits.point
         forwarded_at_s = None
         if point is not None and point.awaited_on is path:
             forwarded_at_s = self._forwarded_at_s[point]  # RFC 3758 §3.5 C5
-        if forwarded_at_s is None and all(chunk.state is ABANDONED for chunk in chunks):
+        if forwarded_at_s is None and not chunks:
             raise LawBroken("T3-rtx expired on a path with nothing outstanding (§6.3.2 R2)")
         resent = self._resent.get(outstanding, {})
         sent_at_s = resent.get(chunks[0].number, chunks[0].sent_at_s) if chunks else now

@@ -12,8 +12,8 @@ import pytest
 
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown
-from aiosctp.wire.chunks import Abort, Data, Sack, Shutdown
-from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts, associated, chunk_type
+from aiosctp.wire.chunks import Abort, Sack, Shutdown
+from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts, associated, chunk_type, has_user_data
 from tests.surface.virtual_time import virtual_time
 
 # -- sending and receiving --
@@ -175,7 +175,7 @@ def test_wrong_arguments_of_send_queue_nothing(
                 with pytest.raises(error, match=named):
                     await as_coroutine(send, data, **options)
             assert ours.engine.sender.is_drained
-            assert all(chunk_type(packet) != Data.type for packet in hosts.log)
+            assert not any(map(has_user_data, hosts.log))
 
     run()
 
@@ -690,3 +690,17 @@ async def test_status_and_statistics_are_snapshots() -> None:
         assert hosts.client.statistics().datagrams_sent > 0
         assert "ESTABLISHED" in repr(ours)
         assert "192.0.2.2" in repr(ours.primary_path)
+
+
+@pytest.mark.parametrize("interleaving", [False, True])
+@virtual_time
+async def test_a_message_goes_in_one_chunk_up_to_the_fragmentation_point(interleaving: bool) -> None:
+    """RFC 6458 §8.2.1: `sstat_fragmentation_point`: "the size of the outgoing data portion of a DATA chunk at which the
+    SCTP stack will fragment"; the header of an I-DATA is the larger one (RFC 8260 §2.1)."""
+    async with associated(config=aiosctp.Config(interleaving=interleaving, path_mtu=1400)) as (hosts, ours, _):
+        point_bytes = ours.status().fragmentation_point_bytes
+        for size, packets in ((point_bytes, 1), (point_bytes + 1, 2)):
+            hosts.log.clear()
+            await ours.send(bytes(size))
+            await ours.wait_acknowledged()
+            assert sum(map(has_user_data, hosts.log)) == packets

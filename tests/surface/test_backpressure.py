@@ -11,9 +11,8 @@ import pytest
 
 import aiosctp
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
-from aiosctp.wire.chunks import Data
 from tests.core.work import assert_constant, instructions
-from tests.surface.two_hosts import TwoHosts, associated, chunk_type
+from tests.surface.two_hosts import TwoHosts, associated, has_user_data
 from tests.surface.virtual_time import virtual_time
 
 MARKS = aiosctp.Config(send_buffer_bytes=4000, stream_send_buffer_bytes=1000)
@@ -23,7 +22,7 @@ MARKS = aiosctp.Config(send_buffer_bytes=4000, stream_send_buffer_bytes=1000)
 async def stalled(**options: Any) -> AsyncIterator[tuple[TwoHosts, aiosctp.Association, aiosctp.Association]]:
     """An association whose DATA does not arrive until the test lets it."""
     async with associated(config=MARKS, **options) as (hosts, ours, theirs):
-        hosts.drop = lambda packet: chunk_type(packet) == Data.type
+        hosts.drop = has_user_data
         yield hosts, ours, theirs
 
 

@@ -44,13 +44,13 @@ def test_what_came_after_our_side_was_reset_is_another_conversation() -> None:
 
 @virtual_time
 async def test_a_close_ends_though_the_peer_never_does_what_it_said_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RTO.Max later; the number is not used again, as after a denial, and the others are."""
+    """As late as a silent peer is given up; the number is not used again, as after a denial, and the others are."""
 
     def says_so(answering: Answering, request: IncomingSsnResetRequest) -> ReconfigurationResult:
         return ReconfigurationResult.PERFORMED
 
     monkeypatch.setattr(Answering, "_reset_outgoing", says_so)
-    config = aiosctp.Config(rto_max_s=20.0, outbound_streams=6)
+    config = aiosctp.Config(rto_max_s=5.0, association_max_retrans=3, outbound_streams=6)
     async with associated(config=config) as (_, ours, theirs):
         _, writer = await ours.open_stream()
         writer.write(b"hello\n")

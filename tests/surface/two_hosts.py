@@ -9,14 +9,23 @@ from typing import Any
 
 import aiosctp
 from aiosctp.testing import Link, LossWhere, Network, Packet
+from aiosctp.wire.codepoints import ChunkType
 
 PORT = 7777
 DELAY_S = 0.01
 
 
+USER_DATA = (ChunkType.DATA, ChunkType.I_DATA)
+
+
 def chunk_type(packet: Packet) -> int:
     """Of its first chunk."""
     return packet.data[12]
+
+
+def has_user_data(packet: Packet) -> bool:
+    """Whether its first chunk is DATA or I-DATA."""
+    return chunk_type(packet) in USER_DATA
 
 
 class TwoHosts:

@@ -16,7 +16,7 @@ def test_the_example_of_the_package_runs(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "b'hello'"
     assert "INIT" in said[1]
-    sent = [line.partition(": DATA")[2] for line in said if ": DATA" in line]
+    sent = [line.partition(": I_DATA")[2] for line in said if ": I_DATA" in line]
     assert sent[0] == f"{sent[1]} [lost]", "the example shows how a loss is recovered"
 
 

@@ -148,7 +148,9 @@ class Answering:
         """E3, E4. Returns what to answer now."""
         association = self._association
         streams = tuple(dict.fromkeys(request.streams))
-        violation = association.receiver.renewal.begin_streams_anew(streams or None)
+        renewal = association.receiver.renewal
+        performing.tell_lost(association, renewal.end_streams(streams or None))
+        violation = renewal.begin_streams_anew(streams or None)
         association.emit(StreamReset(streams or range(association.tcb.inbound_streams), ()))
         if named is not None:
             self._asking.performed(named, Outcome.DONE)

@@ -28,7 +28,7 @@ class Promises:
     """Requests of ours that only a request of the peer's grants, and that it has answered with a response before.
 
     usrsctp does so, and sends its request when its data has been sent. One that never sends it must not keep who waits
-    for it for ever: no answer is awaited for longer than RTO.Max, and neither is this one; then it has failed.
+    for it for ever: when a peer that answered nothing would have been given up (§8.1), it has failed.
     """
 
     __slots__ = ("_association", "_by_number", "_by_stream")
@@ -42,7 +42,8 @@ class Promises:
 
     def add(self, number: int, sent: Sent, now: float) -> None:
         """The peer has performed it, it says."""
-        until = now + self._association.config.rto_max_s
+        config = self._association.config
+        until = now + (config.association_max_retrans + 1) * config.rto_max_s
         self._by_number[number] = _Promise(sent, until)
         for piece in sent.pieces:
             if isinstance(piece, IncomingReset):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiosctp.core.rx.delivery import DataDelivery, IDataDelivery
@@ -52,12 +52,8 @@ class Forwarding:
     def received(
         self, tsn: int, skipped: Iterable[tuple[int, bool, int]], renewal: Renewal | None
     ) -> list[tuple[int, int]]:
-        """tsn: where the cumulative TSN moves, as a whole number; not behind it. Returns stream and SSN of each message
-        that will not be completed and of which the user has read a part.
-
-        If it is there already, the TSNs say nothing new (§3.6: "out-of-date"), and yet the last of them may be of a
-        message that was given up half sent, all that was sent of it having come.
-        """
+        """tsn: where the cumulative TSN moves, as a whole number; ahead of it. Returns stream and SSN of each message
+        that will not be completed and of which the user has read a part."""
         tsns = self._tsns
         ahead = tsn - tsns.cumulative
         numbers = self._furthest(skipped)
@@ -71,6 +67,10 @@ class Forwarding:
     def skip(self, numbers: Mapping[Kind, int], tsn: int) -> list[tuple[int, int]]:
         """The messages that were skipped with this TSN, on streams that could not be told then."""
         return self._pass_over(self._reassembly.skip_messages(tsn, numbers), numbers, 0)
+
+    def drop_unfinished(self, streams: Collection[int] | None, before: int) -> list[tuple[int, int]]:
+        """RFC 6525 §5.2.2: all of these streams, or of all, up to this TSN is of before their reset."""
+        return self._pass_over(self._reassembly.drop_unfinished(streams, before), {}, 0)
 
     def _furthest(self, skipped: Iterable[tuple[int, bool, int]]) -> dict[Kind, int]:
         """By stream and U bit, however often a stream is listed."""

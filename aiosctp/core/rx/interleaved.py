@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -252,6 +252,21 @@ class Interleaved(TsnHeap):
     def discard_following(self, tsn: int, chunk: UserData) -> Run | None:
         """Nothing that is held is of a message that was skipped."""
         return None
+
+    # -- RFC 6525 --
+
+    def drop_unfinished(self, streams: Collection[int] | None, before: int) -> list[Run]:
+        """Let go of what began before this TSN, of these streams or of all, and is not complete. Returns as `skip`."""
+        lost = [
+            run
+            for run in self._runs.values()
+            if not run.is_complete
+            and (streams is None or run.stream in streams)
+            and (run.first if run.begun else min(run.tsns.values())) < before
+        ]
+        for run in lost:
+            self._drop(run)
+        return list(lost)
 
     def begin_anew(self, streams: Iterable[int] | None) -> None:
         """RFC 8260 §2.3.2: the MIDs of these streams, or of all, count from 0 again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from aiosctp.core.charge import charge_of
 from aiosctp.core.nothing import NO_DICT
@@ -223,6 +223,21 @@ class Reassembly(TsnHeap):
             self._drop(run)
             self._skipped_end = None if run.ended else run.end
         return run
+
+    # -- RFC 6525 --
+
+    def drop_unfinished(self, streams: Collection[int] | None, before: int) -> list[Run]:
+        """Let go of what began before this TSN, of these streams or of all, and is not complete. Returns as `skip`."""
+        lost = [
+            run
+            for run in self._by_end.values()
+            if not run.is_complete
+            and (streams is None or run.stream in streams)
+            and (run.first if run.begun else run.start) < before
+        ]
+        for run in lost:
+            self._drop(run)
+        return lost
 
     def begin_anew(self, streams: Iterable[int] | None) -> None:
         """RFC 6525: messages of these streams, or of all, count from 0 again: nothing here goes by their numbers."""

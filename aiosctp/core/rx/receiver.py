@@ -70,6 +70,7 @@ class Receiver:
         "_queues",
         "_reassembly",
         "_renewal",
+        "_sends_nr_sacks",
         "_streams",
         "_timers",
         "_tsns",
@@ -112,6 +113,7 @@ class Receiver:
             self._delivery = DataDelivery(reassembly, *common)
         self.least_sack_bytes = _SACK_BYTES
         """Without gaps and duplicates."""
+        self._sends_nr_sacks = sends_nr_sacks
         if sends_nr_sacks:
             self.least_sack_bytes = _NR_SACK_BYTES
             self._delivery.delivered = TsnTracker(self._tsns.cumulative)
@@ -231,7 +233,9 @@ class Receiver:
             # "The receiver SHOULD send a SACK ... since such a duplicate may indicate the previous SACK was lost". Of
             # one that is ahead §6.7: a gap is open, and maybe filled.
             self._packet_is_urgent = True
-        if ahead >= TSN_HALF:
+        if ahead == 0 or ahead >= TSN_HALF:
+            # "behind or at the current cumulative TSN point, the data receiver MUST treat this FORWARD TSN as
+            # out-of-date". One at the point may be a copy of before a reset of the streams it lists.
             return []
         self.leave_short_ways()
         known = [each for each in skipped if each[0] < self.inbound_streams]
@@ -423,11 +427,21 @@ class Receiver:
         """As `forward_tsn_received`, when the cumulative TSN has moved already."""
         return self._forwards().skip(numbers, tsn)
 
+    def drop_unfinished(self, streams: Collection[int] | None, before: int) -> list[tuple[int, int]]:
+        """What began before this TSN, of these streams or of all, and is not complete, will not be. Returns what
+        `forward_tsn_received` does."""
+        if self._reassembly.is_empty:
+            return []
+        lost = self._forwards().drop_unfinished(streams, before)
+        if self._window.wants_update:
+            self.sack_is_due = True
+        return lost
+
     def skip_to(self, tsn: int) -> None:
         """The next TSN is another than that in sequence."""
         self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, tsn))
-        if self._delivery.delivered is not None:
-            self._delivery.delivered.skip_to(self._tsns.cumulative)
+        if self._sends_nr_sacks:
+            self._delivery.delivered = TsnTracker(self._tsns.cumulative)
         self._duplicate_tsns = NO_LIST
 
     # -- commands --
@@ -501,6 +515,8 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear() + self._in_order.clear())
+        # What was held is gone for good: no NR-SACK tells of the rest, until all TSNs have begun anew.
+        self._delivery.delivered = None
         if self._renewal is not None:
             self._renewal.abandon_deferred()
         self._is_undisturbed = self._nothing_disturbs()

@@ -68,8 +68,8 @@ class TsnResetAwaited:
 class Renewal:
     """Begins streams, or all TSNs, anew, at once or when what was sent before has come.
 
-    Commands: `defer_reset`, then `deferred_reset_is_due`; `begin_streams_anew`; `expect_tsn_reset`, then
-    `tsn_reset_refused` or `tsn_reset_done`; `begin_tsns_anew`. While something is pending the receiver asks
+    Commands: `defer_reset`, then `deferred_reset_is_due`; `end_streams`, then `begin_streams_anew`; `expect_tsn_reset`,
+    then `tsn_reset_refused` or `tsn_reset_done`; `begin_tsns_anew`. While something is pending the receiver asks
     `holds_back`, and gives its chunks to `hold_back` or `reassemble`.
     """
 
@@ -178,9 +178,22 @@ class Renewal:
         """E2: "When the cumulative acknowledgment point reaches the last assigned TSN"."""
         return self.deferred is not None and self._tsns.cumulative >= self.deferred.last_tsn
 
+    def end_streams(self, streams: Collection[int] | None) -> list[tuple[int, int]]:
+        """E3: these streams, or all, are about to begin anew: all that was sent on them before has come. What is
+        unfinished is of messages that the peer has given up, and no part of those that have their numbers next.
+        Returns what `begin_tsns_anew` does."""
+        self._receiver.leave_short_ways()
+        before = self._tsns.cumulative + 1
+        lost = self._receiver.drop_unfinished(None if streams is None else frozenset(streams), before)
+        for stream in self._streams.known() if streams is None else streams:
+            for run in self._streams.settle(stream, before):
+                self._delivery.put(run)
+        self._receiver.resume_short_ways()
+        return lost
+
     def begin_streams_anew(self, streams: Collection[int] | None) -> Cause | None:
-        """E3, E4: the next expected SSN of these streams, or of all, is 0; what was held back for that is processed. A
-        returned cause is for an ABORT."""
+        """E3, E4: the next expected SSN of these streams, or of all, which were ended, is 0; what was held back for
+        that is processed. A returned cause is for an ABORT."""
         self._receiver.leave_short_ways()
         self._reassembly.begin_anew(streams)
         for stream in self._streams.known() if streams is None else streams:
@@ -250,6 +263,7 @@ class Renewal:
         for kind, (number, tsn) in awaited.skipped.items():
             if tsn < first:
                 lost += self._receiver.skip_messages({kind: number}, tsn)
+        lost += self._receiver.drop_unfinished(None, first)
         for stream in self._streams.known():
             if awaited.first_tsns.get(stream, 0) < first:
                 for run in (*self._streams.settle(stream, first), *self._streams.begin_anew(stream)):

@@ -152,8 +152,21 @@ class Abandonment:
                 paths.add(chunk.path)
                 outstanding.abandon(chunk)
         transmission.round_trips.abandoned({chunk.number for chunk in chunks})
-        # C5: for a FORWARD TSN it goes on running.
-        transmission.t3.stop_where_idle(path for path in paths if path is not self._limits.point.awaited_on)
+        for path in paths:
+            self._keep_t3_for_the_rest(path)
+
+    def _keep_t3_for_the_rest(self, path: Path) -> None:
+        """§6.3.2 R2, R3, when something is awaited there no more. C5: for a FORWARD TSN T3 goes on running."""
+        transmission, point = self._transmission, self._limits.point
+        sent_at_s: list[float] = []
+        if path is point.awaited_on:
+            sent_at_s.append(point.awaited_since_s)
+        if path.flight_bytes:
+            sent_at_s.append(transmission.outstanding.earliest_on(path).sent_at_s)
+        if sent_at_s:
+            transmission.t3.not_before(path, min(sent_at_s))
+        else:
+            transmission.t3.stop(path)
 
     def _end_message(self, last: OutstandingChunk) -> None:
         """The rest, which is never sent, has one TSN: a FORWARD TSN up to there ends with the message. Without, the
@@ -222,6 +235,6 @@ class Abandonment:
             return None
         chunk = point.take(transmission.outstanding.cumulative, transmission.queue.format, path, now)
         if before is not None and before is not path:
-            transmission.t3.stop_where_idle((before,))
+            self._keep_t3_for_the_rest(before)
         transmission.t3.sent(path, now)
         return path, chunk

@@ -66,6 +66,7 @@ class OutstandingChunk:
         self.path = path
         """Where it was last sent."""
         self.sent_at_s = now
+        """When it was."""
         self.is_ending = is_ending
         self.size = len(header) + len(payload) + 3 & ~3
         """With header and padding, as cwnd and flightsize count it (§7.2)."""

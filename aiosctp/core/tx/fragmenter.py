@@ -14,7 +14,7 @@ from aiosctp.wire.chunks import (
     DATA_UNORDERED,
     encode_data_header,
 )
-from aiosctp.wire.serial import SSN_MASK, TSN_MASK
+from aiosctp.wire.serial import FSN_MASK, SSN_MASK, TSN_MASK
 
 # §6.1: "For each stream, the data sender MUST NOT have more than 2^16 - 1 ordered user messages in the current send
 # window."
@@ -97,7 +97,7 @@ class Fragmenter:
         if unordered:
             flags |= DATA_UNORDERED
         if not is_beginning and format.counts_fragments:
-            ppid = stream.next_fsn
+            ppid = stream.next_fsn & FSN_MASK
         stream.next_fsn += 1
         header = encode_data_header(format, flags, payload_bytes, number & TSN_MASK, stream_number, stream.ssn, ppid)
         self._queue.cut(message, stream, payload_bytes)

@@ -127,17 +127,20 @@ class Outstanding:
 
     def is_earliest_on_its_path(self, chunk: OutstandingChunk) -> bool:
         """Whether it is the lowest TSN last sent where it was that is not acknowledged (§6.1)."""
-        path = chunk.path
+        return self.earliest_on(chunk.path) is chunk
+
+    def earliest_on(self, path: Path) -> OutstandingChunk:
+        """The lowest TSN last sent there that is neither acknowledged nor abandoned. There is one."""
         number = max(self._first_by_path[path], self.cumulative + 1)
-        while (
-            (other := self._chunks[number - self.cumulative - 1]).path is not path
-            or other.state is ACKNOWLEDGED
-            or other.state is ABANDONED
-        ):
+        while True:
+            self.single_out(number)
+            chunk = self._chunks[number - self.cumulative - 1]
+            if chunk.path is path and chunk.state is not ACKNOWLEDGED and chunk.state is not ABANDONED:
+                break
             number += 1
         # The next look begins here: those behind it on other paths are not passed over once for each chunk of this one.
         self._first_by_path[path] = number
-        return other is chunk
+        return chunk
 
     def single_out(self, number: int) -> None:
         """Make a chunk of its own of each up to this number."""
@@ -201,8 +204,9 @@ class Outstanding:
         self._leave_flight(chunk)
         chunk.state = MARKED
 
-    def resent(self, chunk: OutstandingChunk, path: Path) -> None:
+    def resent(self, chunk: OutstandingChunk, path: Path, now: float) -> None:
         chunk.path = path
+        chunk.sent_at_s = now
         chunk.misses = 0
         chunk.misses_from = self.highest
         self._enter_flight(chunk)

@@ -27,6 +27,7 @@ class PeerAckPoint:
         "_sent_on",
         "_skipped",
         "awaited_on",
+        "awaited_since_s",
         "number",
         "sent_at_s",
     )
@@ -41,6 +42,8 @@ class PeerAckPoint:
         """Where the last FORWARD TSN went, until it is acknowledged."""
         self.awaited_on: Path | None = None
         """The same, while T3 runs for it there (C5)."""
+        self.awaited_since_s = 0.0
+        """When the first was sent there for which it does."""
         self.sent_at_s = 0.0
         self._repeat_is_due = False
         self._is_timed_out = False
@@ -88,7 +91,8 @@ class PeerAckPoint:
         """The chunk, sent now."""
         self._repeat_is_due = self._is_timed_out = False
         self._sent_number, self._sent_on, self.sent_at_s = self.number, path, now
-        self.awaited_on = path
+        if path is not self.awaited_on:
+            self.awaited_on, self.awaited_since_s = path, now
         self._forget_covered(cumulative)
         skipped = sorted((stream, unordered, number) for (stream, unordered), (number, _) in self._skipped.items())
         tsn = self.number & TSN_MASK

@@ -43,7 +43,7 @@ class OutgoingStream:
         self.ssn = 0
         """The SSN, or MID, of that message, assigned when its first fragment is made."""
         self.next_fsn = 0
-        """With I-DATA: of its next fragment."""
+        """With I-DATA: of its next fragment, counted on where the FSN wraps (RFC 8260 §2.1)."""
         self.ordered_in_window = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
         self.queued_bytes = 0
@@ -150,10 +150,16 @@ class SendQueue:
         return len(self._scheduler) - self._dropped + surplus
 
     @property
-    def has_plain_message(self) -> bool:
-        """Whether the next is one of `in_order`, and has no terms."""
-        messages = self.in_order
-        return messages is not None and len(messages) > 0 and messages[0][6] is None
+    def has_plain_messages(self) -> bool:
+        """Whether those that wait are all of `in_order`, and none has terms, or had and is abandoned, or is of a
+        record."""
+        limits, records = self.limits, self.records
+        return (
+            bool(self.in_order)
+            and not self._dropped
+            and (limits is None or not limits.live)
+            and (records is None or not (records.unsent or records.surplus))
+        )
 
     @property
     def begun(self) -> list[Outgoing]:
@@ -301,13 +307,14 @@ class SendQueue:
     # -- RFC 8260 --
 
     def use_format(self, format: DataFormat) -> None:
-        """What the handshake has settled. Nothing has been sent."""
-        assert not self.begun
+        """What the handshake has settled. Nothing has been sent in another."""
+        if format is self.format:
+            return
+        assert not self.is_begun
         self.format = format
         if self._values is not None:
             self._values.interleaves = format.counts_fragments
         if self.records is not None:
-            assert not self.records.begun
             messages = self.records.displace(self._entries())
             if messages:
                 self._make_scheduler()

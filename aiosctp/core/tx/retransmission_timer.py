@@ -28,6 +28,13 @@ class RetransmissionTimers:
     def restart(self, path: Path, now: float) -> None:
         self._timers.start((T3_RTX, path), now + path.rto.rto_s)
 
+    def not_before(self, path: Path, sent_at_s: float) -> None:
+        """What it ran for is not outstanding any more, and what is was sent at this time or later: if it runs, it goes
+        on as for that. R3 would have it begin anew now; so it is not put off any further by each of many."""
+        deadline = self._timers.deadline((T3_RTX, path))
+        if deadline is not None:
+            self._timers.start((T3_RTX, path), max(deadline, sent_at_s + path.rto.rto_s))
+
     def stop(self, path: Path) -> None:
         self._timers.stop((T3_RTX, path))
 

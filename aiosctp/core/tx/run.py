@@ -26,7 +26,7 @@ from aiosctp.wire.chunks import (
 )
 from aiosctp.wire.packet import HEADER_BYTES as PACKET_HEADER_BYTES
 from aiosctp.wire.packet_run import MAX_BYTES, MAX_PACKETS
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.serial import FSN_MASK, TSN_MASK
 
 if TYPE_CHECKING:
     from collections import deque
@@ -48,10 +48,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
     return (
         transmission.is_established
         and transmission.config.nodelay
-        and transmission.queue.has_plain_message
-        # One with terms, or a part of one, may follow, and fit the last packet of a run.
-        and (transmission.queue.limits is None or not transmission.queue.limits.live)
-        and (transmission.queue.records is None or not transmission.queue.records.unsent)
+        and transmission.queue.has_plain_messages
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
         # Else cwnd has to decay first (§7.2.1).
@@ -137,9 +134,7 @@ class Run:
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
         while messages:
             message = messages[0]
-            data, number, _, unordered, _, _, terms = message
-            if terms is not None:
-                break
+            data, number, _, unordered, _, _, _ = message
             stream = queue.by_number[number]
             start = stream.cut_bytes
             left = len(data) - start
@@ -219,9 +214,9 @@ class Run:
         messages = queue.in_order
         if not messages or self._cwnd_room <= 0:
             return
-        data, number, _, unordered, _, _, terms = messages[0]
+        data, number, _, unordered, _, _, _ = messages[0]
         stream = queue.by_number[number]
-        if stream.cut_bytes or terms is not None:
+        if stream.cut_bytes:
             return
         payload_bytes = len(data)
         size = payload_bytes + self._format.header_bytes + 3 & ~3
@@ -260,7 +255,7 @@ class Run:
             flags |= DATA_BEGINNING
             stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
         elif format.counts_fragments:
-            ppid = stream.next_fsn
+            ppid = stream.next_fsn & FSN_MASK
         stream.next_fsn += 1
         if end == len(data):
             flags |= DATA_ENDING
@@ -299,10 +294,10 @@ class Run:
         if not messages or length != room or self._cwnd_room <= 0:
             return
         message = messages[0]
-        data, number, ppid, unordered, _, _, terms = message
+        data, number, ppid, unordered, _, _, _ = message
         stream = queue.by_number[number]
         start, charge_bytes = stream.cut_bytes, charge_of(payload_bytes)
-        if start == 0 or terms is not None:
+        if start == 0:
             return
         count = min(
             self._packets_allowed(most, length),
@@ -367,13 +362,12 @@ def _count_alike(messages: deque[Outgoing], most: int) -> int:
     """How many are of the size, the stream and the flags of the first, one after the other; so many at most."""
     first, number, _, unordered, _, immediate, _ = messages[0]
     payload_bytes, count = len(first), 0
-    for data, its_number, _, is_unordered, _, is_immediate, terms in islice(messages, most):
+    for data, its_number, _, is_unordered, _, is_immediate, _ in islice(messages, most):
         if (
             len(data) != payload_bytes
             or its_number != number
             or is_unordered is not unordered
             or is_immediate is not immediate
-            or terms is not None
         ):
             break
         count += 1

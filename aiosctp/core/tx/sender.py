@@ -188,7 +188,7 @@ class Sender:
     # -- commands --
 
     def speak(self, negotiated: Negotiated) -> None:
-        """What both sides have announced. Nothing has been sent."""
+        """What both sides have announced. Nothing has been sent in another format."""
         self.queue.use_format(negotiated.data_format)
         self._transmission.peer_takes_forward_tsn = negotiated.partial_reliability
 

@@ -56,7 +56,8 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
         return None
     number = outstanding.highest + 1
     flags, ssn = _WHOLE, 0
-    if immediate:
+    # As `Transmission.awaits_the_last`: a reset waits for it to be acknowledged.
+    if immediate or queue.held is not None:
         flags |= DATA_IMMEDIATE
         queue.urgent_messages = 0
     if unordered:

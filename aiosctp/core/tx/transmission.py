@@ -210,7 +210,7 @@ class Transmission:
             if chunk.size > packet.room and not is_alone:
                 return
             # §6.9: a chunk larger than the path MTU by now goes alone, for IP to fragment: it fits no packet.
-            self.outstanding.resent(chunk, path)
+            self.outstanding.resent(chunk, path, now)
             self.round_trips.retransmitted(chunk.number)
             if self.queue.limits is not None:
                 self.queue.limits.resent(chunk)

@@ -12,7 +12,7 @@ from itertools import repeat
 from operator import add
 
 from aiosctp.wire.chunks.data_format import DATA_HEADER_START, DataFormat
-from aiosctp.wire.serial import TSN_MASK
+from aiosctp.wire.serial import FSN_MASK, TSN_MASK
 
 
 class Fragments:
@@ -63,7 +63,12 @@ class Fragments:
         tsns: Iterable[int] = range(self._tsn, self._tsn + count)
         if self._tsn + count > TSN_MASK:
             tsns = [tsn & TSN_MASK for tsn in tsns]
-        lasts = range(last, last + count) if format.counts_fragments else repeat(last)
+        lasts: Iterable[int] = repeat(last)
+        if format.counts_fragments:
+            lasts = range(last, last + count)
+            # RFC 8260 §2.1: "the FSN MAY wrap completely multiple times".
+            if last + count > FSN_MASK:
+                lasts = [fsn & FSN_MASK for fsn in lasts]
         headers = map(format.header_after_start.pack, repeat(start), tsns, repeat(stream), repeat(number), lasts)
         return list(map(add, headers, _cut(self._payload_bytes, count).unpack_from(self._data, self._start)))
 
@@ -76,7 +81,7 @@ class Fragments:
         format = self._format
         stream, number, last = self._tail
         if format.counts_fragments:
-            last += index
+            last = last + index & FSN_MASK
         length = format.header_bytes + self._payload_bytes
         return format.header.pack(format.chunk_type, self.flags, length, tsn, stream, number, last)
 

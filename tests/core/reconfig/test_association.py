@@ -7,7 +7,7 @@ import pytest
 from aiosctp.config import Config
 from aiosctp.core.reconfig import Outcome
 from aiosctp.events import AssociationReset, StreamChange
-from aiosctp.wire.chunks import Data, decode_chunks
+from aiosctp.wire.chunks import UserData, decode_chunks
 from aiosctp.wire.reconfig import (
     AddIncomingStreamsRequest,
     AddOutgoingStreamsRequest,
@@ -111,7 +111,8 @@ def test_old_data_that_comes_late_is_discarded() -> None:
     resets = Resets()
     resets.send(resets.a, *(f"{number}" for number in range(5)))
     resets.pair.run_for(1.0)
-    old = [flight for flight in resets.pair.log if any(isinstance(c, Data) for c in decode_chunks(flight.data))]
+    old = [flight for flight in resets.pair.log if any(isinstance(c, UserData) for c in decode_chunks(flight.data))]
+    assert old
     assert resets.finish(resets.ask(resets.a.reset_association(), resets.a)) == DONE
     assert len(resets.read(resets.z)) == 5
     for flight in old:

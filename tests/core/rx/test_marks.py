@@ -39,6 +39,7 @@ class Reader:
         """Of these, or of all."""
         for stream in streams or list(self._ssns):
             self._ssns.pop(stream, None)
+        self.receiver.renewal.end_streams(streams or None)
         assert self.receiver.renewal.begin_streams_anew(streams or None) is None
         self.receiver.check_invariants()
 

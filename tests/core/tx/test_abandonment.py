@@ -9,7 +9,7 @@ from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.tx.held import MAX_DROPPED_BYTES
 from aiosctp.core.tx.limits import Policy
 from tests.core.tx.abandoning import AbandoningBench, context
-from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, all_chunks, numbers
+from tests.core.tx.bench import INITIAL_CWND, PAYLOAD, PMDCS, all_chunks, numbers
 from tests.core.work import instructions
 
 
@@ -421,3 +421,146 @@ def test_a_message_with_terms_goes_in_the_packet_of_those_before_it() -> None:
     bench.enqueue(100, 100)
     bench.give(priority=5)
     assert numbers(bench.flush()) == [[0, 1, 2]]
+
+
+def test_what_is_abandoned_does_not_part_those_before_it_from_those_after_it() -> None:
+    """§6.1 E, likewise: its place in the order of those that wait is not let go of at once."""
+    bench = AbandoningBench()
+    bench.enqueue(100)
+    bench.give(priority=5)
+    bench.enqueue(100)
+    bench.sender.make_room(100, None)
+    assert numbers(bench.flush()) == [[0, 1]]
+
+
+# -- T3 --
+
+
+def test_t3_runs_for_what_was_sent_later_when_the_earliest_is_abandoned() -> None:
+    """RFC 3758 §3.5 A3: "no longer outstanding", so that §6.3.2 has T3 stand for what is."""
+    bench = AbandoningBench()
+    bench.give(priority=5)
+    bench.flush()
+    bench.wait(0.5)
+    bench.send(100)
+    sent_at_s = bench.now
+    bench.wait(0.2)
+    bench.sender.make_room(1, None)
+    assert bench.deadline() == sent_at_s + bench.path.rto.rto_s
+
+
+def test_t3_is_not_put_off_when_a_later_one_is_abandoned() -> None:
+    bench = AbandoningBench()
+    bench.send(100)
+    deadline = bench.deadline()
+    bench.wait(0.5)
+    bench.give(priority=5)
+    bench.flush()
+    bench.sender.make_room(1, None)
+    assert bench.deadline() == deadline
+
+
+def test_t3_that_began_anew_is_not_brought_forward() -> None:
+    """§6.3.2 R3 had it begin anew for all that was left."""
+    bench = AbandoningBench(config=Config(rto_min_s=1.0))
+    bench.send(100)
+    bench.give(priority=5)
+    bench.send(100)
+    bench.sack(0, after=0.1)
+    deadline = bench.deadline()
+    assert deadline == bench.now + bench.path.rto.rto_s
+    bench.sender.make_room(1, None)
+    assert bench.deadline() == deadline
+
+
+def test_t3_runs_from_when_what_is_left_was_sent_again() -> None:
+    bench = AbandoningBench()
+    bench.give(PAYLOAD, priority=5)
+    bench.send(PAYLOAD)
+    bench.wait(1.0)
+    assert numbers(bench.lose()) == [[0]]
+    bench.path.awaits_ack_after_timeout = False
+    bench.cwnd = 2 * PMDCS
+    bench.wait(0.3)
+    assert numbers(bench.flush()) == [[1]]
+    sent_at_s = bench.now
+    bench.wait(0.3)
+    bench.sender.make_room(1, None)
+    assert bench.deadline() == sent_at_s + bench.path.rto.rto_s
+
+
+def test_t3_runs_for_the_forward_tsn_that_was_sent_before_what_is_left() -> None:
+    """RFC 3758 §3.5 C5."""
+    bench = AbandoningBench()
+    bench.give(priority=5)
+    bench.give(priority=4)
+    bench.flush()
+    bench.wait(0.2)
+    bench.sender.make_room(1, 4)
+    bench.wait(0.2)
+    bench.sender.make_room(1, 3)
+    assert bench.deadline() is None
+    bench.forward()
+    deadline = bench.now + bench.path.rto.rto_s
+    assert bench.deadline() == deadline
+    bench.wait(0.2)
+    bench.send(100)
+    bench.give(priority=5)
+    bench.flush()
+    bench.sender.make_room(1, None)
+    assert bench.deadline() == deadline
+
+
+def test_t3_goes_on_from_the_first_of_the_forward_tsns_that_wait() -> None:
+    bench = AbandoningBench()
+    deadline = bench.now + bench.path.rto.rto_s
+    for _ in range(3):
+        bench.give(priority=5)
+        bench.flush()
+        bench.sender.make_room(1, None)
+        assert bench.forward()
+        bench.wait(0.3)
+    assert bench.deadline() == deadline
+
+
+def test_what_is_abandoned_leaves_t3_on_other_paths_alone() -> None:
+    bench = AbandoningBench(paths=2)
+    first, second = bench.paths
+    bench.give(priority=5)
+    bench.flush()
+    bench.wait(0.2)
+    bench.table.primary = second
+    bench.send(100)
+    deadline = bench.deadline(second)
+    bench.wait(0.2)
+    bench.sender.make_room(1, None)
+    assert (bench.deadline(first), bench.deadline(second)) == (None, deadline)
+
+
+def test_what_is_left_on_the_path_of_an_abandoned_message_is_found_among_that_of_others() -> None:
+    bench = AbandoningBench(paths=2)
+    first, second = bench.paths
+    bench.give(priority=5)
+    bench.flush()
+    bench.wait(0.2)
+    bench.table.primary = second
+    bench.send(100)
+    bench.wait(0.2)
+    bench.table.primary = first
+    bench.send(100, 100)
+    bench.sender.make_room(1, None)
+    assert bench.deadline(first) == bench.now + first.rto.rto_s
+
+
+def test_the_abandonment_of_each_of_many_costs_the_same_however_many_are_outstanding() -> None:
+    def cost(outstanding: int) -> int:
+        bench = AbandoningBench(config=Config(max_burst=1000))
+        bench.checks = False
+        bench.cwnd = 1 << 30
+        for place in range(outstanding):
+            bench.give(priority=outstanding - place)
+        bench.flush()
+        assert not bench.sender.queued_bytes
+        return instructions(lambda: bench.sender.make_room(outstanding * 100, None))
+
+    assert cost(1000) < 15 * cost(100)

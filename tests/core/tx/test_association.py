@@ -12,14 +12,14 @@ from aiosctp.core.messages import Message, OutgoingMessage
 from aiosctp.core.states import AssociationState
 from aiosctp.events import SenderDry
 from aiosctp.exceptions import AssociationAborted
-from aiosctp.wire.chunks import CookieEcho, Data, Sack, decode_chunks
+from aiosctp.wire.chunks import CookieEcho, Data, IData, Sack, decode_chunks
 from aiosctp.wire.codepoints import CauseCode
 from aiosctp.wire.serial import tsn_add
 from tests.core.pair import Flight, Pair
 
 
-def data_in(flight: Flight) -> list[Data]:
-    return [chunk for chunk in decode_chunks(flight.data) if isinstance(chunk, Data)]
+def data_in(flight: Flight) -> list[Data | IData]:
+    return [chunk for chunk in decode_chunks(flight.data) if isinstance(chunk, (Data, IData))]
 
 
 def has_cookie_echo(flight: Flight) -> bool:
@@ -48,9 +48,10 @@ def run_until_drained(pair: Pair, association: AssociationEngine) -> None:
     pair.run_until(is_drained, limit_s=7200)
 
 
-def test_data_rides_on_the_third_leg_of_the_handshake() -> None:
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_data_rides_on_the_third_leg_of_the_handshake(interleaving: bool) -> None:
     """§5.1 C: and is there before the COOKIE ACK is."""
-    pair = Pair()
+    pair = Pair(config_a=Config(interleaving=interleaving))
     endpoint = pair.listen()
     ours = pair.connect()
     send(pair, ours, [b"early"])
@@ -62,8 +63,9 @@ def test_data_rides_on_the_third_leg_of_the_handshake() -> None:
     assert any(isinstance(event, SenderDry) for event in pair.events_of(pair.a, ours))
 
 
-def test_data_rides_again_with_a_cookie_echo_that_was_lost() -> None:
-    pair = Pair()
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_data_rides_again_with_a_cookie_echo_that_was_lost(interleaving: bool) -> None:
+    pair = Pair(config_a=Config(interleaving=interleaving))
     pair.listen()
     ours = pair.connect()
     send(pair, ours, [b"early"])

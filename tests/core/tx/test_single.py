@@ -31,7 +31,7 @@ sacks = st.tuples(
     st.sampled_from([40, 40, 0, 1, 2]), st.integers(0, 1), st.sampled_from([WINDOW] * 5 + [0, 200, 1600, 3000])
 )
 steps = st.lists(
-    messages | sacks | st.sampled_from(["expire", "idle", "congestion avoidance"]), min_size=1, max_size=40
+    messages | sacks | st.sampled_from(["expire", "idle", "congestion avoidance", "reset"]), min_size=1, max_size=40
 )
 
 
@@ -84,6 +84,8 @@ class Single(Side):
 # So is the window; and the last part of a message is no message.
 @example(script=[LARGE, LARGE, LARGE, ALL_OF_IT], max_burst=4, paths=1, nodelay=True, rwnd=3000)
 @example(script=[ONE, ([5000], 0, False, False), (1, 0, WINDOW)], max_burst=1, paths=1, nodelay=True, rwnd=3000)
+# The last before the reset of a stream asks to be acknowledged at once.
+@example(script=[ONE, ALL_OF_IT, "reset", ONE, ALL_OF_IT], max_burst=4, paths=1, nodelay=True, rwnd=WINDOW)
 # What the peer has taken back is set off against what it acknowledges.
 @example(
     script=[ONE, ONE, *[(0, 1, WINDOW), (0, 0, WINDOW)] * 3, ALL_OF_IT, ONE, ALL_OF_IT],
@@ -100,6 +102,10 @@ def test_both_ways_send_the_same_and_leave_the_same(
     for step in [*script, ALL_OF_IT, ALL_OF_IT]:
         if step == "congestion avoidance":
             single.bench.path.congestion.ssthresh = general.bench.path.congestion.ssthresh = 1
+            continue
+        if step == "reset":
+            for side in (single, general):
+                side.bench.sender.queue.hold_stream(2, side)
             continue
         assert single.follow(step) == general.follow(step)
         assert _facts(single.bench) == _facts(general.bench)

@@ -76,7 +76,7 @@ SHAPES: dict[str, Callable[[DataFormat], list[UserData]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sack", [None, Sack(7, 9000)])
 def test_the_short_way_reads_what_the_general_one_does(format: DataFormat, shape: str, sack: Sack | None) -> None:
-    """S10, M12."""
+    """S10, M12: in I-DATA as in DATA."""
     chunks = SHAPES[shape](format)
     packet = packet_of(*((sack,) if sack else ()), *chunks)
     assert bulk_of(packet, format) == (sack, chunks)
@@ -110,7 +110,7 @@ def test_the_other_format_goes_the_general_way(format: DataFormat) -> None:
 @FORMATS
 @pytest.mark.parametrize("cut", range(1, 24))
 def test_a_chunk_that_is_not_whole_goes_the_general_way(format: DataFormat, cut: int) -> None:
-    """X19, X45."""
+    """X19, X45: nothing is read beyond the packet."""
     whole = make(format, 1, b"1234").encode()
     for chunks in ([whole[:-cut]], [whole, whole[:-cut]]):
         packet = encode_packet(1, 2, 3, chunks)
@@ -122,8 +122,14 @@ def test_a_chunk_that_is_not_whole_goes_the_general_way(format: DataFormat, cut:
 
 
 @FORMATS
-@given(st.integers(1, 9), st.integers(1, 4), st.sampled_from([5, LAST_TSN - 3, LAST_TSN]))
-def test_fragments_are_written_as_one_by_one(format: DataFormat, count: int, words: int, tsn: int) -> None:
+@given(
+    st.integers(1, 9),
+    st.integers(1, 4),
+    st.sampled_from([5, LAST_TSN - 3, LAST_TSN]),
+    st.sampled_from([40, 0xFFFF_FFFD, 0xFFFF_FFFF]),
+)
+def test_fragments_are_written_as_one_by_one(format: DataFormat, count: int, words: int, tsn: int, last: int) -> None:
+    """RFC 8260 §2.1: "the FSN MAY wrap completely"."""
     size = 4 * words
     data = bytes(range(256))
     chunks = [
@@ -132,14 +138,14 @@ def test_fragments_are_written_as_one_by_one(format: DataFormat, count: int, wor
             tsn + n,
             data[7 + n * size : 7 + (n + 1) * size],
             number=0xFFFF,
-            last=40 + n * format.counts_fragments,
+            last=last + n * format.counts_fragments & 0xFFFF_FFFF,
             unordered=True,
             beginning=False,
             ending=False,
         )
         for n in range(count)
     ]
-    made = Fragments(format, data, 7, count, size, 4, tsn, (3, 0xFFFF, 40))
+    made = Fragments(format, data, 7, count, size, 4, tsn, (3, 0xFFFF, last))
     assert made.encode() == [chunk.encode() for chunk in chunks]
     assert [header + payload for header, payload in made.chunks()] == made.encode()
     assert [b"".join(made.chunk(chunk.tsn)) for chunk in chunks] == made.encode()
