@@ -513,8 +513,9 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear() + self._in_order.clear())
-        # What was held is gone for good, and no NR-SACK will tell of the rest.
-        self._delivery.delivered = None
+        if self._delivery.delivered is not None:
+            # Nothing is held that might be dropped yet.
+            self._delivery.delivered = self._tsns
         if self._renewal is not None:
             self._renewal.abandon_deferred()
         self._is_undisturbed = self._nothing_disturbs()
