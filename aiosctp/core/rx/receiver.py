@@ -70,6 +70,7 @@ class Receiver:
         "_queues",
         "_reassembly",
         "_renewal",
+        "_sends_nr_sacks",
         "_streams",
         "_timers",
         "_tsns",
@@ -112,6 +113,7 @@ class Receiver:
             self._delivery = DataDelivery(reassembly, *common)
         self.least_sack_bytes = _SACK_BYTES
         """Without gaps and duplicates."""
+        self._sends_nr_sacks = sends_nr_sacks
         if sends_nr_sacks:
             self.least_sack_bytes = _NR_SACK_BYTES
             self._delivery.delivered = TsnTracker(self._tsns.cumulative)
@@ -438,8 +440,8 @@ class Receiver:
     def skip_to(self, tsn: int) -> None:
         """The next TSN is another than that in sequence."""
         self._tsns.skip_to(self._tsns.cumulative + tsn_distance(self._tsns.cumulative + 1, tsn))
-        if self._delivery.delivered is not None:
-            self._delivery.delivered.skip_to(self._tsns.cumulative)
+        if self._sends_nr_sacks:
+            self._delivery.delivered = TsnTracker(self._tsns.cumulative)
         self._duplicate_tsns = NO_LIST
 
     # -- commands --
@@ -513,9 +515,8 @@ class Receiver:
             if self._queues.abandon(run.stream, run.first & TSN_MASK)
         ]
         self._window.release(self._reassembly.clear() + self._in_order.clear())
-        if self._delivery.delivered is not None:
-            # Nothing is held that might be dropped yet.
-            self._delivery.delivered = self._tsns
+        # What was held is gone for good: no NR-SACK tells of the rest, until all TSNs have begun anew.
+        self._delivery.delivered = None
         if self._renewal is not None:
             self._renewal.abandon_deferred()
         self._is_undisturbed = self._nothing_disturbs()
