@@ -66,8 +66,14 @@ def _module(name: str, *arguments: str) -> Callable[[], Sequence[str | Path]]:
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("aiosctp", "ours, on asyncio's own loop", _aiosctp(), _module("ours", "asyncio")),
-        Peer("aiosctp-uvloop", "ours, on uvloop", _aiosctp("uvloop"), _module("ours", "uvloop")),
+        Peer("aiosctp", "ours, on asyncio's own loop", _aiosctp(), _module("ours", "asyncio", "i-data")),
+        Peer("aiosctp-uvloop", "ours, on uvloop", _aiosctp("uvloop"), _module("ours", "uvloop", "i-data")),
+        Peer(
+            "aiosctp-uvloop-data",
+            "the same without I-DATA (RFC 8260)",
+            _aiosctp("uvloop"),
+            _module("ours", "uvloop", "data"),
+        ),
         Peer("usrsctp", "the C stack, by a C program of our own", usrsctp.version, usrsctp.program),
         Peer(
             "aiortc",

@@ -1,4 +1,4 @@
-"""aiosctp's side of a job: `python -m benchmarks.peers.ours asyncio|uvloop WORD...`. Nothing but the public API."""
+"""aiosctp's side of a job, by the public API alone: `python -m benchmarks.peers.ours LOOP data|i-data WORD...`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ from benchmarks.peers.requests import ANSWER_BYTES, Requests
 CONNECT_TIMEOUT_S = 10.0
 
 
-def _config(job: Job) -> aiosctp.Config:
+def _config(job: Job, *, interleaving: bool) -> aiosctp.Config:
     return aiosctp.Config(
         receive_window_bytes=RECEIVE_WINDOW_BYTES,
         send_buffer_bytes=SEND_BUFFER_BYTES,
         stream_send_buffer_bytes=SEND_BUFFER_BYTES,
         path_mtu=job.path_mtu or None,
+        interleaving=interleaving,
     )
 
 
-async def _side(job: Job) -> None:
-    async with aiosctp.Stack(udp_port=job.udp_port, local_addresses=[HOST], config=_config(job)) as stack:
+async def _side(job: Job, *, interleaving: bool) -> None:
+    config = _config(job, interleaving=interleaving)
+    async with aiosctp.Stack(udp_port=job.udp_port, local_addresses=[HOST], config=config) as stack:
         await _SIDES[job.task, job.side](job, stack)
 
 
@@ -217,4 +219,5 @@ _SIDES = {
 
 
 if __name__ == "__main__":
-    run(_side(read_job(sys.argv[2:])), loop=sys.argv[1])
+    loop, chunks, *words = sys.argv[1:]
+    run(_side(read_job(words), interleaving=chunks == "i-data"), loop=loop)

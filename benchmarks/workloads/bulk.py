@@ -11,7 +11,7 @@ NAME = "bulk"
 SIZES = (64, 1024, 16384, 65536)
 STREAMS = (1, 100)
 SCTP = ("aiosctp", "aiosctp-uvloop", "usrsctp", "aiortc")
-AT_1500 = (*SCTP, "udp", "udp-gso")
+AT_1500 = (*SCTP, "aiosctp-uvloop-data", "udp", "udp-gso")
 AS_FOUND = ("aiosctp", "aiosctp-uvloop", "tcp", "tcp-uvloop", "udp")
 
 
@@ -58,6 +58,7 @@ class Bulk:
     )
     bars: Sequence[Bar] = (
         Bar("bulk at path MTU 1500, 16 KiB messages, vs usrsctp", _OURS, _goodput("usrsctp", 16384), 2.0, 4.0),
+        Bar("the same in I-DATA vs in DATA", _OURS, _goodput("aiosctp-uvloop-data", 16384), 0.85, 1.0),
         Bar("the same vs aiortc on uvloop", _OURS, _goodput("aiortc", 16384), 12.0, 30.0),
         Bar("the same vs bare UDP with GSO/GRO by the same interpreter", _OURS, _goodput("udp-gso", 16384), 0.15, 0.35),
         Bar(

@@ -35,8 +35,8 @@ def test_it_lists_workloads_cases_and_peers() -> None:
     for name, workload in WORKLOADS.items():
         assert f"\n{name}: {workload.summary}\n" in listed.stdout
     assert (
-        "  16384 B, 1 stream, ordered, MTU 1500: aiosctp, aiosctp-uvloop, usrsctp, aiortc, udp, udp-gso"
-        in listed.stdout
+        "  16384 B, 1 stream, ordered, MTU 1500: aiosctp, aiosctp-uvloop, usrsctp, aiortc, aiosctp-uvloop-data, udp, "
+        "udp-gso\n" in listed.stdout
     )
 
 
