@@ -130,6 +130,7 @@ def run(seed: int, scheduler: str, *, idata: bool, loss: float, is_open: bool = 
 @pytest.mark.parametrize("scheduler", sorted(SCHEDULERS))
 @pytest.mark.parametrize("seed", range(5))
 def test_each_message_and_each_record_arrives_as_one(seed: int, scheduler: str, idata: bool) -> None:
+    """B32: RFC 6458 §8.1.26."""
     script = run(seed, scheduler, idata=idata, loss=(0.0, 0.05, 0.2)[seed % 3])
     assert script.given.keys() >= script.got.keys()
     for (stream, unordered), messages in script.given.items():

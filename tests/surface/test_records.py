@@ -31,6 +31,7 @@ async def hosts_with(
 @pytest.mark.parametrize("unordered", [False, True])
 @virtual_time
 async def test_parts_arrive_as_one_message(idata: bool, unordered: bool) -> None:
+    """B32: RFC 6458 §8.1.26."""
     async with hosts_with(idata=idata) as (_, ours, theirs):
         for _ in range(2):
             await ours.send(b"one ", ppid=5, unordered=unordered, end_of_record=False)
@@ -131,6 +132,7 @@ async def test_each_stream_has_an_open_record_of_its_own(idata: bool) -> None:
 async def test_a_part_that_does_not_fit_its_record_is_refused_and_the_record_goes_on(
     bad: dict[str, Any], names: str
 ) -> None:
+    """B32: what may not change in between."""
     async with hosts_with(idata=False) as (_, ours, theirs):
         await ours.send(b"1", ppid=7, end_of_record=False)
         with pytest.raises(ValueError, match=names):

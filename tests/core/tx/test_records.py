@@ -69,7 +69,7 @@ def test_only_the_first_fragment_of_all_begins_and_only_the_last_ends(idata: boo
 
 @every_scheduler
 def test_with_data_nothing_goes_between_the_fragments_of_a_record(scheduler: str) -> None:
-    """§6.9: "the TSNs are assigned in strict sequence": so all else waits, also where nothing is outstanding."""
+    """B32: §6.9: "the TSNs are assigned in strict sequence": so all else waits, also where nothing is outstanding."""
     bench = RecordBench(config=Config(rto_min_s=0.05, scheduler=scheduler))
     bench.give(bytes(100))
     assert shape(bench.sent()) == [(0, 100, True, False)]
