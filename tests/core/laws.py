@@ -31,7 +31,7 @@ def _check_lifetimes(association: AssociationEngine) -> None:
     limits = association.sender.queue.limits
     if limits is None or association.state not in MAY_TRANSMIT_DATA:
         return
-    live = [limited for _, _, limited in limits.expiries if limits.is_live(limited)]
+    live = [limited for _, _, limited in limits.expiries.entries if limits.is_live(limited)]
     if any(not limited.is_whole or limited.was_lost for limited in live):
         assert association.timers.is_running(Timer.LIFETIME), "nothing will end a lifetime"
 

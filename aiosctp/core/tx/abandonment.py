@@ -42,7 +42,7 @@ class Abandonment:
         """
         limits = self._limits
         limits.forget_acknowledged(self._transmission.outstanding.cumulative)
-        heap = limits.expiries
+        heap = limits.expiries.entries
         while heap:
             expires_at_s, _, limited = heap[0]
             # Nothing has to be sent of what was sent, and not lost.
@@ -87,7 +87,8 @@ class Abandonment:
         """
         limits, outstanding = self._limits, self._transmission.outstanding
         limits.forget_acknowledged(outstanding.cumulative)
-        heap = limits.priorities.get(stream, [])
+        found = limits.priorities.get(stream)
+        heap = [] if found is None else found.entries
         passed_over: list[tuple[int, int, Limited]] = []
         freed_bytes = 0
         while heap and freed_bytes < wanted_bytes:

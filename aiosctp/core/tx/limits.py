@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Container
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from aiosctp.core.messages import Outgoing, Part, Terms, without_data
 from aiosctp.core.nothing import NO_LIST
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 _Key = TypeVar("_Key", int, float)
 
-# A heap keeps so many entries of messages that are done with, and as many as there are of others.
-_STALE_ENTRIES: Final = 64
+# A heap keeps so many entries of messages that are done with, and as many as it has of others. There may be a heap for
+# each of 65 535 streams.
+_STALE_ENTRIES: Final = 8
 
 
 class Policy(Enum):
@@ -62,6 +64,23 @@ class Limited:
         return self.chunks[-1].number
 
 
+class LimitedHeap(Generic[_Key]):
+    """Messages that are not reliable, the first to go first; and some that count no more."""
+
+    __slots__ = ("_most", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[_Key, int, Limited]] = []
+        self._most = _STALE_ENTRIES
+
+    def push(self, entry: tuple[_Key, int, Limited], live: Container[Terms]) -> None:
+        """What counts no more goes when the heap has doubled since that went last: a few steps for each entry."""
+        if len(self.entries) >= self._most:
+            self.entries = sorted(each for each in self.entries if each[2].terms in live)
+            self._most = 2 * len(self.entries) + _STALE_ENTRIES
+        heapq.heappush(self.entries, entry)
+
+
 class Limits:
     """Of one association. As many messages as the send buffer takes."""
 
@@ -73,10 +92,10 @@ class Limits:
         """Those neither abandoned nor known to be acknowledged for good."""
         self._whole: deque[Limited] = deque()
         """Those sent whole, in the order of their last TSNs."""
-        self.expiries: list[tuple[float, int, Limited]] = []
-        """A heap: when the lifetimes end of what has still to be sent, or sent again; and some that count no more."""
-        self.priorities: dict[int | None, list[tuple[int, int, Limited]]] = {}
-        """Heaps, of each stream and, under None, of all: who gives its room first; and some that count no more."""
+        self.expiries: LimitedHeap[float] = LimitedHeap()
+        """When the lifetimes end of what has still to be sent, or sent again."""
+        self.priorities: dict[int | None, LimitedHeap[int]] = {}
+        """Of each stream and, under None, of all: who gives its room first."""
         self.reports: list[tuple[Outgoing, bool]] = NO_LIST
         """Those abandoned since this was last taken, and whether any of each was sent."""
         self.counts: dict[tuple[int, Policy], tuple[int, int]] = {}
@@ -97,20 +116,15 @@ class Limits:
             # the shortest time, and most likely nothing of it is sent, so that nothing was sent for nothing.
             entry = -terms.buffer_priority, -self._serial, limited
             for stream in (None, message[1]):
-                heap = self.priorities[stream] = self._without_stale(self.priorities.get(stream, []))
-                heapq.heappush(heap, entry)
+                heap = self.priorities.get(stream)
+                if heap is None:
+                    heap = self.priorities[stream] = LimitedHeap()
+                heap.push(entry, self.live)
 
     def await_expiry(self, limited: Limited, expires_at_s: float) -> None:
         if not limited.awaits_expiry:
             limited.awaits_expiry = True
-            self.expiries = self._without_stale(self.expiries)
-            heapq.heappush(self.expiries, (expires_at_s, limited.serial, limited))
-
-    def _without_stale(self, heap: list[tuple[_Key, int, Limited]]) -> list[tuple[_Key, int, Limited]]:
-        """Now and then, so that it costs a few steps for each message."""
-        if len(heap) <= 2 * len(self.live) + _STALE_ENTRIES:
-            return heap
-        return sorted(entry for entry in heap if self.is_live(entry[2]))
+            self.expiries.push((expires_at_s, limited.serial, limited), self.live)
 
     def is_live(self, limited: Limited) -> bool:
         return limited.terms in self.live
@@ -142,7 +156,7 @@ class Limits:
             if self.live.pop(limited.terms, None) is not None:
                 limited.let_go()
         if not self.live:
-            self.expiries.clear()
+            self.expiries = LimitedHeap()
             self.priorities.clear()
 
     def abandoned(self, limited: Limited, policy: Policy) -> None:
@@ -165,6 +179,6 @@ class Limits:
         """All that is not acknowledged has been taken back. What was abandoned before stays, and was counted."""
         self.live.clear()
         self._whole.clear()
-        self.expiries.clear()
+        self.expiries = LimitedHeap()
         self.priorities.clear()
         self.point = PeerAckPoint()

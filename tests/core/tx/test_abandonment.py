@@ -360,7 +360,22 @@ def test_what_expires_behind_a_closed_window_is_not_kept() -> None:
     kept = sum(len(message[0]) for message in bench.sender.queue._scheduler)
     assert kept <= 100 * reliable * 2 + MAX_DROPPED_BYTES + 1000
     assert bench.sender.queue.limits is not None
-    assert len(bench.sender.queue.limits.expiries) < 100
+    assert len(bench.sender.queue.limits.expiries.entries) < 100
+
+
+def test_what_made_room_is_not_kept_for_the_sake_of_its_stream() -> None:
+    """However many streams there are, and however long there is always something that may give its room."""
+    bench = AbandoningBench(rwnd=0)
+    bench.checks = False
+    streams, waiting = 50, 500
+    for n in range(20_000):
+        bench.give(stream=n % streams, priority=5)
+        if n >= waiting:
+            bench.sender.make_room(100, 4)
+    assert len(bench.failed()) == 20_000 - waiting
+    limits = bench.sender.queue.limits
+    assert limits is not None
+    assert sum(len(heap.entries) for heap in limits.priorities.values()) <= 2 * 2 * waiting + 16 * (streams + 1)
 
 
 def test_the_expiry_of_one_costs_the_same_however_many_wait() -> None:
