@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 
 from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.messages import Outgoing, without_data
@@ -258,12 +258,15 @@ class Outstanding:
 
     def abandoned_from(self, number: int) -> Iterator[OutstandingChunk]:
         """The abandoned chunks that follow one another from this one on. Those before are abandoned too."""
+        # By index, for this is asked with each message that is abandoned: a deque takes great steps over those before.
         index = number - self.cumulative - 1
-        records = islice(self._records, max(0, index - len(self._chunks)), None)
-        for chunk in chain(islice(self._chunks, index, None), records):
+        chunks, records = self._chunks, self._records
+        while index < len(chunks) + len(records):
+            chunk = chunks[index] if index < len(chunks) else records[index - len(chunks)]
             if isinstance(chunk, SentRun) or chunk.state is not ABANDONED:
                 return
             yield chunk
+            index += 1
 
     # -- acknowledgement --
 
