@@ -79,6 +79,10 @@ class Delivery(ABC, Generic[Held]):
         advanced: the message of which something has come, or None: something changed for any.
         """
 
+    def chunk_was_dropped(self) -> None:
+        """There was no room for it: §6.9 again. Of no message has anything come."""
+        self.deliver_unfinished()
+
     def _begin_parts(self, run: Run) -> None:
         self._streams.parts_begin(run)
         self._deliver_parts(run)
@@ -166,6 +170,11 @@ class IDataDelivery(Delivery[Interleaved]):
             self._look_at(advanced)
             for run in reassembly.unfinished_of(advanced.stream, streams.expected_ssns.get(advanced.stream, 0)):
                 self._look_at(run)
+        self.chunk_was_dropped()
+
+    def chunk_was_dropped(self) -> None:
+        """Which messages may begin is known: a look at all of them for each chunk would let a packet of small ones cost
+        their number many times over."""
         if self._ready and self._window.is_nearly_closed:
             self._begin_all()
 

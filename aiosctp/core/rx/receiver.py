@@ -305,7 +305,7 @@ class Receiver:
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True
-            self._delivery.deliver_unfinished()
+            self._delivery.chunk_was_dropped()
             return None
         run: Run | ProtocolViolation | None = None
         if renewal is None:

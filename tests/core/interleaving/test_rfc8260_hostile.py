@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from aiosctp.core.charge import MIN_CHARGE_BYTES
 from aiosctp.core.states import AssociationState
 from aiosctp.wire.chunks import Abort, Data, Error, ForwardTsn, IData, IForwardTsn, Sack
 from aiosctp.wire.packet import encode_chunk
@@ -31,7 +32,7 @@ from tests.core.interleaving.script import (
 )
 from tests.core.reconfig.script import STREAMS
 from tests.core.scripted import A_INITIAL_TSN, Encodable, Packet, Raw, chunks_of, types_of
-from tests.core.work import instructions, take
+from tests.core.work import assert_constant, instructions, take
 
 ORDERS = pytest.mark.parametrize("unordered", [False, True], ids=["ordered", "unordered"])
 WINDOW = 20_000
@@ -278,6 +279,20 @@ def test_the_work_of_a_long_list_is_linear(same: bool) -> None:
 
     few, many = cost(20), cost(160)
     assert many < 8 * few + 2000
+
+
+def test_the_work_of_what_finds_the_window_full_does_not_grow_with_what_is_held() -> None:
+    """X52: as many messages as fill the window are under way; a packet of small chunks, each dropped, costs the same
+    however many these are."""
+
+    def cost(window: int) -> int:
+        peer = interleaving(INTERLEAVING.replace(receive_window_bytes=window))
+        for n in range(1, window // MIN_CHARGE_BYTES + 2):
+            peer.send(peer.chunk(b"under way", n % STREAMS, n, flags="BU", tsn=n))
+        assert peer.association.receiver.held_bytes >= window
+        return instructions(take(peer, *(peer.chunk(b"x", 1, n, flags="BU", tsn=n) for n in range(5000, 5040))))
+
+    assert_constant(cost, 20_000)
 
 
 @pytest.mark.parametrize("times", [3, 30])
