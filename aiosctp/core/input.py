@@ -42,11 +42,12 @@ _BULK_STATES: Final = frozenset({AssociationState.ESTABLISHED, AssociationState.
 class Input:
     """Takes packets: `receive`, or while `may_receive_bulk`, `receive_bulk`."""
 
-    __slots__ = ("_association", "_is_first_chunk", "_packet_has_data")
+    __slots__ = ("_association", "_is_first_chunk", "_packet_has_data", "_packet_has_forward_tsn")
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
         self._packet_has_data = False
+        self._packet_has_forward_tsn = False
         self._is_first_chunk = True
 
     def receive(self, chunks: Iterable[Chunk | DecodeError], tag: int, path: Path, now: float) -> int:
@@ -66,7 +67,7 @@ class Input:
         if not self._may_be_under(tag, chunks):
             return 0
         malformed = 0
-        self._packet_has_data = False
+        self._packet_has_data = self._packet_has_forward_tsn = False
         self._is_first_chunk = True
         for chunk in chunks:
             if isinstance(chunk, DecodeError):
@@ -167,7 +168,14 @@ class Input:
     def forward_tsn_received(
         self, new_cumulative_tsn: int, skipped: tuple[tuple[int, bool, int], ...], path: Path, now: float
     ) -> None:
-        """RFC 3758 §3.6, RFC 8260 §2.3.1. skipped: (stream, unordered, SSN or MID) triples."""
+        """RFC 3758 §3.6, RFC 8260 §2.3.1. skipped: (stream, unordered, SSN or MID) triples.
+
+        One says all there is to say. Others in the packet are taken for lost, and repeated (C5) if they mattered: each
+        may cost a look at all that is held.
+        """
+        if self._packet_has_forward_tsn:
+            return
+        self._packet_has_forward_tsn = True
         association = self._association
         if not self._packet_has_data and association.receiver.sack_is_due:
             # The one owed for the packets before goes first.

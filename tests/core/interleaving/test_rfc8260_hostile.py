@@ -281,6 +281,18 @@ def test_the_work_of_a_long_list_is_linear(same: bool) -> None:
     assert many < 8 * few + 2000
 
 
+def test_of_many_in_a_packet_one_counts() -> None:
+    """X52: each may cost a look at all that is held: the others are as if they were lost."""
+
+    def cost(count: int) -> int:
+        peer = interleaving()
+        for n in range(400):
+            peer.send(peer.chunk(b"under way", 1, 1000 + n, flags="BU", tsn=1000 + n))
+        return instructions(take(peer, *(raw_i_forward_tsn(peer.a(n), (1, 0, n)) for n in range(count))))
+
+    assert_constant(cost, 5, slack=1.5)
+
+
 def test_the_work_of_what_finds_the_window_full_does_not_grow_with_what_is_held() -> None:
     """X52: as many messages as fill the window are under way; a packet of small chunks, each dropped, costs the same
     however many these are."""
