@@ -89,23 +89,18 @@ class Abandonment:
         limits.forget_acknowledged(outstanding.cumulative)
         found = limits.priorities.get(stream)
         heap = [] if found is None else found.entries
-        passed_over: list[tuple[int, int, Limited]] = []
         freed_bytes = 0
         while heap and freed_bytes < wanted_bytes:
-            entry = heap[0]
-            limited = entry[2]
+            least, _, limited = heap[0]
             if limits.is_live(limited):
-                if priority is not None and -entry[0] <= priority:
+                if priority is not None and -least <= priority:
                     break
                 if self._is_to_go(limited):
                     before = self._buffered_bytes
                     self._abandon(limited, Policy.PRIO)
                     freed_bytes += before - self._buffered_bytes
-                else:
-                    passed_over.append(entry)
+            # One that can't go will hardly ever be able to: it is not asked again by each message that finds no room.
             heapq.heappop(heap)
-        for entry in passed_over:
-            heapq.heappush(heap, entry)
         return freed_bytes
 
     def _is_to_go(self, limited: Limited) -> bool:

@@ -579,3 +579,22 @@ def test_the_abandonment_of_each_of_many_costs_the_same_however_many_are_outstan
         return instructions(lambda: bench.sender.make_room(outstanding * 100, None))
 
     assert cost(1000) < 15 * cost(100)
+
+
+@pytest.mark.parametrize("pr", [True, False])
+def test_what_can_give_no_room_is_not_asked_again(pr: bool) -> None:
+    """The peer has it, or could not be told that it is abandoned: each message that finds no room would ask all."""
+
+    def cost(outstanding: int) -> int:
+        bench = AbandoningBench(config=Config(max_burst=1000), pr=pr)
+        bench.checks = False
+        bench.cwnd = 1 << 30
+        bench.send(100)
+        for _ in range(outstanding):
+            bench.give(priority=5)
+        bench.flush()
+        bench.sack(-1, (1, outstanding))
+        assert bench.sender.make_room(100, None) == 0
+        return instructions(lambda: bench.sender.make_room(100, None))
+
+    assert cost(800) < 2 * cost(100)
