@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
@@ -31,23 +31,22 @@ class RoundRobin:
     __slots__ = ("_ring",)
 
     def __init__(self) -> None:
-        self._ring: deque[int] = deque()
+        self._ring: OrderedDict[int, None] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self._ring)
 
     def join(self, stream: int) -> None:
-        self._ring.append(stream)
+        self._ring[stream] = None
 
     def rejoin(self, stream: int) -> None:
         pass
 
     def leave(self, stream: int) -> None:
-        """Linear in the streams before it; the one whose turn it is has none."""
-        self._ring.remove(stream)
+        del self._ring[stream]
 
     def first(self) -> int:
-        return self._ring[0]
+        return next(iter(self._ring))
 
     def over(self, stream: int, sent_bytes: int, *, has_more: bool) -> None:
         self.leave(stream)
