@@ -118,8 +118,13 @@ class ByShare:
         self._joins = 0
 
     def join(self, stream: int) -> None:
+        # While a turn lasts, the present is when it was due: the earliest of all.
+        present = self._entries[self.first()][0] if self._entries else self._now
+        self._enter(stream, max(present, self._due.get(stream, 0.0)))
+
+    def _enter(self, stream: int, due: float) -> None:
         self._joins += 1
-        due = self._due[stream] = max(self._now, self._due.get(stream, 0.0))
+        self._due[stream] = due
         entry = self._entries[stream] = due, self._joins, stream
         heapq.heappush(self._heap, entry)
 
@@ -134,9 +139,9 @@ class ByShare:
 
     def over(self, stream: int, sent_bytes: int, *, has_more: bool) -> None:
         self._now, _, _ = self._entries.pop(stream)
-        self._due[stream] = self._now + sent_bytes / self._weight_of(stream)
+        due = self._due[stream] = self._now + sent_bytes / self._weight_of(stream)
         if has_more:
-            self.join(stream)
+            self._enter(stream, due)
         elif not self._entries:
             self._now = 0.0
             self._due.clear()

@@ -6,6 +6,7 @@ import pytest
 
 from aiosctp.core.messages import Outgoing
 from aiosctp.core.tx.schedulers import SCHEDULERS, Scheduler, StreamValues
+from aiosctp.core.tx.turns import ByShare
 
 
 def message(stream: int, size: int) -> Outgoing:
@@ -76,3 +77,19 @@ def test_a_packet_of_one_stream_ends_with_a_message_that_is_abandoned_in_it(has_
     assert stream_of(scheduler) is None
     scheduler.packet_ended()
     assert stream_of(scheduler) == 2
+
+
+def test_who_joins_amid_a_long_turn_does_not_make_up_for_what_was_sent_before() -> None:
+    """RFC 8260 §3.5: a stream's share is of what is sent while it has something to send."""
+    turns = ByShare(lambda stream: 1)
+    turns.join(1)
+    turns.over(1, 1_000_000, has_more=True)
+    assert turns.first() == 1  # its next message is under way
+    turns.join(2)
+    turns.over(1, 1000, has_more=True)
+    sent_bytes = {1: 0, 2: 0}
+    for _ in range(20):
+        stream = turns.first()
+        sent_bytes[stream] += 1000
+        turns.over(stream, 1000, has_more=True)
+    assert abs(sent_bytes[1] - sent_bytes[2]) <= 2000
