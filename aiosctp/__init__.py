@@ -18,7 +18,7 @@ which give a StreamTransport for each SCTP stream.
 What happens: the classes in events; AssociationState, AssociationStatus, AssociationStatistics, Abandoned, PathState.
 What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused, ConnectTimeout, AssociationLost,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
-RequestDenied, StreamEnded.
+RecordLost, RequestDenied, StreamEnded.
 Which stream's message goes next: Config.scheduler, and in schedulers how to add one.
 Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from.
 """
@@ -42,6 +42,7 @@ from aiosctp.exceptions import (
     InvalidStream,
     MessageTooLarge,
     NotSupported,
+    RecordLost,
     RequestDenied,
     SCTPError,
     StreamEnded,
@@ -83,6 +84,7 @@ __all__ = [
     "NotSupported",
     "Path",
     "PathState",
+    "RecordLost",
     "RequestDenied",
     "SCTPError",
     "Server",

@@ -23,10 +23,10 @@ from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
 from aiosctp.config import Config
 from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.messages import Message, Outgoing
+from aiosctp.core.messages import Message, Outgoing, Part, Record
 from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, RecordLost
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.policies import Policies
@@ -80,8 +80,8 @@ class Association:
     It lives until it is shut down, closed or aborted, or its stack is closed; dropping the reference closes nothing.
     As an async context manager it shuts down gracefully on leaving, within `Config.shutdown_timeout_s`, and discards
     what arrives from then on; a block left by an exception ABORTs it. When it then ends before all that was queued is
-    acknowledged, whoever ended it, leaving raises AssociationLost, whose `__cause__` is the ending. After its end,
-    leaving does nothing.
+    acknowledged, whoever ended it, or with a record not ended, leaving raises AssociationLost, whose `__cause__` is the
+    ending. After its end, leaving does nothing.
     """
 
     def __init__(
@@ -124,6 +124,7 @@ class Association:
         lifetime: float | None = None,
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
+        end_of_record: bool = True,
     ) -> None:
         """Queue one message (RFC 9260 §11.1.5), after waiting until its stream is below its high-water mark.
 
@@ -146,16 +147,38 @@ class Association:
         bits, the lower the more important; instead of waiting for room, a message takes it from those with a greater
         number, which are abandoned; one without a number takes it from all that have one (RFC 7496 §3.2).
 
+        end_of_record: False makes the data a part of a message that goes on with the next call on this stream, until
+        one has True (RFC 6458 §8.1.26, explicit EOR): the peer gets one message, a record. What is said of a message
+        above holds for each part: it is sent, and its memory is free again, before the rest is given, and `SendFailed`
+        names it alone. `ppid` and `unordered` are to be the same on all parts, and all together have at most
+        `Config.max_message_bytes`. A record is reliable: a policy named with a part is a ValueError, defaults do not
+        apply. When a part is not queued, the record is left open with those before it. While one is open, the reset of
+        its stream, or of the association, waits for its end; a byte stream never has its number; and where `negotiated`
+        has no "idata", messages of all other streams wait, once some of it is sent: SCTP has then no other way (§6.9).
+
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
-        stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, and the association's ending
-        when it ends.
+        stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, RecordLost once when the peer
+        has restarted amid the record, and the association's ending when it ends.
         """
         message = self._offer(
-            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
+            data,
+            stream,
+            ppid,
+            unordered,
+            context,
+            sack_immediately,
+            lifetime,
+            max_retransmits,
+            buffer_priority,
+            end_of_record,
         )
         if message is not None:
+            is_named = lifetime is not None or max_retransmits is not None or buffer_priority is not None
             seconds_left = policies.seconds_left(message, self.stack.now())
-            with self._backpressure.in_line(stream, len(message[0]), seconds_left) as waiter:
+            if self._backpressure.leaves_open(stream):
+                seconds_left = None  # it is to be a part of a record
+            in_line = self._backpressure.in_line(stream, len(message[0]), seconds_left, leaves_open=not end_of_record)
+            with in_line as waiter:
                 await waiter.turn
                 self._life.check_may_send()
                 # A restart meanwhile (§5.2.4 A) may have left fewer streams.
@@ -163,7 +186,7 @@ class Association:
                 self._check_takes_messages(stream)
                 if waiter.has_expired:
                     policies.expire(message, self.stack.now())
-                self._queue(message)
+                self._queue(self._part(message, end_of_record, is_named))
 
     def send_nowait(
         self,
@@ -177,10 +200,20 @@ class Association:
         lifetime: float | None = None,
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
+        end_of_record: bool = True,
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         waits = self._offer(
-            data, stream, ppid, unordered, context, sack_immediately, lifetime, max_retransmits, buffer_priority
+            data,
+            stream,
+            ppid,
+            unordered,
+            context,
+            sack_immediately,
+            lifetime,
+            max_retransmits,
+            buffer_priority,
+            end_of_record,
         )
         if waits is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")
@@ -208,6 +241,7 @@ class Association:
         lifetime: float | None,
         max_retransmits: int | None,
         buffer_priority: int | None,
+        end_of_record: bool,
     ) -> Outgoing | None:
         """Queue the message if its stream takes it now; else it is returned, checked, and nothing is queued."""
         # What nearly every call passes is told at a glance; the careful checks are for the rest.
@@ -239,10 +273,17 @@ class Association:
         ):
             message = self._with_terms(message, lifetime, max_retransmits, buffer_priority)
         backpressure = self._backpressure
-        if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0:
+        if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0 or not end_of_record:
             self._check_takes_messages(stream)
-            if not backpressure.renew(stream) and not self._make_room(message):
+            part = message
+            if (not end_of_record or engine.sender.queue.records is not None) and stream not in backpressure.waiting:
+                is_named = lifetime is not None or max_retransmits is not None or buffer_priority is not None
+                part = self._part(message, end_of_record, is_named)
+            if not backpressure.renew(stream) and not self._make_room(part):
                 return message
+            if part is not message:
+                self._queue(part)
+                return None
         backpressure.credit_bytes -= size
         engine.send(message)
         if self.stack.given_to is not engine:
@@ -250,7 +291,8 @@ class Association:
         return None
 
     def _queue(self, message: Outgoing) -> None:
-        """Of who has waited."""
+        """Of who has waited, or a part of a record: what comes next on the stream has no credit, so that it is asked
+        whether it is one too."""
         self._backpressure.credit_bytes = 0
         self.engine.send(message)
         self.stack.touch_to_send(self.engine)
@@ -264,6 +306,33 @@ class Association:
         if self._policies is not None and not policy.is_named:
             policy = self._policies.of(stream)
         return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self.stack.now())
+
+    def _part(self, message: Outgoing, end_of_record: bool, policy_is_named: bool) -> Outgoing:
+        """What comes of a message that is next on its stream: a part of the record that is open there, or begins; or
+        just the message."""
+        data, stream, ppid, unordered, context, sack_immediately, _ = message
+        records = self.engine.sender.queue.records
+        if records is not None and stream in records.lost:
+            if end_of_record or len(self._backpressure.waiting.get(stream, ())) <= 1:
+                records.lost.remove(stream)
+            raise self._life.of_ours(RecordLost("the peer has restarted: it will not get the beginning of this record"))
+        record = None if records is None else records.open.get(stream)
+        if record is None and end_of_record:
+            return message
+        if policy_is_named:
+            raise ValueError("lifetime, max_retransmits and buffer_priority are not for a record: it is reliable")
+        if record is None:
+            record = Record(ppid, unordered)
+            if self._byte_streams is not None:
+                self.stream(stream)
+        if ppid != record.ppid:
+            raise ValueError(f"ppid must be {record.ppid} on every part of this record, not {ppid}")
+        if unordered != record.unordered:
+            raise ValueError(f"unordered must be {record.unordered} on every part of this record")
+        size, most = record.size_bytes + len(data), self.engine.config.max_message_bytes
+        if size > most:
+            raise MessageTooLarge(f"a record must be at most Config.max_message_bytes, {most}, not {size} bytes")
+        return data, stream, ppid, unordered, context, sack_immediately, Part(record, is_last=end_of_record)
 
     def _make_room(self, message: Outgoing) -> bool:
         if self.engine.sender.queue.limits is None:
@@ -382,6 +451,9 @@ class Association:
             raise InvalidStream(f"number must be between 0 and {count - 1}, not {number}")
 
     def _check_not_in_use(self, number: int) -> None:
+        records = self.engine.sender.queue.records
+        if records is not None and number in records.open:
+            raise InvalidStream(f"stream {number} has an open record, which `send` has not ended")
         if self._reception.has_taken_over(number):
             raise InvalidStream(f"stream {number} is a stream of messages: stream() has taken it over")
         if self._byte_streams is not None:
@@ -433,6 +505,10 @@ class Association:
     async def shutdown(self, timeout: float | None = None) -> None:
         """End gracefully (RFC 9260 §9.2): wait until all that was queued is acknowledged on both sides.
 
+        A record that was not ended (`send`, `end_of_record`) can't be any more. What can still be sent is; then the
+        association is ABORTed, so that the peer does not take what it has for all. Where there is no "idata" in
+        `negotiated`, that may be before messages of other streams are.
+
         What arrives stays readable, so somebody must read it. timeout: seconds until the association is ABORTed
         instead, where `Config.shutdown_timeout_s` does not end it sooner. Cancelling leaves the shutdown under way,
         within the latter. Returns at once after a graceful end. Raises the association's ending if it is any other.
@@ -448,7 +524,7 @@ class Association:
             raise self._life.ending_error()
 
     def close(self) -> None:
-        """End gracefully in the background, and discard what arrives from now on. Does not wait.
+        """`shutdown` in the background, which discards what arrives from now on. Does not wait.
 
         Does nothing after the end: what is left to read stays readable.
         """
@@ -490,13 +566,14 @@ class Association:
         if kind is not None:
             self.abort(b"the program left by an exception")
             return
+        has_open_record = self.engine.sender.has_open_record
         self.close()
         try:
             await self.wait_closed()
         except asyncio.CancelledError:
             self.abort(b"the program was cancelled")
             raise
-        if self._undelivered:
+        if self._undelivered or has_open_record:
             ending = self._life.ending_error()
             raise AssociationLost(f"not all messages were acknowledged before the end: {ending.strerror}") from ending
 
@@ -747,6 +824,9 @@ class Association:
         """Select stream mode."""
         if self._byte_streams is None:
             self._reception.use_byte_streams()
+            records = self.engine.sender.queue.records
+            for number in records.open if records is not None else ():
+                self.stream(number)  # bytes are never to get in among its parts
             self._byte_streams = ByteStreams(
                 self, self._life, self._reception, self._backpressure, opens_even=self._opens_even
             )

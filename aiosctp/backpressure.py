@@ -16,10 +16,12 @@ from aiosctp.core.nothing import NO_DICT
 class Waiter(ABC):
     """One in the line: a `send()`, or a byte stream that was written more to than there was room for."""
 
-    __slots__ = ("promised_bytes", "stream")
+    __slots__ = ("leaves_open", "promised_bytes", "stream")
 
-    def __init__(self, stream: int) -> None:
+    def __init__(self, stream: int, *, leaves_open: bool = False) -> None:
         self.stream = stream
+        self.leaves_open = leaves_open
+        """What follows on its stream is a part of the same record."""
         self.promised_bytes = 0
 
     @abstractmethod
@@ -36,8 +38,10 @@ class SendWaiter(Waiter):
 
     __slots__ = ("_backpressure", "_size", "has_expired", "turn")
 
-    def __init__(self, backpressure: Backpressure, turn: asyncio.Future[None], stream: int, size: int) -> None:
-        super().__init__(stream)
+    def __init__(
+        self, backpressure: Backpressure, turn: asyncio.Future[None], stream: int, size: int, *, leaves_open: bool
+    ) -> None:
+        super().__init__(stream, leaves_open=leaves_open)
         self.turn = turn
         self._backpressure = backpressure
         self._size = size
@@ -64,6 +68,9 @@ class Backpressure:
     which a stream counts for no more than its own: one big message never keeps another stream's out. Within a stream
     first come, first served. Among streams, of messages or of bytes, one message each in turn; one that is at its own
     mark lets the others by. Who comes new gets what those in the line can't use.
+
+    The next part of a record that all else waits for (`SendQueue.is_awaited`) needs room below its stream's mark alone,
+    and goes before: by so much the association may be above its own.
     """
 
     __slots__ = ("_engine", "_line", "_loop", "_promised_bytes", "credit_bytes", "credit_stream", "waiting")
@@ -84,10 +91,10 @@ class Backpressure:
         adds to the room. Who queues takes the message off; what takes from the room otherwise ends the credit."""
 
     @contextmanager
-    def in_line(self, stream: int, size: int, lifetime_s: float | None) -> Iterator[SendWaiter]:
+    def in_line(self, stream: int, size: int, lifetime_s: float | None, *, leaves_open: bool) -> Iterator[SendWaiter]:
         """In the line until it is left, which passes the turn on, whether the message was queued or not. Its `turn` is
         for this message's turn, or until the association takes no more, or so many seconds."""
-        waiter = SendWaiter(self, self._loop.create_future(), stream, size)
+        waiter = SendWaiter(self, self._loop.create_future(), stream, size, leaves_open=leaves_open)
         self.join(waiter)
         expiry = None if lifetime_s is None else self._loop.call_later(lifetime_s, waiter.expire)
         try:
@@ -97,6 +104,14 @@ class Backpressure:
                 expiry.cancel()
             self.leave(waiter)
             self.wake()
+
+    def leaves_open(self, stream: int) -> bool:
+        """Whether what comes next on the stream, behind those who wait, is a part of a record."""
+        waiting = self.waiting.get(stream)
+        if waiting is not None:
+            return waiting[-1].leaves_open
+        records = self._engine.sender.queue.records
+        return records is not None and stream in records.open
 
     def join(self, waiter: Waiter) -> None:
         """At the end of the line, or behind those of the same stream."""
@@ -133,6 +148,10 @@ class Backpressure:
         passed over; of those there are few while the association has any, for each counts for its whole mark."""
         if not self._line:
             return
+        for stream in self._engine.sender.queue.awaited_streams():
+            if stream in self._line and self._stream_has_room(stream):
+                del self._line[stream]
+                self.waiting[stream][0].take_turn()
         passed_over = 0
         while passed_over < len(self._line) and self._association_has_room:
             stream, _ = self._line.popitem(last=False)
@@ -193,6 +212,8 @@ class Backpressure:
         room = config.send_buffer_bytes - held_bytes
         held = queue.by_number.get(stream)
         stream_room = config.stream_send_buffer_bytes - (0 if held is None else held.buffered_bytes)
+        if queue.records is not None and queue.is_awaited(stream):
+            return stream_room
         return room if room < stream_room else stream_room
 
     @property

@@ -81,6 +81,13 @@ class MessageTooLarge(SCTPError):
     default_errno = errno.EMSGSIZE
 
 
+class RecordLost(SCTPError, ConnectionResetError):
+    """The peer has restarted amid a message that was given to `send` part by part: it will not get what was sent of it,
+    and so no more of it is taken. What is given to the stream next is another message."""
+
+    default_errno = errno.ECONNRESET
+
+
 class StreamEnded(SCTPError, EOFError):
     """The peer has reset the stream (RFC 6525): what comes next on it has nothing to do with what came before."""
 

@@ -49,6 +49,7 @@ class Stream:
         lifetime: float | None = None,
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
+        end_of_record: bool = True,
     ) -> None:
         """`Association.send` on this stream: the same waiting, cancellation and exceptions."""
         await self._association.send(
@@ -61,6 +62,7 @@ class Stream:
             lifetime=lifetime,
             max_retransmits=max_retransmits,
             buffer_priority=buffer_priority,
+            end_of_record=end_of_record,
         )
 
     def configure(

@@ -453,7 +453,7 @@ class AssociationEngine:
     def sack_received(self, chunk: Sack, now: float) -> None:
         is_acknowledged = self._acknowledged(self.sender.sack_received(chunk, now))
         # While ESTABLISHED nothing waits for it.
-        if is_acknowledged and self.state is not ESTABLISHED and self.sender.is_drained:
+        if is_acknowledged and self.state is not ESTABLISHED and self.sender.is_at_rest:
             self.lifecycle.step(DataDrained(now))
 
     def _acknowledged(self, violation: Cause | None) -> bool:
@@ -483,7 +483,7 @@ class AssociationEngine:
             self._look_if_drained(now)
 
     def _look_if_drained(self, now: float) -> None:
-        if self.state in SHUTTING_DOWN and self.sender.is_drained:
+        if self.state in SHUTTING_DOWN and self.sender.is_at_rest:
             self.lifecycle.step(DataDrained(now))
 
     def control_arrived(self, chunk: Chunk, path: Path, now: float) -> None:

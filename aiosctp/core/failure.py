@@ -60,7 +60,7 @@ class FailureDetection:
         self._path_works(path)
         # §8.1: "MAY choose not to clear the counter if there is outstanding data": else a path that carries HEARTBEATs
         # but no DATA would keep the association for ever.
-        if self._association.sender.is_drained:
+        if self._association.sender.is_at_rest:
             self.error_count = 0
         if was is PathState.UNCONFIRMED:
             self._tell(path, PeerAddressChangeKind.CONFIRMED)

@@ -82,7 +82,7 @@ def _on_heartbeat(association: AssociationEngine, chunk: Heartbeat, path: Path, 
 
 def _on_heartbeat_ack(association: AssociationEngine, chunk: HeartbeatAck, path: Path, now: float) -> None:
     association.heartbeats.ack_received(chunk, now)
-    if association.sender.is_drained:
+    if association.sender.is_at_rest:
         # A shutdown may have waited for the first address to be confirmed.
         association.lifecycle.step(DataDrained(now))
 

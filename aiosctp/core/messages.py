@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple, TypeAlias
 
 
@@ -51,8 +52,37 @@ class Terms:
         """It is not sent, nor any more of it, and no longer kept."""
 
 
+class Record:
+    """A message that is given to `send` part by part (RFC 6458 §8.1.26). Only the last part ends it; it is reliable."""
+
+    __slots__ = ("held_in", "is_placed", "ppid", "size_bytes", "unordered", "waiting")
+
+    def __init__(self, ppid: int = 0, unordered: bool = False) -> None:
+        self.ppid = ppid
+        self.unordered = unordered
+        self.size_bytes = 0
+        """Of all parts given so far."""
+        self.held_in: object | None = None
+        """What holds its parts back until a reset is answered (RFC 6525), as it does those to come."""
+        self.waiting: deque[Outgoing] = deque()
+        """With DATA: its parts that are not sent whole."""
+        self.is_placed = False
+        """With DATA: the scheduler holds something that stands for them."""
+
+
+class Part(Terms):
+    """What a message has in the place of its terms that is a part of a record. Each part has one of its own."""
+
+    __slots__ = ("is_last", "record")
+
+    def __init__(self, record: Record, *, is_last: bool) -> None:
+        super().__init__()
+        self.record = record
+        self.is_last = is_last
+
+
 class OutgoingMessage(NamedTuple):
-    """A message the user gave us."""
+    """A message the user gave us, or a part of one."""
 
     data: bytes
     stream: int

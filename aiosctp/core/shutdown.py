@@ -17,6 +17,7 @@ from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.events import ShutdownEvent
 from aiosctp.exceptions import AssociationLost
+from aiosctp.wire.causes import UserInitiatedAbort
 from aiosctp.wire.chunks import Shutdown, ShutdownAck, ShutdownComplete
 
 if TYPE_CHECKING:
@@ -71,7 +72,12 @@ class ShuttingDown:
         (§6.4)."""
         association = self._association
         # §5.4: a shutdown is told to no address that is not confirmed, and ends the probing that might confirm one.
-        if not association.sender.is_drained or not association.paths.for_data().is_confirmed:
+        sender = association.sender
+        if not sender.is_at_rest or sender.queue.held_bytes or not association.paths.for_data().is_confirmed:
+            return
+        if sender.has_open_record:
+            # No part is taken any more that could end it. The peer is never to take what it has for all.
+            association.termination.abort((UserInitiatedAbort(b"a record was not ended"),))
             return
         if association.state is AssociationState.SHUTDOWN_PENDING:
             association.enter(AssociationState.SHUTDOWN_SENT)

@@ -46,7 +46,9 @@ def check_state(association: AssociationEngine) -> None:
     if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT, AssociationState.CLOSED):
         assert association.sender.is_drained, f"{state} with data to send"
     if state in (AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_RECEIVED):
-        waits = not association.sender.is_drained or not association.paths.for_data().is_confirmed
+        sender = association.sender
+        can_wait = not sender.is_at_rest or sender.queue.held_bytes > 0
+        waits = can_wait or not association.paths.for_data().is_confirmed
         assert waits, f"{state} with nothing left to wait for"
     has_ended = association.ending is not None
     assert has_ended == (state is AssociationState.CLOSED), f"{state}, and how it ended: {association.ending}"
@@ -84,7 +86,9 @@ def _check_that_data_moves(association: AssociationEngine) -> None:
         probed = [path for path in association.paths if timers.is_running((Timer.HEARTBEAT, path))]
         assert probed, "no address is confirmed, and none is probed"
         return
-    if sender.queue and not sender.outstanding:
+    if sender.queue and not sender.outstanding and sender.queue.peek() is None:
+        assert sender.queue.awaited_streams(), "data waits, and not for the rest of a record (RFC 6458 §8.1.26)"
+    elif sender.queue and not sender.outstanding:
         assert timers.is_running(Timer.ZERO_WINDOW_PROBE), "data waits, and nothing will send it"
     assert not receiver.sack_is_due, "a SACK that is due was not sent"
     if receiver.has_unacknowledged:

@@ -18,9 +18,9 @@ from aiosctp.testing.loop import VirtualTimeLoop
 NAMES = """
 Abandoned Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
 AssociationStatistics AssociationStatus Cause Config ConnectTimeout InvalidStream Message MessageTooLarge Network
-NotSupported Path PathState RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded StreamTransport
-SystemNetwork connect create_connection create_server events exceptions open_connection schedulers serve
-start_server
+NotSupported Path PathState RecordLost RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded
+StreamTransport SystemNetwork connect create_connection create_server events exceptions open_connection schedulers
+serve start_server
 """
 
 

@@ -104,6 +104,8 @@ class OutgoingReset:
                 stream.buffered_bytes > held.lines[number].held_bytes
                 # RFC 3758: else a FORWARD TSN might name an SSN of before to who has begun anew.
                 or stream.emptied_chunks
+                # All parts of it that were given are acknowledged, and the others are to come.
+                or queue.has_open_record_before(number)
             ):
                 return False
             draining.pop()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.paths import Path
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import SendQueue
+from aiosctp.core.tx.records import is_part_of
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
     DATA_ENDING,
@@ -37,10 +39,15 @@ class Fragmenter:
         message = self._queue.peek()
         if message is None:
             return 0
-        data, number, _, unordered, _, _, _ = message
+        data, number, _, unordered, _, _, terms = message
         stream = self._queue.by_number[number]
         cut_bytes = stream.cut_bytes
-        if cut_bytes == 0 and not unordered and stream.ordered_in_window >= MAX_ORDERED_IN_WINDOW:
+        if (
+            cut_bytes == 0
+            and not unordered
+            and stream.ordered_in_window >= MAX_ORDERED_IN_WINDOW
+            and (terms is None or not self._continues(message))
+        ):
             return 0
         remaining = len(data) - cut_bytes
         return remaining if remaining < self.chunk_payload_bytes else self.chunk_payload_bytes
@@ -56,8 +63,12 @@ class Fragmenter:
             return payload_bytes
         message = self._queue.peek()
         assert message is not None
-        data, number, *_ = message
-        is_cut_anyway = self._queue.by_number[number].cut_bytes > 0 or len(data) > self.chunk_payload_bytes
+        data, number, _, _, _, _, terms = message
+        is_cut_anyway = (
+            self._queue.by_number[number].cut_bytes > 0
+            or len(data) > self.chunk_payload_bytes
+            or (terms is not None and isinstance(terms, Part))
+        )
         if is_cut_anyway and fitting >= self.chunk_payload_bytes // SMALLEST_PIECE:
             return fitting
         return 0
@@ -66,28 +77,36 @@ class Fragmenter:
         """The next chunk, with this much user data. The data itself is not copied."""
         message = self._queue.peek()
         assert message is not None
-        data, stream_number, ppid, unordered, _, sack_immediately, _ = message
+        data, stream_number, ppid, unordered, _, sack_immediately, terms = message
         stream, format = self._queue.by_number[stream_number], self._queue.format
         start = stream.cut_bytes
         end = start + payload_bytes
-        is_ending = end == len(data)
-        if start == 0:
+        is_beginning, is_ending = start == 0, end == len(data)
+        payload = data if is_beginning and is_ending else memoryview(data)[start:end]
+        flags = DATA_IMMEDIATE if is_ending and sack_immediately else 0
+        if isinstance(terms, Part):
+            is_beginning = is_beginning and not self._continues(message)
+            is_ending = is_ending and terms.is_last
+        if is_beginning:
             stream.ssn, stream.next_fsn = stream.begin(format, unordered), 0
-        payload = data if start == 0 and is_ending else memoryview(data)[start:end]
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
-        flags = DATA_BEGINNING if start == 0 else 0
+        if is_beginning:
+            flags |= DATA_BEGINNING
         if is_ending:
             flags |= DATA_ENDING
-            if sack_immediately:
-                flags |= DATA_IMMEDIATE
         if unordered:
             flags |= DATA_UNORDERED
-        if start and format.counts_fragments:
+        if not is_beginning and format.counts_fragments:
             ppid = stream.next_fsn & FSN_MASK
         stream.next_fsn += 1
         header = encode_data_header(format, flags, payload_bytes, number & TSN_MASK, stream_number, stream.ssn, ppid)
         self._queue.cut(message, stream, payload_bytes)
         return OutstandingChunk(number, message, stream, header, payload, path, now, is_ending=is_ending)
+
+    def _continues(self, message: Outgoing) -> bool:
+        """Whether it is a part of a record of which some was sent before."""
+        records = self._queue.records
+        return records is not None and is_part_of(message, records.begun.get(message[1]))
 
 
 def with_immediate(header: bytes | memoryview) -> bytes:

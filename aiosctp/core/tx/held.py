@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import filterfalse
 from typing import Final, Generic, TypeVar
 
-from aiosctp.core.messages import Outgoing, Terms, is_abandoned
+from aiosctp.core.messages import Outgoing, Part, Terms, is_abandoned
 
 Owner = TypeVar("Owner")
 
@@ -18,11 +18,13 @@ MAX_DROPPED_BYTES: Final = 0x10000
 class Line(Generic[Owner]):
     """One stream that is to be reset: who resets it, and what was given to it since."""
 
-    __slots__ = ("_waiting", "held_bytes", "owner")
+    __slots__ = ("_after_record", "_waiting", "held_bytes", "owner")
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.held_bytes = 0
+        self._after_record: deque[Outgoing | _Mark[Owner]] | None = None
+        """Marks that come after the record that is open at the end of `_waiting`, when its last part is given."""
         self._waiting: deque[Outgoing | _Mark[Owner]] | None = None
 
     def add(self, message: Outgoing) -> None:
@@ -30,12 +32,20 @@ class Line(Generic[Owner]):
             self._waiting = deque()
         self._waiting.append(message)
         self.held_bytes += len(message[0])
+        if self._after_record is not None and not _leaves_open(message):
+            self._waiting += self._after_record
+            self._after_record = None
 
     def reset_again(self, owner: Owner) -> None:
-        """What comes from now on waits for this one too."""
+        """What comes from now on waits for this one too; not the rest of a record that is open."""
         if self._waiting is None:
             self._waiting = deque()
-        self._waiting.append(_Mark(owner))
+        waiting = self._waiting
+        if waiting and not isinstance(waiting[-1], _Mark) and _leaves_open(waiting[-1]):
+            if self._after_record is None:
+                self._after_record = deque()
+            waiting = self._after_record
+        waiting.append(_Mark(owner))
 
     def messages(self) -> Iterator[Outgoing]:
         return (item for item in self._waiting or () if not isinstance(item, _Mark) and not is_abandoned(item))
@@ -57,7 +67,20 @@ class Line(Generic[Owner]):
             if not is_abandoned(item):
                 ready.append(item)
                 self.held_bytes -= len(item[0])
-        return ready, False
+        if self._after_record is None:
+            return ready, False
+        # The rest of the record goes before.
+        self._waiting, self._after_record = self._after_record, None
+        mark = self._waiting.popleft()
+        assert isinstance(mark, _Mark)
+        self.owner = mark.owner
+        return ready, True
+
+
+def _leaves_open(message: Outgoing) -> bool:
+    """Whether it is a part of a record that goes on."""
+    part = message[6]
+    return isinstance(part, Part) and not part.is_last
 
 
 class _Mark(Generic[Owner]):
@@ -88,9 +111,16 @@ class HeldMessages(Generic[Owner]):
     def take(self, message: Outgoing) -> bool:
         """Whether it has to wait here."""
         line = self.lines.get(message[1])
+        is_suspended = line is None and self.suspended is not None
+        part = message[6]
+        if isinstance(part, Part) and part.record.size_bytes:
+            # It goes where those before it are.
+            place = part.record.held_in
+            line, is_suspended = place if isinstance(place, Line) else None, place is self
         if line is not None:
             line.add(message)
-        elif self.suspended is not None:
+        elif is_suspended:
+            assert self.suspended is not None
             self.suspended.append(message)
         else:
             return False
@@ -99,7 +129,9 @@ class HeldMessages(Generic[Owner]):
 
     def _note(self, message: Outgoing, line: Line[Owner] | None) -> None:
         terms = message[6]
-        if terms is not None:
+        if isinstance(terms, Part):
+            terms.record.held_in = self if line is None else line
+        elif terms is not None:
             self._limited[terms] = line
 
     def suspend(self, messages: Iterable[Outgoing]) -> None:
@@ -117,7 +149,9 @@ class HeldMessages(Generic[Owner]):
     def let_go(self, message: Outgoing) -> None:
         """It is here no more."""
         terms = message[6]
-        if terms is not None:
+        if isinstance(terms, Part):
+            terms.record.held_in = None
+        elif terms is not None:
             del self._limited[terms]
 
     def drop(self, message: Outgoing, held_bytes: int) -> bool:

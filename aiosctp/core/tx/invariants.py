@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from aiosctp.core.charge import charge_of
+from aiosctp.core.messages import Outgoing, Part, Record
 from aiosctp.core.paths import Path, largest_packet, least_mtu
 from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, MARKED
 from aiosctp.core.tx.gaps import without
@@ -22,6 +23,7 @@ def check_invariants(sender: Sender, paths: Iterable[Path]) -> None:
     _check_flight(sender, paths)
     _check_chunks(sender)
     _check_buffers(sender)
+    _check_records(sender)
     _check_abandoned(sender)
 
 
@@ -83,11 +85,14 @@ def _check_buffers(sender: Sender) -> None:
         queued[number] += len(data)
     urgent = sum(sack_immediately for _, _, _, _, _, sack_immediately, _ in sender.queue)
     assert sender.queue.urgent_messages == urgent
-    for data, number, _, unordered, *_ in sender.queue.begun:
+    for data, number, _, unordered, _, _, terms in sender.queue.begun:
         cut_bytes = sender.queue.by_number[number].cut_bytes
         assert 0 < cut_bytes < len(data)
         queued[number] -= cut_bytes
-        ordered[number] += not unordered
+        ordered[number] += not unordered and not isinstance(terms, Part)
+    records = sender.queue.records
+    for number, record in records.begun.items() if records is not None else ():
+        ordered[number] += not record.unordered
     excess = 0
     held: Counter[int] = Counter()
     for data, number, *_ in sender.queue.held or ():
@@ -104,6 +109,41 @@ def _check_buffers(sender: Sender) -> None:
     assert sender.queue.excess_bytes == excess
     assert sender.queued_bytes == queued.total()
     assert sender.buffered_bytes == sum(stream.buffered_bytes for stream in sender.queue.streams())
+
+
+def _check_records(sender: Sender) -> None:
+    queue, records = sender.queue, sender.queue.records
+    assert queue.messages == len(list(queue))
+    if records is None:
+        return
+    assert records.unsent == sum(isinstance(message[6], Part) for message in [*queue, *(queue.held or ())])
+    parts: dict[Record, list[Outgoing]] = {}
+    held = list(queue.held or ())
+    for message in [*queue, *held]:
+        if isinstance(message[6], Part):
+            parts.setdefault(message[6].record, []).append(message)
+    for record, messages in parts.items():
+        stream = messages[0][1]
+        is_held = messages[0] in held
+        assert all((message in held) is is_held for message in messages), "the parts of a record wait in one place"
+        assert is_held == (record.held_in is not None)
+        is_last = [isinstance(message[6], Part) and message[6].is_last for message in messages]
+        assert not any(is_last[:-1])
+        assert is_last[-1] is (records.open.get(stream) is not record), "an open record is at the end of its stream"
+        assert list(record.waiting) == ([] if is_held or queue.format.counts_fragments else messages)
+    for stream, record in records.open.items():
+        assert record in parts or records.begun.get(stream) is record
+    if queue.format.counts_fragments:
+        assert not records.surplus
+        assert not any(record.is_placed for record in {*parts, *records.open.values(), *records.begun.values()})
+        return
+    # §6.9: the fragments of a message have consecutive TSNs.
+    assert len(records.begun) <= 1
+    for stream, record in records.begun.items():
+        assert record.is_placed
+        assert queue.peek() is (record.waiting[0] if record.waiting else None)
+        if not record.waiting:
+            assert stream in records.open, "who ended a record has no more to wait for"
 
 
 def _check_abandoned(sender: Sender) -> None:

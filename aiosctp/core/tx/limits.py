@@ -7,7 +7,7 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from aiosctp.core.messages import Outgoing, Terms, without_data
+from aiosctp.core.messages import Outgoing, Part, Terms, without_data
 from aiosctp.core.nothing import NO_LIST
 from aiosctp.core.tx.peer_ack_point import PeerAckPoint
 
@@ -118,7 +118,7 @@ class Limits:
     def sent(self, chunk: OutstandingChunk) -> None:
         """For the first time."""
         terms = chunk.message[6]
-        if terms is None:
+        if terms is None or isinstance(terms, Part):
             return
         limited = self.live[terms]
         limited.chunks.append(chunk)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import filterfalse
+from itertools import chain, filterfalse
 from typing import Any
 
-from aiosctp.core.messages import Outgoing, is_abandoned
+from aiosctp.core.messages import Outgoing, Part, is_abandoned
 from aiosctp.core.nothing import NO_DICT
 from aiosctp.core.tx.held import MAX_DROPPED_BYTES, HeldMessages, Line
 from aiosctp.core.tx.limits import Limits
+from aiosctp.core.tx.records import Records, is_part_of, next_part, parts_of
 from aiosctp.core.tx.schedulers import NOTHING_WAITS, SCHEDULERS, Scheduler, StreamValues
 from aiosctp.wire.chunks import DATA_FORMAT, DataFormat
 
@@ -95,6 +96,7 @@ class SendQueue:
         "in_order",
         "limits",
         "queued_bytes",
+        "records",
         "stream_mark_bytes",
         "urgent_messages",
     )
@@ -118,6 +120,8 @@ class SendQueue:
         self.held_bytes = 0
         self.limits: Limits | None = None
         """What is known of messages with terms, from the first one on."""
+        self.records: Records | None = None
+        """Messages that are given part by part, from the first one on."""
         self._dropped = 0
         """Messages abandoned that the scheduler has not let go of."""
         self._dropped_bytes = 0
@@ -132,17 +136,30 @@ class SendQueue:
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Those that wait, the one begun included, in any order."""
+        entries = self._entries()
+        return entries if self.records is None else chain.from_iterable(map(parts_of, entries))
+
+    def _entries(self) -> Iterator[Outgoing]:
+        """What the scheduler holds: with DATA, one for all parts of a record."""
         return filterfalse(is_abandoned, self._scheduler) if self._dropped else iter(self._scheduler)
 
     @property
     def messages(self) -> int:
-        return len(self._scheduler) - self._dropped
+        """A part of a record counts as one."""
+        surplus = 0 if self.records is None else self.records.surplus
+        return len(self._scheduler) - self._dropped + surplus
 
     @property
     def has_plain_messages(self) -> bool:
-        """Whether those that wait are all of `in_order`, and none has terms, or had and is abandoned."""
-        limits = self.limits
-        return bool(self.in_order) and not self._dropped and (limits is None or not limits.live)
+        """Whether those that wait are all of `in_order`, and none has terms, or had and is abandoned, or is of a
+        record."""
+        limits, records = self.limits, self.records
+        return (
+            bool(self.in_order)
+            and not self._dropped
+            and (limits is None or not limits.live)
+            and (records is None or not (records.unsent or records.surplus))
+        )
 
     @property
     def begun(self) -> list[Outgoing]:
@@ -156,6 +173,11 @@ class SendQueue:
             if not numbers:
                 break
         return begun
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether any message, or record, is: its last fragment has not been sent."""
+        return bool(self.begun) or (self.records is not None and bool(self.records.begun))
 
     def stream(self, number: int) -> OutgoingStream:
         stream = self.by_number.get(number)
@@ -185,22 +207,63 @@ class SendQueue:
         stream.queued_bytes += size
         stream.buffered_bytes += size
         self.queued_bytes += size
-        self._scheduler.add(message)
+        if terms is None:
+            self._scheduler.add(message)
+        else:
+            self._note(message)
+            self._schedule(message)
         if sack_immediately:
             self.urgent_messages += 1
         above = stream.buffered_bytes - self.stream_mark_bytes
         if above > 0:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
-        if terms is not None:
-            self._limit(message)
 
-    # -- partial reliability (RFC 3758) --
-
-    def _limit(self, message: Outgoing) -> None:
+    def _note(self, message: Outgoing) -> None:
+        """It has terms, or is a part of a record."""
+        if isinstance(message[6], Part):
+            if self.records is None:
+                self.records = Records()
+            self.records.given(message)
+            return
         if self.limits is None:
             self.limits = Limits()
         self.limits.add(message)
+
+    def _schedule(self, message: Outgoing) -> None:
+        entry: Outgoing | None = message
+        if self.records is not None and isinstance(message[6], Part) and not self.format.counts_fragments:
+            entry = self.records.place(message)
+        if entry is not None:
+            self._scheduler.add(entry)
+
+    # -- records (RFC 6458 §8.1.26) --
+
+    def is_awaited(self, stream: int) -> bool:
+        """Whether the stream's open record has to go on before anything else does: with DATA, what waits (§6.9); or
+        what is held until a reset is answered, for that waits for the end of the record. So its next part waits for no
+        room but the stream's own."""
+        records = self.records
+        if records is None or stream not in records.open:
+            return False
+        record = records.open[stream]
+        is_begun = records.begun.get(stream) is record
+        return record.held_in is None and (self.held is not None or (is_begun and not self.format.counts_fragments))
+
+    def awaited_streams(self) -> list[int]:
+        """Linear in those with an open record, while anything is held."""
+        records = self.records
+        if records is None:
+            return []
+        return [stream for stream in (records.begun if self.held is None else records.open) if self.is_awaited(stream)]
+
+    def has_open_record_before(self, number: int) -> bool:
+        """Whether the stream has one that what its reset holds back comes after."""
+        assert self.held is not None
+        record = None if self.records is None else self.records.open.get(number)
+        return record is not None and record.held_in is not self.held.lines[number]
+
+    # -- partial reliability (RFC 3758) --
 
     def abandon(self, message: Outgoing, *, is_begun: bool) -> None:
         """It waits no more, or what is left of it to send. Its place in the scheduler's order, or among the messages
@@ -238,17 +301,25 @@ class SendQueue:
         """Let go of what is abandoned, at once. Linear in what waits; the turns of streams begin anew."""
         begun, waiting = self._begun_and_waiting()
         self._make_scheduler(begun)
-        for message in waiting:
-            self._scheduler.add(message)
+        for entry in waiting:
+            self._scheduler.add(entry)
 
     # -- RFC 8260 --
 
     def use_format(self, format: DataFormat) -> None:
         """What the handshake has settled. Nothing has been sent in another."""
-        assert format is self.format or not self.begun
+        if format is self.format:
+            return
+        assert not self.is_begun
         self.format = format
         if self._values is not None:
             self._values.interleaves = format.counts_fragments
+        if self.records is not None:
+            messages = self.records.displace(self._entries())
+            if messages:
+                self._make_scheduler()
+            for message in messages:
+                self._schedule(message)
 
     @property
     def values(self) -> StreamValues:
@@ -285,9 +356,15 @@ class SendQueue:
             self._scheduler.add_begun(message)
 
     def _begun_and_waiting(self) -> tuple[list[Outgoing], list[Outgoing]]:
-        begun = self.begun
-        are_begun = set(map(id, begun))
-        return begun, [message for message in self if id(message) not in are_begun]
+        """What the scheduler holds."""
+        are_begun = set(map(id, self.begun))
+        records = {} if self.records is None else self.records.begun
+        begun: list[Outgoing] = []
+        waiting: list[Outgoing] = []
+        for entry in self._entries():
+            is_begun = id(entry) in are_begun or is_part_of(entry, records.get(entry[1]))
+            (begun if is_begun else waiting).append(entry)
+        return begun, waiting
 
     # -- what a reset holds back --
 
@@ -305,7 +382,7 @@ class SendQueue:
             self.excess_bytes += min(size, above)
             stream.above_mark_of = self
         if message[6] is not None:
-            self._limit(message)
+            self._note(message)
         return True
 
     def _let_go(self, message: Outgoing) -> None:
@@ -319,7 +396,7 @@ class SendQueue:
         self.held_bytes -= size
         self.stream(number).queued_bytes += size
         self.queued_bytes += size
-        self._scheduler.add(message)
+        self._schedule(message)
         if sack_immediately:
             self.urgent_messages += 1
 
@@ -354,13 +431,15 @@ class SendQueue:
         return following
 
     def suspend(self) -> None:
-        """No new message begins from now on; those that were begun go on."""
+        """No new message begins from now on; those that were begun go on, also with parts that are given later."""
         held = self._make_held()
         if held.suspended is not None:
             return
         begun, waiting = self._begun_and_waiting()
         if waiting or self._dropped:
             self._make_scheduler(begun)
+        if self.records is not None:
+            waiting = self.records.displace(waiting)
         for data, number, _, _, _, sack_immediately, _ in waiting:
             self.by_number[number].queued_bytes -= len(data)
             self.queued_bytes -= len(data)
@@ -386,6 +465,8 @@ class SendQueue:
         if stream is None or stream.next_ssn or stream.next_unordered_mid:
             return True
         if stream.buffered_bytes or stream.emptied_chunks:
+            return False
+        if self.records is not None and number in self.records.begun:
             return False
         del self.by_number[number]
         return True
@@ -415,19 +496,23 @@ class SendQueue:
             stream.above_mark_of = self if above > 0 else None
 
     def peek(self) -> Outgoing | None:
-        """The message that the next chunk is cut from."""
+        """The message that the next chunk is cut from. With DATA, none while a record that is begun awaits its next
+        part."""
         if self._dropped:
             self._pass_dropped()
-        return self.in_order[0] if self.in_order else self._scheduler.first()
+        first = self.in_order[0] if self.in_order else self._scheduler.first()
+        return first if first is None or self.records is None else next_part(first)
 
     def cut(self, message: Outgoing, stream: OutgoingStream, payload_bytes: int) -> None:
         """So much more of the message `peek` named is in a chunk; whole, it leaves the queue."""
         stream.cut_bytes += payload_bytes
         stream.queued_bytes -= payload_bytes
         self.queued_bytes -= payload_bytes
-        data, _, _, _, _, sack_immediately, _ = message
-        is_whole = stream.cut_bytes == len(data)
-        self._scheduler.sent(payload_bytes, is_whole=is_whole)
+        data, _, _, _, _, sack_immediately, terms = message
+        is_whole = leaves = stream.cut_bytes == len(data)
+        if self.records is not None and isinstance(terms, Part):
+            leaves = self.records.cut(message, is_whole=is_whole, is_placed=not self.format.counts_fragments)
+        self._scheduler.sent(payload_bytes, is_whole=leaves)
         if is_whole:
             stream.cut_bytes = 0
             if sack_immediately:
@@ -439,10 +524,13 @@ class SendQueue:
 
     def take_all(self) -> list[Outgoing]:
         """Empty the queue: those begun first, then the others, each stream in its order."""
-        begun, waiting = self._begun_and_waiting()
-        taken = begun + waiting
-        if taken or self._dropped:
+        taken = self.begun
+        are_begun = set(map(id, taken))
+        taken += [message for message in self if id(message) not in are_begun]
+        if len(self._scheduler):
             self._make_scheduler()
+        if self.records is not None:
+            self.records.clear()
         if self.held is not None:
             taken += self.held
             self.held, self.held_bytes = None, 0

@@ -119,6 +119,20 @@ class Sender:
         return not (queue.queued_bytes or outstanding.highest != outstanding.cumulative or queue.held_bytes)
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is outstanding, and nothing can be sent, unless an open record goes on or a reset is
+        answered."""
+        if self.is_drained:
+            return True
+        outstanding = self.outstanding
+        return outstanding.highest == outstanding.cumulative and self.has_open_record and self.queue.peek() is None
+
+    @property
+    def has_open_record(self) -> bool:
+        """Whether a message was given in part (RFC 6458 §8.1.26)."""
+        return self.queue.records is not None and bool(self.queue.records.open)
+
+    @property
     def has_to_send(self) -> bool:
         """Whether anything waits to be sent, or may wait to be sent again."""
         return self.queue.queued_bytes > 0 or bool(self.retransmissions.numbers) or self.queue.limits is not None
@@ -262,9 +276,11 @@ class Sender:
         return abandonment.take_forward_tsn(now)
 
     def inherit(self, predecessor: Sender) -> None:
-        """Of the one before a restart, which has been emptied: what our user set for streams, and what was counted."""
+        """Of the one before a restart, which has been emptied: what our user set for streams, what was counted, and
+        which records were lost."""
         self.queue.values = predecessor.queue.values
         self.queue.limits = predecessor.queue.limits
+        self.queue.records = predecessor.queue.records
 
     # -- what RFC 6525 asks of it --
 
@@ -276,7 +292,7 @@ class Sender:
     @property
     def is_silent(self) -> bool:
         """Whether no message is begun, and nothing is outstanding."""
-        return not (self.outstanding or self.queue.begun)
+        return not (self.outstanding or self.queue.is_begun)
 
     def begin_anew(self, next_tsn: int) -> None:
         """RFC 6525 §5.2.4 G5, §5.2.7 H5: all SSNs begin with 0, the TSNs with this one. It is silent."""

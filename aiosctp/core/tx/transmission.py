@@ -115,7 +115,7 @@ class Transmission:
             return None
         if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
             return path if self.config.nodelay or not self._is_held_back(path) else None
-        if not self.outstanding:
+        if not self.outstanding and self.queue.peek() is not None:
             self.window.closed(path, self.config, now)
         return None
 
