@@ -150,11 +150,12 @@ class Association:
         end_of_record: False makes the data a part of a message that goes on with the next call on this stream, until
         one has True (RFC 6458 §8.1.26, explicit EOR): the peer gets one message, a record. What is said of a message
         above holds for each part: it is sent, and its memory is free again, before the rest is given, and `SendFailed`
-        names it alone. `ppid` and `unordered` are to be the same on all parts, and all together have at most
-        `Config.max_message_bytes`. A record is reliable: a policy named with a part is a ValueError, defaults do not
-        apply. When a part is not queued, the record is left open with those before it. While one is open, the reset of
-        its stream, or of the association, waits for its end; a byte stream never has its number; and where `negotiated`
-        has no "idata", messages of all other streams wait, once some of it is sent: SCTP has then no other way (§6.9).
+        names it alone. `ppid` and `unordered` are to be the same on all parts, no part is empty, the last one neither,
+        and all together have at most `Config.max_message_bytes`. A record is reliable: a policy named with a part is a
+        ValueError, defaults do not apply. When a part is not queued, the record is left open with those before it.
+        While one is open, the reset of its stream, or of the association, waits for its end; a byte stream never has
+        its number; and where `negotiated` has no "idata", messages of all other streams wait, once some of it is sent:
+        SCTP has then no other way (§6.9).
 
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
         stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, RecordLost once when the peer
@@ -357,9 +358,9 @@ class Association:
     async def receive(self, *, partial: bool = False) -> Message:
         """Wait for the next message of any stream that no `stream()` has taken over (RFC 9260 §11.1.6).
 
-        With `partial`, parts of a large message come as they arrive, `end_of_record` False on all but the last; else
-        whole messages only. Cancelling loses nothing: a message is taken in the step that returns it. With a message
-        ready the event loop is not entered.
+        With `partial`, parts of a message come as they arrive, once `Config.partial_delivery_point_bytes` of it are
+        there, `end_of_record` False on all but the last; else whole messages only. Cancelling loses nothing: a message
+        is taken in the step that returns it. With a message ready the event loop is not entered.
 
         Raises RuntimeError while another task waits here, and in stream mode (`open_stream`). After a graceful end what
         was received is handed over first, then AssociationShutdown is raised; after an abort or loss,
@@ -654,7 +655,8 @@ class Association:
         """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
 
         A path keeps what was set for it alone. What was given to `send` keeps its policy; another scheduler orders
-        what waits, too.
+        what waits, too. One default policy takes the place of another when that is made None in the same call:
+        `configure(lifetime_s=None, max_retransmits=0)`.
 
         Raises ValueError for what can't change in its life, ValueError or TypeError for a bad value, and then changes
         nothing.

@@ -50,7 +50,8 @@ class Config:
     Buffers and messages:
       receive_window_bytes: what is held for the reader at most, and so what the peer may send ahead of it (a_rwnd).
       send_buffer_bytes: `send()` waits above this; a stream counts for at most `stream_send_buffer_bytes`.
-      stream_send_buffer_bytes: `send()` on a stream waits above this.
+      stream_send_buffer_bytes: `send()` on a stream waits above this, what is sent and not acknowledged included. Where
+        a path holds more, the stream has nothing waiting that a scheduler could prefer.
       max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
@@ -272,7 +273,7 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
     named = [name for name in POLICIES if getattr(config, name) is not None]
     if len(named) > 1:
-        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
+        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy; leave the others None")
     if config.scheduler not in SCHEDULERS:
         known = ", ".join(sorted(SCHEDULERS))
         raise ValueError(f"scheduler must be one of {known}, not {config.scheduler!r}")

@@ -127,6 +127,6 @@ class Path:
 def check_configurable(changes: dict[str, Any], allowed: frozenset[str]) -> None:
     for name in changes:
         if name not in PARAMETERS:
-            raise ValueError(f"no parameter {name}")
+            raise ValueError(f"Config has no parameter {name}")
         if name not in allowed:
             raise ValueError(f"{name} can't be changed in the life of an association or path")

@@ -55,7 +55,7 @@ def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority
         check_range("buffer_priority", buffer_priority, 0, MAX_BUFFER_PRIORITY)
     named = [name for name, value in policy._asdict().items() if value is not None]
     if len(named) > 1:
-        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy")
+        raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy; leave the others None")
     return policy
 
 

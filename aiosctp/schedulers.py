@@ -20,7 +20,7 @@ the greatest numbers first:
 
 `StreamValues` are what `configure_stream` was told. Anything else is a `Scheduler` as a whole: its messages are tuples
 that begin with the data and the stream's number. It is called while packets are made: it may not wait, and what it
-raises ends the association.
+raises ends the association, and goes to the loop's exception handler.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def register(name: str, make: Callable[[StreamValues], Scheduler]) -> None:
     """From now on `Config.scheduler` takes this name, in this process.
 
     make: called with the values of an association's streams once it has something to send, and whenever what waits is
-    arranged anew.
+    arranged anew. What it raises comes out of the `send` or `configure` that needed it.
 
     Raises TypeError, and ValueError for a name that is taken.
     """

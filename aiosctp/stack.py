@@ -428,7 +428,9 @@ class Stack:
         self.flush(now)
 
     def _report_bug(self, error: Exception) -> None:
-        self.loop.call_exception_handler({"message": "aiosctp: a bug of its own", "exception": error})
+        self.loop.call_exception_handler(
+            {"message": "aiosctp: a bug of its own, or of a scheduler that the program registered", "exception": error}
+        )
 
     def __repr__(self) -> str:
         if self._is_closed:

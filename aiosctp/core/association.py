@@ -250,8 +250,8 @@ class AssociationEngine:
     def configure(self, config: Config, now: float) -> None:
         """Take other parameters over, those of `Config` that may change in life (§11.1.12, §11.1.13). A path keeps what
         was set for it alone."""
-        before, self.config = self.config, config
         self.sender.configure(config)
+        before, self.config = self.config, config
         self.receiver.configure(config)
         for path in self.paths:
             path.rto.configure(config)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 import pytest
 
 import aiosctp
-from tests.interop.pairs import CONNECTORS, associated
+from tests.interop.pairs import CONFIG, CONNECTORS, associated
 from tests.interop.usrsctp import Usrsctp
 
 STREAMS = 5
@@ -33,7 +33,16 @@ async def send_all(association: aiosctp.Association, *, unordered: bool) -> None
 @pytest.mark.parametrize("interleaving", [False, True], ids=["plain", "interleaving"])
 @pytest.mark.parametrize("connector", CONNECTORS)
 async def test_ordered_echo_returns_every_stream_in_order(usrsctp: Usrsctp, connector: str, interleaving: bool) -> None:
-    async with associated(usrsctp, connector, echo=True, interleaving=interleaving) as (association, _, _):
+    # usrsctp's bursts overrun a buffer now and then, and a second's wait for T3 each time would be most of this.
+    pairing = associated(
+        usrsctp,
+        connector,
+        echo=True,
+        interleaving=interleaving,
+        config=CONFIG.replace(rto_initial_s=0.2, rto_min_s=0.1),
+        sysctl=["sctp_rto_initial_default=200", "sctp_rto_min_default=100"],
+    )
+    async with pairing as (association, _, _):
         sending = asyncio.create_task(send_all(association, unordered=False))
         received = defaultdict(list)
         for _ in range(STREAMS * len(SIZES)):

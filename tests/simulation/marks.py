@@ -130,8 +130,8 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     ),
     "partial delivery skipped": ("rx.receiver:Receiver.forward_tsn_received", _returned),
     "skipped while a reset of the TSNs is awaited": (
-        "rx.renewal:Renewal.put_off",
-        lambda arguments, result: bool(arguments[1]) and not result,
+        "rx.renewal:Renewal.note_skipped",
+        lambda arguments, result: arguments[0].awaited is not None and bool(arguments[1]),
     ),
     "rest of a skipped message discarded": ("rx.forwarding:Forwarding.discards", _returned),
     "two messages delivered in parts": (

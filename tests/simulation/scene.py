@@ -127,6 +127,9 @@ class Scene:
         """The other end of an association that is established, if it is too."""
         for site in self.sites:
             for other in [] if site.stack is None else site.stack.owners:
+                if other is engine:
+                    # Between the same ports both ends may have drawn the same tag.
+                    continue
                 ports_fit = (other.local_port, other.peer_port) == (engine.peer_port, engine.local_port)
                 tags = other.tcb.local_tag, other.tcb.peer_tag
                 if ports_fit and tags == (engine.tcb.peer_tag, engine.tcb.local_tag):

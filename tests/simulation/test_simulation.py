@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import aiosctp
+from aiosctp import Association, Config
+from aiosctp.testing import VirtualTimeLoop
 from tests.simulation import marks
 from tests.simulation.__main__ import read_options
 from tests.simulation.broken import FAULTS, hunt
-from tests.simulation.scene import run_both_ways, run_seed
+from tests.simulation.scene import Scene, run_both_ways, run_seed
+from tests.simulation.site import SCTP_PORT, Site
 from tests.simulation.wrapping import place_of, wrapped
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,6 +91,36 @@ def test_the_engine_is_left_as_it_was() -> None:
     before = [vars(owner)[name] for owner, name in places]
     run_seed(1)
     assert [vars(owner)[name] for owner, name in places] == before
+
+
+def test_an_association_is_not_its_own_peer_though_both_ends_drew_the_same_tag() -> None:
+    def drawing_the_same(original: Any) -> Any:
+        return lambda host, count: b"same" if count == 4 else original(host, count)
+
+    async def connect() -> None:
+        scene = Scene(1)
+        scene.sites = [Site(scene.network.host(name, f"192.0.2.{name}"), Config()) for name in "12"]
+        accepted: list[Association] = []
+
+        async def handle(association: Association) -> None:
+            accepted.append(association)
+            await association.wait_closed()
+
+        for site in scene.sites:
+            await site.boot(handle)
+        connecting = aiosctp.connect("192.0.2.2", SCTP_PORT, local_port=SCTP_PORT, stack=scene.sites[0].stack)
+        async with connecting as association:
+            await asyncio.sleep(1)
+            ours, theirs = association.engine, accepted[0].engine
+            assert ours.tcb.local_tag == ours.tcb.peer_tag
+            assert scene.peer_of(ours) is theirs
+            assert scene.peer_of(theirs) is ours
+        for site in scene.sites:
+            await site.close()
+
+    same_tags = wrapped([("testing.host:Host.entropy", drawing_the_same)])
+    with same_tags, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(connect())
 
 
 @pytest.mark.parametrize("fault", FAULTS)

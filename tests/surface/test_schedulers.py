@@ -194,3 +194,17 @@ def test_a_scheduler_is_registered_once_under_a_name_of_its_own() -> None:
     assert aiosctp.Config(scheduler="mine").scheduler == "mine"
     with pytest.raises(ValueError, match="scheduler"):
         aiosctp.Config(scheduler="other")
+
+
+@virtual_time
+@pytest.mark.parametrize("wrong", [lambda values: 1 / 0, lambda values: object()], ids=["raises", "is none"])
+async def test_a_scheduler_that_can_not_be_made_changes_nothing(registry: None, wrong: Any) -> None:
+    """What waits is sent as before, and the association goes on."""
+    schedulers.register("wrong", wrong)
+    async with associated() as (_, ours, theirs):
+        give(ours, [3, 1, 2])
+        with pytest.raises((ZeroDivisionError, AttributeError)):
+            ours.configure(scheduler="wrong", stream_send_buffer_bytes=1)
+        assert ours.engine.config.scheduler == "fcfs"
+        give(ours, [1])
+        assert await taken(theirs, 4) == [3, 1, 2, 1]

@@ -403,7 +403,7 @@ class Asking:
         """Whether the association lives."""
         association = self._association
         if outcome is not Outcome.DONE:
-            performing.tell_lost(association, association.receiver.renewal.tsn_reset_refused())
+            association.receiver.renewal.tsn_reset_refused()
             return True
         sender_next, receiver_next = response.sender_next_tsn, response.receiver_next_tsn
         if sender_next is None or receiver_next is None:

@@ -59,13 +59,13 @@ class Forwarding:
         numbers = self._furthest(skipped)
         if renewal is not None:
             renewal.forward(tsn)
-            numbers = renewal.put_off(numbers, tsn)
+            renewal.note_skipped(numbers, tsn)
         lost = self._reassembly.skip(tsn, numbers, was_received=tsn in tsns)
         tsns.advance_to(tsn)
         return self._pass_over(lost, numbers, ahead)
 
     def skip(self, numbers: Mapping[Kind, int], tsn: int) -> list[tuple[int, int]]:
-        """The messages that were skipped with this TSN, on streams that could not be told then."""
+        """The messages that were skipped with this TSN, on streams that have begun anew before."""
         return self._pass_over(self._reassembly.skip_messages(tsn, numbers), numbers, 0)
 
     def drop_unfinished(self, streams: Collection[int] | None, before: int) -> list[tuple[int, int]]:

@@ -242,7 +242,8 @@ class Interleaved(TsnHeap):
         """Whether the chunk is the rest of a message that was skipped, on a TSN that the I-FORWARD-TSN did not reach:
         a TSN of another message lay between."""
         named = self._skipped.get((chunk.stream, chunk.unordered))
-        if named is None or chunk.beginning:
+        if named is None or chunk.beginning or (chunk.stream, chunk.unordered, chunk.number) in self._runs:
+            # What was skipped is not held: it is of one whose MID has come again, since all MIDs have begun anew.
             return False
         mid, reached = named
         # Further on it is of a message whose MID has come round again.

@@ -302,6 +302,9 @@ class Receiver:
                 return ProtocolViolation(b"a new TSN with an SSN that was delivered")
             self._packet_is_urgent = True
             return None
+        if renewal is not None and not is_held_back and renewal.is_of_after(chunk):
+            self._packet_is_urgent = True
+            return None
         if self._window.is_closed and not self._make_room(tsn, charge_of(len(chunk.payload))):
             # §6.2: "if such a DATA chunk is dropped, the receiver MUST immediately send back a SACK chunk".
             self._packet_is_urgent = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aiosctp.core.charge import charge_of
@@ -50,19 +50,24 @@ class TsnResetAwaited:
 
     So that no message of after is taken for one of before, only the next TSN in sequence is taken: all that was sent
     before has come when the peer begins anew, and of a stream that was used before the first message that is new shows
-    by its SSN, which is past. Whatever is not taken comes again.
+    by its SSN, which is past, or 0 though it is not the turn of that. Whatever is not taken comes again.
+
+    What FORWARD TSN skips is skipped at once. Be it of before, that is all. Be it of after, all of before has come, and
+    nothing of it waits; and the next message on the stream has the SSN that follows: is that the one whose turn it is,
+    it is taken; else it is past. What the numbers of before have made of it is made good when the peer answers.
     """
 
-    __slots__ = ("first_tsns", "since", "skipped")
+    __slots__ = ("last_tsns", "since", "skipped")
 
     def __init__(self, cumulative: int) -> None:
         self.since = cumulative
         """The cumulative TSN when it was asked for."""
-        self.first_tsns: dict[int, int] = {}
-        """By stream, where since then a message with SSN 0 began whose turn it was."""
+        self.last_tsns: dict[int, int] = {}
+        """By stream, where the last ordered message began that was taken since. Is that of after, so is the SSN whose
+        turn it is."""
         self.skipped: dict[tuple[int, bool], tuple[int, int]] = {}
-        """By stream and U bit, the last message that FORWARD TSN skipped since, and where it moved the cumulative TSN:
-        it shows then whether this is of before or of after."""
+        """By stream and U bit, the last message that FORWARD TSN skipped since, and where it moved the cumulative
+        TSN."""
 
 
 class Renewal:
@@ -124,8 +129,8 @@ class Renewal:
         following_received = tsn + 1 in tsns
         if self.deferred is not None and tsn + 1 in self.deferred.chunks:
             following_received = False  # its turn comes
-        if self.awaited is not None and chunk.beginning and not chunk.unordered and chunk.number == 0:
-            self.awaited.first_tsns.setdefault(chunk.stream, tsn)
+        if self.awaited is not None and chunk.beginning and not chunk.unordered:
+            self.awaited.last_tsns[chunk.stream] = tsn
         return self._reassembly.add(
             tsn, chunk, previous_received=tsn - 1 in tsns, following_received=following_received
         )
@@ -146,13 +151,17 @@ class Renewal:
             self._window.release(charge_of(len(chunks.pop(held).payload)))
             self._tsns.remove(held)
 
-    def put_off(self, numbers: dict[tuple[int, bool], int], tsn: int) -> dict[tuple[int, bool], int]:
-        """FORWARD TSN has skipped these messages, and moves the cumulative TSN here. Returns those of which that can be
-        known now: none while the peer may have begun anew."""
-        if self.awaited is None:
-            return numbers
-        self.awaited.skipped.update((kind, (number, tsn)) for kind, number in numbers.items())
-        return {}
+    def note_skipped(self, numbers: Mapping[tuple[int, bool], int], tsn: int) -> None:
+        """FORWARD TSN skips these messages, and moves the cumulative TSN here."""
+        if self.awaited is not None:
+            self.awaited.skipped.update((kind, (number, tsn)) for kind, number in numbers.items())
+
+    def is_of_after(self, chunk: UserData) -> bool:
+        """Whether a chunk that is not past, the next in sequence, is of after the peer has begun anew all the same, on
+        a stream of which something of before was taken."""
+        if self.awaited is None or chunk.unordered or not chunk.beginning or chunk.number != 0:
+            return False
+        return self._streams.next_number(chunk.stream) != 0
 
     def abandon_deferred(self) -> None:
         """Nothing more will come."""
@@ -200,7 +209,7 @@ class Renewal:
             for run in self._streams.begin_anew(stream):
                 self._delivery.put(run)
             if self.awaited is not None:
-                self.awaited.first_tsns.pop(stream, None)
+                self.awaited.last_tsns.pop(stream, None)
         tsn = self._receiver.cumulative_tsn
         self._queues.mark_resets(streams, Message(b"", 0, 0, False, 0, tsn, tsn))
         cause = self._release_deferred()
@@ -235,20 +244,9 @@ class Renewal:
         self.awaited = TsnResetAwaited(self._tsns.cumulative)
         self._receiver.resume_short_ways()
 
-    def tsn_reset_refused(self) -> list[tuple[int, int]]:
-        """Returns what `begin_tsns_anew` does."""
-        awaited, self.awaited = self.awaited, None
-        lost = [] if awaited is None else self._skip(awaited, first=0)
+    def tsn_reset_refused(self) -> None:
+        self.awaited = None
         self._receiver.resume_short_ways()
-        return lost
-
-    def _skip(self, awaited: TsnResetAwaited, *, first: int) -> list[tuple[int, int]]:
-        """What was put off, as far as it is of this TSN or later."""
-        lost: list[tuple[int, int]] = []
-        for kind, (number, tsn) in awaited.skipped.items():
-            if tsn >= first:
-                lost += self._receiver.skip_messages({kind: number}, tsn)
-        return lost
 
     def tsn_reset_done(self, next_tsn: int) -> list[tuple[int, int]]:
         """§5.2.7 H5: "The peer will send DATA chunks starting with the Sender's Next TSN", and may have already.
@@ -259,17 +257,15 @@ class Renewal:
         if first - 1 > self._tsns.cumulative:
             return self.begin_tsns_anew(next_tsn)
         self._receiver.leave_short_ways()
-        lost: list[tuple[int, int]] = []
-        for kind, (number, tsn) in awaited.skipped.items():
-            if tsn < first:
-                lost += self._receiver.skip_messages({kind: number}, tsn)
-        lost += self._receiver.drop_unfinished(None, first)
+        lost = self._receiver.drop_unfinished(None, first)
         for stream in self._streams.known():
-            if awaited.first_tsns.get(stream, 0) < first:
+            if awaited.last_tsns.get(stream, 0) < first:
                 for run in (*self._streams.settle(stream, first), *self._streams.begin_anew(stream)):
                     self._delivery.put(run)
         self._reassembly.begin_anew(None)
-        lost += self._skip(awaited, first=first)
+        for kind, (number, tsn) in awaited.skipped.items():
+            if tsn >= first:
+                lost += self._receiver.skip_messages({kind: number}, tsn)
         self._receiver.resume_short_ways()
         return lost
 

@@ -87,6 +87,13 @@ class InboundStreams:
         busy.by_ssn[run.ssn] = run
         return [] if partial is not None else self._release(run.stream, busy)
 
+    def next_number(self, stream: int) -> int:
+        """The SSN that the peer gives the next message, if all it has begun before has come. Linear in what waits."""
+        ssn, busy = self.expected_ssns.get(stream, 0), self._busy.get(stream)
+        while busy is not None and ssn in busy.by_ssn:
+            ssn = (ssn + 1) & self._mask
+        return ssn
+
     def is_turn_of(self, run: Run) -> bool:
         return run.unordered or run.ssn == self.expected_ssns.get(run.stream, 0)
 

@@ -299,10 +299,7 @@ class SendQueue:
 
     def _sweep(self) -> None:
         """Let go of what is abandoned, at once. Linear in what waits; the turns of streams begin anew."""
-        begun, waiting = self._begun_and_waiting()
-        self._make_scheduler(begun)
-        for entry in waiting:
-            self._scheduler.add(entry)
+        self._make_scheduler(*self._begun_and_waiting())
 
     # -- RFC 8260 --
 
@@ -335,10 +332,15 @@ class SendQueue:
 
     def set_scheduler(self, name: str) -> None:
         """What waits is sent in another order from now on. Linear in it."""
-        if name != self._scheduler_name:
-            self._scheduler_name = name
-            if self._scheduler is not NOTHING_WAITS:
-                self._sweep()
+        before, self._scheduler_name = self._scheduler_name, name
+        if name == before or self._scheduler is NOTHING_WAITS:
+            return
+        try:
+            self._sweep()
+        except BaseException:
+            # A program's own may fail: then it is as if it had not been asked for.
+            self._scheduler_name = before
+            raise
 
     def set_stream_values(self, stream: int, *, priority: int | None = None, weight: int | None = None) -> None:
         """RFC 8260 §4.3.3. None leaves a value as it is."""
@@ -348,12 +350,15 @@ class SendQueue:
             self.values.weights[stream] = weight
         self._scheduler.values_changed(stream)
 
-    def _make_scheduler(self, begun: Iterable[Outgoing] = ()) -> None:
-        self._dropped = self._dropped_bytes = 0
-        self._scheduler = SCHEDULERS[self._scheduler_name](self.values)
-        self.in_order = self._scheduler.in_order
+    def _make_scheduler(self, begun: Iterable[Outgoing] = (), waiting: Iterable[Outgoing] = ()) -> None:
+        scheduler = SCHEDULERS[self._scheduler_name](self.values)
+        in_order = scheduler.in_order
         for message in begun:
-            self._scheduler.add_begun(message)
+            scheduler.add_begun(message)
+        for message in waiting:
+            scheduler.add(message)
+        self._scheduler, self.in_order = scheduler, in_order
+        self._dropped = self._dropped_bytes = 0
 
     def _begun_and_waiting(self) -> tuple[list[Outgoing], list[Outgoing]]:
         """What the scheduler holds."""

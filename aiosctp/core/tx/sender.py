@@ -202,9 +202,9 @@ class Sender:
                 self.t3.stop_where_idle((awaited_on,))
 
     def configure(self, config: Config) -> None:
+        self.queue.set_scheduler(config.scheduler)
         if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
             self.queue.set_stream_mark(config.stream_send_buffer_bytes)
-        self.queue.set_scheduler(config.scheduler)
         self._transmission.config = config
 
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:
