@@ -245,6 +245,8 @@ async def test_usrsctp_sends_on_while_it_asks_for_an_association_reset_and_abort
         watch.lose("second", "RESP")
         await client.command("reset_association")
         await server.event("association_reset")
+        # It tells that before it answers.
+        await watch.saw("< RESP:0=1/S-TSN=1,R-TSN=4096")
         await client.command("send", 1, 100, 1)
         await client.event("send_failed", stream=1)
         await server.event("assoc_change", state="COMM_LOST", error=13)
