@@ -67,7 +67,7 @@ async def test_what_we_abandon_usrsctp_skips(
                 ppid=size,
                 context=7,
                 unordered=unordered,
-                **OUR_POLICIES[policy],  # type: ignore[arg-type]
+                **OUR_POLICIES[policy],  # type: ignore[arg-type]  # each value is its name's
             )
             failure = await next_of(failures, SendFailed)
             assert failure == SendFailed(data, 2, size, 7, unordered, True, 0)

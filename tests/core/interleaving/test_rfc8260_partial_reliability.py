@@ -177,7 +177,7 @@ def test_with_i_data_chunks_no_forward_tsn_is_sent(
     """E01: "and MUST NOT be used in combination with the I-DATA chunk", whatever else A says."""
     peer = Script(announces=announces, pr=pr).opened(caller)
     peer.z_sends(b"x", stream=1, **policy)  # type: ignore[arg-type]  # one of them
-    peer.z_sends(bytes(3 * PAYLOAD), stream=2, unordered=True, **policy)  # type: ignore[arg-type]
+    peer.z_sends(bytes(3 * PAYLOAD), stream=2, unordered=True, **policy)  # type: ignore[arg-type]  # each value is its name's
     assert kinds_of_data(peer.heard) == {I_DATA}
     assert types_used(peer.wait(30), FORWARD_TSN) == set()
 
@@ -188,7 +188,7 @@ def test_without_i_forward_tsn_what_was_sent_is_reliable(policy: dict[str, float
     """E01: "can be used in combination with user message interleaving only if both endpoints indicated their support of
     ... the I-FORWARD-TSN chunk": A lists 64 and nothing besides; the user can ask."""
     peer = Script(announces=(I_DATA, RE_CONFIG)).opened(caller)
-    peer.z_sends(b"x", stream=1, **policy)  # type: ignore[arg-type]
+    peer.z_sends(b"x", stream=1, **policy)  # type: ignore[arg-type]  # each value is its name's
     packets = peer.wait(30)
     assert types_used(packets, FORWARD_TSN, I_FORWARD_TSN) == set()
     assert kinds_of_data(packets) == {I_DATA}
@@ -239,7 +239,7 @@ def test_with_data_chunks_no_i_forward_tsn_is_sent(pr: bool, caller: str) -> Non
     """E01: "and MUST NOT be used in combination with the DATA chunk": A lists 194 alone."""
     peer = Script(announces=(I_FORWARD_TSN, RE_CONFIG), pr=pr).opened(caller)
     for stream, policy in enumerate(({"lifetime_s": 0.5}, {"max_retransmits": 0})):
-        peer.z_sends(b"x", stream=stream, **policy)  # type: ignore[arg-type]
+        peer.z_sends(b"x", stream=stream, **policy)  # type: ignore[arg-type]  # each value is its name's
     packets = peer.wait(30)
     assert types_used(packets, I_FORWARD_TSN, I_DATA) == set()
     assert types_used(packets, FORWARD_TSN) == ({FORWARD_TSN} if pr else set())
