@@ -32,7 +32,7 @@ class Service:
     turn_of: int | None = None
     turn_bytes: int = 0
     weights: set[int] = field(default_factory=lambda: {1})
-    """All that streams ever had."""
+    """All that streams had while something was sent."""
     waits: dict[int, Counter[int]] = field(default_factory=dict)
     """Of each stream that waits, since it did or was served last: how many turns others had, or how many bytes."""
     packets_seen: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -53,7 +53,6 @@ class SchedulerLaws:
             ("core.tx.queue:SendQueue.packet_ended", self._noting_packets),
             ("core.tx.queue:SendQueue.abandon", self._noting_abandoned),
             ("core.tx.queue:SendQueue._make_scheduler", self._noting_schedulers),
-            ("core.tx.queue:SendQueue.set_stream_values", self._noting_values),
         ]
 
     def _service(self, queue: SendQueue) -> Service:
@@ -82,14 +81,6 @@ class SchedulerLaws:
             original(queue, *begun)
 
         return make_scheduler
-
-    def _noting_values(self, original: Any) -> Any:
-        def set_stream_values(queue: SendQueue, stream: int, **values: Any) -> None:
-            if values.get("weight") is not None:
-                self._service(queue).weights.add(values["weight"])
-            original(queue, stream, **values)
-
-        return set_stream_values
 
     def _around_cut(self, original: Any) -> Any:
         def cut(fragmenter: Fragmenter, payload_bytes: int, number: int, path: Path, now: float) -> OutstandingChunk:
@@ -141,6 +132,8 @@ class SchedulerLaws:
     def _check_share(self, queue: SendQueue, service: Service, waits: int, served: int, name: str) -> None:
         """RFC 8260 §3.5, §3.6. What waits was put off by its last two turns at most, for who is served may have joined
         as of the beginning of the first of them; and may overdraw by a turn of its own."""
+        # Asked for here, for a restart hands them on to another queue.
+        service.weights.update(queue.values.weights.values())
         ratio = max(service.weights) / min(service.weights) if name == "weighted" else 1
         most_bytes = service.largest_turn_bytes * (1 + 2 * ratio)
         if service.waits[waits][served] > most_bytes:
