@@ -26,7 +26,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing, Part, Record
 from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, RecordLost
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, RecordLost, SCTPError
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.policies import Policies
@@ -851,6 +851,10 @@ class Association:
             case Opener.BOTH:
                 # What both know alike decides.
                 return tcb.local_tag < tcb.peer_tag
+
+    def ending_error(self) -> SCTPError:
+        """Why it ended, to be raised. It has."""
+        return self._life.ending_error()
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""
