@@ -27,6 +27,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "association_max_retrans": (0, 65535),
     "path_max_retrans": (0, 65535),
     "max_init_retransmits": (0, 65535),
+    "init_rto_max_s": (0.05, 3600),
     "hb_interval_s": (0, 10**9),
     "hb_max_burst": (1, 65535),
     "sack_delay_s": (0, 0.5),
@@ -71,7 +72,14 @@ SWITCHES = (
     "peer_may_add_streams",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
+OPTIONAL = (
+    "adaptation_layer",
+    "init_rto_max_s",
+    "partial_delivery_point_bytes",
+    "path_mtu",
+    "shutdown_timeout_s",
+    *POLICIES,
+)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 
