@@ -47,6 +47,7 @@ _ZERO = 0
 CONFIGURABLE = frozenset(
     {
         "association_max_retrans",
+        "autoclose_s",
         "buffer_priority",
         "event_queue_limit",
         "heartbeat",

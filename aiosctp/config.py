@@ -103,6 +103,8 @@ class Config:
       max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.
       cookie_key_life_s: how often the cookie's secret key changes (§5.1.3), of a stack's config only; the previous one
         is accepted for as long again, so that no cookie outlives its key.
+      autoclose_s: after how long without user data, sent or received, the association is shut down gracefully (RFC 6458
+        §8.1.8); None is never. What waits to be sent or acknowledged puts it off.
       shutdown_timeout_s: the guard T5 of a graceful shutdown (§9.2): then it ends by ABORT; None is five times
         `rto_max_s`.
       vtag_quarantine_s: how long the tag of an association that ended is not used again (§5.3.1).
@@ -140,6 +142,7 @@ class Config:
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
     shutdown_timeout_s: float | None = None
+    autoclose_s: float | None = None
     event_queue_limit: int = 1024
 
     outbound_streams: int = 256
@@ -202,6 +205,7 @@ _SWITCHES = {
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 _OPTIONAL = {
     "adaptation_layer",
+    "autoclose_s",
     "init_rto_max_s",
     "partial_delivery_point_bytes",
     "path_mtu",
@@ -236,6 +240,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
     "shutdown_timeout_s": (0, 10**9),
+    "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),

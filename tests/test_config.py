@@ -40,6 +40,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
     "shutdown_timeout_s": (0, 10**9),
+    "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
@@ -74,6 +75,7 @@ SWITCHES = (
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 OPTIONAL = (
     "adaptation_layer",
+    "autoclose_s",
     "init_rto_max_s",
     "partial_delivery_point_bytes",
     "path_mtu",
