@@ -84,6 +84,8 @@ class Config:
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
+      pmtu_raise_s: how long what was found is good enough: data sent after that begins another search (RFC 8899 §5.1.1,
+        PMTU_RAISE_TIMER).
     Extensions of the data transfer, each spoken where both sides announce it:
       partial_reliability: whether the peer is told that we understand FORWARD TSN (RFC 3758), without which neither
         side can abandon what it has sent.
@@ -151,6 +153,7 @@ class Config:
     adaptation_layer: int | None = None
     path_mtu: int | None = None
     path_mtu_discovery: bool = True
+    pmtu_raise_s: float = 600.0
     congestion_control: str = "reno"
     stream_ppid: int = 0
 
@@ -247,6 +250,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),

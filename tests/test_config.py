@@ -47,6 +47,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
+    "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),

@@ -258,6 +258,7 @@ class AssociationEngine:
         self.receiver.configure(config)
         if config.autoclose_s != before.autoclose_s:
             autoclose.reschedule(self, now)
+        self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
             if path.path_max_retrans == before.path_max_retrans:

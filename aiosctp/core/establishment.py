@@ -78,6 +78,7 @@ class Establishment:
         association.timers.stop(Timer.T1_COOKIE)
         association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
         association.enter(AssociationState.ESTABLISHED)
+        association.path_mtu.look_anew()
         autoclose.came_up(association, now)
         self._tell(AssociationChangeKind.COMM_UP)
         if tcb.peer_adaptation_layer is not None:
