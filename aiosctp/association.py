@@ -61,6 +61,7 @@ CONFIGURABLE = frozenset(
         "hb_interval_s",
         "lifetime_s",
         "max_burst",
+        "max_cookie_life_s",
         "max_message_bytes",
         "max_retransmits",
         "nodelay",
@@ -68,7 +69,12 @@ CONFIGURABLE = frozenset(
         "path_max_retrans",
         "path_mtu",
         "path_mtu_discovery",
+        "peer_may_add_streams",
+        "peer_may_reset_association",
+        "peer_may_reset_streams",
+        "pmdcs_bytes",
         "pmtu_raise_s",
+        "receive_window_bytes",
         "rto_initial_s",
         "rto_max_s",
         "rto_min_s",
@@ -78,6 +84,7 @@ CONFIGURABLE = frozenset(
         "send_buffer_bytes",
         "shutdown_timeout_s",
         "stream_send_buffer_bytes",
+        "valid_cookie_life_s",
     }
 )
 
@@ -862,6 +869,11 @@ class Association:
             case Opener.BOTH:
                 # What both know alike decides.
                 return tcb.local_tag < tcb.peer_tag
+
+    @property
+    def life(self) -> Lifetime:
+        """For those that ask something of the engine."""
+        return self._life
 
     def ending_error(self) -> SCTPError:
         """Why it ended, to be raised. It has."""

@@ -96,7 +96,6 @@ def _set_associnfo(target: Target, info: sctp_assocparams) -> Commit:
     )
     if changes.get("valid_cookie_life_s", 0) > config.max_cookie_life_s:
         changes["max_cookie_life_s"] = changes["valid_cookie_life_s"]
-        changes["cookie_key_life_s"] = max(config.cookie_key_life_s, changes["valid_cookie_life_s"])
     return target.change(**changes)
 
 
@@ -195,7 +194,7 @@ def _read_statistics(target: Target, _: object) -> sctp_assoc_stats:
     slowest = max(engine.paths, key=lambda path: path.rto.max_seen_s)
     counters = engine.take_counters()
     return sctp_assoc_stats(
-        sas_obs_rto_ipaddr=target.shown(slowest.address),
+        sas_obs_rto_ipaddr=(target.socket.shown(slowest.address), engine.peer_port),
         sas_maxrto=milliseconds(counters.maxrto),
         sas_isacks=counters.isacks,
         sas_osacks=counters.osacks,
