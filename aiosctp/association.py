@@ -26,7 +26,14 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing, Part, Record
 from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, RecordLost, SCTPError
+from aiosctp.exceptions import (
+    AssociationLost,
+    AssociationShutdown,
+    InvalidStream,
+    MessageTooLarge,
+    RecordLost,
+    SCTPError,
+)
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.policies import Policies

@@ -7,9 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationShutdown, SCTPError
-
-_OF_CONNECTING = {"AssociationRefused": errno.ECONNREFUSED, "ConnectTimeout": errno.ETIMEDOUT}
+from aiosctp.exceptions import AssociationShutdown, SCTPError
 
 
 def error(number: int, message: str | None = None) -> OSError:
@@ -23,6 +21,11 @@ def closed() -> OSError:
 
 def would_block(what: str) -> OSError:
     return error(errno.EAGAIN, f"{what} would wait, and the socket does not block")
+
+
+def check_int(name: str, value: object, low: int, high: int = 2**31 - 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise error(errno.EINVAL, f"{name} must be an int between {low} and {high}, not {value!r}")
 
 
 def pending_errno(ending: SCTPError | None) -> int:
@@ -43,14 +46,8 @@ def as_socket_errors() -> Iterator[None]:
         raise
     except (TypeError, ValueError, OverflowError) as wrong:
         raise error(errno.EINVAL, str(wrong)) from None
-    except RuntimeError as wrong:
-        raise error(errno.EINVAL, str(wrong)) from None
 
 
 def is_end(ending: OSError) -> bool:
     """Whether nothing more will come, without that being an error."""
     return isinstance(ending, AssociationShutdown)
-
-
-def is_failure(ending: OSError) -> bool:
-    return isinstance(ending, AssociationAborted | AssociationLost)

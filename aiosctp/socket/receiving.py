@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiosctp.core.messages import Message
 from aiosctp.socket.addresses import Address
 from aiosctp.socket.ancillary import AncillaryItem
 from aiosctp.socket.constants import MSG_EOR, MSG_NOTIFICATION
-from aiosctp.socket.errors import error, is_end, would_block
+from aiosctp.socket.errors import check_int, is_end, would_block
 from aiosctp.socket.notifications import Notification
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_nxtinfo, sctp_rcvinfo, sctp_sndrcvinfo
@@ -82,8 +81,7 @@ async def sctp_recvmsg(
 
 async def take(sock: SCTPSocket, bufsize: int, *, with_notifications: bool) -> Taken:
     """The next thing to read, of a message as much as there is room for. Waits for it; cancelling loses nothing."""
-    if isinstance(bufsize, bool) or not isinstance(bufsize, int) or bufsize <= 0:
-        raise error(errno.EINVAL, f"bufsize must be a positive int, not {bufsize!r}")
+    check_int("bufsize", bufsize, 1)
     while True:
         sock.check_open()
         if sock.reads_no_more:

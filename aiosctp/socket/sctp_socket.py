@@ -29,7 +29,7 @@ from aiosctp.socket.constants import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from aiosctp.socket.errors import closed, error, pending_errno, would_block
+from aiosctp.socket.errors import check_int, closed, error, pending_errno, would_block
 from aiosctp.socket.receiving import Received
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
@@ -140,8 +140,7 @@ class SCTPSocket:
         backlog: how many of a one-to-one socket may wait for `accept`; other peers wait, and ask again.
         """
         self.check_open()
-        if isinstance(backlog, bool) or not isinstance(backlog, int) or backlog < 0:
-            raise error(errno.EINVAL, f"backlog must be an int and not negative, not {backlog!r}")
+        check_int("backlog", backlog, 0)
         if self.peer is not None:
             raise error(errno.EISCONN, "the socket has an association")
         stack = self.choose_stack(listens=True)

@@ -94,18 +94,13 @@ async def _association_for(
 async def _give(association: SocketAssociation, data: bytes, info: sctp_sndinfo) -> None:
     sock = association.socket
     plain = association.association
-    arguments = {
-        "stream": info.snd_sid,
-        "ppid": info.snd_ppid,
-        "unordered": bool(info.snd_flags & SCTP_UNORDERED),
-        "context": info.snd_context,
-    }
+    unordered = bool(info.snd_flags & SCTP_UNORDERED)
     try:
         with as_socket_errors():
             if sock.getblocking():
-                await plain.send(data, **arguments)
+                await plain.send(data, stream=info.snd_sid, ppid=info.snd_ppid, unordered=unordered)
             else:
-                plain.send_nowait(data, **arguments)
+                plain.send_nowait(data, stream=info.snd_sid, ppid=info.snd_ppid, unordered=unordered)
     except BlockingIOError:
         raise would_block("send") from None
     except OSError:

@@ -1,4 +1,4 @@
-"""What a socket has for its associations to come, and each association for itself (SCTP_FUTURE_ASSOC, RFC 6458 §7.2)."""
+"""What a socket has for associations to come (SCTP_FUTURE_ASSOC, RFC 6458 §7.2), and each association for itself."""
 
 from __future__ import annotations
 
