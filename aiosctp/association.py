@@ -176,7 +176,7 @@ class Association:
         if message is not None:
             is_named = lifetime is not None or max_retransmits is not None or buffer_priority is not None
             seconds_left = policies.seconds_left(message, self.stack.now())
-            if self._backpressure.leaves_open(stream):
+            if not end_of_record or self._backpressure.leaves_open(stream):
                 seconds_left = None  # it is to be a part of a record
             in_line = self._backpressure.in_line(stream, len(message[0]), seconds_left, leaves_open=not end_of_record)
             with in_line as waiter:
