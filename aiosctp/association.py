@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,8 +14,8 @@ from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState, Opener
-from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream
+from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SendFailed
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, SCTPError
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path
 from aiosctp.reception import Reception
@@ -52,11 +52,15 @@ class Association:
         *,
         holds_events: bool = False,
         on_end: Callable[[Association], None] | None = None,
+        on_change: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
+        """on_end: told once it has ended. on_change: told what happened whenever anything may have changed, the end
+        included. Neither may run code of the program."""
         self.stack = stack
         self.engine = engine
         self._life = Lifetime(stack, engine)
         self._on_end = on_end
+        self._on_change = on_change
         self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
         self._sending = Sending(self._life, self._backpressure)
@@ -580,13 +584,15 @@ class Association:
             self._life.changes.tell()
             if self._on_end is not None:
                 self._on_end(self)
-            return
-        self._reception.wake_ready()
-        if engine.state in MAY_TAKE_USER_DATA:
-            self._backpressure.wake()
         else:
-            self._backpressure.wake_all()
-        self._life.changes.tell()
+            self._reception.wake_ready()
+            if engine.state in MAY_TAKE_USER_DATA:
+                self._backpressure.wake()
+            else:
+                self._backpressure.wake_all()
+            self._life.changes.tell()
+        if self._on_change is not None:
+            self._on_change(events)
 
     def byte_streams(self) -> ByteStreams:
         """Select stream mode."""
@@ -611,6 +617,10 @@ class Association:
             case Opener.BOTH:
                 # What both know alike decides.
                 return tcb.local_tag < tcb.peer_tag
+
+    def ending_error(self) -> SCTPError:
+        """Why it ended, to be raised. It has."""
+        return self._life.ending_error()
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""
