@@ -31,8 +31,8 @@ def set_option(table: Table, sock: SCTPSocket, level: int, number: int, value: o
     given = checked(option.name, option.structure, value)
     with as_socket_errors():
         commits = [option.write(target, given) for target in _to_set(option, sock, given)]
-    for commit in commits:
-        commit()
+        for commit in commits:
+            commit()
 
 
 def get_option(table: Table, sock: SCTPSocket, level: int, number: int, value: object) -> Any:

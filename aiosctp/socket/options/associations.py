@@ -91,9 +91,7 @@ def _set_associnfo(target: Target, info: sctp_assocparams) -> Commit:
         bound = sum(path.path_max_retrans for path in target.association.engine.paths)
         if info.sasoc_asocmaxrxt > bound:
             raise error(errno.EINVAL, f"sasoc_asocmaxrxt must not be above {bound}, the sum of those of the paths")
-    changes = given(
-        association_max_retrans=info.sasoc_asocmaxrxt, valid_cookie_life_s=seconds(info.sasoc_cookie_life)
-    )
+    changes = given(association_max_retrans=info.sasoc_asocmaxrxt, valid_cookie_life_s=seconds(info.sasoc_cookie_life))
     if changes.get("valid_cookie_life_s", 0) > config.max_cookie_life_s:
         changes["max_cookie_life_s"] = changes["valid_cookie_life_s"]
     return target.change(**changes)
@@ -228,9 +226,7 @@ OPTIONS: Final = (
         read=_read_associnfo,
         write=_set_associnfo,
     ),
-    Option(
-        name="SCTP_INITMSG", number=SCTP_INITMSG, structure=sctp_initmsg, read=_read_initmsg, write=_set_initmsg
-    ),
+    Option(name="SCTP_INITMSG", number=SCTP_INITMSG, structure=sctp_initmsg, read=_read_initmsg, write=_set_initmsg),
     Option(
         name="SCTP_ADAPTATION_LAYER",
         number=SCTP_ADAPTATION_LAYER,

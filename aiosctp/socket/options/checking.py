@@ -24,8 +24,8 @@ def checked(name: str, structure: type, value: object) -> Any:
         return _number(name, value, _LEAST_INT, _GREATEST_INT)
     if not isinstance(value, structure):
         raise error(errno.EINVAL, f"{name} takes {structure.__name__}, not {type(value).__name__}")
-    assert is_dataclass(value)
-    return replace(value, **{field: _field(field, kind, getattr(value, field)) for field, kind in _kinds(structure)})
+    given: Any = value
+    return replace(given, **{field: _field(field, kind, getattr(value, field)) for field, kind in _kinds(structure)})
 
 
 @cache

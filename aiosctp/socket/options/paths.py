@@ -183,8 +183,7 @@ def _set_parameters(target: Target, parameters: sctp_paddrparams) -> Commit:
     if target.host is None:
         commits.append(target.change(**changes))
     if target.member is not None:
-        views = [target.path] if target.host is not None else target.association.paths
-        commits += [target.change_path(view.address[0], changes) for view in views]
+        commits.append(target.change_paths(changes))
     if flags & SPP_HB_DEMAND:
         if target.member is None or target.association.state is not AssociationState.ESTABLISHED:
             raise error(errno.EINVAL, "SPP_HB_DEMAND needs an association that is established")
@@ -237,7 +236,7 @@ def _sack_changes(config: Config, parameters: sctp_paddrparams) -> dict[str, Any
         return {}
     changes = given(sack_delay_s=seconds(parameters.spp_sackdelay))
     if config.sack_frequency == 1:
-        changes["sack_frequency"] = Config.sack_frequency
+        changes["sack_frequency"] = Config().sack_frequency
     return changes
 
 

@@ -1,4 +1,4 @@
-"""What messages have that are sent without saying it, and SCTP_CONTEXT (RFC 6458 §8.1.13, §8.1.25, §8.1.31, §8.1.32)."""
+"""What messages have whose sending does not say it, and SCTP_CONTEXT (RFC 6458 §8.1.13, §8.1.25, §8.1.31, §8.1.32)."""
 
 from __future__ import annotations
 

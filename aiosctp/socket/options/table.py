@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import Enum, auto
 from typing import Any
 
-from aiosctp.socket.constants import IPPROTO_SCTP, SOCK_SEQPACKET, SOCK_STREAM
+from aiosctp.socket.constants import IPPROTO_SCTP, SOCK_SEQPACKET
 from aiosctp.socket.errors import error
 from aiosctp.socket.options.target import Commit, Target
 from aiosctp.socket.structures import sctp_assoc_value
@@ -68,14 +68,16 @@ class Option:
 
     def check_style(self, socket_type: int) -> None:
         if self.socket_type not in (None, socket_type):
-            style = {SOCK_STREAM: "one-to-one", SOCK_SEQPACKET: "one-to-many"}[socket_type]
+            style = "one-to-many" if socket_type == SOCK_SEQPACKET else "one-to-one"
             raise error(errno.EOPNOTSUPP, f"{self.name} means nothing to a {style} socket")
 
 
 # -- options of one value --
 
 
-def number(name: str, number: int, read: Callable[[Target], int], write: Callable[[Target, int], Commit], **rest: Any) -> Option:
+def number(
+    name: str, number: int, read: Callable[[Target], int], write: Callable[[Target, int], Commit], **rest: Any
+) -> Option:
     """An option that is an int."""
     return Option(name=name, number=number, read=lambda target, _: read(target), write=write, **rest)
 

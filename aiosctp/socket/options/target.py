@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiosctp.association import Association
-from aiosctp.association import CONFIGURABLE as IN_LIFE
 from aiosctp.config import Config
+from aiosctp.core.paths import Path as EnginePath
+from aiosctp.core.paths import fixed_mtu
+from aiosctp.parameters import CONFIGURABLE
 from aiosctp.path import Path
 from aiosctp.socket.errors import as_socket_errors, error
 from aiosctp.socket.settings import Settings
@@ -61,6 +63,12 @@ class Target:
                 return path
         raise error(errno.EINVAL, f"{self.host} is not an address of the peer")
 
+    @property
+    def engine_path(self) -> EnginePath:
+        path = self.association.engine.paths.get(self.host or "")
+        assert path is not None
+        return path
+
     def change(self, **changes: Any) -> Commit:
         """What changes parameters of `Config`. Raises OSError (EINVAL) for a value that it does not take, and for what
         can't change in the life of an association."""
@@ -73,10 +81,26 @@ class Target:
         if self.member is None:
             return lambda: self.socket.configure(config)
         for name in changed:
-            if name not in IN_LIFE:
+            if name not in CONFIGURABLE:
                 raise error(errno.EINVAL, f"{name} of an association is settled when it begins")
         return lambda: self._configure(changed)
 
     def _configure(self, changes: dict[str, Any]) -> None:
         self.association.configure(**changes)
         self.settings.config = self.association.engine.config
+
+    def change_paths(self, changes: dict[str, Any]) -> Commit:
+        """The same of the path to the address alone, or, without one, of all that there are."""
+        with as_socket_errors():
+            wanted = Config().replace(**changes)
+        others = {name: value for name, value in changes.items() if name not in ("path_mtu", "pmdcs_bytes")}
+        has_mtu = len(others) < len(changes)
+
+        def commit() -> None:
+            for path in self.association.paths:
+                host, _ = path.address
+                if self.host in (None, host):
+                    mtu = {"path_mtu": fixed_mtu(host, wanted)} if has_mtu else {}
+                    path.configure(**others, **mtu)
+
+        return commit
