@@ -15,6 +15,7 @@ from aiosctp.sending import Sending
 CONFIGURABLE = frozenset(
     {
         "association_max_retrans",
+        "autoclose_s",
         "buffer_priority",
         "event_queue_limit",
         "heartbeat",
@@ -26,6 +27,9 @@ CONFIGURABLE = frozenset(
         "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
+        "path_mtu",
+        "path_mtu_discovery",
+        "pmtu_raise_s",
         "rto_initial_s",
         "rto_max_s",
         "rto_min_s",
