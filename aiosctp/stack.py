@@ -92,7 +92,7 @@ class Stack:
         check_config(config)
         self._udp_port = udp_port
         self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
-        self.config = config or Config()
+        self._config = config or Config()
         self._network = network or current_network.get()
         self._ports: dict[str, DatagramPort] = {}
         self._engine: StackEngine | None = None
@@ -127,7 +127,7 @@ class Stack:
             self._ports = {port.local_host: port for port in ports}
             self._udp_port = ports[0].udp_port
             self._engine = StackEngine(
-                config=self.config,
+                config=self._config,
                 local_addresses=tuple(self._ports),
                 entropy=self._network.entropy,
                 route_mtu=self._network.route_mtu,
@@ -178,6 +178,20 @@ class Stack:
         self._ports.clear()
 
     # -- looking --
+
+    @property
+    def config(self) -> Config:
+        """The defaults of its associations, and what is the stack's own. Another one holds from then on: associations,
+        servers and sockets that there are keep theirs."""
+        return self._config
+
+    @config.setter
+    def config(self, config: Config) -> None:
+        if not isinstance(config, Config):
+            raise TypeError(f"config must be a Config, not {type(config).__name__}")
+        self._config = config
+        if self._engine is not None:
+            self._engine.configure(config)
 
     @property
     def is_closed(self) -> bool:

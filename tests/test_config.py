@@ -33,6 +33,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
     "error_answers_per_s": (0, 10**9),
+    "blackhole": (0, 2),
+    "diagnostic_cause": (1, 65535),
     "receive_window_bytes": (1500, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),
@@ -59,6 +61,7 @@ WIDEST: dict[str, dict[str, float]] = {
     "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
 SWITCHES = (
+    "abort_at_limit",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -71,7 +74,14 @@ SWITCHES = (
     "peer_may_add_streams",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
+OPTIONAL = (
+    "partial_delivery_point_bytes",
+    "shutdown_timeout_s",
+    "adaptation_layer",
+    "diagnostic_cause",
+    "path_mtu",
+    *POLICIES,
+)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 

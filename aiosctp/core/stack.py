@@ -19,6 +19,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram, packet_count
+from aiosctp.core.diagnosis import diagnosis
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
@@ -40,13 +41,15 @@ from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
+SILENT = 2
+"""`Config.blackhole`: nothing out of the blue is answered."""
 
 
 class StackEngine:
     """All associations and endpoints behind one UDP port.
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
-    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
+    Commands: `configure`, `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
     Outputs: `has_output`, `is_in_haste`, `has_news`, `poll_datagrams`, `poll_changed`, `poll_faults`, `next_deadline`.
     Getters: the rest.
     """
@@ -77,8 +80,8 @@ class StackEngine:
         """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
-        cookies = CookieJar(entropy, config.cookie_key_life_s)
-        self._acceptance = Acceptance(entropy, cookies, self._tags.draw_unused, route_mtu)
+        self._cookies = CookieJar(entropy, config.cookie_key_life_s)
+        self._acceptance = Acceptance(config, entropy, self._cookies, self._tags.draw_unused, route_mtu)
 
     # -- inputs --
 
@@ -227,11 +230,14 @@ class StackEngine:
 
     def _out_of_the_blue(self, data: bytes, arrival: Arrival) -> None:
         self.counters.out_of_the_blue += 1
+        if self.config.blackhole == SILENT:
+            return
         match classify(decode_chunks(data)):
             case Answer.SHUTDOWN_COMPLETE:
                 self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             case Answer.ABORT:
-                self._answer_out_of_the_blue(arrival, Abort((), True))
+                causes = diagnosis(self.config, b"no association has this packet's tag and ports")
+                self._answer_out_of_the_blue(arrival, Abort(causes, True))
             case Answer.NOTHING:
                 pass
 
@@ -268,15 +274,19 @@ class StackEngine:
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
         # §3.3.2: an Initiate Tag of 0 likewise.
         init = chunks[0]
+        endpoint = self.endpoints.get(arrival.header.destination_port)
+        is_hidden = bool(self.config.blackhole) and (endpoint is None or not endpoint.listens_at(arrival.destination))
         if isinstance(init, DecodeError) and len(chunks) == 1:
             self.counters.malformed_chunks += 1
-            self._answer_with_error(self._acceptance.refuse_malformed(init, arrival), arrival.now)
+            if not is_hidden:
+                self._answer_with_error(self._acceptance.refuse_malformed(init, arrival), arrival.now)
             return
         if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
             return
         association = self._association_of_init(init, arrival)
-        endpoint = self.endpoints.get(arrival.header.destination_port)
+        if association is None and is_hidden:
+            return
         answer = self._acceptance.answer_init(init, arrival, endpoint, association)
         if association is not None:
             self.touch(association)
@@ -351,9 +361,11 @@ class StackEngine:
             return None
         # §5.1: decided not to establish, it "SHOULD respond with an ABORT chunk".
         if endpoint is None or not endpoint.is_listening:
-            self._answer_with_error(arrival.answer(cookie.peer_tag, Abort().encode()), arrival.now)
+            if self.config.blackhole != SILENT:
+                abort = Abort(diagnosis(self.config, b"nobody listens on this port any more"))
+                self._answer_with_error(arrival.answer(cookie.peer_tag, abort.encode()), arrival.now)
             return None
-        if endpoint.takes_no_more:
+        if endpoint.takes_no_more or (endpoint.is_busy and endpoint.config.abort_at_limit):
             self._answer_with_error(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()), arrival.now)
             return None
         if endpoint.is_busy:
@@ -369,6 +381,13 @@ class StackEngine:
         return association
 
     # -- commands --
+
+    def configure(self, config: Config) -> None:
+        """Take other parameters over, those that are the stack's own: endpoints and associations have theirs."""
+        if config.error_answers_per_s != self.config.error_answers_per_s:
+            self._error_answers = TokenBucket(config.error_answers_per_s)
+        self._cookies.key_life_s = config.cookie_key_life_s
+        self._acceptance.config = self.config = config
 
     def open_endpoint(self, port: int, local_addresses: Sequence[str], config: Config) -> Endpoint:
         """An endpoint on this SCTP port, 0 for one that is free. Raises ValueError when the port is taken."""
