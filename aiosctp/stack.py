@@ -20,6 +20,7 @@ from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
 from aiosctp.network import DatagramPort, Network, current_network
+from aiosctp.port_policy import PortPolicy, check_port_policy
 from aiosctp.sockets import receive_buffer_drops
 from aiosctp.status import StackStatistics
 from aiosctp.udp import UDPEncapsulation
@@ -77,7 +78,8 @@ class Stack:
     The sockets are made when the block is entered or at the first use. Leaving the block ABORTs what still lives.
 
     udp_port: the port of every local address, 0 for a free one. local_addresses: the hosts to bind, None for all of
-    this machine. config: the defaults of its associations. network: where sockets and clock come from.
+    this machine. config: the defaults of its associations. network: where sockets and clock come from. port_policy:
+    which SCTP ports may be bound, a plain function of the port; None is all, and `privileged_ports` is one to use.
     """
 
     def __init__(
@@ -87,13 +89,16 @@ class Stack:
         local_addresses: Sequence[str] | None = None,
         config: Config | None = None,
         network: Network | None = None,
+        port_policy: PortPolicy | None = None,
     ) -> None:
         check_port("udp_port", udp_port)
         check_config(config)
+        check_port_policy(port_policy)
         self._udp_port = udp_port
         self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
         self._config = config or Config()
         self._network = network or current_network.get()
+        self._port_policy = port_policy
         self._ports: dict[str, DatagramPort] = {}
         self._engine: StackEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -192,6 +197,17 @@ class Stack:
         self._config = config
         if self._engine is not None:
             self._engine.configure(config)
+
+    @property
+    def port_policy(self) -> PortPolicy | None:
+        """Which SCTP ports may be bound from now on: by `serve` and the like, by `connect` with a `local_port`, and by
+        sockets; what is open stays so, but opens no more associations from a port that is refused."""
+        return self._port_policy
+
+    @port_policy.setter
+    def port_policy(self, policy: PortPolicy | None) -> None:
+        check_port_policy(policy)
+        self._port_policy = policy
 
     @property
     def is_closed(self) -> bool:
@@ -296,7 +312,9 @@ class Stack:
             self.loop.call_soon(self._flush_in_turn)
 
     def open_endpoint(self, port: int, hosts: Sequence[str], config: Config) -> Endpoint:
-        """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError or OSError (EADDRINUSE)."""
+        """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError, or PermissionError (EPERM)
+        for a port that the policy refuses."""
+        self.ask_port_policy(port)
         engine = self.open()
         existing = engine.endpoints.get(port)
         if existing is None:
@@ -304,6 +322,13 @@ class Stack:
         if set(existing.local_addresses) != set(hosts):
             raise ValueError(f"SCTP port {port} of this stack is open with other local addresses")
         return existing
+
+    def ask_port_policy(self, port: int) -> None:
+        """Before the port is bound, or an association opened from it: on a privileged port that a user has inherited,
+        "opening new associations should not be permitted" (RFC 6458 §10). Raises PermissionError (EPERM)."""
+        # A port that the stack chooses is nobody's wish.
+        if port and self._port_policy is not None and not self._port_policy(port):
+            raise PermissionError(errno.EPERM, f"the stack's port_policy refuses SCTP port {port}")
 
     def close_if_unused(self, endpoint: Endpoint) -> None:
         """An endpoint lives as long as it is held, listens or has associations."""

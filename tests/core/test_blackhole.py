@@ -146,13 +146,13 @@ def test_a_shutdown_that_takes_too_long_may_say_so() -> None:
 
 
 def test_what_a_running_stack_is_told_holds_for_what_comes_next() -> None:
-    """How many strangers are answered a second: those that were not are not made up for."""
+    """How many strangers are answered a second, those that were not are not made up for; and in which words."""
     bench = Bench(error_answers_per_s=0)
-    data(Peer(bench))
-    bench.expect_nothing()
-    bench.engine.configure(bench.config.replace(error_answers_per_s=1))
     peer = Peer(bench)
-    data(peer)
-    peer.expect(Abort)
-    data(peer)
+    an_init(peer)
+    bench.expect_nothing()
+    bench.engine.configure(bench.config.replace(error_answers_per_s=1, diagnostic_cause=5))
+    an_init(peer)
+    assert [cause.code for cause in peer.expect(Abort).causes] == [5]
+    an_init(peer)
     bench.expect_nothing()
