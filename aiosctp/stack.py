@@ -19,6 +19,7 @@ from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
+from aiosctp.core.statistics import AssociationCounters, StackCounters
 from aiosctp.network import DatagramPort, Network, current_network
 from aiosctp.port_policy import PortPolicy, check_port_policy
 from aiosctp.sockets import receive_buffer_drops
@@ -116,6 +117,8 @@ class Stack:
         self._timer_at = 0.0
         self._timer_rests_until = float("-inf")
         self._drops_of_closed = 0
+        self._counted_before: dict[str, int] = {}
+        self._counting_since_s = 0.0
 
     # -- life --
 
@@ -137,6 +140,7 @@ class Stack:
                 entropy=self._network.entropy,
                 route_mtu=self._network.route_mtu,
             )
+            self._counting_since_s = self.now()
         elif loop is not self._loop:
             raise RuntimeError("the stack belongs to another event loop")
         return self._engine
@@ -228,11 +232,36 @@ class Stack:
         return frozenset(self._associations.values())
 
     def statistics(self) -> StackStatistics:
-        """A snapshot of the counters; all zero before the first use."""
-        counters = None if self._engine is None else self._engine.counters
-        counted = {field.name: getattr(counters, field.name, 0) for field in fields(StackStatistics)}
-        counted["receive_buffer_drops"] = self._drops_of_closed + self._receive_buffer_drops()
-        return StackStatistics(**counted)
+        """A snapshot of the counters; all zero before the first use. Linear in the associations."""
+        current = 0 if self._engine is None else self._engine.count_established()
+        counted = {name: count - self._counted_before.get(name, 0) for name, count in self._count().items()}
+        return StackStatistics(**counted, associations_current=current, counting_since_s=self._counting_since_s)
+
+    def reset_statistics(self) -> None:
+        """Count from zero again, what the associations that live add to it as well; their own statistics go on."""
+        self._check_process()
+        if self._engine is not None:
+            self._counted_before = self._count()
+            self._counting_since_s = self.now()
+
+    def _count(self) -> dict[str, int]:
+        """Every counter, since the stack was opened."""
+        engine = self._engine
+        stack = StackCounters() if engine is None else engine.counters
+        associations = AssociationCounters() if engine is None else engine.total_of_associations()
+        counted = {field.name: getattr(stack, field.name) for field in fields(stack)}
+        return counted | {
+            "receive_buffer_drops": self._drops_of_closed + self._receive_buffer_drops(),
+            # An INIT comes before its association, and what answers it as well.
+            "control_chunks_sent": associations.octrlchunks + stack.answers_sent,
+            "control_chunks_received": associations.ictrlchunks + stack.init_received,
+            "ordered_chunks_sent": associations.oodchunks,
+            "ordered_chunks_received": associations.iodchunks,
+            "unordered_chunks_sent": associations.ouodchunks,
+            "unordered_chunks_received": associations.iuodchunks,
+            "messages_fragmented": associations.messages_fragmented,
+            "messages_reassembled": associations.messages_reassembled,
+        }
 
     def _receive_buffer_drops(self) -> int:
         """Of the sockets that are open."""

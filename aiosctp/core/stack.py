@@ -26,8 +26,8 @@ from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.packet_run import PacketRun
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
-from aiosctp.core.states import CLOSED, HANDSHAKE
-from aiosctp.core.statistics import StackCounters
+from aiosctp.core.states import CLOSED, HANDSHAKE, AssociationState
+from aiosctp.core.statistics import AssociationCounters, StackCounters
 from aiosctp.core.tags import Tags
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.token_bucket import TokenBucket
@@ -35,12 +35,17 @@ from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
-from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.errors import ChecksumError, DecodeError
 from aiosctp.wire.packet import HEADER_BYTES, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
+_COUNTED_AS_ESTABLISHED = (
+    AssociationState.ESTABLISHED,
+    AssociationState.SHUTDOWN_RECEIVED,
+    AssociationState.SHUTDOWN_PENDING,
+)
 SILENT = 2
 """`Config.blackhole`: nothing out of the blue is answered."""
 
@@ -65,6 +70,7 @@ class StackEngine:
         self.config = config
         self.local_addresses = tuple(local_addresses)
         self.counters = StackCounters()
+        self._counted_by_ended = AssociationCounters()
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy
         self._route_mtu = route_mtu
@@ -127,8 +133,9 @@ class StackEngine:
             self._forget_ended(now)
         try:
             header = decode_header(data)
-        except DecodeError:
+        except DecodeError as error:
             self.counters.malformed_packets += 1
+            self.counters.checksum_errors += isinstance(error, ChecksumError)
             return
         if not is_unicast(source) or (destination is not None and not is_unicast(destination)):
             # §8.4, 1: "to or from a non-unicast address"; no association has one.
@@ -377,6 +384,7 @@ class StackEngine:
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
         association.establishment.cookie_taken(path, arrival.now)
         self.counters.associations_established += 1
+        self.counters.associations_accepted += 1
         self._index(association, arrival.now)
         return association
 
@@ -461,6 +469,21 @@ class StackEngine:
         """Whether there is an association between these ports with a peer that has one of these addresses."""
         return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
 
+    # -- counting --
+
+    def count_established(self) -> int:
+        """RFC 3873, sctpCurrEstab: "for which the current state is either ESTABLISHED, SHUTDOWN-RECEIVED or
+        SHUTDOWN-PENDING"."""
+        return sum(association.state in _COUNTED_AS_ESTABLISHED for association in self._lookup.known)
+
+    def total_of_associations(self) -> AssociationCounters:
+        """What all have counted, those that ended included. Linear in those that live."""
+        total = AssociationCounters()
+        total.add(self._counted_by_ended)
+        for association in self._lookup.known:
+            total.add(association.counters)
+        return total
+
     # -- outputs --
 
     @property
@@ -485,6 +508,7 @@ class StackEngine:
         """Everything that may be sent now; each association that was touched gets its turn."""
         datagrams = self._answers
         self._answers = []
+        self.counters.answers_sent += len(datagrams)
         for association in self._touched:
             try:
                 datagrams += association.transmit(now)
@@ -556,6 +580,7 @@ class StackEngine:
             return
         self._put_to_rest(tag, association, now)
         self._wake_ups.cancel(association)
+        self._counted_by_ended.add(association.counters)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
         elif isinstance(association.ending, AssociationShutdown):
