@@ -121,21 +121,12 @@ def _one_target(option: Option, sock: SCTPSocket, value: Any) -> Target:
     """§8: an address names the association that has it, else the id does, else it is for those to come."""
     association_id = getattr(value, option.association) if option.association else value
     host, port = _host_and_port(getattr(value, option.address)) if option.address else (None, 0)
-    finds = option.finds_by_address and host is not None and association_id == SCTP_FUTURE_ASSOC
-    if host is not None and finds and sock.is_one_to_many:
-        member = _at(sock, host, port)
-        if member is None and not option.takes_strangers:
-            raise error(errno.EINVAL, f"no association has the peer address {host}")
-    else:
-        member = _named(option, sock, association_id)
-    if member is None:
-        if option.scope is Scope.ONE:
-            raise error(errno.EINVAL, f"{option.name} needs an association")
-        if host is not None and not option.takes_strangers:
-            raise error(errno.EINVAL, f"no association has the peer address {host}")
-        return Target(sock, None, host)
-    if host is not None and not _has(member, host, port):
-        raise error(errno.EINVAL, f"{host} is not an address of the peer")
+    finds = sock.is_one_to_many and option.finds_by_address and association_id == SCTP_FUTURE_ASSOC
+    member = _at(sock, host, port) if finds and host is not None else _named(option, sock, association_id)
+    if member is None and option.scope is Scope.ONE:
+        raise error(errno.EINVAL, f"{option.name} needs an association")
+    if host is not None and not (option.takes_strangers if member is None else _has(member, host, port)):
+        raise error(errno.EINVAL, f"{option.address} is not an address of the peer: {host}")
     return Target(sock, member, host)
 
 
