@@ -53,6 +53,9 @@ CONFIGURABLE = frozenset(
 def configure(life: Lifetime, sending: Sending, changes: dict[str, Any]) -> None:
     check_configurable(changes, CONFIGURABLE)
     config = life.engine.config.replace(**changes)
+    if config.receive_window_bytes < life.engine.config.receive_window_bytes:
+        # §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced".
+        raise ValueError("receive_window_bytes must not be reduced in the life of an association")
     life.engine.configure(config, life.stack.now())
     sending.configure(config)
     life.touch()

@@ -35,7 +35,7 @@ from aiosctp.socket.constants import (
 )
 from aiosctp.socket.errors import error
 from aiosctp.socket.options.table import Option, Scope, number, switch
-from aiosctp.socket.options.target import Commit, Target
+from aiosctp.socket.options.target import Commit, Target, nothing
 from aiosctp.socket.structures import linger, sctp_assoc_ids
 
 
@@ -65,6 +65,16 @@ def _set_linger(target: Target, value: linger) -> Commit:
     if value.l_linger < 0:
         raise error(errno.EINVAL, f"l_linger must not be negative: {value.l_linger}")
     return _set(target, "linger", value)
+
+
+def _set_receive_buffer(target: Target, size: int) -> Commit:
+    """RFC 9260 §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced". It is of those to
+    come then, where there can be any."""
+    if target.member is not None and size < target.config.receive_window_bytes:
+        if not target.socket.is_one_to_many:
+            raise error(errno.EINVAL, "SO_RCVBUF can't be reduced while there is an association")
+        return nothing
+    return target.change(receive_window_bytes=size)
 
 
 def _read_mapped_v4(target: Target) -> bool:
@@ -123,7 +133,7 @@ OPTIONS: Final = (
         "SO_RCVBUF",
         SO_RCVBUF,
         lambda target: target.config.receive_window_bytes,
-        lambda target, size: target.change(receive_window_bytes=size),
+        _set_receive_buffer,
         level=SOL_SOCKET,
         scope=Scope.EVERYONE,
     ),
