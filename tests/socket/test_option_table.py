@@ -88,7 +88,7 @@ class every_kind:
         ("e_inner", inner(3), inner(3)),
     ],
 )
-def test_a_field_takes_what_its_annotation_says(name: str, value: object, taken: object) -> None:
+def test_a_field_takes_what_its_annotation_says(name: str, value: Any, taken: object) -> None:
     """A24."""
     given = replace(every_kind(), **{name: value})
     assert getattr(checked("OPTION", every_kind, given), name) == taken
@@ -119,7 +119,7 @@ def test_a_field_takes_what_its_annotation_says(name: str, value: object, taken:
         ("e_inner", 3),
     ],
 )
-def test_what_a_field_does_not_take_is_named(name: str, value: object) -> None:
+def test_what_a_field_does_not_take_is_named(name: str, value: Any) -> None:
     """I05: never a TypeError or ValueError."""
     with refused(errno.EINVAL, name):
         checked("OPTION", every_kind, replace(every_kind(), **{name: value}))
@@ -279,11 +279,11 @@ class Noted:
             raise error(errno.EINVAL, "refused")
         return lambda: self.values.update({(target.association_id, target.host): value.e_8})
 
-    def set(self, sock: SCTPSocket, association_id: int = 0, value: int = 1, address: sockaddr = None) -> None:
+    def set_for(self, sock: SCTPSocket, association_id: int = 0, value: int = 1, address: sockaddr = None) -> None:
         given = every_kind(e_assoc_id=association_id, e_8=value, e_address=address)
         access.set_option(self.table, sock, IPPROTO_SCTP, A_NUMBER, given)
 
-    def get(self, sock: SCTPSocket, association_id: int = 0, address: sockaddr = None) -> every_kind:
+    def get_of(self, sock: SCTPSocket, association_id: int = 0, address: sockaddr = None) -> every_kind:
         asked = every_kind(e_assoc_id=association_id, e_address=address)
         got = access.get_option(self.table, sock, IPPROTO_SCTP, A_NUMBER, asked)
         assert isinstance(got, every_kind)
@@ -323,10 +323,10 @@ async def test_ids_and_constants_name_whom_an_option_is_set_for() -> None:
             (other, {other}),
         ):
             noted = Noted(Scope.ANY)
-            noted.set(sock, named)
+            noted.set_for(sock, named)
             assert noted.whom == whom
             for each in (0, one, other):
-                got = noted.get(sock, each)
+                got = noted.get_of(sock, each)
                 assert (got.e_assoc_id, got.e_8) == (each, each in whom)
 
 
@@ -339,7 +339,7 @@ async def test_all_are_set_or_none_is() -> None:
                 noted = Noted(Scope.ANY)
                 noted.refuses = {refusing}
                 with refused(errno.EINVAL, "refused"):
-                    noted.set(sock, named)
+                    noted.set_for(sock, named)
                 assert noted.values == {}
 
 
@@ -356,12 +356,12 @@ async def test_what_an_option_may_not_name_is_einval() -> None:
             noted = Noted(scope)
             for named in wrong:
                 with refused(errno.EINVAL):
-                    noted.set(sock, named)
+                    noted.set_for(sock, named)
             for named in wrong | {SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC}:
                 with refused(errno.EINVAL):
-                    noted.get(sock, named)
+                    noted.get_of(sock, named)
             assert noted.values == {}
-            noted.set(sock, one)
+            noted.set_for(sock, one)
             assert noted.whom == {one}
 
 
@@ -371,8 +371,8 @@ async def test_an_association_that_has_ended_is_no_longer_named() -> None:
         sock.associations[one].association.abort()
         noted = Noted(Scope.ANY)
         with refused(errno.EINVAL, str(one)):
-            noted.set(sock, one)
-        noted.set(sock, SCTP_CURRENT_ASSOC)
+            noted.set_for(sock, one)
+        noted.set_for(sock, SCTP_CURRENT_ASSOC)
         assert noted.whom == {other}
 
 
@@ -382,9 +382,9 @@ async def test_an_option_that_names_nobody_is_for_the_socket_or_for_everyone() -
     async with two_associations() as (sock, one, other):
         for scope, whom in ((Scope.SOCKET, {0}), (Scope.EVERYONE, {0, one, other})):
             noted = Noted(scope)
-            noted.set(sock, association_id=one)  # which is not looked at
+            noted.set_for(sock, association_id=one)  # which is not looked at
             assert noted.whom == whom
-            assert noted.get(sock).e_8 == 1
+            assert noted.get_of(sock).e_8 == 1
 
 
 @virtual_time
@@ -413,17 +413,17 @@ async def test_a_one_to_one_socket_ignores_the_id(scope: Scope) -> None:
         noted = Noted(scope)
         if scope is Scope.ONE:
             with refused(errno.EINVAL, "needs an association"):
-                noted.set(sock)
+                noted.set_for(sock)
         else:
-            noted.set(sock, 99)
+            noted.set_for(sock, 99)
             assert noted.whom == {0}
         await sock.connect(("192.0.2.2", PORT))
         (own,) = sock.associations
         for named in (0, 1, 2, 99):
             noted.values.clear()
-            noted.set(sock, named)
+            noted.set_for(sock, named)
             assert noted.whom == {own}
-            assert (noted.get(sock, named).e_8, noted.get(sock, named).e_assoc_id) == (1, own)
+            assert (noted.get_of(sock, named).e_8, noted.get_of(sock, named).e_assoc_id) == (1, own)
 
 
 # -- addresses --
@@ -436,12 +436,12 @@ async def test_an_address_names_the_association_that_has_it() -> None:
         noted = Noted(Scope.ONE_OR_FUTURE, address="e_address")
         for port, whom in ((PORT, one), (PORT + 1, other)):
             noted.values.clear()
-            noted.set(sock, address=(TWO_ADDRESSES[1], port))
+            noted.set_for(sock, address=(TWO_ADDRESSES[1], port))
             assert noted.values == {(whom, TWO_ADDRESSES[1]): 1}
-            got = noted.get(sock, address=(TWO_ADDRESSES[1], port))
+            got = noted.get_of(sock, address=(TWO_ADDRESSES[1], port))
             assert got == every_kind(e_assoc_id=whom, e_8=1, e_address=(TWO_ADDRESSES[1], port))
         with refused(errno.EINVAL, "several associations"):
-            noted.get(sock, address=TWO_ADDRESSES[1])
+            noted.get_of(sock, address=TWO_ADDRESSES[1])
 
 
 @virtual_time
@@ -451,11 +451,11 @@ async def test_an_address_beside_an_id_is_one_of_that_association() -> None:
         noted = Noted(Scope.ONE_OR_FUTURE, address="e_address")
         for good in (TWO_ADDRESSES[1], (TWO_ADDRESSES[1], PORT), (TWO_ADDRESSES[1], 0), f"::ffff:{TWO_ADDRESSES[1]}"):
             noted.values.clear()
-            noted.set(sock, one, address=good)
+            noted.set_for(sock, one, address=good)
             assert noted.values == {(one, TWO_ADDRESSES[1]): 1}
         for wrong in ("192.0.2.9", (TWO_ADDRESSES[1], PORT + 1), "nowhere"):
             with refused(errno.EINVAL):
-                noted.set(sock, one, address=wrong)
+                noted.set_for(sock, one, address=wrong)
 
 
 @pytest.mark.parametrize("wildcard", [None, "", "0.0.0.0", "::", ("0.0.0.0", 0), ("::", PORT)])
@@ -464,8 +464,8 @@ async def test_a_wildcard_is_all_addresses(wildcard: sockaddr) -> None:
     """A25: of the association that is named, or of those to come."""
     async with two_associations() as (sock, one, _):
         noted = Noted(Scope.ONE_OR_FUTURE, address="e_address")
-        noted.set(sock, one, address=wildcard)
-        noted.set(sock, SCTP_FUTURE_ASSOC, address=wildcard)
+        noted.set_for(sock, one, address=wildcard)
+        noted.set_for(sock, SCTP_FUTURE_ASSOC, address=wildcard)
         assert noted.values == {(one, None): 1, (0, None): 1}
 
 
@@ -475,9 +475,9 @@ async def test_the_address_of_a_stranger_is_for_those_options_that_take_it() -> 
     async with two_associations() as (sock, _, _):
         refusing = Noted(Scope.ONE_OR_FUTURE, address="e_address")
         with refused(errno.EINVAL, "e_address"):
-            refusing.set(sock, address="192.0.2.9")
+            refusing.set_for(sock, address="192.0.2.9")
         taking = Noted(Scope.ONE_OR_FUTURE, address="e_address", takes_strangers=True)
-        taking.set(sock, address="192.0.2.9")
+        taking.set_for(sock, address="192.0.2.9")
         assert taking.values == {(0, "192.0.2.9"): 1}
 
 
@@ -487,8 +487,8 @@ async def test_some_options_are_not_found_by_address() -> None:
     async with two_associations() as (sock, one, _):
         noted = Noted(Scope.ONE, address="e_address", finds_by_address=False)
         with refused(errno.EINVAL):
-            noted.set(sock, address=(TWO_ADDRESSES[0], PORT))
-        noted.set(sock, one, address=(TWO_ADDRESSES[0], PORT))
+            noted.set_for(sock, address=(TWO_ADDRESSES[0], PORT))
+        noted.set_for(sock, one, address=(TWO_ADDRESSES[0], PORT))
         assert noted.values == {(one, TWO_ADDRESSES[0]): 1}
 
 
