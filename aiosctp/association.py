@@ -56,7 +56,9 @@ CONFIGURABLE = frozenset(
         "association_max_retrans",
         "autoclose_s",
         "buffer_priority",
+        "chunk_max_retrans",
         "event_queue_limit",
+        "fr_max_burst",
         "heartbeat",
         "hb_interval_s",
         "lifetime_s",
@@ -74,9 +76,11 @@ CONFIGURABLE = frozenset(
         "rto_min_s",
         "sack_delay_s",
         "sack_frequency",
+        "sack_immediately",
         "scheduler",
         "send_buffer_bytes",
         "shutdown_timeout_s",
+        "slow_start_limit_mtus",
         "stream_send_buffer_bytes",
     }
 )
