@@ -20,7 +20,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "rto_max_s": (0.05, 3600),
     "rto_alpha": (0, 1),
     "rto_beta": (0, 1),
+    "chunk_max_retrans": (0, 65535),
     "max_burst": (1, 65535),
+    "fr_max_burst": (1, 65535),
+    "initial_cwnd_mtus": (1, 65535),
+    "slow_start_limit_mtus": (1, 65535),
     "valid_cookie_life_s": (0.1, 3600),
     "max_cookie_life_s": (0.1, 3600),
     "cookie_key_life_s": (1, 10**9),
@@ -76,17 +80,21 @@ SWITCHES = (
     "peer_may_reset_streams",
     "peer_may_reset_association",
     "peer_may_add_streams",
+    "sack_immediately",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 OPTIONAL = (
     "adaptation_layer",
     "autoclose_s",
+    "chunk_max_retrans",
     "diagnostic_cause",
     "init_rto_max_s",
+    "initial_cwnd_mtus",
     "partial_delivery_point_bytes",
     "path_mtu",
     "pmdcs_bytes",
     "shutdown_timeout_s",
+    "slow_start_limit_mtus",
     *POLICIES,
 )
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
