@@ -24,6 +24,7 @@ from aiosctp.network import DatagramPort, Network, current_network
 from aiosctp.port_policy import PortPolicy, check_port_policy
 from aiosctp.sockets import receive_buffer_drops
 from aiosctp.status import StackStatistics
+from aiosctp.sysctl import Sysctl
 from aiosctp.udp import UDPEncapsulation
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Stack:
         self._drops_of_closed = 0
         self._counted_before: dict[str, int] = {}
         self._counting_since_s = 0.0
+        self._sysctl: Sysctl | None = None
 
     # -- life --
 
@@ -212,6 +214,13 @@ class Stack:
     def port_policy(self, policy: PortPolicy | None) -> None:
         check_port_policy(policy)
         self._port_policy = policy
+
+    @property
+    def sysctl(self) -> Sysctl:
+        """FreeBSD's net.inet.sctp variables, for this stack: a mutable mapping of ints."""
+        if self._sysctl is None:
+            self._sysctl = Sysctl(self)
+        return self._sysctl
 
     @property
     def is_closed(self) -> bool:
