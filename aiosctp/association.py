@@ -54,8 +54,11 @@ _ZERO = 0
 CONFIGURABLE = frozenset(
     {
         "association_max_retrans",
+        "autoclose_s",
         "buffer_priority",
+        "chunk_max_retrans",
         "event_queue_limit",
+        "fr_max_burst",
         "heartbeat",
         "hb_interval_s",
         "lifetime_s",
@@ -65,14 +68,19 @@ CONFIGURABLE = frozenset(
         "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
+        "path_mtu",
+        "path_mtu_discovery",
+        "pmtu_raise_s",
         "rto_initial_s",
         "rto_max_s",
         "rto_min_s",
         "sack_delay_s",
         "sack_frequency",
+        "sack_immediately",
         "scheduler",
         "send_buffer_bytes",
         "shutdown_timeout_s",
+        "slow_start_limit_mtus",
         "stream_send_buffer_bytes",
     }
 )

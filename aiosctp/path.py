@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from aiosctp.arguments import check_range
 from aiosctp.config import Config
 from aiosctp.core.states import PathState
 from aiosctp.lifetime import Lifetime
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path as EnginePath
 
 PARAMETERS = frozenset(field.name for field in fields(Config))
-CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu"})
+CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu", "path_mtu_discovery"})
 
 
 class Path:
@@ -66,19 +67,25 @@ class Path:
         return self._path.mtu
 
     def configure(self, **changes: Any) -> None:
-        """Change `heartbeat`, `hb_interval_s`, `path_max_retrans` or `path_mtu` of this path (RFC 6458 §8.1.12).
+        """Change `heartbeat`, `hb_interval_s`, `path_max_retrans`, `path_mtu`, `path_mtu_discovery` (RFC 6458 §8.1.12)
+        or `udp_port` (RFC 6951 §6.1) of this path.
 
-        They are named and bounded as in `Config`; a `path_mtu` stays what it is set to. Raises ValueError or TypeError,
-        and then changes nothing: also for a path that is gone since the peer restarted.
+        All but the last are named and bounded as in `Config`: a `path_mtu` stays what it is set to, until it is None.
+        udp_port: where packets to this address of the peer go, 1 to 65535, until another is learnt from what comes.
+
+        Raises ValueError or TypeError, and then changes nothing: also for a path that is gone since the peer restarted.
         """
+        udp_port = changes.pop("udp_port", self._path.udp_port)
         check_configurable(changes, CONFIGURABLE)
         Config().replace(**changes)
-        if changes.get("path_mtu", 0) is None:
-            raise ValueError("path_mtu must be a number of bytes")
-        path = self._path
+        check_range("udp_port", udp_port, 1, 65535)
+        path, discovery = self._path, self._life.engine.path_mtu
         self._check_is_current()
+        if udp_port != path.udp_port:
+            path.udp_port, path.udp_port_learnt = udp_port, False
         if "path_mtu" in changes:
-            self._life.engine.path_mtu.fix(path, changes["path_mtu"])
+            discovery.fix(path, changes["path_mtu"])
+        discovery.switch(path, is_on=changes.get("path_mtu_discovery", path.path_mtu_discovery))
         path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
         self._life.engine.configure_heartbeat(
             path,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from aiosctp.config import Config
+from aiosctp.core import autoclose
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.diagnosis import diagnosis
@@ -175,6 +176,8 @@ class AssociationEngine:
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
                     self.path_mtu.timer_expired(path, now)
+                case Timer.AUTOCLOSE:
+                    autoclose.due(self, now)
                 case Timer.LIFETIME:
                     self.sender.abandon_expired(now)
                 case Timer.ZERO_WINDOW_PROBE:
@@ -254,8 +257,12 @@ class AssociationEngine:
         self.sender.configure(config)
         before, self.config = self.config, config
         self.receiver.configure(config)
+        if config.autoclose_s != before.autoclose_s:
+            autoclose.reschedule(self, now)
+        self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
+            path.congestion.configure(config)
             if path.path_max_retrans == before.path_max_retrans:
                 path.path_max_retrans = config.path_max_retrans
             if (path.heartbeat, path.hb_interval_s) == (before.heartbeat, before.hb_interval_s):
@@ -274,6 +281,9 @@ class AssociationEngine:
         if self.receiver.failure is not None:
             self.termination.abort((self.receiver.failure,))
         datagrams = self.output.transmit(now)
+        if self.config.chunk_max_retrans is not None and self.sender.has_given_up:
+            self.termination.give_up("a DATA chunk was not acknowledged: Config.chunk_max_retrans was exceeded")
+            datagrams += self.output.transmit(now)
         datagrams += self.path_mtu.transmit(now)
         return datagrams
 

@@ -62,6 +62,19 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         names=("reno",),
         why_no_other="only 0 is built",
     ),
+    of_config(
+        "initial_cwnd",
+        "initial_cwnd_mtus",
+        "the congestion window that a path begins with, in packets; 0: what RFC 9260 §7.2.1 allows",
+        zero=None,
+    ),
+    fixed(
+        "cwnd_maxburst",
+        0,
+        "whether the congestion window is cut down to limit a burst (1), or packets are counted (0)",
+        "packets are counted, beyond what was acknowledged (RFC 9260 §6.1 D)",
+        high=1,
+    ),
     fixed("ecn_enable", 0, "explicit congestion notification", "ECN (RFC 4960 app. A) is not built", high=1),
     fixed("rttvar_steady_step", 20, "RTCC: samples of one bandwidth before a step down", _NO_RTCC, high=65535),
     fixed("rttvar_eqret", 0, "RTCC: whether the window changes where RTT and bandwidth do not", _NO_RTCC, high=1),
@@ -121,6 +134,7 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         unit="s",
     ),
     fixed("nat_friendly_init", 0, "whether INITs announce the NAT extension", _NO_NAT, high=1),
+    switch("enable_sack_immediately", "sack_immediately", "whether the peer is asked for SACKs at once, by the I bit"),
     fixed(
         "udp_tunneling_port",
         _udp_port,
@@ -147,7 +161,13 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
     fixed(
         "log_level", 0, "which events are traced", "`aiosctp.testing` records packets, and Python's logging the rest"
     ),
-    # -- G27-G36 --
+    # -- G26-G36 --
+    of_config(
+        "max_retran_chunk",
+        "chunk_max_retrans",
+        "how often a chunk that does not get through is sent again before the association is aborted; 0: no limit",
+        zero=None,
+    ),
     fixed("min_residual", 0, "the least that is left of a message that is split", _FILLS_PACKETS, unit="bytes"),
     fixed(
         "strict_data_order",
@@ -166,6 +186,12 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         high=1,
     ),
     fixed("max_chained_mbufs", 0, "the longest chain of mbufs", _NO_MBUFS),
+    of_config(
+        "abc_l_var",
+        "slow_start_limit_mtus",
+        "how far one SACK may raise the congestion window in slow start, in packets; 0: as far as it acknowledges",
+        zero=None,
+    ),
     fixed("nat_friendly", 0, "whether the NAT extension is taken note of", _NO_NAT, high=1),
     fixed("cmt_use_dac", 0, "delayed acknowledgements with concurrent transfer", _NO_CMT, high=1),
     fixed("cmt_on_off", 0, "concurrent transfer over several paths (CMT), and of which kind", _NO_CMT, high=4),
@@ -202,6 +228,15 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         low=1000,
         also=_longer_cookie_life,
     ),
+    of_config(
+        "init_rto_max",
+        "init_rto_max_s",
+        "how long an answer to an INIT is awaited at most; 0: as `rto_max`, which is then read",
+        scale=MS,
+        unit="ms",
+        zero=None,
+        unset_is="rto_max_s",
+    ),
     of_config("rto_initial", "rto_initial_s", "RTO.Initial", scale=MS, unit="ms"),
     of_config("rto_min", "rto_min_s", "RTO.Min", scale=MS, unit="ms"),
     of_config("rto_max", "rto_max_s", "RTO.Max", scale=MS, unit="ms"),
@@ -214,6 +249,7 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         zero=None,
         unit="s",
     ),
+    of_config("pmtu_raise_time", "pmtu_raise_s", "how long a path MTU that was found is good enough", unit="s"),
     of_config("heartbeat_interval", "hb_interval_s", "HB.interval", scale=MS, unit="ms"),
     fixed("asoc_resource", 0, "how many freed chunks an association keeps", _NO_CACHE),
     fixed("sys_resource", 0, "how many freed chunks all keep together", _NO_CACHE),
@@ -229,7 +265,10 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         "chunks that an association queues at most",
         "`sendspace` bounds what is queued, in bytes",
     ),
-    of_config("maxburst", "max_burst", "packets that one opportunity may send; 0: no limit", zero=65535),
+    of_config(
+        "fr_maxburst", "fr_max_burst", "packets with new data in Fast Recovery; 0: no limit", high=65534, zero=65535
+    ),
+    of_config("maxburst", "max_burst", "packets that one opportunity may send; 0: no limit", high=65534, zero=65535),
     # -- G64-G69 --
     fixed(
         "peer_chkoh",
