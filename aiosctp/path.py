@@ -1,4 +1,4 @@
-"""A live view of one path of an association."""
+"""A live view of one path of an association, and which of them an address names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from aiosctp.arguments import check_range
+from aiosctp.arguments import check_address, check_range
 from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host
+from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import PathState
 from aiosctp.lifetime import Lifetime
 
@@ -129,6 +131,26 @@ class Path:
 
     def __repr__(self) -> str:
         return repr(self._path)
+
+
+def path_to(engine: AssociationEngine, address: str | tuple[str, int]) -> EnginePath:
+    """Raises ValueError for an address that is not the peer's, or still unconfirmed (§5.4)."""
+    path = engine.paths.get(_host_of(engine, address))
+    if path is None:
+        raise ValueError(f"address must be one of the peer's, not {address!r}")
+    if not path.is_confirmed:
+        raise ValueError(f"address {path.address} is not confirmed yet")
+    return path
+
+
+def _host_of(engine: AssociationEngine, address: str | tuple[str, int]) -> str:
+    host, port = (address, engine.peer_port) if isinstance(address, str) else check_address(address)
+    if port != engine.peer_port:
+        raise ValueError(f"address must have the peer's port {engine.peer_port}, not {port!r}")
+    try:
+        return canonical_host(host)
+    except ValueError as error:
+        raise ValueError(f"address: {error}") from None
 
 
 def check_configurable(changes: dict[str, Any], allowed: frozenset[str]) -> None:

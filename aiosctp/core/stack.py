@@ -465,9 +465,10 @@ class StackEngine:
         """`touch`, after `AssociationEngine.send`: nobody has to be told of that."""
         self._touched[association] = None
 
-    def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
-        """Whether there is an association between these ports with a peer that has one of these addresses."""
-        return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
+    def association_with(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> AssociationEngine | None:
+        """The association between these ports with a peer that has one of these addresses."""
+        found = (self._lookup.of_peer(local_port, peer_port, host) for host in peer_hosts)
+        return next((association for association in found if association is not None), None)
 
     # -- counting --
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -166,6 +167,22 @@ async def test_defaults_do_not_apply_to_a_record() -> None:
         assert event.data == b"held up, and late"
         await ours.send(b"2")
         assert (await theirs.receive()).data == b"12"
+
+
+@virtual_time
+async def test_the_first_part_of_a_record_waits_for_room_beyond_the_default_lifetime() -> None:
+    """A default says nothing of a record: its first part is not let by the high-water mark when a lifetime is over."""
+    config = SMALL.replace(lifetime_s=0.5)
+    async with hosts_with(idata=False, config=config) as (hosts, ours, theirs):
+        hosts.drop = lambda packet: True
+        await ours.send(bytes(1000), lifetime=math.inf)
+        waiting = asyncio.create_task(ours.send(b"1", end_of_record=False))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        hosts.drop = lambda packet: False
+        await waiting
+        await ours.send(b"2")
+        assert [(await theirs.receive()).data for _ in range(2)] == [bytes(1000), b"12"]
 
 
 @virtual_time
