@@ -24,6 +24,7 @@ class Endpoint:
         "admit",
         "backlog",
         "config",
+        "is_ephemeral",
         "is_held",
         "is_listening",
         "local_addresses",
@@ -38,6 +39,8 @@ class Endpoint:
         """What it offers; packets to any other address of the stack find nobody here."""
         self.config = config
         self.is_listening = False
+        self.is_ephemeral = False
+        """Whether the stack chose the port."""
         self.is_held = False
         """Whether something keeps the port though it neither listens nor has associations: a socket that is bound."""
         self.max_associations: int | None = None

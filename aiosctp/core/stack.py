@@ -399,11 +399,13 @@ class StackEngine:
 
     def open_endpoint(self, port: int, local_addresses: Sequence[str], config: Config) -> Endpoint:
         """An endpoint on this SCTP port, 0 for one that is free. Raises ValueError when the port is taken."""
-        if port == 0:
+        is_ephemeral = port == 0
+        if is_ephemeral:
             port = self._free_port()
         if port in self.endpoints:
             raise ValueError(f"SCTP port {port} is in use")
         endpoint = self.endpoints[port] = Endpoint(port, local_addresses, config)
+        endpoint.is_ephemeral = is_ephemeral
         return endpoint
 
     def close_endpoint(self, endpoint: Endpoint) -> None:

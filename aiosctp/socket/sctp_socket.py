@@ -86,7 +86,7 @@ class SCTPSocket:
         config = Config() if stack is None else stack.config
         # RFC 8260 §4.3.1: it needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
         self.settings = Settings(config.replace(interleaving=False))
-        self.fragment_interleave = 1
+        self.fragment_interleave = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
         self.linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
