@@ -265,6 +265,7 @@ class StackEngine:
         if not self._error_answers.take(now):
             self.counters.answers_withheld += 1
             return False
+        self.counters.answers_sent += 1
         self._answers.append(answer)
         return True
 
@@ -299,6 +300,7 @@ class StackEngine:
             self.touch(association)
         if answer is not None and answer.data[HEADER_BYTES] == InitAck.type:
             # Not limited: among many strangers it would keep out those who mean it. It keeps no state (§5.1.3).
+            self.counters.answers_sent += 1
             self._answers.append(answer)
         else:
             self._answer_with_error(answer, arrival.now)
@@ -511,7 +513,6 @@ class StackEngine:
         """Everything that may be sent now; each association that was touched gets its turn."""
         datagrams = self._answers
         self._answers = []
-        self.counters.answers_sent += len(datagrams)
         for association in self._touched:
             try:
                 datagrams += association.transmit(now)

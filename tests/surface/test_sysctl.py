@@ -225,7 +225,7 @@ async def test_who_has_the_associations_and_how_many_can_only_be_read() -> None:
 
 
 def test_where_there_are_no_user_ids_it_is_0(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """G10"""
+    """G10: as on Windows."""
     monkeypatch.delattr(os, "geteuid", raising=False)
     assert stack.sysctl[PREFIX + "getcred"] == 0
 

@@ -415,7 +415,7 @@ async def test_the_scheduler_decides_which_stream_goes_next() -> None:
 
 
 def test_a_scheduler_of_the_programs_own_reads_as_none_of_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """G24"""
+    """G24: -1 stands for it."""
     stack = aiosctp.Stack()
     monkeypatch.setattr("aiosctp.config.SCHEDULERS", {"mine", "fcfs"})
     stack.config = stack.config.replace(scheduler="mine")
