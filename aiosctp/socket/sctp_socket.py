@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiosctp.changes import Changes
 from aiosctp.config import Config
@@ -41,8 +41,27 @@ FIRST_ID = 3
 
 DEFAULT_BACKLOG = 128
 
+# RFC 8260 §4.3.1: I-DATA needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
+# RFC 6525 §6.3.1: "The default is to deny all incoming requests."
+_OFF_AT_FIRST: Final[dict[str, Any]] = {
+    "interleaving": False,
+    "peer_may_reset_streams": False,
+    "peer_may_reset_association": False,
+    "peer_may_add_streams": False,
+}
+
 # What sockets that come of this one, by accept or peel-off, begin with.
-_INHERITED = ("fragment_interleave", "linger", "mapped_v4", "recvnxtinfo", "recvrcvinfo", "explicit_eor")
+_INHERITED = (
+    "data_io_event",
+    "explicit_eor",
+    "fragment_interleave",
+    "linger",
+    "mapped_v4",
+    "recvnxtinfo",
+    "recvrcvinfo",
+    "reuse_address",
+    "use_ext_rcvinfo",
+)
 
 
 class SCTPSocket:
@@ -84,14 +103,18 @@ class SCTPSocket:
         self.proto = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        # RFC 8260 §4.3.1: it needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
-        self.settings = Settings(config.replace(interleaving=False))
-        self.fragment_interleave = 1
-        self.linger = linger()
+        self.settings = Settings(config.replace(**_OFF_AT_FIRST))
+        # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
+        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
+        self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
         self.recvnxtinfo = False
+        self.data_io_event: bool = False
+        self.use_ext_rcvinfo = False
         self.explicit_eor = False
+        self.reuse_address = False
+        self.reuse_port: bool = False
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""
@@ -138,6 +161,8 @@ class SCTPSocket:
     def listen(self, backlog: int = DEFAULT_BACKLOG) -> None:
         """Take associations that peers open (§3.1.3, §4.1.3); 0 stops that. An unbound socket gets a free port.
 
+        Raises OSError: EADDRINUSE when another listens on a port that it shares (SCTP_REUSE_PORT), EISCONN, EINVAL.
+
         backlog: how many of a one-to-one socket may wait for `accept`; other peers wait, and ask again.
         """
         self.check_open()
@@ -147,6 +172,8 @@ class SCTPSocket:
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
+        if self.endpoint.is_listening and not self._is_listening:
+            raise error(errno.EADDRINUSE, "another socket listens on this port")
         if backlog == 0:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
@@ -255,7 +282,7 @@ class SCTPSocket:
             else:
                 one.association.close()
         if self.endpoint is not None:
-            binding.release(self.choose_stack(listens=True), self.endpoint)
+            binding.release(self, self.choose_stack(listens=True), self.endpoint)
         self.readable.tell()
         self._acceptable.tell()
         for one in left:
@@ -523,7 +550,7 @@ class SCTPSocket:
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
         self.settings.config = config
-        if self.endpoint is not None:
+        if self.endpoint is not None and self._is_listening:
             self.endpoint.config = config
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
