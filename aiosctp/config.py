@@ -53,6 +53,11 @@ class Config:
       stream_send_buffer_bytes: `send()` on a stream waits above this, what is sent and not acknowledged included. Where
         a path holds more, the stream has nothing waiting that a scheduler could prefer.
       max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
+      max_segment_bytes: how much user data one DATA chunk carries at most, its header not counted; None is as much as
+        the paths take (RFC 6458 §8.1.16).
+      fragmentation: whether a message may be sent in more than one chunk; if not, `send` raises MessageTooLarge for
+        one that takes more than `AssociationStatus.fragmentation_point_bytes` (RFC 6458 §8.1.11). One that was queued
+        before the path MTU fell is cut all the same; and so is a record, where its parts end.
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
       event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
@@ -136,6 +141,8 @@ class Config:
     send_buffer_bytes: int = 1 * MIB
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
+    max_segment_bytes: int | None = None
+    fragmentation: bool = True
     shutdown_timeout_s: float | None = None
     event_queue_limit: int = 1024
 
@@ -184,6 +191,7 @@ class Config:
 
 
 _SWITCHES = {
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -197,7 +205,14 @@ _SWITCHES = {
 }
 # How long a message is worth sending: one of these at most.
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-_OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES}
+_OPTIONAL = {
+    "partial_delivery_point_bytes",
+    "shutdown_timeout_s",
+    "adaptation_layer",
+    "path_mtu",
+    "max_segment_bytes",
+    *POLICIES,
+}
 
 # Inclusive bounds, by field. Seconds have no upper bound unless the RFC sets one.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -224,6 +239,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),

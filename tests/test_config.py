@@ -38,6 +38,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
@@ -59,6 +60,7 @@ WIDEST: dict[str, dict[str, float]] = {
     "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
 SWITCHES = (
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -71,7 +73,14 @@ SWITCHES = (
     "peer_may_add_streams",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
+OPTIONAL = (
+    "partial_delivery_point_bytes",
+    "shutdown_timeout_s",
+    "adaptation_layer",
+    "path_mtu",
+    "max_segment_bytes",
+    *POLICIES,
+)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 
