@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 
-import aiosctp.socket as sctp
 import pytest
 
+import aiosctp.socket as sctp
 from aiosctp.testing import Link
 from tests.socket.on_the_wire import USER_DATA, forget, sent, times
 from tests.socket.pairs import LONG, connected, data, many, setting
@@ -73,8 +73,7 @@ async def filled(sock: sctp.SCTPSocket, assoc_id: int = 0) -> int:
     for taken in range(100):
         try:
             await sock.sendv(bytes(1000), sndinfo=sctp.sctp_sndinfo(snd_assoc_id=assoc_id))
-        except BlockingIOError as error:
-            assert error.errno == errno.EAGAIN
+        except BlockingIOError:
             return taken
     raise AssertionError("the send buffer has no bound")
 
