@@ -246,6 +246,25 @@ async def test_a_block_left_amid_a_record_raises() -> None:
 
 @both_formats
 @virtual_time
+async def test_of_what_failed_a_part_is_told_from_a_whole_message(idata: bool) -> None:
+    """RFC 6458 §6.1.11."""
+    async with hosts_with(idata=idata) as (hosts, ours, _):
+        failed = ours.events(SendFailed)
+        hosts.drop = lambda packet: packet.data[12] in (0, 64)
+        await ours.send(b"whole")
+        await ours.send(b"1", end_of_record=False)
+        await ours.send(b"2")
+        ours.abort()
+        told = [event async for event in failed]
+        assert [(event.data, event.is_whole) for event in told if isinstance(event, SendFailed)] == [
+            (b"whole", True),
+            (b"1", False),
+            (b"2", False),
+        ]
+
+
+@both_formats
+@virtual_time
 async def test_after_a_restart_no_rest_of_a_record_is_taken_for_a_message(idata: bool) -> None:
     async with hosts_with(idata=idata) as (hosts, theirs, ours):
         failed = ours.events(SendFailed)
