@@ -51,16 +51,17 @@ async def what_comes(sock: SCTPSocket) -> list[str]:
     sock.setblocking(False)
     found: list[str] = []
     try:
-        while True:
+        for _ in range(100):
             received = await sock.recvv(LONG)
             is_notification = received.msg_flags & sctp.MSG_NOTIFICATION
             found.append(type(received.data).__name__ if is_notification else "data")
             if received.msg_flags == 0:
-                return found
-    except OSError:
-        return found
+                break
+    except BlockingIOError:
+        pass
     finally:
         sock.setblocking(True)
+    return found
 
 
 @virtual_time
