@@ -17,7 +17,6 @@ from tests.socket.on_the_wire import sent
 from tests.socket.pairs import (
     CLIENT_PORT,
     LONG,
-    PORT,
     SERVER,
     TWO_ADDRESSES,
     Prepare,
@@ -34,7 +33,7 @@ from tests.socket.pairs import (
     subscribed,
 )
 from tests.socket.refusals import refused
-from tests.surface.two_hosts import DELAY_S, TwoHosts
+from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
 
 IPPROTO_SCTP = sctp.IPPROTO_SCTP

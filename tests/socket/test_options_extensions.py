@@ -128,7 +128,6 @@ PLANNED: dict[str, Any] = {
     "SCTP_AUTH_DELETE_KEY": lambda: sctp.sctp_authkeyid(scact_keynumber=1),
     "SCTP_AUTO_ASCONF": lambda: 1,
     "SCTP_AUTH_SUPPORTED": lambda: sctp.sctp_assoc_value(assoc_value=1),
-    "SCTP_ASCONF_SUPPORTED": lambda: sctp.sctp_assoc_value(assoc_value=1),
     "SCTP_ECN_SUPPORTED": lambda: sctp.sctp_assoc_value(assoc_value=1),
     "SCTP_PKTDROP_SUPPORTED": lambda: sctp.sctp_assoc_value(assoc_value=1),
     "SCTP_PEER_ADDR_THLDS": lambda: sctp.sctp_paddrthlds(spt_pathmaxrxt=1),
@@ -143,6 +142,13 @@ async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> No
     async with connected() as (hosts, ours, _):
         set_is_refused(ours, getattr(sctp, name), PLANNED[name](), errno.EOPNOTSUPP)
         assert not announced(hosts, "client") & {0x0F, 0xC1, 0x80, 0x81}
+
+
+@virtual_time
+async def test_addresses_cannot_change_without_authentication() -> None:
+    """B29, I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL (sockets.md)."""
+    async with connected() as (_, ours, _):
+        set_is_refused(ours, sctp.SCTP_ASCONF_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
 
 
 @pytest.mark.parametrize("name", ["SCTP_PEER_AUTH_CHUNKS", "SCTP_LOCAL_AUTH_CHUNKS", "SCTP_HMAC_IDENT"])

@@ -7,15 +7,15 @@ import errno
 from itertools import pairwise
 from typing import Any
 
-import aiosctp.socket as sctp
 import pytest
-from aiosctp.socket import SCTPSocket
 
 import aiosctp
+import aiosctp.socket as sctp
+from aiosctp.socket import SCTPSocket
+from aiosctp.testing import Link
 from aiosctp.wire.chunks import Heartbeat, Init
 from tests.socket.on_the_wire import USER_DATA, chunk_bytes, forget, sent
 from tests.socket.pairs import (
-    PORT,
     SERVER,
     TWO_ADDRESSES,
     Prepare,
@@ -30,7 +30,7 @@ from tests.socket.pairs import (
     subscribed,
 )
 from tests.socket.refusals import get_is_refused, refused, set_is_refused
-from tests.surface.two_hosts import DELAY_S, TwoHosts
+from tests.surface.two_hosts import DELAY_S, PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
 
 IPPROTO_SCTP = sctp.IPPROTO_SCTP
@@ -258,6 +258,8 @@ async def largest(hosts: TwoHosts, by: str, sender: SCTPSocket, receiver: SCTPSo
 async def test_a_fixed_path_mtu_is_exact_on_the_wire(size: int) -> None:
     """B13, D20: SPP_PMTUD_DISABLE and spp_pathmtu, "the number of bytes available in an SCTP packet for chunks"."""
     async with connected(client=fixed(size), server=fixed(size)) as (hosts, ours, theirs):
+        # 1468 bytes of chunks, SCTP's header and UDP's and IP's are 1508.
+        hosts.network.set_link(hosts.client_host, hosts.server_host, Link(delay_s=DELAY_S, mtu=9000))
         for by, sender, receiver in (("client", ours, theirs), ("server", theirs, ours)):
             assert await largest(hosts, by, sender, receiver) == size
             assert read_params(sender).spp_pathmtu == size

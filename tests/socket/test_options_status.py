@@ -14,7 +14,6 @@ from aiosctp.socket import SCTPSocket
 from aiosctp.wire.chunks import CookieEcho, Sack, Shutdown
 from tests.socket.on_the_wire import USER_DATA, has, sent
 from tests.socket.pairs import (
-    PORT,
     SERVER,
     connected,
     data,
@@ -26,7 +25,7 @@ from tests.socket.pairs import (
     setting,
 )
 from tests.socket.refusals import get_is_refused, refused, set_is_refused
-from tests.surface.two_hosts import TwoHosts
+from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
 
 IPPROTO_SCTP = sctp.IPPROTO_SCTP
