@@ -174,6 +174,7 @@ async def test_a_subscription_is_of_an_association_of_those_to_come_or_of_all() 
 @virtual_time
 async def test_an_event_that_is_none_or_of_nobody_is_refused() -> None:
     """C17, I05: EINVAL, and what was subscribed stays."""
+    word: Any = "no"
     async with many() as (_, ours, _, _):
         ours.setsockopt(IPPROTO_SCTP, sctp.SCTP_EVENT, event(sctp.SCTP_ASSOC_CHANGE))
         for wrong in (
@@ -187,7 +188,7 @@ async def test_an_event_that_is_none_or_of_nobody_is_refused() -> None:
             set_is_refused(ours, sctp.SCTP_EVENT, wrong)
         for which in (sctp.SCTP_CURRENT_ASSOC, sctp.SCTP_ALL_ASSOC, 99):
             get_is_refused(ours, sctp.SCTP_EVENT, event(sctp.SCTP_ASSOC_CHANGE, 0, which))
-        set_is_refused(ours, sctp.SCTP_EVENTS, sctp.sctp_event_subscribe(sctp_association_event="no"))
+        set_is_refused(ours, sctp.SCTP_EVENTS, sctp.sctp_event_subscribe(sctp_association_event=word))
         set_is_refused(ours, sctp.SCTP_EVENTS, 1)
         assert ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_EVENT, event(sctp.SCTP_ASSOC_CHANGE)).se_on == 1
 

@@ -135,6 +135,8 @@ def test_every_structure_has_a_default_for_each_field_and_can_be_changed() -> No
     for structure in structures:
         made = structure()
         for field in dataclasses.fields(structure):
+            if hasattr(made, "sn_header") and field.name.endswith(("_type", "_length")):
+                continue  # of a notification, its own
             value = getattr(made, field.name)
             assert value in (0, None, (), b"", "") or dataclasses.is_dataclass(value), (structure, field.name, value)
             setattr(made, field.name, value)

@@ -68,6 +68,7 @@ async def test_an_option_takes_its_own_structure_alone(name: str) -> None:
     """I05, A24: another kind of value is EINVAL, with a message that names the structure."""
     structure, _ = STRUCTURES[name]
     async with TwoHosts() as hosts, one_to_many(hosts) as sock:
+        wrong: Any
         for wrong in (1, "text", b"\0" * 16, None, 1.5, [], sctp.linger(), getattr(sctp, structure)):
             set_is_refused(sock, getattr(sctp, name), wrong, match=structure)
 

@@ -253,6 +253,7 @@ async def test_an_ipv4_peer_of_an_ipv6_socket_is_mapped_where_that_was_asked_for
             theirs.setsockopt(IPPROTO_SCTP, sctp.SCTP_I_WANT_MAPPED_V4_ADDR, mapped)
             await ours.sendto(b"hello", 0, SERVER)
             received = await theirs.recvv(100)
+            assert received.address is not None
             assert received.address[0] == ("::ffff:192.0.2.1" if mapped else "192.0.2.1")
             peers = [address[0] for address in theirs.getpaddrs(ids(theirs)[0])]
             assert peers == [received.address[0]]

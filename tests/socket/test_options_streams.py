@@ -189,6 +189,7 @@ async def test_a_reset_of_nothing_or_of_a_stream_that_is_none_is_refused() -> No
     """B37, I05: EINVAL, and nothing is asked of the peer."""
     async with connected(client=WILLING, server=WILLING) as (hosts, ours, _):
         outgoing = sctp.SCTP_STREAM_RESET_OUTGOING
+        not_a_list: Any = 7
         for wrong in (
             resetting(0, 1),
             resetting(0x4000, 1),
@@ -196,7 +197,7 @@ async def test_a_reset_of_nothing_or_of_a_stream_that_is_none_is_refused() -> No
             resetting(outgoing, -1),
             resetting(outgoing, "1"),
             resetting("outgoing", 1),
-            sctp.sctp_reset_streams(srs_flags=outgoing, srs_number_streams=1, srs_stream_list=7),
+            sctp.sctp_reset_streams(srs_flags=outgoing, srs_number_streams=1, srs_stream_list=not_a_list),
             7,
             None,
         ):
