@@ -290,8 +290,9 @@ async def test_the_windows_are_those_on_the_wire() -> None:
 
 
 def held_back(hosts: TwoHosts, seconds: float) -> None:
-    """COOKIE ECHOs are lost until then."""
-    hosts.drop = lambda packet: has(packet, CookieEcho) and hosts.client.now() < seconds
+    """COOKIE ECHOs are lost for so long."""
+    until_s = hosts.client.now() + seconds
+    hosts.drop = lambda packet: has(packet, CookieEcho) and hosts.client.now() < until_s
 
 
 @virtual_time
