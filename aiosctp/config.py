@@ -65,6 +65,11 @@ class Config:
       stream_send_buffer_bytes: `send()` on a stream waits above this, what is sent and not acknowledged included. Where
         a path holds more, the stream has nothing waiting that a scheduler could prefer.
       max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
+      max_segment_bytes: how much user data one DATA chunk carries at most, its header not counted; None is as much as
+        the paths take (RFC 6458 §8.1.16).
+      fragmentation: whether a message may be sent in more than one chunk; if not, `send` raises MessageTooLarge for
+        one that takes more than `AssociationStatus.fragmentation_point_bytes` (RFC 6458 §8.1.11). One that was queued
+        before the path MTU fell is cut all the same; and so is a record, where its parts end.
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
       event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
@@ -91,6 +96,8 @@ class Config:
     Paths:
       path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
         None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
+      pmdcs_bytes: a fixed path MTU, too, said by the bytes that it leaves for chunks (§1.4, PMDCS), over IPv4 and IPv6
+        alike: 1460 is 1500 over IPv4. Of the two, one at most.
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
@@ -167,6 +174,8 @@ class Config:
     send_buffer_bytes: int = 1 * MIB
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
+    max_segment_bytes: int | None = None
+    fragmentation: bool = True
     shutdown_timeout_s: float | None = None
     autoclose_s: float | None = None
     event_queue_limit: int = 1024
@@ -176,6 +185,7 @@ class Config:
     advertise_addresses: str | tuple[str, ...] = "auto"
     adaptation_layer: int | None = None
     path_mtu: int | None = None
+    pmdcs_bytes: int | None = None
     path_mtu_discovery: bool = True
     pmtu_raise_s: float = 600.0
     congestion_control: str = "reno"
@@ -218,6 +228,7 @@ class Config:
 
 _SWITCHES = {
     "abort_at_limit",
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -239,8 +250,10 @@ _OPTIONAL = {
     "diagnostic_cause",
     "init_rto_max_s",
     "initial_cwnd_mtus",
+    "max_segment_bytes",
     "partial_delivery_point_bytes",
     "path_mtu",
+    "pmdcs_bytes",
     "shutdown_timeout_s",
     "slow_start_limit_mtus",
     *POLICIES,
@@ -278,6 +291,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
@@ -286,6 +300,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    # What IPv4, UDP and SCTP leave of the one, and IPv6 of the other.
+    "pmdcs_bytes": (MIN_PATH_MTU - 40, MAX_PATH_MTU - 60),
     "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
@@ -332,6 +348,8 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
     if config.cookie_key_life_s < config.max_cookie_life_s:
         raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
+    if config.path_mtu is not None and config.pmdcs_bytes is not None:
+        raise ValueError("path_mtu and pmdcs_bytes exclude each other: leave one None")
     named = [name for name in POLICIES if getattr(config, name) is not None]
     if len(named) > 1:
         raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy; leave the others None")

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from aiosctp.config import Config
-from aiosctp.sysctl.variables import MS, Choice, OfSockets, Told, Variable, fixed, of_config, switch
+from aiosctp.sysctl.variables import MS, UINT32, Choice, OfSockets, Told, Variable, fixed, of_config, switch
 
 if TYPE_CHECKING:
     from aiosctp.stack import Stack
@@ -114,10 +114,10 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     OfSockets(
         "sendall_limit",
-        "the largest message that a socket sends to all its associations at once (SCTP_SENDALL)",
+        "the largest message that a socket sends to all its associations at once (SCTP_SENDALL); they share one copy",
         "bytes",
-        high=2**32 - 1,
-        default=1432,
+        high=UINT32,
+        default=UINT32,
     ),
     # -- G16-G25 --
     fixed(
@@ -146,7 +146,7 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
     fixed("mobility_base", 0, "whether paths follow addresses that come and go", _NO_ASCONF, high=1),
     OfSockets(
         "default_frag_interleave",
-        "the level of SCTP_FRAGMENT_INTERLEAVE that sockets begin with (RFC 6458 §8.1.20)",
+        "the level of SCTP_FRAGMENT_INTERLEAVE that one-to-many sockets begin with (RFC 6458 §8.1.20); others: 0",
         high=2,
         default=1,
     ),

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 import aiosctp
-from aiosctp.socket import SCTP_BINDX_ADD_ADDR, SOCK_SEQPACKET, SCTPSocket
+from aiosctp.socket import SCTP_BINDX_ADD_ADDR, SCTP_SENDALL, SOCK_SEQPACKET, SCTPSocket, sctp_sndinfo
 from aiosctp.wire.chunks import Init, decode_chunks
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -89,10 +89,10 @@ async def test_a_port_that_the_stack_chooses_is_asked_for_by_nobody() -> None:
 async def test_a_socket_begins_with_what_its_stack_has_then() -> None:
     """G23, G37: the level of interleaving, and what its INIT asks for; one that was made before keeps its own."""
     async with TwoHosts() as hosts, await hosts.serve():
-        before = SCTPSocket(stack=hosts.client)
+        before = SCTPSocket(type=SOCK_SEQPACKET, stack=hosts.client)
         hosts.client.sysctl["net.inet.sctp.default_frag_interleave"] = 2
         hosts.client.sysctl["net.inet.sctp.outgoing_streams"] = 4
-        after = SCTPSocket(stack=hosts.client)
+        after = SCTPSocket(type=SOCK_SEQPACKET, stack=hosts.client)
         assert [before.fragment_interleave, after.fragment_interleave] == [1, 2]
         for sock in (before, after):
             async with sock:
@@ -100,6 +100,27 @@ async def test_a_socket_begins_with_what_its_stack_has_then() -> None:
         chunks = [chunk for packet in hosts.log for chunk in decode_chunks(packet.data)]
         first, second = (chunk.outbound_streams for chunk in chunks if isinstance(chunk, Init))
         assert first != second == 4
+
+
+@virtual_time
+async def test_a_message_for_all_may_be_limited() -> None:
+    """G15: EMSGSIZE, and none has it; a message for one is not meant."""
+    async with TwoHosts() as hosts, SCTPSocket(type=SOCK_SEQPACKET, stack=hosts.client) as sock:
+        for port in (7001, 7002):
+            await aiosctp.serve(hosts.keep, None, port, stack=hosts.server)
+            await sock.connect((SERVER, port))
+        theirs = [await hosts.accepted.get() for _ in range(2)]
+        to_all = sctp_sndinfo(snd_flags=SCTP_SENDALL)
+        await sock.sendv(bytes(5000), sndinfo=to_all)
+        hosts.client.sysctl["net.inet.sctp.sendall_limit"] = 100
+        with pytest.raises(OSError, match="sendall_limit") as caught:
+            await sock.sendv(bytes(101), sndinfo=to_all)
+        assert caught.value.errno == errno.EMSGSIZE
+        await sock.sendv(bytes(100), sndinfo=to_all)
+        first_id = min(sock.associations)
+        await sock.sendv(bytes(101), sndinfo=sctp_sndinfo(snd_assoc_id=first_id))
+        for association, sizes in zip(theirs, ([5000, 100, 101], [5000, 100]), strict=True):
+            assert [len((await association.receive()).data) for _ in sizes] == sizes
 
 
 @virtual_time
