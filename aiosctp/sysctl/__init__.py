@@ -7,7 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from aiosctp.sysctl.table import TABLE
-from aiosctp.sysctl.variables import Variable
+from aiosctp.sysctl.variables import OfSockets, Variable
 
 if TYPE_CHECKING:
     from aiosctp.stack import Stack
@@ -30,7 +30,9 @@ class Sysctl(MutableMapping[str, int]):
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.socket_defaults = {name: each.default for name, each in TABLE.items() if each.is_of_sockets}
+        self.socket_defaults: dict[str, int] = {
+            name: each.default for name, each in TABLE.items() if isinstance(each, OfSockets)
+        }
         """What only sockets read."""
 
     def __getitem__(self, name: str) -> int:

@@ -290,4 +290,4 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
     fixed("pktdrop_enable", 0, "reports of dropped packets", "packet drop reports are not built", high=1),
 )
 
-TABLE: Final = {variable.full_name: variable for variable in _VARIABLES}
+TABLE: Final[dict[str, Variable]] = {variable.full_name: variable for variable in _VARIABLES}

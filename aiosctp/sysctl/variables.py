@@ -34,8 +34,6 @@ class Variable(ABC):
     low: int = 0
     high: int = 1
     why_fixed: str | None = None
-    is_of_sockets = False
-    default = 0
 
     @property
     def full_name(self) -> str:
@@ -120,7 +118,6 @@ class OfSockets(Variable):
     """What `aiosctp.socket` asks for when it makes a socket, or sends."""
 
     default: int = 0
-    is_of_sockets = True
 
     def read(self, stack: Stack) -> int:
         return stack.sysctl.socket_defaults[self.full_name]
