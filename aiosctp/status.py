@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiosctp.core.states import AssociationState
 
 if TYPE_CHECKING:
+    from aiosctp.core.association import AssociationEngine
     from aiosctp.path import Path
 
 
@@ -33,6 +34,19 @@ class AssociationStatus:
     outbound_streams: int
     fragmentation_point_bytes: int
     primary_path: Path
+
+
+def status_of(engine: AssociationEngine, primary_path: Path) -> AssociationStatus:
+    return AssociationStatus(
+        state=engine.state,
+        rwnd_bytes=engine.sender.peer_rwnd_bytes,
+        unacknowledged_chunks=engine.sender.unacknowledged_chunks,
+        pending_messages=engine.receiver.pending_messages,
+        inbound_streams=engine.tcb.inbound_streams,
+        outbound_streams=engine.tcb.outbound_streams,
+        fragmentation_point_bytes=engine.paths.amdcs - engine.tcb.negotiated.data_format.header_bytes,
+        primary_path=primary_path,
+    )
 
 
 class Abandoned(NamedTuple):
@@ -80,6 +94,15 @@ class AssociationStatistics:
     abandoned_unsent: int
     abandoned_sent: int
     abandoned_by_stream: Mapping[int, Abandoned] = field(hash=False)
+
+
+def statistics_of(engine: AssociationEngine) -> AssociationStatistics:
+    """Begins a new period for `maxrto`."""
+    counters = asdict(engine.take_counters())
+    by_stream = engine.sender.abandoned_by_stream
+    return AssociationStatistics(
+        **counters, abandoned_by_stream={stream: Abandoned(*by_stream[stream]) for stream in sorted(by_stream)}
+    )
 
 
 @dataclass(frozen=True, slots=True)

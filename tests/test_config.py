@@ -27,6 +27,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "association_max_retrans": (0, 65535),
     "path_max_retrans": (0, 65535),
     "max_init_retransmits": (0, 65535),
+    "init_rto_max_s": (0.05, 3600),
     "hb_interval_s": (0, 10**9),
     "hb_max_burst": (1, 65535),
     "sack_delay_s": (0, 0.5),
@@ -39,12 +40,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
     "shutdown_timeout_s": (0, 10**9),
+    "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
+    "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),
@@ -71,7 +74,15 @@ SWITCHES = (
     "peer_may_add_streams",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
+OPTIONAL = (
+    "adaptation_layer",
+    "autoclose_s",
+    "init_rto_max_s",
+    "partial_delivery_point_bytes",
+    "path_mtu",
+    "shutdown_timeout_s",
+    *POLICIES,
+)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from aiosctp.config import Config
+from aiosctp.core import autoclose
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.establishment import Establishment
@@ -174,6 +175,8 @@ class AssociationEngine:
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
                     self.path_mtu.timer_expired(path, now)
+                case Timer.AUTOCLOSE:
+                    autoclose.due(self, now)
                 case Timer.LIFETIME:
                     self.sender.abandon_expired(now)
                 case Timer.ZERO_WINDOW_PROBE:
@@ -253,6 +256,9 @@ class AssociationEngine:
         self.sender.configure(config)
         before, self.config = self.config, config
         self.receiver.configure(config)
+        if config.autoclose_s != before.autoclose_s:
+            autoclose.reschedule(self, now)
+        self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
             if path.path_max_retrans == before.path_max_retrans:

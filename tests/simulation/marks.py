@@ -133,7 +133,6 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
         "rx.renewal:Renewal.note_skipped",
         lambda arguments, result: arguments[0].awaited is not None and bool(arguments[1]),
     ),
-    "rest of a skipped message discarded": ("rx.forwarding:Forwarding.discards", _returned),
     "two messages delivered in parts": (
         "rx.streams:InboundStreams.parts_begin",
         lambda arguments, result: sum(busy.partial is not None for busy in arguments[0]._busy.values()) > 1,
@@ -175,7 +174,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "path MTU doubted": ("path_mtu:PathMtuDiscovery._confirm", _always),
     "path MTU doubted without reason": ("path_mtu:PathMtuDiscovery._doubt_was_unfounded", _always),
     "black hole found": ("path_mtu:PathMtuDiscovery._fall", _always),
-    "packet too big": ("icmp:packet_too_big", lambda arguments, _: arguments[0].path_mtu.is_on),
+    "packet too big": ("icmp:packet_too_big", lambda arguments, _: arguments[1].discovers_mtu),
     "path MTU lowered": ("path_mtu:PathMtuDiscovery.shrink", _always),
     "path MTU lowered by ICMP alone": ("packets_too_big:_believe", _always),
     # ICMP.
@@ -211,7 +210,6 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
         "reconfig.answering:Answering._reset_incoming",
         _returns(ReconfigurationResult.IN_PROGRESS),
     ),
-    "deferred reset performed": ("reconfig.answering:Answering.take_due", _returned),
     "reset at the peer's wish": (
         "reconfig.answering:Answering._reset_outgoing",
         lambda arguments, result: not isinstance(result, int),

@@ -1,0 +1,373 @@
+"""The constants of the sockets API (RFC 6458, 6525, 6951, 7496, 7829, 8260, 9653), as ints under the RFCs' names.
+
+The RFCs fix no numbers. These are FreeBSD's (and usrsctp's) wherever it has the name, for it has nearly all of them and
+no two of its options clash; where it has not, Linux's, and where that number is taken, ours: each such line says so.
+What Python's `socket` has too has its number. A name that the RFCs gave up is an alias of what took its place.
+"""
+
+import socket as _socket
+from typing import Final as _Final
+
+
+def _standard(name: str, elsewhere: int) -> int:
+    """What only some platforms' `socket` has. elsewhere: the number on the others, Linux's."""
+    return int(getattr(_socket, name, elsewhere))
+
+
+AF_INET: _Final = _socket.AF_INET
+AF_INET6: _Final = _socket.AF_INET6
+AF_UNSPEC: _Final = _socket.AF_UNSPEC
+SOCK_SEQPACKET: _Final = _socket.SOCK_SEQPACKET
+SOCK_STREAM: _Final = _socket.SOCK_STREAM
+SHUT_RD: _Final = _socket.SHUT_RD
+SHUT_RDWR: _Final = _socket.SHUT_RDWR
+SHUT_WR: _Final = _socket.SHUT_WR
+SOL_SOCKET: _Final = _socket.SOL_SOCKET
+SOMAXCONN: _Final = _socket.SOMAXCONN
+SO_ACCEPTCONN: _Final = _socket.SO_ACCEPTCONN
+SO_ERROR: _Final = _socket.SO_ERROR
+SO_KEEPALIVE: _Final = _socket.SO_KEEPALIVE
+SO_LINGER: _Final = _socket.SO_LINGER
+SO_RCVBUF: _Final = _socket.SO_RCVBUF
+SO_RCVLOWAT: _Final = _socket.SO_RCVLOWAT
+SO_RCVTIMEO: _Final = _socket.SO_RCVTIMEO
+SO_REUSEADDR: _Final = _socket.SO_REUSEADDR
+SO_SNDBUF: _Final = _socket.SO_SNDBUF
+SO_SNDLOWAT: _Final = _socket.SO_SNDLOWAT
+SO_SNDTIMEO: _Final = _socket.SO_SNDTIMEO
+SO_TYPE: _Final = _socket.SO_TYPE
+IPPROTO_IPV6: _Final = _socket.IPPROTO_IPV6
+IPV6_V6ONLY: _Final = _socket.IPV6_V6ONLY
+MSG_CTRUNC: _Final = _socket.MSG_CTRUNC
+MSG_DONTROUTE: _Final = _socket.MSG_DONTROUTE
+MSG_PEEK: _Final = _socket.MSG_PEEK
+MSG_TRUNC: _Final = _socket.MSG_TRUNC
+IPPROTO_SCTP: _Final[int] = _standard("IPPROTO_SCTP", 132)
+SO_DOMAIN: _Final[int] = _standard("SO_DOMAIN", 39)
+SO_PROTOCOL: _Final[int] = _standard("SO_PROTOCOL", 38)
+SO_REUSEPORT: _Final[int] = _standard("SO_REUSEPORT", 15)
+MSG_DONTWAIT: _Final[int] = _standard("MSG_DONTWAIT", 0x40)
+MSG_EOR: _Final[int] = _standard("MSG_EOR", 0x80)
+MSG_NOSIGNAL: _Final[int] = _standard("MSG_NOSIGNAL", 0x4000)
+MSG_NOTIFICATION: _Final[int] = _standard("MSG_NOTIFICATION", 0x8000)
+
+# RFC 6458 §7.2: in the place of an association id
+SCTP_FUTURE_ASSOC: _Final = 0
+SCTP_CURRENT_ASSOC: _Final = 1
+SCTP_ALL_ASSOC: _Final = 2
+
+# RFC 6458 §5.3: types of ancillary data
+SCTP_INIT: _Final = 0x0001
+SCTP_SNDRCV: _Final = 0x0002
+SCTP_EXTRCV: _Final = 0x0003
+SCTP_SNDINFO: _Final = 0x0004
+SCTP_RCVINFO: _Final = 0x0005
+SCTP_NXTINFO: _Final = 0x0006
+SCTP_PRINFO: _Final = 0x0007
+SCTP_AUTHINFO: _Final = 0x0008
+SCTP_DSTADDRV4: _Final = 0x0009
+SCTP_DSTADDRV6: _Final = 0x000A
+
+# RFC 6458 §5.3.2, §5.3.4, §5.3.5: sinfo_flags, snd_flags, rcv_flags. The lowest four bits of what is sent are a policy.
+SCTP_NOTIFICATION: _Final = 0x0010
+SCTP_COMPLETE: _Final = 0x0020
+SCTP_EOF: _Final = 0x0100
+SCTP_ABORT: _Final = 0x0200
+SCTP_UNORDERED: _Final = 0x0400
+SCTP_ADDR_OVER: _Final = 0x0800
+SCTP_SENDALL: _Final = 0x1000
+SCTP_EOR: _Final = 0x2000
+SCTP_SACK_IMMEDIATELY: _Final = 0x4000
+MSG_EOF: _Final = SCTP_EOF
+MSG_ABORT: _Final = SCTP_ABORT
+MSG_UNORDERED: _Final = SCTP_UNORDERED
+MSG_ADDR_OVER: _Final = SCTP_ADDR_OVER
+MSG_SENDALL: _Final = SCTP_SENDALL
+
+# RFC 6458 §5.3.3, §5.3.6: serinfo_next_flags, nxt_flags
+SCTP_NO_NEXT_MSG: _Final = 0x0000
+SCTP_NEXT_MSG_AVAIL: _Final = 0x0001
+SCTP_NEXT_MSG_ISCOMPLETE: _Final = 0x0002
+SCTP_NEXT_MSG_IS_UNORDERED: _Final = 0x0004
+SCTP_NEXT_MSG_IS_NOTIFICATION: _Final = 0x0008
+
+# RFC 6458 §5.3.7, RFC 7496 §4.2: pr_policy
+SCTP_PR_SCTP_NONE: _Final = 0x0000
+SCTP_PR_SCTP_TTL: _Final = 0x0001
+SCTP_PR_SCTP_PRIO: _Final = 0x0002
+SCTP_PR_SCTP_BUF: _Final = SCTP_PR_SCTP_PRIO
+SCTP_PR_SCTP_RTX: _Final = 0x0003
+SCTP_PR_SCTP_ALL: _Final = 0x000F
+
+# RFC 6458 §6.1, RFC 6525 §6.1: types of notifications
+SCTP_ASSOC_CHANGE: _Final = 0x0001
+SCTP_PEER_ADDR_CHANGE: _Final = 0x0002
+SCTP_REMOTE_ERROR: _Final = 0x0003
+SCTP_SEND_FAILED: _Final = 0x0004
+SCTP_SHUTDOWN_EVENT: _Final = 0x0005
+SCTP_ADAPTATION_INDICATION: _Final = 0x0006
+SCTP_ADAPTION_INDICATION: _Final = SCTP_ADAPTATION_INDICATION
+SCTP_PARTIAL_DELIVERY_EVENT: _Final = 0x0007
+SCTP_AUTHENTICATION_EVENT: _Final = 0x0008
+SCTP_STREAM_RESET_EVENT: _Final = 0x0009
+SCTP_SENDER_DRY_EVENT: _Final = 0x000A
+SCTP_NOTIFICATIONS_STOPPED_EVENT: _Final = 0x000B
+SCTP_ASSOC_RESET_EVENT: _Final = 0x000C
+SCTP_STREAM_CHANGE_EVENT: _Final = 0x000D
+SCTP_SEND_FAILED_EVENT: _Final = 0x000E
+
+# RFC 6458 §6.1.1: sac_state
+SCTP_COMM_UP: _Final = 0x0001
+SCTP_COMM_LOST: _Final = 0x0002
+SCTP_RESTART: _Final = 0x0003
+SCTP_SHUTDOWN_COMP: _Final = 0x0004
+SCTP_CANT_STR_ASSOC: _Final = 0x0005
+
+# RFC 6458 §6.1.1, RFC 6525 §6.1, RFC 8260 §4.2: the bytes of sac_info
+SCTP_ASSOC_SUPPORTS_PR: _Final = 0x01
+SCTP_ASSOC_SUPPORTS_AUTH: _Final = 0x02
+SCTP_ASSOC_SUPPORTS_ASCONF: _Final = 0x03
+SCTP_ASSOC_SUPPORTS_MULTIBUF: _Final = 0x04
+SCTP_ASSOC_SUPPORTS_RE_CONFIG: _Final = 0x05
+SCTP_ASSOC_SUPPORTS_INTERLEAVING: _Final = 0x06
+
+# RFC 6458 §6.1.2, RFC 7829 §7.1: spc_state
+SCTP_ADDR_AVAILABLE: _Final = 0x0001
+SCTP_ADDR_UNREACHABLE: _Final = 0x0002
+SCTP_ADDR_REMOVED: _Final = 0x0003
+SCTP_ADDR_ADDED: _Final = 0x0004
+SCTP_ADDR_MADE_PRIM: _Final = 0x0005
+SCTP_ADDR_CONFIRMED: _Final = 0x0006
+SCTP_ADDR_POTENTIALLY_FAILED: _Final = 0x0007
+"""Ours: FreeBSD has none, and Linux's 6 is taken."""
+
+# RFC 6458 §6.1.4, §6.1.11: ssf_flags, ssfe_flags; then the flags of ssf_info and ssfe_info
+SCTP_DATA_UNSENT: _Final = 0x0001
+SCTP_DATA_SENT: _Final = 0x0002
+SCTP_DATA_LAST_FRAG: _Final = 0x0001
+SCTP_DATA_NOT_FRAG: _Final = 0x0002
+"""Ours: FreeBSD's 3 has the bit of the other."""
+
+# RFC 6458 §6.1.7: pdapi_indication
+SCTP_PARTIAL_DELIVERY_ABORTED: _Final = 0x0001
+
+# RFC 6458 §6.1.8: auth_indication
+SCTP_AUTH_NEW_KEY: _Final = 0x0001
+SCTP_AUTH_NEWKEY: _Final = SCTP_AUTH_NEW_KEY
+SCTP_AUTH_NO_AUTH: _Final = 0x0002
+SCTP_AUTH_FREE_KEY: _Final = 0x0003
+
+# RFC 6525 §6.1: strreset_flags, assocreset_flags, strchange_flags
+SCTP_STREAM_RESET_INCOMING_SSN: _Final = 0x0001
+SCTP_STREAM_RESET_OUTGOING_SSN: _Final = 0x0002
+SCTP_STREAM_RESET_DENIED: _Final = 0x0004
+SCTP_STREAM_RESET_FAILED: _Final = 0x0008
+SCTP_ASSOC_RESET_DENIED: _Final = 0x0004
+SCTP_ASSOC_RESET_FAILED: _Final = 0x0008
+SCTP_STREAM_CHANGE_DENIED: _Final = 0x0004
+SCTP_STREAM_CHANGE_FAILED: _Final = 0x0008
+
+# RFC 6458 §8.1: options for reading and setting
+SCTP_RTOINFO: _Final = 0x01
+SCTP_ASSOCINFO: _Final = 0x02
+SCTP_INITMSG: _Final = 0x03
+SCTP_NODELAY: _Final = 0x04
+SCTP_AUTOCLOSE: _Final = 0x05
+SCTP_PRIMARY_ADDR: _Final = 0x07
+SCTP_ADAPTATION_LAYER: _Final = 0x08
+SCTP_ADAPTION_LAYER: _Final = SCTP_ADAPTATION_LAYER
+SCTP_DISABLE_FRAGMENTS: _Final = 0x09
+SCTP_PEER_ADDR_PARAMS: _Final = 0x0A
+SCTP_DEFAULT_SEND_PARAM: _Final = 0x0B
+SCTP_EVENTS: _Final = 0x0C
+SCTP_I_WANT_MAPPED_V4_ADDR: _Final = 0x0D
+SCTP_MAXSEG: _Final = 0x0E
+SCTP_DELAYED_SACK: _Final = 0x0F
+SCTP_DELAYED_ACK_TIME: _Final = SCTP_DELAYED_SACK
+SCTP_DELAYED_ACK: _Final = SCTP_DELAYED_SACK
+SCTP_FRAGMENT_INTERLEAVE: _Final = 0x10
+SCTP_PARTIAL_DELIVERY_POINT: _Final = 0x11
+SCTP_HMAC_IDENT: _Final = 0x14
+SCTP_AUTH_ACTIVE_KEY: _Final = 0x15
+SCTP_USE_EXT_RCVINFO: _Final = 0x17
+SCTP_USE_EXT_RECVINFO: _Final = SCTP_USE_EXT_RCVINFO
+SCTP_AUTO_ASCONF: _Final = 0x18
+SCTP_MAX_BURST: _Final = 0x19
+SCTP_MAXBURST: _Final = SCTP_MAX_BURST
+SCTP_CONTEXT: _Final = 0x1A
+SCTP_EXPLICIT_EOR: _Final = 0x1B
+SCTP_REUSE_PORT: _Final = 0x1C
+SCTP_EVENT: _Final = 0x1E
+SCTP_RECVRCVINFO: _Final = 0x1F
+SCTP_RECVNXTINFO: _Final = 0x20
+SCTP_DEFAULT_SNDINFO: _Final = 0x21
+SCTP_DEFAULT_PRINFO: _Final = 0x22
+
+# RFC 6458 §8.2: options for reading
+SCTP_STATUS: _Final = 0x100
+SCTP_GET_PEER_ADDR_INFO: _Final = 0x101
+SCTP_PEER_AUTH_CHUNKS: _Final = 0x102
+SCTP_LOCAL_AUTH_CHUNKS: _Final = 0x103
+SCTP_GET_ASSOC_NUMBER: _Final = 0x104
+SCTP_GET_ASSOC_ID_LIST: _Final = 0x105
+
+# RFC 6458 §8.3: options for setting
+SCTP_SET_PEER_PRIMARY_ADDR: _Final = 0x06
+SCTP_AUTH_CHUNK: _Final = 0x12
+SCTP_AUTH_CHUNKS: _Final = SCTP_AUTH_CHUNK
+SCTP_AUTH_KEY: _Final = 0x13
+SCTP_AUTH_SECRET: _Final = SCTP_AUTH_KEY
+SCTP_AUTH_DELETE_KEY: _Final = 0x16
+SCTP_AUTH_DEACTIVATE_KEY: _Final = 0x1D
+
+# RFC 6525 §6.3
+SCTP_ENABLE_STREAM_RESET: _Final = 0x900
+SCTP_RESET_STREAMS: _Final = 0x901
+SCTP_RESET_ASSOC: _Final = 0x902
+SCTP_ADD_STREAMS: _Final = 0x903
+
+# RFC 6951 §6.1
+SCTP_REMOTE_UDP_ENCAPS_PORT: _Final = 0x24
+
+# RFC 7496 §4.3 to §4.5
+SCTP_PR_SUPPORTED: _Final = 0x26
+SCTP_PR_STREAM_STATUS: _Final = 0x107
+SCTP_PR_ASSOC_STATUS: _Final = 0x108
+
+# RFC 7829 §7
+SCTP_PEER_ADDR_THLDS: _Final = 0x23
+SCTP_PEER_ADDR_THLDS_V2: _Final = SCTP_PEER_ADDR_THLDS
+"""Linux's second one has the field of the RFC that its first lacks; ours has it."""
+SCTP_EXPOSE_POTENTIALLY_FAILED_STATE: _Final = 0x83
+"""Linux's."""
+SCTP_EXPOSE_PF_STATE: _Final = SCTP_EXPOSE_POTENTIALLY_FAILED_STATE
+
+# RFC 8260 §4.3
+SCTP_INTERLEAVING_SUPPORTED: _Final = 0x1206
+SCTP_STREAM_SCHEDULER: _Final = 0x1203
+SCTP_STREAM_SCHEDULER_VALUE: _Final = 0x1204
+SCTP_PLUGGABLE_SS: _Final = SCTP_STREAM_SCHEDULER
+SCTP_SS_VALUE: _Final = SCTP_STREAM_SCHEDULER_VALUE
+
+# RFC 9653
+SCTP_ACCEPT_ZERO_CHECKSUM: _Final = 0x33
+
+# FreeBSD's own options
+SCTP_ECN_SUPPORTED: _Final = 0x25
+SCTP_AUTH_SUPPORTED: _Final = 0x27
+SCTP_ASCONF_SUPPORTED: _Final = 0x28
+SCTP_RECONFIG_SUPPORTED: _Final = 0x29
+SCTP_NRSACK_SUPPORTED: _Final = 0x30
+SCTP_PKTDROP_SUPPORTED: _Final = 0x31
+SCTP_MAX_CWND: _Final = 0x32
+SCTP_TIMEOUTS: _Final = 0x106
+SCTP_CMT_ON_OFF: _Final = 0x1200
+SCTP_CMT_USE_DAC: _Final = 0x1201
+SCTP_PLUGGABLE_CC: _Final = 0x1202
+SCTP_CC_OPTION: _Final = 0x1205
+
+# Linux's own options, under its numbers. Solaris has the first one too.
+SCTP_GET_ASSOC_STATS: _Final = 0x70
+SCTP_SOCKOPT_PEELOFF_FLAGS: _Final = 0x7A
+SCTP_SENDMSG_CONNECT: _Final = 0x7E
+SCTP_PLPMTUD_PROBE_INTERVAL: _Final = 0x85
+
+# RFC 6458 §8.1.12: spp_flags
+SPP_HB_ENABLE: _Final = 0x0001
+SPP_HB_ENABLED: _Final = SPP_HB_ENABLE
+SPP_HB_DISABLE: _Final = 0x0002
+SPP_HB_DISABLED: _Final = SPP_HB_DISABLE
+SPP_HB_DEMAND: _Final = 0x0004
+SPP_PMTUD_ENABLE: _Final = 0x0008
+SPP_PMTUD_ENABLED: _Final = SPP_PMTUD_ENABLE
+SPP_PMTUD_DISABLE: _Final = 0x0010
+SPP_PMTUD_DISABLED: _Final = SPP_PMTUD_DISABLE
+SPP_SACKDELAY_ENABLE: _Final = 0x0020
+"""Linux's, as the next: RFC 6458 has SCTP_DELAYED_SACK in their place."""
+SPP_SACKDELAY_ENABLED: _Final = SPP_SACKDELAY_ENABLE
+SPP_SACKDELAY_DISABLE: _Final = 0x0040
+SPP_SACKDELAY_DISABLED: _Final = SPP_SACKDELAY_DISABLE
+SPP_HB_TIME_IS_ZERO: _Final = 0x0080
+SPP_IPV6_FLOWLABEL: _Final = 0x0100
+SPP_DSCP: _Final = 0x0200
+
+# RFC 6458 §8.1.20: levels of SCTP_FRAGMENT_INTERLEAVE
+SCTP_FRAG_LEVEL_0: _Final = 0
+SCTP_FRAG_LEVEL_1: _Final = 1
+SCTP_FRAG_LEVEL_2: _Final = 2
+
+# RFC 6458 §8.1.17: shmac_idents (RFC 4895 §3.3)
+SCTP_AUTH_HMAC_ID_SHA1: _Final = 0x0001
+SCTP_AUTH_HMAC_ID_SHA256: _Final = 0x0003
+
+# RFC 6458 §8.2.1: sstat_state
+SCTP_CLOSED: _Final = 0x0000
+SCTP_COOKIE_WAIT: _Final = 0x0002
+SCTP_COOKIE_ECHOED: _Final = 0x0004
+SCTP_ESTABLISHED: _Final = 0x0008
+SCTP_SHUTDOWN_SENT: _Final = 0x0010
+SCTP_SHUTDOWN_RECEIVED: _Final = 0x0020
+SCTP_SHUTDOWN_ACK_SENT: _Final = 0x0040
+SCTP_SHUTDOWN_PENDING: _Final = 0x0080
+SCTP_BOUND: _Final = 0x1000
+SCTP_LISTEN: _Final = 0x2000
+
+# RFC 6458 §8.2.2, RFC 7829 §7.1: spinfo_state
+SCTP_ACTIVE: _Final = 0x0001
+SCTP_INACTIVE: _Final = 0x0002
+SCTP_POTENTIALLY_FAILED: _Final = 0x0004
+"""Ours: FreeBSD has none, and Linux's 1 is taken."""
+SCTP_PF: _Final = SCTP_POTENTIALLY_FAILED
+SCTP_UNCONFIRMED: _Final = 0x0200
+
+# RFC 6525 §6.3: assoc_value of SCTP_ENABLE_STREAM_RESET, then srs_flags
+SCTP_ENABLE_RESET_STREAM_REQ: _Final = 0x01
+SCTP_ENABLE_RESET_ASSOC_REQ: _Final = 0x02
+SCTP_ENABLE_CHANGE_ASSOC_REQ: _Final = 0x04
+SCTP_STREAM_RESET_INCOMING: _Final = 0x01
+SCTP_STREAM_RESET_OUTGOING: _Final = 0x02
+
+# RFC 8260 §4.3.2: assoc_value of SCTP_STREAM_SCHEDULER
+SCTP_SS_DEFAULT: _Final = 0
+SCTP_SS_RR: _Final = 1
+SCTP_SS_ROUND_ROBIN: _Final = SCTP_SS_RR
+SCTP_SS_RR_PKT: _Final = 2
+SCTP_SS_ROUND_ROBIN_PACKET: _Final = SCTP_SS_RR_PKT
+SCTP_SS_PRIO: _Final = 3
+SCTP_SS_PRIORITY: _Final = SCTP_SS_PRIO
+SCTP_SS_FB: _Final = 4
+SCTP_SS_FC: _Final = SCTP_SS_FB
+SCTP_SS_FAIR_BANDWITH: _Final = SCTP_SS_FB
+SCTP_SS_FCFS: _Final = 5
+SCTP_SS_FIRST_COME: _Final = SCTP_SS_FCFS
+SCTP_SS_WFQ: _Final = 6
+"""Ours: FreeBSD has none."""
+
+# FreeBSD's congestion controls (SCTP_PLUGGABLE_CC), and ways of using several paths at once (SCTP_CMT_ON_OFF)
+SCTP_CC_RFC2581: _Final = 0
+SCTP_CC_HSTCP: _Final = 1
+SCTP_CC_HTCP: _Final = 2
+SCTP_CC_RTCC: _Final = 3
+SCTP_CMT_OFF: _Final = 0
+SCTP_CMT_BASE: _Final = 1
+SCTP_CMT_RPV1: _Final = 2
+SCTP_CMT_RPV2: _Final = 3
+SCTP_CMT_MPTCP: _Final = 4
+
+# RFC 6458 §9.1: flags of bindx
+SCTP_BINDX_ADD_ADDR: _Final = 0x8001
+SCTP_BINDX_REM_ADDR: _Final = 0x8002
+
+# RFC 6458 §9.12, §9.13: what sendv and recvv carry
+SCTP_SENDV_NOINFO: _Final = 0
+SCTP_SENDV_SNDINFO: _Final = 1
+SCTP_SENDV_PRINFO: _Final = 2
+SCTP_SENDV_AUTHINFO: _Final = 3
+SCTP_SENDV_SPA: _Final = 4
+SCTP_SEND_SNDINFO_VALID: _Final = 0x01
+SCTP_SEND_PRINFO_VALID: _Final = 0x02
+SCTP_SEND_AUTHINFO_VALID: _Final = 0x04
+SCTP_RECVV_NOINFO: _Final = 0
+SCTP_RECVV_RCVINFO: _Final = 1
+SCTP_RECVV_NXTINFO: _Final = 2
+SCTP_RECVV_RN: _Final = 3
