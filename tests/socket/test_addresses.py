@@ -79,9 +79,7 @@ async def test_an_ipv6_socket_bound_to_an_ipv4_address_has_that_one_alone() -> N
 async def test_an_ipv4_wildcard_means_ipv4_addresses() -> None:
     """A06: of an IPv6 socket too; the IPv6 wildcard means both."""
     async with SocketHosts(**BOTH) as hosts:
-        for number, (wildcard, expected) in enumerate(
-            [("0.0.0.0", {"192.0.2.2"}), ("::", {"192.0.2.2", SERVER_6})]
-        ):
+        for number, (wildcard, expected) in enumerate([("0.0.0.0", {"192.0.2.2"}), ("::", {"192.0.2.2", SERVER_6})]):
             listener = hosts.socket(sctp.SOCK_STREAM, hosts.server, sctp.AF_INET6)
             listener.bind((wildcard, PORT + number))
             listener.listen(1)
@@ -131,9 +129,7 @@ async def test_a_mapped_address_is_the_ipv4_one(type: int) -> None:
 async def test_a_wildcard_tells_the_addresses_in_the_peers_scope() -> None:
     """A06: a public peer is not told private addresses; a private one is told both."""
     public, private = ("93.184.216.34", "93.184.216.35"), "10.1.2.3"
-    async with SocketHosts(
-        client_addresses=(*public, private), server_addresses=("93.184.217.1", "10.1.2.4")
-    ) as hosts:
+    async with SocketHosts(client_addresses=(*public, private), server_addresses=("93.184.217.1", "10.1.2.4")) as hosts:
         listener = hosts.listening()
         for peer, told in (("93.184.217.1", sorted(public)), ("10.1.2.4", sorted((*public, private)))):
             client = hosts.one_to_one()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import socket as standard
 from typing import Any
 
@@ -58,8 +59,7 @@ async def test_sndinfo_says_stream_ppid_and_flags() -> None:
 @pytest.mark.parametrize("stream", [256, 65535, 65536, -1])
 @virtual_time
 async def test_an_invalid_stream_fails_the_call_and_queues_nothing(stream: int) -> None:
-    """D04, I11: "If a sender specifies an invalid stream number, an error indication is returned and the call fails."
-    """
+    """D04, I11: "If a sender specifies an invalid stream number, an error indication is returned and the call fails." """
     async with one_to_one_pair() as pair:
         with refused(errno.EINVAL):
             await pair.client.sendmsg([b"x"], [sndinfo(snd_sid=stream)])
@@ -132,7 +132,11 @@ async def test_the_context_comes_back_with_a_failed_send() -> None:
         for context in (0xFFFFFFFF, 1):
             failed = await notification(pair.client, sctp.sctp_send_failed_event)
             assert failed.ssfe_data == b"%d" % context
-            assert (failed.ssfe_info.snd_context, failed.ssfe_info.snd_sid, failed.ssfe_info.snd_ppid) == (context, 2, 3)
+            assert (failed.ssfe_info.snd_context, failed.ssfe_info.snd_sid, failed.ssfe_info.snd_ppid) == (
+                context,
+                2,
+                3,
+            )
 
 
 @virtual_time
@@ -167,7 +171,7 @@ async def test_init_says_how_often_and_how_slowly_to_ask() -> None:
         change = await notification(client, sctp.sctp_assoc_change)
         assert change.sac_state == sctp.SCTP_CANT_STR_ASSOC
         times = [passage.sent_at_s for passage in hosts.network.passages if brings(passage.packet, Init)]
-        gaps = [round(later - earlier, 2) for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [round(later - earlier, 2) for earlier, later in itertools.pairwise(times)]
         assert gaps == [1.0, 1.5, 1.5, 1.5]
 
 
@@ -284,9 +288,7 @@ async def test_nxtinfo_describes_what_waits() -> None:
     async with one_to_one_pair() as pair:
         switch_on(pair.server, sctp.SCTP_RECVNXTINFO)
         await pair.client.send(b"first")
-        await pair.client.sendmsg(
-            [b"second"], [sndinfo(snd_sid=5, snd_ppid=47, snd_flags=sctp.SCTP_UNORDERED)]
-        )
+        await pair.client.sendmsg([b"second"], [sndinfo(snd_sid=5, snd_ppid=47, snd_flags=sctp.SCTP_UNORDERED)])
         await asyncio.sleep(1)
         found = []
         for _ in range(2):

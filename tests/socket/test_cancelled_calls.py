@@ -21,7 +21,9 @@ LAST = b"last"
 
 
 @asynccontextmanager
-async def a_listener(trial: Trial, type: int = sctp.SOCK_STREAM, **options: Any) -> AsyncIterator[tuple[TwoHosts, SCTPSocket]]:
+async def a_listener(
+    trial: Trial, type: int = sctp.SOCK_STREAM, **options: Any
+) -> AsyncIterator[tuple[TwoHosts, SCTPSocket]]:
     async with trial.hosts(**options) as hosts, SCTPSocket(sctp.AF_INET, type, stack=hosts.server) as listener:
         listener.bind(SERVER)
         listener.listen(5)

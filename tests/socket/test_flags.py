@@ -93,9 +93,7 @@ async def test_addr_over_with_sendv_and_an_id() -> None:
     async with one_to_many_pair(server_addresses=("192.0.2.2", "192.0.2.12")) as pair:
         await asyncio.sleep(2)
         pair.hosts.log.clear()
-        await pair.client.sendv(
-            b"x", [("192.0.2.12", PORT)], sndinfo=flagged(sctp.SCTP_ADDR_OVER, pair.client_id)
-        )
+        await pair.client.sendv(b"x", [("192.0.2.12", PORT)], sndinfo=flagged(sctp.SCTP_ADDR_OVER, pair.client_id))
         assert await receive(pair.server) == b"x"
         assert {packet.destination for packet in pair.hosts.log if brings(packet, Data, IData)} == {"192.0.2.12"}
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket as standard
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
 
 import pytest
 
 import aiosctp
 import aiosctp.socket as sctp
-from aiosctp.socket import SCTPSocket
-from aiosctp.wire.chunks import Abort, CookieEcho, Data, IData, Init, Shutdown
+from aiosctp.wire.chunks import Abort, CookieEcho, Data, IData, Init
 from tests.socket.pairs import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,
     SERVER_HOST,
     SocketHosts,
-    both_ends_quiet,
     brings,
     never_ends,
     notification,
@@ -208,7 +204,7 @@ async def test_listen_on_an_unbound_socket_binds_it() -> None:
     async with SocketHosts() as hosts:
         listener = hosts.one_to_one(hosts.server)
         listener.listen(1)
-        host, port = listener.getsockname()
+        _host, port = listener.getsockname()
         assert port != 0
         await hosts.one_to_one().connect((SERVER_HOST, port))
         await hosts.accept(listener)
@@ -287,8 +283,7 @@ async def test_accept_on_a_socket_that_does_not_listen_is_einval() -> None:
 
 @virtual_time
 async def test_options_of_the_listener_hold_for_accepted_sockets() -> None:
-    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted sockets."
-    """
+    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted sockets." """
     async with SocketHosts() as hosts:
         listener = hosts.listening()
         switch_on(listener, sctp.SCTP_RECVRCVINFO)

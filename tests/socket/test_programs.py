@@ -271,9 +271,7 @@ async def test_the_one_to_many_echo_server_of_the_appendix() -> None:
                 log.append((received.data.sac_state, received.data.sac_assoc_id))
             elif not received.msg_flags & sctp.MSG_NOTIFICATION:
                 assert received.rcvinfo is not None
-                info = sctp.sctp_sndinfo(
-                    snd_sid=received.rcvinfo.rcv_sid, snd_assoc_id=received.rcvinfo.rcv_assoc_id
-                )
+                info = sctp.sctp_sndinfo(snd_sid=received.rcvinfo.rcv_sid, snd_assoc_id=received.rcvinfo.rcv_assoc_id)
                 await socket.sendv(received.data, sndinfo=info)
 
     async with SocketHosts() as hosts:

@@ -111,7 +111,7 @@ async def test_the_three_constants(assoc_id: int, reaches_the_living: bool, reac
         rto = sctp.sctp_rtoinfo(srto_assoc_id=assoc_id, srto_initial=3000, srto_min=3000)
         client.setsockopt(LEVEL, sctp.SCTP_RTOINFO, rto)
         future = await client.connectx([(SERVER_HOST, PORT + 1)])
-        assert [each for each in ids(client)] == [living, future]
+        assert list(ids(client)) == [living, future]
         hosts.drop = lambda packet: packet.source == CLIENT_HOST
         await asyncio.sleep(1)
         hosts.log.clear()
