@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -172,6 +172,22 @@ async def notification(socket: SCTPSocket, kind: type[T]) -> T:
     assert received.msg_flags == sctp.MSG_NOTIFICATION | sctp.MSG_EOR, received
     assert isinstance(received.data, kind), received
     return received.data
+
+
+async def fill(socket: SCTPSocket, address: tuple[str, int]) -> int:
+    """Send messages of 1000 bytes until no room comes any more, as when the peer does not read; how many were taken."""
+    taken = 0
+    socket.setblocking(False)
+    while True:
+        before = taken
+        with suppress(BlockingIOError):
+            while taken < 1000:
+                await socket.sendto(bytes(1000), 0, address)
+                taken += 1
+        if taken == before:
+            socket.setblocking(True)
+            return taken
+        await asyncio.sleep(5)
 
 
 @contextmanager

@@ -103,8 +103,8 @@ async def test_a_wildcard_alone_may_be_bound_by_bindx() -> None:
         ([("0.0.0.0", PORT), ("0.0.0.0", PORT)], ADD, errno.EINVAL),
         ([], ADD, errno.EINVAL),
         ([("192.0.2.2", PORT), ("192.0.2.99", PORT)], ADD, errno.EADDRNOTAVAIL),
-        ([("192.0.2.2", PORT), ("224.0.0.1", PORT)], ADD, errno.EINVAL),
-        ([("192.0.2.2", PORT), ("2001:db8::2", PORT)], ADD, errno.EINVAL),
+        ([("192.0.2.2", PORT), ("224.0.0.1", PORT)], ADD, errno.EADDRNOTAVAIL),
+        ([("192.0.2.2", PORT), ("2001:db8::2", PORT)], ADD, errno.EAFNOSUPPORT),
         ([("192.0.2.2", PORT)], REMOVE, errno.EINVAL),
         ([("192.0.2.2", 65536)], ADD, errno.EINVAL),
         ("192.0.2.2", ADD, errno.EINVAL),
@@ -267,29 +267,29 @@ async def test_the_id_of_connectx_is_the_associations() -> None:
 
 @pytest.mark.parametrize("type", STYLES)
 @pytest.mark.parametrize(
-    "addresses",
+    ("addresses", "number"),
     [
-        [],
-        [("192.0.2.2", PORT), ("192.0.2.12", PORT + 1)],
-        [("192.0.2.2", 0)],
-        [("192.0.2.2", PORT), ("224.0.0.1", PORT)],
-        [("192.0.2.2", PORT), ("2001:db8::2", PORT)],
-        [("0.0.0.0", PORT)],
-        [("192.0.2.2", 65536)],
-        ["no address"],
-        None,
-        7,
+        ([], errno.EINVAL),
+        ([("192.0.2.2", PORT), ("192.0.2.12", PORT + 1)], errno.EINVAL),
+        ([("192.0.2.2", 0)], errno.EINVAL),
+        ([("192.0.2.2", PORT), ("224.0.0.1", PORT)], errno.EINVAL),
+        ([("192.0.2.2", PORT), ("2001:db8::2", PORT)], errno.EAFNOSUPPORT),
+        ([("0.0.0.0", PORT)], errno.EINVAL),
+        ([("192.0.2.2", 65536)], errno.EINVAL),
+        (["192.0.2.2"], errno.EINVAL),
+        (None, errno.EINVAL),
+        (7, errno.EINVAL),
     ],
 )
 @virtual_time
 async def test_a_list_that_is_no_peer_is_refused_before_anything_is_sent(
-    addresses: list[tuple[str, int]], type: int
+    addresses: list[tuple[str, int]], number: int, type: int
 ) -> None:
     """A28, I05: one port, unicast addresses, of the socket's family, and at least one."""
     async with SocketHosts(server_addresses=THREE) as hosts:
         hosts.listening()
         client = hosts.socket(type)
-        with refused(errno.EINVAL):
+        with refused(number):
             await client.connectx(addresses)
         assert not hosts.log
         assert await client.connectx([SERVER]) >= 3

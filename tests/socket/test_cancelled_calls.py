@@ -12,7 +12,7 @@ import pytest
 
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
-from tests.socket.pairs import CLIENT_HOST, ENOUGH, SERVER, brings
+from tests.socket.pairs import CLIENT_HOST, ENOUGH, SERVER, brings, fill
 from tests.surface.cancelling import SMALL, Trial, cancel_everywhere
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -176,13 +176,7 @@ def test_a_cancelled_send_queued_its_message_whole_or_not_at_all(name: str) -> N
 
     async def scenario(trial: Trial) -> None:
         async with connected(trial, config=SMALL) as (client, server):
-            client.setblocking(False)
-            filled = 0
-            with suppress(BlockingIOError):
-                while True:
-                    await client.send(bytes(1000))
-                    filled += 1
-            client.setblocking(True)
+            filled = await fill(client, SERVER)
             reading = asyncio.create_task(read_later(server))
             outcome = await trial.cancel(as_coroutine(SENDS[name](client, b"mine")))
             await client.send(LAST)

@@ -20,6 +20,7 @@ from tests.socket.pairs import (
     SERVER_HOST,
     SocketHosts,
     brings,
+    fill,
     ids,
     one_to_many_pair,
     one_to_one_pair,
@@ -130,18 +131,6 @@ async def test_reading_from_many_against_close() -> None:
         await pair.client.close()
         await ends_with(reading, errno.EBADF)
         await nothing_is_left(pair.hosts)
-
-
-async def fill(socket: SCTPSocket, address: tuple[str, int]) -> int:
-    """Send until it would wait. Returns how many messages of 1000 bytes were taken."""
-    socket.setblocking(False)
-    taken = 0
-    with pytest.raises(BlockingIOError):
-        while True:
-            await socket.sendto(bytes(1000), 0, address)
-            taken += 1
-    socket.setblocking(True)
-    return taken
 
 
 async def read_all(socket: SCTPSocket) -> list[bytes]:

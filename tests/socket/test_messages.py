@@ -67,7 +67,9 @@ async def test_a_buffer_that_is_just_enough_takes_one_read() -> None:
         await pair.client.send(b"0123456789")
         received = await pair.server.recvv(10)
         assert (received.data, received.msg_flags) == (b"0123456789", sctp.MSG_EOR)
-        await never_ends(asyncio.create_task(pair.server.recvv(10)))
+        reading = asyncio.create_task(pair.server.recvv(10))
+        await never_ends(reading)
+        reading.cancel()
 
 
 @virtual_time

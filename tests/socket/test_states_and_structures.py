@@ -253,8 +253,8 @@ STRUCTURES = {
     "sctp_paddrinfo": "spinfo_assoc_id spinfo_address spinfo_state spinfo_cwnd spinfo_srtt spinfo_rto spinfo_mtu",
     "sctp_status": "sstat_assoc_id sstat_state sstat_rwnd sstat_unackdata sstat_penddata sstat_instrms sstat_outstrms"
     " sstat_fragmentation_point sstat_primary",
-    "sctp_authchunks": "gauth_assoc_id gauth_chunks",
-    "sctp_authkey": "sca_assoc_id sca_keynumber sca_key",
+    "sctp_authchunks": "gauth_assoc_id gauth_number_of_chunks gauth_chunks",
+    "sctp_authkey": "sca_assoc_id sca_keynumber sca_keylength sca_key",
     "linger": "l_onoff l_linger",
     "sctp_event_subscribe": "sctp_data_io_event sctp_association_event sctp_address_event sctp_send_failure_event"
     " sctp_peer_error_event sctp_shutdown_event sctp_partial_delivery_event sctp_adaptation_layer_event"
