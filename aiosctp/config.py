@@ -114,6 +114,12 @@ class Config:
       error_answers_per_s: how many ABORT, SHUTDOWN COMPLETE and ERROR chunks a second answer packets of no association
         (§8.4), INITs that are refused and stale cookies, all peers together, of a stack's config only; as many may go
         at once after a quiet second. 0 answers none.
+      blackhole: what is kept from who looks for ports, of a stack's config only: 0 nothing, as the RFC has it; 1: no
+        INIT to a port where nobody listens is answered; 2: nothing at all that belongs to no association (§8.4) is.
+      abort_at_limit: whether a peer that finds the backlog full is refused, with an ABORT. If not, nothing is said, and
+        it asks again.
+      diagnostic_cause: the code of an error cause with a few words of ours, in an ABORT that would have none; None, the
+        default, has none: the words make an answer to a stranger longer than what came may be.
     """
 
     rto_initial_s: float = 1.0
@@ -137,6 +143,9 @@ class Config:
     sack_frequency: int = 2
     vtag_quarantine_s: float = 60.0
     error_answers_per_s: float = 100.0
+    blackhole: int = 0
+    abort_at_limit: bool = False
+    diagnostic_cause: int | None = None
 
     receive_window_bytes: int = 1 * MIB
     partial_delivery_point_bytes: int | None = None
@@ -193,6 +202,7 @@ class Config:
 
 
 _SWITCHES = {
+    "abort_at_limit",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -209,6 +219,7 @@ POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 _OPTIONAL = {
     "adaptation_layer",
     "autoclose_s",
+    "diagnostic_cause",
     "init_rto_max_s",
     "partial_delivery_point_bytes",
     "path_mtu",
@@ -237,6 +248,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
     "error_answers_per_s": (0, 10**9),
+    "blackhole": (0, 2),
+    "diagnostic_cause": (1, 65535),
     "receive_window_bytes": (MIN_RECEIVE_WINDOW_BYTES, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),

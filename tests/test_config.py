@@ -34,6 +34,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
     "error_answers_per_s": (0, 10**9),
+    "blackhole": (0, 2),
+    "diagnostic_cause": (1, 65535),
     "receive_window_bytes": (1500, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),
@@ -62,6 +64,7 @@ WIDEST: dict[str, dict[str, float]] = {
     "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
 SWITCHES = (
+    "abort_at_limit",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -77,6 +80,7 @@ POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 OPTIONAL = (
     "adaptation_layer",
     "autoclose_s",
+    "diagnostic_cause",
     "init_rto_max_s",
     "partial_delivery_point_bytes",
     "path_mtu",

@@ -10,6 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core import autoclose
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.diagnosis import diagnosis
 from aiosctp.core.establishment import Establishment
 from aiosctp.core.extensions import negotiate, without_forward_tsn
 from aiosctp.core.failure import FailureDetection
@@ -191,7 +192,7 @@ class AssociationEngine:
                     pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
                     # §9.2: "At the expiration of this timer, the sender SHOULD abort the association".
-                    self.termination.abort(())
+                    self.termination.abort(diagnosis(self.config, b"the shutdown took too long"))
                 case Timer() as timer:
                     self.lifecycle.step(TimerExpired(timer, now))
                 case _:

@@ -95,6 +95,7 @@ class SCTPSocket:
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""
+        self._by_engine: dict[AssociationEngine, SocketAssociation] = {}
         self.peer: SocketAssociation | None = None
         """The one association of a one-to-one socket, also when it has ended."""
         self.readable = Changes()
@@ -301,7 +302,7 @@ class SCTPSocket:
         branch = self._branch()
         branch._is_closed = False
         branch.take_over(peeled)
-        del self.associations[peeled.association_id]
+        self._remove(peeled)
         self.ready.pop(peeled, None)
         peeled.changes.tell()
         return branch
@@ -509,10 +510,10 @@ class SCTPSocket:
 
     def association_at(self, host: str, port: int) -> SocketAssociation | None:
         """The one whose peer has this address."""
-        for one in self.associations.values():
-            if one.association.engine.peer_port == port and one.association.engine.paths.get(host) is not None:
-                return one
-        return None
+        if self.endpoint is None:
+            return None
+        found = self.choose_stack(listens=True).open().association_with(self.endpoint.port, port, (host,))
+        return None if found is None else self._by_engine.get(found)
 
     def choose_stack(self, *, listens: bool) -> Stack:
         if self._stack is None:
@@ -527,22 +528,29 @@ class SCTPSocket:
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
         added = SocketAssociation(self, next(self._ids), self.choose_stack(listens=True), engine, settings)
+        self._add(added)
+        return added
+
+    def _add(self, added: SocketAssociation) -> None:
         self.associations[added.association_id] = added
+        self._by_engine[added.association.engine] = added
         if not self.is_one_to_many:
             self.peer = added
-        return added
+
+    def _remove(self, removed: SocketAssociation) -> None:
+        self.associations.pop(removed.association_id, None)
+        self._by_engine.pop(removed.association.engine, None)
 
     def take_over(self, peeled: SocketAssociation) -> None:
         """From now on it is this socket's, alone."""
         peeled.socket = self
-        self.peer = peeled
-        self.associations[peeled.association_id] = peeled
+        self._add(peeled)
         self.association_changed(peeled)
 
     def association_changed(self, changed: SocketAssociation) -> None:
         """It did something, or has ended."""
         if changed.ending is not None:
-            self.associations.pop(changed.association_id, None)
+            self._remove(changed)
             if changed is self.peer:
                 self._pending_errno = pending_errno(changed.ending)
         if changed.is_readable:

@@ -106,7 +106,8 @@ class Receiver:
         self._queues = ReadQueues(self._window, config.max_message_bytes)
         self._reassembly: Reassembly | Interleaved
         self._delivery: DataDelivery | IDataDelivery
-        common = self._tsns, self._window, self._streams, self._queues, config.effective_partial_delivery_point_bytes
+        point_bytes = config.effective_partial_delivery_point_bytes
+        common = self._tsns, self._window, self._streams, self._queues, counters, point_bytes
         if format.counts_fragments:
             self._reassembly = interleaved = Interleaved()
             self._delivery = IDataDelivery(interleaved, *common)
