@@ -8,7 +8,7 @@ from aiosctp.core.messages import Message
 from aiosctp.socket.addresses import Address
 from aiosctp.socket.ancillary import AncillaryItem
 from aiosctp.socket.constants import MSG_EOR, MSG_NOTIFICATION
-from aiosctp.socket.errors import check_int, is_end, would_block
+from aiosctp.socket.errors import check_int, error, is_end, would_block
 from aiosctp.socket.notifications import Notification
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_nxtinfo, sctp_rcvinfo, sctp_sndrcvinfo
@@ -131,9 +131,20 @@ def _as_much_as(message: Message, bufsize: int, association: SocketAssociation) 
 
 def _check_may_wait(sock: SCTPSocket) -> None:
     if not sock.is_one_to_many:
-        sock.connected()
+        _check_connected(sock)
     if not sock.getblocking():
         raise would_block("recv")
+
+
+def _check_connected(sock: SCTPSocket) -> None:
+    """What a set-up by `sendto` came to, its reader is the first to hear; then SO_ERROR is clear, as after reading it."""
+    try:
+        sock.connected()
+    except OSError:
+        pending = sock.take_pending_errno()
+        if pending:
+            raise error(pending) from None
+        raise
 
 
 def _address_of(sock: SCTPSocket, association: SocketAssociation) -> Address:

@@ -100,14 +100,13 @@ async def test_an_association_that_is_lost_is_etimedout() -> None:
 
 @virtual_time
 async def test_an_abort_is_econnreset() -> None:
-    """I03, D13: for a waiting reader, after what had come before has been read."""
+    """I03, D13: for every call from then on; what had not been read is gone with the association."""
     async with one_to_one_pair() as pair:
         await pair.server.send(b"before")
         pair.server.setsockopt(sctp.SOL_SOCKET, sctp.SO_LINGER, sctp.linger(1, 0))
         await asyncio.sleep(1)
         await pair.server.close()
         await asyncio.sleep(1)
-        assert await pair.client.recv(10) == b"before"
         for call in (lambda: pair.client.recv(10), lambda: pair.client.send(b"x"), lambda: pair.client.recvv(10)):
             with refused(errno.ECONNRESET):
                 await call()

@@ -144,6 +144,21 @@ async def test_an_unordered_message_tells_the_cumulative_tsn() -> None:
         assert received.rcvinfo.rcv_flags == 0
 
 
+@virtual_time
+async def test_the_rest_of_a_message_is_read_before_another_association_has_its_turn() -> None:
+    """A41: on a one-to-many socket too: who does not look at ids puts no two messages together."""
+    async with SocketHosts() as hosts:
+        server = hosts.listening(sctp.SOCK_SEQPACKET)
+        for letter in (b"a", b"b"):
+            client = hosts.one_to_one()
+            await client.connect(SERVER)
+            for _ in range(2):
+                await client.send(letter * 10)
+        await asyncio.sleep(1)
+        messages = [(await read_to_the_end(server, 4))[0] for _ in range(4)]
+        assert sorted(messages) == [b"a" * 10] * 2 + [b"b" * 10] * 2
+
+
 # -- partial delivery --
 
 
