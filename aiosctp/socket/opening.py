@@ -44,8 +44,6 @@ def begin(sock: SCTPSocket, hosts: Sequence[str], port: int) -> SocketAssociatio
         local_port=sock.endpoint.port,
         config=settings.config,
     )
-    for path in engine.paths:
-        path.udp_port = settings.remote_udp_ports.get(path.address, path.udp_port)
     opened = sock.add_association(engine, settings)
     stack.touch(engine)
     return opened

@@ -42,6 +42,7 @@ class SocketAssociation:
         self.came_up = False
         for stream, value in settings.stream_values.items():
             engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
+        self._choose_udp_ports()
         stack.own(engine, self.association)
 
     @property
@@ -61,6 +62,8 @@ class SocketAssociation:
 
     def _changed(self, events: Sequence[Event]) -> None:
         """The stack flushed this association."""
+        if self.is_connecting:
+            self._choose_udp_ports()
         for event in events:
             if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
@@ -69,6 +72,13 @@ class SocketAssociation:
                 self._enqueue(notification)
         self.socket.association_changed(self)
         self.changes.tell()
+
+    def _choose_udp_ports(self) -> None:
+        """RFC 6951 §6.1: of addresses for which one was set, those included that the INIT ACK has named."""
+        for host, port in self.settings.remote_udp_ports.items():
+            path = self.association.engine.paths.get(host)
+            if path is not None and not path.udp_port_learnt:
+                path.udp_port = port
 
     def _enqueue(self, notification: Notification) -> None:
         after = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
