@@ -11,6 +11,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
+from aiosctp.arguments import Payload
 from aiosctp.changes import Changes
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
@@ -33,7 +34,14 @@ from aiosctp.socket.errors import check_int, closed, error, pending_errno, would
 from aiosctp.socket.receiving import Received
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
-from aiosctp.socket.structures import linger, sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.socket.structures import (
+    linger,
+    sctp_authinfo,
+    sctp_extrcvinfo,
+    sctp_prinfo,
+    sctp_sndinfo,
+    sctp_sndrcvinfo,
+)
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 FIRST_ID = 3
@@ -124,6 +132,8 @@ class SCTPSocket:
         self.readable = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
+        self.amid: SocketAssociation | None = None
+        """Of whose last message not all was read."""
         self._ids = count(FIRST_ID)
         self._blocks = True
         self._reads_no_more = False
@@ -336,17 +346,17 @@ class SCTPSocket:
 
     # -- sending and receiving --
 
-    async def send(self, data: bytes, flags: int = 0) -> int:
+    async def send(self, data: Payload, flags: int = 0) -> int:
         """`sendv` without more than flags, of a one-to-one socket: the number of bytes (§7.1)."""
         return await sending.send(self, data, flags)
 
-    async def sendto(self, data: bytes, flags: int, address: Address) -> int:
+    async def sendto(self, data: Payload, flags: int, address: Address) -> int:
         """`send` to this address, which opens the association if there is none (§7.1, §7.5)."""
         return await sending.sendto(self, data, flags, address)
 
     async def sendmsg(
         self,
-        buffers: Sequence[bytes],
+        buffers: Sequence[Payload],
         ancdata: Sequence[AncillaryItem] = (),
         flags: int = 0,
         address: Address | None = None,
@@ -356,7 +366,7 @@ class SCTPSocket:
 
     async def sendv(
         self,
-        data: bytes,
+        data: Payload | Sequence[Payload],
         addresses: Sequence[Address] | None = None,
         *,
         sndinfo: sctp_sndinfo | None = None,
@@ -384,7 +394,7 @@ class SCTPSocket:
 
     async def sctp_sendmsg(
         self,
-        data: bytes,
+        data: Payload,
         to: Address | None = None,
         ppid: int = 0,
         flags: int = 0,
@@ -397,16 +407,16 @@ class SCTPSocket:
 
     async def sctp_recvmsg(
         self, bufsize: int, flags: int = 0
-    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | None, int]:
+    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | sctp_extrcvinfo | None, int]:
         """Deprecated (§9.8): `recvv`."""
         return await receiving.sctp_recvmsg(self, bufsize, flags)
 
-    async def sctp_send(self, data: bytes, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
+    async def sctp_send(self, data: Payload, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
         """Deprecated (§9.10): `sendv`."""
         return await sending.sctp_send(self, data, sinfo, flags)
 
     async def sctp_sendx(
-        self, data: bytes, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
+        self, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
     ) -> int:
         """Deprecated (§9.11): `sendv`."""
         return await sending.sctp_sendx(self, data, addrs, sinfo, flags)
@@ -521,9 +531,11 @@ class SCTPSocket:
             raise error(errno.EISCONN, "the socket has, or had, an association")
 
     def connected(self) -> SocketAssociation:
-        """The association of a one-to-one socket, one that is being opened included."""
+        """The association of a one-to-one socket, one that is being opened included. Where that came to nothing, and
+        nobody has been told why, this is told."""
         if self.peer is None or (self.peer.ending is not None and not self.peer.came_up):
-            raise error(errno.ENOTCONN, "the socket has no association")
+            pending = self.take_pending_errno()
+            raise error(pending) if pending else error(errno.ENOTCONN, "the socket has no association")
         return self.peer
 
     def association_of(self, assoc_id: int) -> SocketAssociation:
