@@ -153,7 +153,7 @@ class SCTPSocket:
         """
         self.check_open()
         one = addresses.checked(address)
-        if self.endpoint is not None:
+        if self.endpoint is not None or self.peer is not None:
             raise error(errno.EINVAL, "the socket is bound")
         self.endpoint = binding.bind(self, [one])
 
@@ -178,7 +178,7 @@ class SCTPSocket:
         self.check_open()
         check_int("backlog", backlog, 0)
         if self.peer is not None:
-            raise error(errno.EISCONN, "the socket has an association")
+            raise error(errno.EINVAL, "the socket has an association")
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
@@ -437,6 +437,7 @@ class SCTPSocket:
         return options.opt_info(self, assoc_id, option, value)
 
     def setblocking(self, flag: bool) -> None:
+        self.check_open()
         self._blocks = bool(flag)
 
     def getblocking(self) -> bool:
@@ -463,8 +464,10 @@ class SCTPSocket:
         return ("0.0.0.0" if self.family == AF_INET else "::"), 0
 
     def getpaddrs(self, assoc_id: int = 0) -> list[Address]:
-        """All addresses of the peer of an association (§9.3)."""
+        """All addresses of the peer of an association (§9.3); none of a one-to-one socket that has no peer."""
         self.check_open()
+        if not self.is_one_to_many and self.peer is None:
+            return []
         found = self.association_of(assoc_id)
         return [(self.shown(host), port) for host, port in found.association.peer_addresses]
 
@@ -507,10 +510,6 @@ class SCTPSocket:
     @property
     def reads_no_more(self) -> bool:
         return self._reads_no_more
-
-    @property
-    def has_associations(self) -> bool:
-        return bool(self.associations) or bool(self.endpoint is not None and self.endpoint.associations)
 
     def shown(self, host: str) -> str:
         return addresses.shown(host, mapped_v4=self.mapped_v4 and self.family == AF_INET6)
