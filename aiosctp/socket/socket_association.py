@@ -12,8 +12,9 @@ from aiosctp.core.messages import Message
 from aiosctp.core.states import HANDSHAKE
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event
 from aiosctp.exceptions import SCTPError
+from aiosctp.socket.constants import SCTP_COMM_UP
 from aiosctp.socket.notification_queue import NotificationQueue
-from aiosctp.socket.notifications import Notification
+from aiosctp.socket.notifications import Notification, sctp_assoc_change
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
 from aiosctp.stack import Stack
@@ -70,6 +71,8 @@ class SocketAssociation:
 
     def _enqueue(self, notification: Notification) -> None:
         after = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
+        if isinstance(notification, sctp_assoc_change) and notification.sac_state == SCTP_COMM_UP:
+            after = 0  # what rode with the COOKIE ECHO is read after it
         self._notifications.append(notification, after=after, limit=self.settings.config.event_queue_limit)
 
     def take_notification(self) -> Notification | None:
