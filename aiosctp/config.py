@@ -38,13 +38,23 @@ class Config:
       max_init_retransmits: how often INIT, or COOKIE ECHO, is repeated before `connect` gives up (§5.1.6).
       init_rto_max_s: how long an answer to an INIT is awaited at most before it is repeated (RFC 6458 §8.1.3), also
         below `rto_min_s`; None is `rto_max_s`.
+      chunk_max_retrans: how often a DATA chunk is sent again that the peer does not acknowledge though it answers, as
+        when one packet never gets through; then the association is aborted, and lost. None is without end.
       max_burst: packets that one opportunity may send beyond what was acknowledged (§6.1 D).
+      fr_max_burst: packets with new data that one may send in Fast Recovery (§7.2.4), where nothing is beyond. What is
+        retransmitted, cwnd alone limits.
+      initial_cwnd_mtus: the congestion window that a path begins with, in chunks that fill a packet (PMDCS). None is
+        what §7.2.1 allows: from 2 to 4; more is for networks that are known to carry it.
+      slow_start_limit_mtus: how far one SACK may raise cwnd in slow start, in such chunks: L of §7.2.1. None is as far
+        as it acknowledges, for it may stand for a whole batch.
       congestion_control: "reno", that of §7.2.
       nodelay: whether a small message goes at once. If not, it waits for others to fill a packet with while anything is
         outstanding (RFC 6458 §8.1.5), except in a shutdown and where `send` was told `sack_immediately`.
     Acknowledging:
       sack_delay_s: how long a SACK may be delayed; at most 0.5 (§6.2).
       sack_frequency: packets that one SACK acknowledges when none is missing (§6.2).
+      sack_immediately: whether the peer is asked for a SACK at once, by the I bit, where §6.1 recommends it: with what
+        fills a window, and with the last before a shutdown or reset. What `send` is told goes all the same.
     Probing paths:
       heartbeat: whether idle paths are sent a HEARTBEAT (§8.3). An unconfirmed path is probed all the same (§5.4).
       hb_interval_s: how long after the last, besides the RTO.
@@ -55,6 +65,11 @@ class Config:
       stream_send_buffer_bytes: `send()` on a stream waits above this, what is sent and not acknowledged included. Where
         a path holds more, the stream has nothing waiting that a scheduler could prefer.
       max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
+      max_segment_bytes: how much user data one DATA chunk carries at most, its header not counted; None is as much as
+        the paths take (RFC 6458 §8.1.16).
+      fragmentation: whether a message may be sent in more than one chunk; if not, `send` raises MessageTooLarge for
+        one that takes more than `AssociationStatus.fragmentation_point_bytes` (RFC 6458 §8.1.11). One that was queued
+        before the path MTU fell is cut all the same; and so is a record, where its parts end.
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
       event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
@@ -81,6 +96,8 @@ class Config:
     Paths:
       path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
         None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
+      pmdcs_bytes: a fixed path MTU, too, said by the bytes that it leaves for chunks (§1.4, PMDCS), over IPv4 and IPv6
+        alike: 1460 is 1500 over IPv4. Of the two, one at most.
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
@@ -127,7 +144,11 @@ class Config:
     rto_max_s: float = 60.0
     rto_alpha: float = 1 / 8
     rto_beta: float = 1 / 4
+    chunk_max_retrans: int | None = None
     max_burst: int = 4
+    fr_max_burst: int = 4
+    initial_cwnd_mtus: int | None = None
+    slow_start_limit_mtus: int | None = None
     nodelay: bool = True
     valid_cookie_life_s: float = 60.0
     max_cookie_life_s: float = 300.0
@@ -141,6 +162,7 @@ class Config:
     hb_max_burst: int = 1
     sack_delay_s: float = 0.2
     sack_frequency: int = 2
+    sack_immediately: bool = True
     vtag_quarantine_s: float = 60.0
     error_answers_per_s: float = 100.0
     blackhole: int = 0
@@ -152,6 +174,8 @@ class Config:
     send_buffer_bytes: int = 1 * MIB
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
+    max_segment_bytes: int | None = None
+    fragmentation: bool = True
     shutdown_timeout_s: float | None = None
     autoclose_s: float | None = None
     event_queue_limit: int = 1024
@@ -161,6 +185,7 @@ class Config:
     advertise_addresses: str | tuple[str, ...] = "auto"
     adaptation_layer: int | None = None
     path_mtu: int | None = None
+    pmdcs_bytes: int | None = None
     path_mtu_discovery: bool = True
     pmtu_raise_s: float = 600.0
     congestion_control: str = "reno"
@@ -203,6 +228,7 @@ class Config:
 
 _SWITCHES = {
     "abort_at_limit",
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -213,17 +239,23 @@ _SWITCHES = {
     "peer_may_reset_streams",
     "peer_may_reset_association",
     "peer_may_add_streams",
+    "sack_immediately",
 }
 # How long a message is worth sending: one of these at most.
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 _OPTIONAL = {
     "adaptation_layer",
     "autoclose_s",
+    "chunk_max_retrans",
     "diagnostic_cause",
     "init_rto_max_s",
+    "initial_cwnd_mtus",
+    "max_segment_bytes",
     "partial_delivery_point_bytes",
     "path_mtu",
+    "pmdcs_bytes",
     "shutdown_timeout_s",
+    "slow_start_limit_mtus",
     *POLICIES,
 }
 
@@ -234,7 +266,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rto_max_s": (0.05, 3600),
     "rto_alpha": (0, 1),
     "rto_beta": (0, 1),
+    "chunk_max_retrans": (0, 65535),
     "max_burst": (1, 65535),
+    "fr_max_burst": (1, 65535),
+    "initial_cwnd_mtus": (1, 65535),
+    "slow_start_limit_mtus": (1, 65535),
     "valid_cookie_life_s": (0.1, 3600),
     "max_cookie_life_s": (0.1, 3600),
     "cookie_key_life_s": (1, 10**9),
@@ -255,6 +291,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
@@ -263,6 +300,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    # What IPv4, UDP and SCTP leave of the one, and IPv6 of the other.
+    "pmdcs_bytes": (MIN_PATH_MTU - 40, MAX_PATH_MTU - 60),
     "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
@@ -304,6 +343,8 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
     if config.cookie_key_life_s < config.max_cookie_life_s:
         raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
+    if config.path_mtu is not None and config.pmdcs_bytes is not None:
+        raise ValueError("path_mtu and pmdcs_bytes exclude each other: leave one None")
     named = [name for name in POLICIES if getattr(config, name) is not None]
     if len(named) > 1:
         raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy; leave the others None")

@@ -17,28 +17,41 @@ CONFIGURABLE = frozenset(
         "association_max_retrans",
         "autoclose_s",
         "buffer_priority",
+        "chunk_max_retrans",
         "event_queue_limit",
-        "heartbeat",
+        "fr_max_burst",
+        "fragmentation",
         "hb_interval_s",
+        "heartbeat",
         "lifetime_s",
         "max_burst",
+        "max_cookie_life_s",
         "max_message_bytes",
         "max_retransmits",
+        "max_segment_bytes",
         "nodelay",
         "partial_delivery_point_bytes",
         "path_max_retrans",
         "path_mtu",
         "path_mtu_discovery",
+        "peer_may_add_streams",
+        "peer_may_reset_association",
+        "peer_may_reset_streams",
+        "pmdcs_bytes",
         "pmtu_raise_s",
+        "receive_window_bytes",
         "rto_initial_s",
         "rto_max_s",
         "rto_min_s",
         "sack_delay_s",
         "sack_frequency",
+        "sack_immediately",
         "scheduler",
         "send_buffer_bytes",
         "shutdown_timeout_s",
+        "slow_start_limit_mtus",
         "stream_send_buffer_bytes",
+        "valid_cookie_life_s",
     }
 )
 
@@ -46,6 +59,9 @@ CONFIGURABLE = frozenset(
 def configure(life: Lifetime, sending: Sending, changes: dict[str, Any]) -> None:
     check_configurable(changes, CONFIGURABLE)
     config = life.engine.config.replace(**changes)
+    if config.receive_window_bytes < life.engine.config.receive_window_bytes:
+        # §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced".
+        raise ValueError("receive_window_bytes must not be reduced in the life of an association")
     life.engine.configure(config, life.stack.now())
     sending.configure(config)
     life.touch()

@@ -9,8 +9,9 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from aiosctp.arguments import Payload
 from aiosctp.changes import Changes
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
@@ -33,7 +34,14 @@ from aiosctp.socket.errors import check_int, closed, error, pending_errno, would
 from aiosctp.socket.receiving import Received
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
-from aiosctp.socket.structures import linger, sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.socket.structures import (
+    linger,
+    sctp_authinfo,
+    sctp_extrcvinfo,
+    sctp_prinfo,
+    sctp_sndinfo,
+    sctp_sndrcvinfo,
+)
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 FIRST_ID = 3
@@ -41,8 +49,27 @@ FIRST_ID = 3
 
 DEFAULT_BACKLOG = 128
 
+# RFC 8260 §4.3.1: I-DATA needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
+# RFC 6525 §6.3.1: "The default is to deny all incoming requests."
+_OFF_AT_FIRST: Final[dict[str, Any]] = {
+    "interleaving": False,
+    "peer_may_reset_streams": False,
+    "peer_may_reset_association": False,
+    "peer_may_add_streams": False,
+}
+
 # What sockets that come of this one, by accept or peel-off, begin with.
-_INHERITED = ("fragment_interleave", "linger", "mapped_v4", "recvnxtinfo", "recvrcvinfo", "explicit_eor")
+_INHERITED = (
+    "data_io_event",
+    "explicit_eor",
+    "fragment_interleave",
+    "linger",
+    "mapped_v4",
+    "recvnxtinfo",
+    "recvrcvinfo",
+    "reuse_address",
+    "use_ext_rcvinfo",
+)
 
 
 class SCTPSocket:
@@ -84,14 +111,18 @@ class SCTPSocket:
         self.proto = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        # RFC 8260 §4.3.1: it needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
-        self.settings = Settings(config.replace(interleaving=False))
-        self.fragment_interleave = 1
-        self.linger = linger()
+        self.settings = Settings(config.replace(**_OFF_AT_FIRST))
+        # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
+        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
+        self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
         self.recvnxtinfo = False
+        self.data_io_event: bool = False
+        self.use_ext_rcvinfo = False
         self.explicit_eor = False
+        self.reuse_address = False
+        self.reuse_port: bool = False
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""
@@ -101,6 +132,8 @@ class SCTPSocket:
         self.readable = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
+        self.amid: SocketAssociation | None = None
+        """Of whose last message not all was read."""
         self._ids = count(FIRST_ID)
         self._blocks = True
         self._reads_no_more = False
@@ -138,6 +171,8 @@ class SCTPSocket:
     def listen(self, backlog: int = DEFAULT_BACKLOG) -> None:
         """Take associations that peers open (§3.1.3, §4.1.3); 0 stops that. An unbound socket gets a free port.
 
+        Raises OSError: EADDRINUSE when another listens on a port that it shares (SCTP_REUSE_PORT), EISCONN, EINVAL.
+
         backlog: how many of a one-to-one socket may wait for `accept`; other peers wait, and ask again.
         """
         self.check_open()
@@ -147,6 +182,8 @@ class SCTPSocket:
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
+        if self.endpoint.is_listening and not self._is_listening:
+            raise error(errno.EADDRINUSE, "another socket listens on this port")
         if backlog == 0:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
@@ -255,7 +292,7 @@ class SCTPSocket:
             else:
                 one.association.close()
         if self.endpoint is not None:
-            binding.release(self.choose_stack(listens=True), self.endpoint)
+            binding.release(self, self.choose_stack(listens=True), self.endpoint)
         self.readable.tell()
         self._acceptable.tell()
         for one in left:
@@ -309,17 +346,17 @@ class SCTPSocket:
 
     # -- sending and receiving --
 
-    async def send(self, data: bytes, flags: int = 0) -> int:
+    async def send(self, data: Payload, flags: int = 0) -> int:
         """`sendv` without more than flags, of a one-to-one socket: the number of bytes (§7.1)."""
         return await sending.send(self, data, flags)
 
-    async def sendto(self, data: bytes, flags: int, address: Address) -> int:
+    async def sendto(self, data: Payload, flags: int, address: Address) -> int:
         """`send` to this address, which opens the association if there is none (§7.1, §7.5)."""
         return await sending.sendto(self, data, flags, address)
 
     async def sendmsg(
         self,
-        buffers: Sequence[bytes],
+        buffers: Sequence[Payload],
         ancdata: Sequence[AncillaryItem] = (),
         flags: int = 0,
         address: Address | None = None,
@@ -329,7 +366,7 @@ class SCTPSocket:
 
     async def sendv(
         self,
-        data: bytes,
+        data: Payload | Sequence[Payload],
         addresses: Sequence[Address] | None = None,
         *,
         sndinfo: sctp_sndinfo | None = None,
@@ -357,7 +394,7 @@ class SCTPSocket:
 
     async def sctp_sendmsg(
         self,
-        data: bytes,
+        data: Payload,
         to: Address | None = None,
         ppid: int = 0,
         flags: int = 0,
@@ -370,16 +407,16 @@ class SCTPSocket:
 
     async def sctp_recvmsg(
         self, bufsize: int, flags: int = 0
-    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | None, int]:
+    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | sctp_extrcvinfo | None, int]:
         """Deprecated (§9.8): `recvv`."""
         return await receiving.sctp_recvmsg(self, bufsize, flags)
 
-    async def sctp_send(self, data: bytes, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
+    async def sctp_send(self, data: Payload, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
         """Deprecated (§9.10): `sendv`."""
         return await sending.sctp_send(self, data, sinfo, flags)
 
     async def sctp_sendx(
-        self, data: bytes, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
+        self, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
     ) -> int:
         """Deprecated (§9.11): `sendv`."""
         return await sending.sctp_sendx(self, data, addrs, sinfo, flags)
@@ -493,9 +530,11 @@ class SCTPSocket:
             raise error(errno.EISCONN, "the socket has, or had, an association")
 
     def connected(self) -> SocketAssociation:
-        """The association of a one-to-one socket, one that is being opened included."""
+        """The association of a one-to-one socket, one that is being opened included. Where that came to nothing, and
+        nobody has been told why, this is told."""
         if self.peer is None or (self.peer.ending is not None and not self.peer.came_up):
-            raise error(errno.ENOTCONN, "the socket has no association")
+            pending = self.take_pending_errno()
+            raise error(pending) if pending else error(errno.ENOTCONN, "the socket has no association")
         return self.peer
 
     def association_of(self, assoc_id: int) -> SocketAssociation:
@@ -522,7 +561,7 @@ class SCTPSocket:
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
         self.settings.config = config
-        if self.endpoint is not None:
+        if self.endpoint is not None and self._is_listening:
             self.endpoint.config = config
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:

@@ -10,7 +10,7 @@ import pytest
 import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
-from tests.socket.pairs import CLIENT_HOST, ENOUGH, SERVER, SocketHosts, ids, one_to_one_pair, refused
+from tests.socket.hosts import CLIENT_HOST, ENOUGH, SERVER, SocketHosts, ids, one_to_one_pair, refused
 from tests.surface.two_hosts import PORT
 from tests.surface.virtual_time import virtual_time
 

@@ -11,7 +11,7 @@ import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.wire.chunks import Init
 from aiosctp.wire.parameters import IPv4AddressParameter
-from tests.socket.pairs import CLIENT_HOST, SERVER, SocketHosts, brings, ids, receive, refused
+from tests.socket.hosts import CLIENT_HOST, SERVER, SocketHosts, brings, ids, receive, refused
 from tests.surface.two_hosts import PORT
 from tests.surface.virtual_time import virtual_time
 

@@ -12,7 +12,7 @@ import pytest
 
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
-from tests.socket.pairs import CLIENT_HOST, ENOUGH, SERVER, brings, fill
+from tests.socket.hosts import CLIENT_HOST, ENOUGH, SERVER, brings, fill
 from tests.surface.cancelling import SMALL, Trial, cancel_everywhere
 from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time

@@ -12,7 +12,7 @@ import pytest
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.wire.chunks import Abort, Shutdown
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     SERVER,
     SocketHosts,

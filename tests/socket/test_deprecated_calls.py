@@ -10,7 +10,7 @@ import pytest
 import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.wire.chunks import CookieEcho, Data, IData, Init, Shutdown
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,

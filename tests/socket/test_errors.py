@@ -14,7 +14,7 @@ import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.wire.chunks import Data, IData
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,

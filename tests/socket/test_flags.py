@@ -12,7 +12,7 @@ import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.testing import Packet
 from aiosctp.wire.chunks import Abort, Data, IData, Init, Shutdown
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,

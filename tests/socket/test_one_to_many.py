@@ -11,7 +11,7 @@ import pytest
 import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.wire.chunks import Abort, CookieEcho, Data, IData, Init, Shutdown
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,

@@ -15,7 +15,7 @@ import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.testing import Packet
 from aiosctp.wire.chunks import Abort, Shutdown
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     ENOUGH,
     SERVER,

@@ -10,7 +10,7 @@ import pytest
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.wire.chunks import Heartbeat, Init
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     SERVER,
     SERVER_HOST,

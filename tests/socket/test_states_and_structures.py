@@ -22,7 +22,7 @@ from aiosctp.wire.chunks import (
     ShutdownAck,
     ShutdownComplete,
 )
-from tests.socket.pairs import (
+from tests.socket.hosts import (
     CLIENT_HOST,
     SERVER,
     SERVER_HOST,

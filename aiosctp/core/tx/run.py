@@ -13,7 +13,7 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
-from aiosctp.core.tx.fragmenter import SMALLEST_PIECE, with_immediate
+from aiosctp.core.tx.fragmenter import with_immediate
 from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
@@ -111,7 +111,8 @@ class Run:
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
                 # or receiver window".
-                self._ask_for_sack(packets)
+                if transmission.config.sack_immediately:
+                    self._ask_for_sack(packets)
                 break
             if not (messages and transmission.burst.allows_packet) or not self._packets_left:
                 break
@@ -132,6 +133,7 @@ class Run:
         assert messages is not None
         header_bytes = self._format.header_bytes
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
+        smallest_piece = self._transmission.fragmenter.smallest_piece_bytes
         while messages:
             message = messages[0]
             data, number, _, unordered, _, _, _ = message
@@ -157,7 +159,7 @@ class Run:
                     continue
             if size > room:
                 payload_bytes = room - header_bytes
-                if payload_bytes < largest_payload // SMALLEST_PIECE:
+                if payload_bytes < smallest_piece:
                     break
                 size, charge_bytes = room, charge_of(payload_bytes)
             is_ending = payload_bytes == left
