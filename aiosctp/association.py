@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,8 +25,15 @@ from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message, Outgoing, Part, Record
 from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
-from aiosctp.events import AssociationChange, AssociationChangeKind, SendFailed
-from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, MessageTooLarge, RecordLost
+from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SendFailed
+from aiosctp.exceptions import (
+    AssociationLost,
+    AssociationShutdown,
+    InvalidStream,
+    MessageTooLarge,
+    RecordLost,
+    SCTPError,
+)
 from aiosctp.lifetime import Lifetime
 from aiosctp.path import Path, check_configurable
 from aiosctp.policies import Policies
@@ -91,11 +98,15 @@ class Association:
         *,
         holds_events: bool = False,
         on_end: Callable[[Association], None] | None = None,
+        on_change: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
+        """on_end: told once it has ended. on_change: told what happened whenever anything may have changed, the end
+        included. Neither may run code of the program."""
         self.stack = stack
         self.engine = engine
         self._life = Lifetime(stack, engine)
         self._on_end = on_end
+        self._on_change = on_change
         self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
         self._policies: Policies | None = None
@@ -814,13 +825,15 @@ class Association:
             self._life.changes.tell()
             if self._on_end is not None:
                 self._on_end(self)
-            return
-        self._reception.wake_ready()
-        if engine.state in MAY_TAKE_USER_DATA:
-            self._backpressure.wake()
         else:
-            self._backpressure.wake_all()
-        self._life.changes.tell()
+            self._reception.wake_ready()
+            if engine.state in MAY_TAKE_USER_DATA:
+                self._backpressure.wake()
+            else:
+                self._backpressure.wake_all()
+            self._life.changes.tell()
+        if self._on_change is not None:
+            self._on_change(events)
 
     def byte_streams(self) -> ByteStreams:
         """Select stream mode."""
@@ -845,6 +858,10 @@ class Association:
             case Opener.BOTH:
                 # What both know alike decides.
                 return tcb.local_tag < tcb.peer_tag
+
+    def ending_error(self) -> SCTPError:
+        """Why it ended, to be raised. It has."""
+        return self._life.ending_error()
 
     def raised(self, error: BaseException) -> bool:
         """Whether this association raised it because it had ended, or was about to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import warnings
 from collections import deque
 from collections.abc import Coroutine, Generator, Sequence
@@ -21,13 +20,14 @@ from aiosctp.arguments import (
 )
 from aiosctp.association import Association
 from aiosctp.config import Config
-from aiosctp.core.addresses import canonical_host, is_unicast
+from aiosctp.core.addresses import is_unicast
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import AssociationState
 from aiosctp.default_stacks import check_stack, choose_stack
 from aiosctp.events import AssociationChange, AssociationChangeKind
 from aiosctp.exceptions import ConnectTimeout
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack, not_bound_to
+from aiosctp.opening import addresses_of, begin_association, literal_host
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 # RFC 8305 §5, Connection Attempt Delay: 250 ms.
 ATTEMPT_DELAY_S = 0.25
@@ -158,7 +158,7 @@ class connect(Coroutine[Any, Any, Association]):
         if self._outbound_streams is not None:
             config = asking_for(self._outbound_streams, config)
         if self._local_addresses is not None:
-            found = [await _addresses_of(host, stack) for host in self._local_addresses]
+            found = [await addresses_of(host, stack) for host in self._local_addresses]
             self._local_addresses = tuple(hosts[0] for hosts in found)
         alternatives = await self._resolve(stack)
         race = _Race(stack, config, self, alternatives)
@@ -176,35 +176,22 @@ class connect(Coroutine[Any, Any, Association]):
 
     async def _resolve(self, stack: Stack) -> list[tuple[str, ...]]:
         """What to try one after another; each is the addresses of one peer."""
-        found = [await _addresses_of(host, stack) for host in self._hosts]
+        found = [await addresses_of(host, stack) for host in self._hosts]
         if self._is_one_peer:
             return [tuple(dict.fromkeys(hosts[0] for hosts in found))]
         return [(host,) for host in found[0]]
 
     def start(self, stack: Stack, config: Config, peer_hosts: tuple[str, ...]) -> AssociationEngine:
         """Send an INIT. Raises OSError when that can't be."""
-        engine = stack.open()
-        existing = engine.endpoints.get(self._local_port)
-        bound = stack.local_addresses
-        hosts = self._local_addresses or (bound if existing is None else existing.local_addresses)
-        for host in hosts:
-            if host not in bound:
-                raise not_bound_to(host)
-        endpoint = stack.open_endpoint(self._local_port, hosts, config)
-        if engine.is_associated(endpoint.port, self._port, peer_hosts):
-            raise OSError(errno.EISCONN, "there is an association with this peer from this port")
-        try:
-            return engine.connect(
-                endpoint,
-                peer_hosts,
-                self._port,
-                udp_port=self._remote_udp_port,
-                config=config,
-                now=stack.now(),
-            )
-        except ValueError as error:
-            stack.close_if_unused(endpoint)
-            raise OSError(errno.EADDRNOTAVAIL, str(error)) from None
+        return begin_association(
+            stack,
+            peer_hosts,
+            self._port,
+            remote_udp_port=self._remote_udp_port,
+            local_hosts=self._local_addresses,
+            local_port=self._local_port,
+            config=config,
+        )
 
 
 class _Attempt:
@@ -321,30 +308,10 @@ class _Race:
                 timer.cancel()
 
 
-async def _addresses_of(host: str, stack: Stack) -> list[str]:
-    literal = _literal(host)
-    # An interface may be unknown, or be given by number.
-    if literal is not None and "%" not in literal:
-        return [literal]
-    found = await stack.network.resolve(host)
-    usable = [address for address in found if is_unicast(address)]
-    if not usable:
-        raise OSError(errno.EADDRNOTAVAIL, f"{host} has no unicast address")
-    return usable
-
-
-def _literal(host: str) -> str | None:
-    """The address that the string is; None for a name."""
-    try:
-        return canonical_host(host)
-    except ValueError:
-        return None
-
-
 def _check_hosts(host: str | Sequence[str]) -> tuple[str, ...]:
     hosts = strings("host", host)
     for one in hosts:
-        literal = _literal(one)
+        literal = literal_host(one)
         if literal is not None and not is_unicast(literal):
             raise ValueError(f"host must be a unicast address, not {one}")
     return hosts

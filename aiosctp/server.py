@@ -143,7 +143,7 @@ class Server(asyncio.AbstractServer):
     ) -> None:
         engine = self._stack.open()
         existing = engine.endpoints.get(port)
-        if existing is not None and existing.is_listening:
+        if existing is not None and (existing.is_listening or existing.is_held):
             raise OSError(errno.EADDRINUSE, f"SCTP port {port} of this stack is in use")
         self._endpoint = self._stack.open_endpoint(port, hosts, self._config)
         self._listen = partial(

@@ -292,9 +292,10 @@ class Stack:
         return existing
 
     def close_if_unused(self, endpoint: Endpoint) -> None:
-        """An endpoint lives as long as it listens or has associations."""
+        """An endpoint lives as long as it is held, listens or has associations."""
         engine = self._engine
-        if engine is not None and not endpoint.associations and not endpoint.is_listening:
+        is_used = endpoint.is_held or endpoint.is_listening or endpoint.associations
+        if engine is not None and not is_used:
             engine.close_endpoint(endpoint)
 
     # -- DatagramReceiver --

@@ -24,10 +24,12 @@ class Endpoint:
         "admit",
         "backlog",
         "config",
+        "is_held",
         "is_listening",
         "local_addresses",
         "max_associations",
         "port",
+        "unaccepted",
     )
 
     def __init__(self, port: int, local_addresses: Sequence[str], config: Config) -> None:
@@ -36,12 +38,16 @@ class Endpoint:
         """What it offers; packets to any other address of the stack find nobody here."""
         self.config = config
         self.is_listening = False
+        self.is_held = False
+        """Whether something keeps the port though it neither listens nor has associations: a socket that is bound."""
         self.max_associations: int | None = None
         self.backlog = 0
         self.admit: Admission | None = None
         self._associations: dict[AssociationEngine, None] = {}
         self.accepted: list[AssociationEngine] = []
-        """Associations that peers opened, until the surface takes them; at most `backlog`."""
+        """Associations that peers opened, until the surface takes them."""
+        self.unaccepted = 0
+        """How many the surface has taken that its user has yet to accept; with `accepted`, at most `backlog`."""
 
     @property
     def associations(self) -> KeysView[AssociationEngine]:
@@ -74,9 +80,9 @@ class Endpoint:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the surface has to take an association first. That is a matter of moments: the peer is told nothing,
-        and asks again (§5.1, T1)."""
-        return len(self.accepted) >= self.backlog
+        """Whether an association has to be accepted first: RFC 6458 §4.1.3, "the max number of outstanding associations
+        allowed in the socket's accept queue". The peer is told nothing, and asks again (§5.1, T1)."""
+        return len(self.accepted) + self.unaccepted >= self.backlog
 
     def serves(self, local_host: str | None) -> bool:
         return local_host is None or local_host in self.local_addresses

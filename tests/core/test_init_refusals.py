@@ -286,6 +286,25 @@ def test_a_full_backlog_lets_an_init_and_a_cookie_echo_wait() -> None:
     third.get_cookie()
 
 
+def test_an_association_counts_in_the_backlog_until_the_user_accepts_it() -> None:
+    """A07: "outstanding associations allowed in the socket's accept queue" (RFC 6458 §4.1.3): those that the engine
+    still holds and those that the surface has taken, together."""
+    bench = Bench()
+    endpoint = bench.listen(backlog=2)
+    first, second, third = (Peer(bench, port=5000 + n, tag=n) for n in (1, 2, 3))
+    for peer in (first, second):
+        peer.send(CookieEcho(peer.get_cookie()))
+        peer.expect(CookieAck)
+    # The surface takes the first; its user has not accepted it.
+    endpoint.accepted.pop(0)
+    endpoint.unaccepted += 1
+    # Z -> INIT -> A, and nothing comes back
+    third.send(third.init())
+    bench.expect_nothing()
+    endpoint.unaccepted -= 1
+    third.get_cookie()
+
+
 @pytest.mark.parametrize(
     "parameters",
     [b"\0\5\0\6\xc0\0", b"\0\6\0\x08\1\2\3\4", b"\0\5\0\2", b"\0\5\0\x40\xc0\0\2\1", b"\0\5\0\x0c\xc0\0\2\1\0\0\0\0"],

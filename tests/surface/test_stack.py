@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import itertools
 import os
@@ -50,6 +51,24 @@ async def test_a_stack_binds_all_or_the_named_addresses() -> None:
         assert everything.local_addresses == host.addresses
     async with aiosctp.Stack(local_addresses=["2001:0db8::1"], network=host) as one:
         assert one.local_addresses == ("2001:db8::1",)
+
+
+@virtual_time
+async def test_an_endpoint_that_is_held_outlives_its_associations_and_no_server_takes_its_port() -> None:
+    """A05: what a socket is bound to stays its own, between one association and the next."""
+    async with TwoHosts() as hosts, await hosts.serve():
+        endpoint = hosts.client.open_endpoint(5000, hosts.client.local_addresses, aiosctp.Config())
+        endpoint.is_held = True
+        ours, _ = await hosts.pair(local_port=5000)
+        await ours.shutdown()
+        with pytest.raises(OSError, match="5000") as caught:
+            await aiosctp.serve(hosts.keep, None, 5000, stack=hosts.client)
+        assert caught.value.errno == errno.EADDRINUSE
+        assert hosts.client.open().endpoints == {5000: endpoint}
+        endpoint.is_held = False
+        hosts.client.close_if_unused(endpoint)
+        async with await aiosctp.serve(hosts.keep, None, 5000, stack=hosts.client):
+            assert hosts.client.open().endpoints[5000] is not endpoint
 
 
 @virtual_time

@@ -1,0 +1,118 @@
+"""Which addresses and port a socket has (RFC 6458 §3.1.2, §4.1.2, §9.1)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aiosctp.core.addresses import is_ipv6
+from aiosctp.core.endpoint import Endpoint
+from aiosctp.socket import addresses
+from aiosctp.socket.addresses import Address
+from aiosctp.socket.constants import AF_INET, SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR
+from aiosctp.socket.errors import error
+from aiosctp.stack import Stack, not_bound_to
+
+if TYPE_CHECKING:
+    from aiosctp.socket.sctp_socket import SCTPSocket
+
+
+def bind(sock: SCTPSocket, asked: Sequence[Address]) -> Endpoint:
+    """Take the port, on these addresses of the stack's. Raises OSError."""
+    hosts, port = _hosts_and_port(sock, asked)
+    stack = sock.choose_stack(listens=True)
+    stack.open()
+    return hold(sock, stack, _of_stack(sock, stack, hosts), port)
+
+
+def bind_to_any(sock: SCTPSocket, stack: Stack) -> Endpoint:
+    """§3.1.2: without a call of bind, it is an ephemeral port on all addresses."""
+    stack.open()
+    return hold(sock, stack, _of_family(sock, stack), 0)
+
+
+def hold(sock: SCTPSocket, stack: Stack, hosts: Sequence[str], port: int) -> Endpoint:
+    existing = stack.open().endpoints.get(port)
+    if existing is not None and (existing.is_listening or existing.is_held):
+        raise error(errno.EADDRINUSE, f"SCTP port {port} of this stack is in use")
+    try:
+        endpoint = stack.open_endpoint(port, hosts, sock.settings.config)
+    except ValueError as wrong:
+        raise error(errno.EADDRINUSE, str(wrong)) from None
+    endpoint.is_held = True
+    return endpoint
+
+
+def release(stack: Stack, endpoint: Endpoint) -> None:
+    endpoint.is_held = False
+    endpoint.unaccepted = 0
+    if endpoint.is_listening:
+        stack.stop_listening(endpoint)
+    else:
+        stack.close_if_unused(endpoint)
+
+
+def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | None:
+    """§9.1. The endpoint of a socket that had none; None when its addresses were changed."""
+    if flags not in (SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR):
+        raise error(errno.EINVAL, "flags must be SCTP_BINDX_ADD_ADDR or SCTP_BINDX_REM_ADDR, and not both")
+    endpoint = sock.endpoint
+    if endpoint is None:
+        if flags == SCTP_BINDX_REM_ADDR:
+            raise error(errno.EINVAL, "the socket is not bound: there is no address to remove")
+        return bind(sock, asked)
+    hosts, port = _hosts_and_port(sock, asked)
+    if port not in (0, endpoint.port):
+        raise error(errno.EINVAL, f"the port must be that of the socket, {endpoint.port}, not {port}")
+    if any(addresses.is_wildcard(host) for host in hosts):
+        raise error(errno.EINVAL, "the socket is bound: a wildcard can neither be added nor removed")
+    if sock.has_associations:
+        raise error(errno.EOPNOTSUPP, "addresses of a live association change by ASCONF (RFC 5061), which is planned")
+    if flags == SCTP_BINDX_ADD_ADDR:
+        _add(sock, endpoint, hosts)
+    else:
+        _remove(endpoint, hosts)
+    return None
+
+
+def _add(sock: SCTPSocket, endpoint: Endpoint, hosts: Sequence[str]) -> None:
+    added = _of_stack(sock, sock.choose_stack(listens=True), hosts)
+    endpoint.local_addresses = tuple(dict.fromkeys((*endpoint.local_addresses, *added)))
+
+
+def _remove(endpoint: Endpoint, hosts: Sequence[str]) -> None:
+    for host in hosts:
+        if host not in endpoint.local_addresses:
+            raise error(errno.EINVAL, f"the socket is not bound to {host}")
+    left = tuple(host for host in endpoint.local_addresses if host not in hosts)
+    if not left:
+        raise error(errno.EINVAL, "the last address can't be removed")
+    endpoint.local_addresses = left
+
+
+def _hosts_and_port(sock: SCTPSocket, asked: Sequence[Address]) -> tuple[list[str], int]:
+    """§9.1: "the port number will be the same for all addresses". A wildcard is for itself alone (L05)."""
+    ports = {port for _, port in asked}
+    if len(ports) != 1:
+        raise error(errno.EINVAL, f"all addresses must have one port, not {sorted(ports)}")
+    hosts = list(dict.fromkeys(addresses.of_ours(host, sock.family) for host, _ in asked))
+    if len(hosts) > 1 and any(addresses.is_wildcard(host) for host in hosts):
+        raise error(errno.EINVAL, "a wildcard address stands for all, and must be the only one")
+    return hosts, ports.pop()
+
+
+def _of_family(sock: SCTPSocket, stack: Stack) -> tuple[str, ...]:
+    """§3.1.1: an IPv6 socket speaks both."""
+    return tuple(host for host in stack.local_addresses if sock.family != AF_INET or not is_ipv6(host))
+
+
+def _of_stack(sock: SCTPSocket, stack: Stack, hosts: Sequence[str]) -> tuple[str, ...]:
+    if hosts[0] == "0.0.0.0":
+        return tuple(host for host in stack.local_addresses if not is_ipv6(host))
+    if hosts[0] == "::":
+        return _of_family(sock, stack)
+    for host in hosts:
+        if host not in stack.local_addresses:
+            raise not_bound_to(host)
+    return tuple(hosts)

@@ -1,0 +1,53 @@
+"""What goes wrong, as the sockets API tells it: an OSError with the errno of RFC 6458, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiosctp.exceptions import AssociationShutdown, SCTPError
+
+
+def error(number: int, message: str | None = None) -> OSError:
+    """The subclass of OSError that belongs to the errno, BlockingIOError of EAGAIN for example."""
+    return OSError(number, message or os.strerror(number))
+
+
+def closed() -> OSError:
+    return error(errno.EBADF, "the socket is closed")
+
+
+def would_block(what: str) -> OSError:
+    return error(errno.EAGAIN, f"{what} would wait, and the socket does not block")
+
+
+def check_int(name: str, value: object, low: int, high: int = 2**31 - 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise error(errno.EINVAL, f"{name} must be an int between {low} and {high}, not {value!r}")
+
+
+def pending_errno(ending: SCTPError | None) -> int:
+    """What SO_ERROR tells of how an association ended: 0 of a graceful end."""
+    if ending is None or isinstance(ending, AssociationShutdown):
+        return 0
+    assert ending.errno is not None
+    return ending.errno
+
+
+@contextmanager
+def as_socket_errors() -> Iterator[None]:
+    """What the plain API raises in here is raised as the sockets API has it. An ending keeps its own class, which is
+    an OSError with the right errno."""
+    try:
+        yield
+    except OSError:
+        raise
+    except (TypeError, ValueError, OverflowError) as wrong:
+        raise error(errno.EINVAL, str(wrong)) from None
+
+
+def is_end(ending: OSError) -> bool:
+    """Whether nothing more will come, without that being an error."""
+    return isinstance(ending, AssociationShutdown)

@@ -1,0 +1,585 @@
+"""`SCTPSocket`: an SCTP socket in either style (RFC 6458 §3, §4)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+from aiosctp.changes import Changes
+from aiosctp.config import Config
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.endpoint import Endpoint
+from aiosctp.default_stacks import default_stack
+from aiosctp.socket import addresses, binding, opening, options, receiving, sending
+from aiosctp.socket.addresses import Address
+from aiosctp.socket.ancillary import ENOUGH_FOR_ALL, AncillaryItem
+from aiosctp.socket.constants import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_SCTP,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    SOCK_SEQPACKET,
+    SOCK_STREAM,
+)
+from aiosctp.socket.errors import check_int, closed, error, pending_errno, would_block
+from aiosctp.socket.receiving import Received
+from aiosctp.socket.settings import Settings
+from aiosctp.socket.socket_association import SocketAssociation
+from aiosctp.socket.structures import linger, sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.stack import DEFAULT_UDP_PORT, Stack
+
+FIRST_ID = 3
+"""0, 1 and 2 are SCTP_FUTURE_ASSOC, SCTP_CURRENT_ASSOC and SCTP_ALL_ASSOC."""
+
+DEFAULT_BACKLOG = 128
+
+# What sockets that come of this one, by accept or peel-off, begin with.
+_INHERITED = ("fragment_interleave", "linger", "mapped_v4", "recvnxtinfo", "recvrcvinfo", "explicit_eor")
+
+
+class SCTPSocket:
+    """A socket of the API of RFC 6458: what would block there is a coroutine here.
+
+    SOCK_STREAM is the one-to-one style (§4): like TCP, but messages keep their edges. SOCK_SEQPACKET is the one-to-many
+    style (§3): one socket with many associations, each with an id.
+
+    An asynchronous context manager, which closes it. The constructor and the options need no event loop; `bind`,
+    `listen` and `connect` a running one.
+
+    family: AF_INET, which speaks IPv4 alone, or AF_INET6, which speaks both. proto: IPPROTO_SCTP or 0.
+    stack: whose UDP port and addresses it uses; None for the loop's default stacks: the one on UDP port 9899 for a
+    socket that is bound or listens, one on a free port for others.
+
+    Raises OSError here and everywhere: EPROTONOSUPPORT for another type or protocol, EAFNOSUPPORT for another family,
+    EINVAL for a wrong argument, EBADF once it is closed.
+    """
+
+    def __init__(
+        self,
+        family: int = AF_INET,
+        type: int = SOCK_STREAM,
+        proto: int = IPPROTO_SCTP,
+        *,
+        stack: Stack | None = None,
+    ) -> None:
+        self._is_closed = True  # until it is made
+        if family not in (AF_INET, AF_INET6):
+            raise error(errno.EAFNOSUPPORT, f"family must be AF_INET or AF_INET6, not {family!r}")
+        if type not in (SOCK_STREAM, SOCK_SEQPACKET):
+            raise error(errno.EPROTONOSUPPORT, f"type must be SOCK_STREAM or SOCK_SEQPACKET, not {type!r}")
+        if proto not in (0, IPPROTO_SCTP):
+            raise error(errno.EPROTONOSUPPORT, f"proto must be IPPROTO_SCTP, not {proto!r}")
+        if stack is not None and not isinstance(stack, Stack):
+            raise error(errno.EINVAL, f"stack must be a Stack, not {stack!r}")
+        self.family = family
+        self.type = type
+        self.proto = IPPROTO_SCTP
+        self._stack = stack
+        config = Config() if stack is None else stack.config
+        # RFC 8260 §4.3.1: it needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
+        self.settings = Settings(config.replace(interleaving=False))
+        self.fragment_interleave = 1
+        self.linger = linger()
+        self.mapped_v4 = False
+        self.recvrcvinfo = False
+        self.recvnxtinfo = False
+        self.explicit_eor = False
+        self.endpoint: Endpoint | None = None
+        self.associations: dict[int, SocketAssociation] = {}
+        """Those that live, by id."""
+        self.peer: SocketAssociation | None = None
+        """The one association of a one-to-one socket, also when it has ended."""
+        self.readable = Changes()
+        self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
+        """Of which something may be read, whose turn is next first."""
+        self._ids = count(FIRST_ID)
+        self._blocks = True
+        self._reads_no_more = False
+        self._is_listening = False
+        self._unaccepted: deque[SCTPSocket] = deque()
+        self._acceptable = Changes()
+        self._pending_errno = 0
+        self._is_closed = False
+
+    # -- life --
+
+    def bind(self, address: Address) -> None:
+        """Take a port and an address of this machine, or all of them: "" (§3.1.2, §4.1.2). Port 0 is a free one.
+
+        Raises OSError: EINVAL when the socket is bound, EADDRINUSE, EADDRNOTAVAIL, EPERM as the stack's `port_policy`
+        has it.
+        """
+        self.check_open()
+        one = addresses.checked(address)
+        if self.endpoint is not None:
+            raise error(errno.EINVAL, "the socket is bound")
+        self.endpoint = binding.bind(self, [one])
+
+    def bindx(self, addresses_: Sequence[Address], flags: int) -> None:
+        """Take several addresses, or remove some (§9.1): SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR.
+
+        Raises OSError: EINVAL for addresses with several ports, a wildcard beside others, both flags or none, an
+        address to remove that is not bound or is the last; EOPNOTSUPP while there are associations.
+        """
+        self.check_open()
+        bound = binding.bindx(self, addresses.several(addresses_), flags)
+        if bound is not None:
+            self.endpoint = bound
+
+    def listen(self, backlog: int = DEFAULT_BACKLOG) -> None:
+        """Take associations that peers open (§3.1.3, §4.1.3); 0 stops that. An unbound socket gets a free port.
+
+        backlog: how many of a one-to-one socket may wait for `accept`; other peers wait, and ask again.
+        """
+        self.check_open()
+        check_int("backlog", backlog, 0)
+        if self.peer is not None:
+            raise error(errno.EISCONN, "the socket has an association")
+        stack = self.choose_stack(listens=True)
+        if self.endpoint is None:
+            self.endpoint = binding.bind_to_any(self, stack)
+        if backlog == 0:
+            if self._is_listening:
+                stack.stop_listening(self.endpoint)
+        else:
+            self.endpoint.listen(config=self.settings.config, backlog=backlog, max_associations=None, admit=None)
+            stack.listen(self.endpoint, self)
+        self._is_listening = backlog > 0
+        self._acceptable.tell()
+
+    async def accept(self) -> tuple[SCTPSocket, Address]:
+        """Wait for an association that a peer has opened; its socket, and the peer's primary address (§4.1.4).
+
+        Cancelling loses none. Raises OSError: EOPNOTSUPP of a one-to-many socket, EINVAL while it does not listen,
+        EAGAIN instead of waiting.
+        """
+        self.check_open()
+        if self.is_one_to_many:
+            raise error(errno.EOPNOTSUPP, "a one-to-many socket has its associations without accept")
+        while not self._unaccepted:
+            if not self._is_listening:
+                raise error(errno.EINVAL, "the socket does not listen")
+            if not self._blocks:
+                raise would_block("accept")
+            await self._acceptable.wait()
+            self.check_open()
+        accepted = self._unaccepted.popleft()
+        self._count_unaccepted()
+        accepted._is_closed = False
+        return accepted, accepted._peer_address()
+
+    async def connect(self, address: Address) -> None:
+        """Open an association, and wait for it (§3.1.6, §4.1.5): with `setblocking(False)` send the INIT, then raise
+        EINPROGRESS; how it went is in SO_ERROR and the notifications.
+
+        Cancelling gives the attempt up. Raises OSError: ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY while another
+        connect of a one-to-one socket goes on, EOPNOTSUPP when that listens.
+        """
+        opened = await self._begin([addresses.checked(address)])
+        if not self._blocks:
+            raise error(errno.EINPROGRESS)
+        await self._establish(opened)
+
+    async def connectx(self, addresses_: Sequence[Address]) -> int:
+        """As `connect`, with a peer that has several addresses; the association's id (§9.9). With `setblocking(False)`
+        it does not wait and returns the id at once."""
+        opened = await self._begin(addresses.several(addresses_))
+        if self._blocks:
+            await self._establish(opened)
+        return opened.association_id
+
+    async def _begin(self, asked: Sequence[Address]) -> SocketAssociation:
+        self.check_open()
+        self.check_may_connect()
+        hosts, port = await opening.hosts_of(self, asked)
+        opened = opening.begin(self, hosts, port)
+        stack = opened.association.stack
+        stack.flush(stack.now())
+        return opened
+
+    async def _establish(self, opened: SocketAssociation) -> None:
+        try:
+            await opening.establish(opened)
+        except BaseException:
+            if self.peer is opened:
+                # It can be tried again.
+                self.peer = None
+                self._pending_errno = 0
+            raise
+
+    def shutdown(self, how: int) -> None:
+        """SHUT_WR and SHUT_RDWR begin the graceful end of a one-to-one socket's association; SHUT_RD, and SHUT_RDWR
+        too, that nothing is read any more (§4.1.7). Never waits. What arrives after SHUT_WR stays readable.
+
+        Raises OSError: EOPNOTSUPP of a one-to-many socket, ENOTCONN without an association, EINVAL.
+        """
+        self.check_open()
+        if how not in (SHUT_RD, SHUT_WR, SHUT_RDWR):
+            raise error(errno.EINVAL, f"how must be SHUT_RD, SHUT_WR or SHUT_RDWR, not {how!r}")
+        if self.is_one_to_many:
+            raise error(errno.EOPNOTSUPP, "a one-to-many socket ends its associations one by one, with SCTP_EOF")
+        peer = self.connected()
+        if how != SHUT_WR:
+            self._reads_no_more = True
+            self.readable.tell()
+        if how != SHUT_RD:
+            peer.association.begin_shutdown()
+        if how == SHUT_RDWR:
+            peer.association.close()
+
+    async def close(self) -> None:
+        """Shut all associations of the socket down, in the background (§3.1.5, §4.1.6); what else goes on with it ends
+        with EBADF. Closing twice is no error.
+
+        SO_LINGER: with `l_onoff`, `l_linger` 0 ABORTs, more waits for the end for so many seconds at most.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for child in self._unaccepted:
+            child._abandon()
+        self._unaccepted.clear()
+        left = list(self.associations.values())
+        for one in left:
+            if self.linger.l_onoff and not self.linger.l_linger:
+                one.association.abort()
+            else:
+                one.association.close()
+        if self.endpoint is not None:
+            binding.release(self.choose_stack(listens=True), self.endpoint)
+        self.readable.tell()
+        self._acceptable.tell()
+        for one in left:
+            one.changes.tell()
+        if self.linger.l_onoff and self.linger.l_linger:
+            await self._linger(left)
+
+    async def _linger(self, left: Sequence[SocketAssociation]) -> None:
+        """§8.1.4: what is not done by then goes on in the background."""
+        try:
+            async with asyncio.timeout(self.linger.l_linger):
+                for one in left:
+                    await one.association.wait_closed()
+        except TimeoutError:
+            pass
+
+    def _abandon(self) -> None:
+        """It was never accepted."""
+        assert self.peer is not None
+        self.peer.association.abort(b"the socket was closed")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if not self._is_closed and (self.endpoint is not None or self.peer is not None):
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+
+    def peeloff(self, assoc_id: int) -> SCTPSocket:
+        """A one-to-one socket for one association of this one-to-many socket, which then has it no more (§9.2). What
+        waits to be read goes with it.
+
+        Raises OSError: EOPNOTSUPP of a one-to-one socket, EINVAL for an id that there is not.
+        """
+        self.check_open()
+        if not self.is_one_to_many:
+            raise error(errno.EOPNOTSUPP, "a one-to-one socket has one association, and that is its own")
+        peeled = self.association_of(assoc_id)
+        branch = self._branch()
+        branch._is_closed = False
+        branch.take_over(peeled)
+        del self.associations[peeled.association_id]
+        self.ready.pop(peeled, None)
+        peeled.changes.tell()
+        return branch
+
+    # -- sending and receiving --
+
+    async def send(self, data: bytes, flags: int = 0) -> int:
+        """`sendv` without more than flags, of a one-to-one socket: the number of bytes (§7.1)."""
+        return await sending.send(self, data, flags)
+
+    async def sendto(self, data: bytes, flags: int, address: Address) -> int:
+        """`send` to this address, which opens the association if there is none (§7.1, §7.5)."""
+        return await sending.sendto(self, data, flags, address)
+
+    async def sendmsg(
+        self,
+        buffers: Sequence[bytes],
+        ancdata: Sequence[AncillaryItem] = (),
+        flags: int = 0,
+        address: Address | None = None,
+    ) -> int:
+        """One message, of all buffers, with ancillary items `(IPPROTO_SCTP, SCTP_SNDINFO, sctp_sndinfo(...))` (§5)."""
+        return await sending.sendmsg(self, buffers, ancdata, flags, address)
+
+    async def sendv(
+        self,
+        data: bytes,
+        addresses: Sequence[Address] | None = None,
+        *,
+        sndinfo: sctp_sndinfo | None = None,
+        prinfo: sctp_prinfo | None = None,
+        authinfo: sctp_authinfo | None = None,
+        flags: int = 0,
+    ) -> int:
+        """Queue one message; the number of its bytes (§9.12). Waits until there is room for it."""
+        return await sending.sendv(self, data, addresses, sndinfo, prinfo, authinfo, flags)
+
+    async def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """The next message, or so much of it (§7.1). Notifications are left for `recvmsg` and `recvv`."""
+        return await receiving.recv(self, bufsize, flags)
+
+    async def recvfrom(self, bufsize: int) -> tuple[bytes, Address]:
+        return await receiving.recvfrom(self, bufsize)
+
+    async def recvmsg(
+        self, bufsize: int, ancbufsize: int = ENOUGH_FOR_ALL, flags: int = 0
+    ) -> tuple[Any, list[AncillaryItem], int, Address | None]:
+        return await receiving.recvmsg(self, bufsize, ancbufsize, flags)
+
+    async def recvv(self, bufsize: int, flags: int = 0) -> Received:
+        return await receiving.recvv(self, bufsize, flags)
+
+    async def sctp_sendmsg(
+        self,
+        data: bytes,
+        to: Address | None = None,
+        ppid: int = 0,
+        flags: int = 0,
+        stream_no: int = 0,
+        timetolive: int = 0,
+        context: int = 0,
+    ) -> int:
+        """Deprecated (§9.7): `sendv`."""
+        return await sending.sctp_sendmsg(self, data, to, ppid, flags, stream_no, timetolive, context)
+
+    async def sctp_recvmsg(
+        self, bufsize: int, flags: int = 0
+    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | None, int]:
+        """Deprecated (§9.8): `recvv`."""
+        return await receiving.sctp_recvmsg(self, bufsize, flags)
+
+    async def sctp_send(self, data: bytes, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
+        """Deprecated (§9.10): `sendv`."""
+        return await sending.sctp_send(self, data, sinfo, flags)
+
+    async def sctp_sendx(
+        self, data: bytes, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
+    ) -> int:
+        """Deprecated (§9.11): `sendv`."""
+        return await sending.sctp_sendx(self, data, addrs, sinfo, flags)
+
+    # -- options --
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        self.check_open()
+        options.set_option(self, level, option, value)
+
+    def getsockopt(self, level: int, option: int, value: Any = None) -> Any:
+        self.check_open()
+        return options.get_option(self, level, option, value)
+
+    def opt_info(self, assoc_id: int, option: int, value: Any = None) -> Any:
+        """sctp_opt_info (§9.13): `getsockopt` at the level IPPROTO_SCTP for an association."""
+        self.check_open()
+        return options.opt_info(self, assoc_id, option, value)
+
+    def setblocking(self, flag: bool) -> None:
+        self._blocks = bool(flag)
+
+    def getblocking(self) -> bool:
+        return self._blocks
+
+    # -- looking --
+
+    def getpeername(self) -> Address:
+        """The peer's primary address, of a one-to-one socket (§4.1.9)."""
+        self.check_open()
+        if self.is_one_to_many:
+            raise error(errno.EOPNOTSUPP, "a one-to-many socket has many peers: getpaddrs")
+        self.connected()
+        return self._peer_address()
+
+    def getsockname(self) -> Address:
+        """One local address; the wildcard and port 0 of an unbound socket (§7.4)."""
+        self.check_open()
+        if self.endpoint is not None:
+            return self.shown(self.endpoint.local_addresses[0]), self.endpoint.port
+        if self.peer is not None:
+            host, port = self.peer.association.local_addresses[0]
+            return self.shown(host), port
+        return ("0.0.0.0" if self.family == AF_INET else "::"), 0
+
+    def getpaddrs(self, assoc_id: int = 0) -> list[Address]:
+        """All addresses of the peer of an association (§9.3)."""
+        self.check_open()
+        found = self.association_of(assoc_id)
+        return [(self.shown(host), port) for host, port in found.association.peer_addresses]
+
+    def getladdrs(self, assoc_id: int = 0) -> list[Address]:
+        """The local addresses of an association (§9.5), or, with 0, those the socket is bound to."""
+        self.check_open()
+        if assoc_id == 0 and self.endpoint is not None:
+            return [(self.shown(host), self.endpoint.port) for host in self.endpoint.local_addresses]
+        if assoc_id == 0 and self.peer is None:
+            return []
+        found = self.association_of(assoc_id)
+        return [(self.shown(host), port) for host, port in found.association.local_addresses]
+
+    def _peer_address(self) -> Address:
+        assert self.peer is not None
+        host, port = self.peer.association.primary_path.address
+        return self.shown(host), port
+
+    def __repr__(self) -> str:
+        style = "one-to-many" if self.is_one_to_many else "one-to-one"
+        if self._is_closed:
+            return f"<SCTPSocket {style}, closed>"
+        port = "unbound" if self.endpoint is None else f"SCTP port {self.endpoint.port}"
+        return f"<SCTPSocket {style}, {port}, {len(self.associations)} associations>"
+
+    # -- for the rest of this package --
+
+    @property
+    def is_one_to_many(self) -> bool:
+        return self.type == SOCK_SEQPACKET
+
+    @property
+    def is_listening(self) -> bool:
+        return self._is_listening
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def reads_no_more(self) -> bool:
+        return self._reads_no_more
+
+    @property
+    def has_associations(self) -> bool:
+        return bool(self.associations) or bool(self.endpoint is not None and self.endpoint.associations)
+
+    def shown(self, host: str) -> str:
+        return addresses.shown(host, mapped_v4=self.mapped_v4 and self.family == AF_INET6)
+
+    def check_open(self) -> None:
+        if self._is_closed:
+            raise closed()
+
+    def check_may_connect(self) -> None:
+        """A one-to-many socket may always."""
+        if self.is_one_to_many:
+            return
+        if self._is_listening:
+            raise error(errno.EOPNOTSUPP, "the socket listens")
+        if self.peer is not None and self.peer.is_connecting:
+            raise error(errno.EALREADY, "another connect goes on")
+        if self.peer is not None and self.peer.came_up:
+            raise error(errno.EISCONN, "the socket has, or had, an association")
+
+    def connected(self) -> SocketAssociation:
+        """The association of a one-to-one socket, one that is being opened included."""
+        if self.peer is None or (self.peer.ending is not None and not self.peer.came_up):
+            raise error(errno.ENOTCONN, "the socket has no association")
+        return self.peer
+
+    def association_of(self, assoc_id: int) -> SocketAssociation:
+        """A one-to-one socket ignores the id. Raises OSError (EINVAL, ENOTCONN)."""
+        if not self.is_one_to_many:
+            return self.connected()
+        found = self.associations.get(assoc_id)
+        if found is None:
+            raise error(errno.EINVAL, f"there is no association {assoc_id}")
+        return found
+
+    def association_at(self, host: str, port: int) -> SocketAssociation | None:
+        """The one whose peer has this address."""
+        for one in self.associations.values():
+            if one.association.engine.peer_port == port and one.association.engine.paths.get(host) is not None:
+                return one
+        return None
+
+    def choose_stack(self, *, listens: bool) -> Stack:
+        if self._stack is None:
+            self._stack = default_stack(DEFAULT_UDP_PORT if listens else 0)
+        return self._stack
+
+    def configure(self, config: Config) -> None:
+        """For associations to come, those of a socket that listens included."""
+        self.settings.config = config
+        if self.endpoint is not None:
+            self.endpoint.config = config
+
+    def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
+        added = SocketAssociation(self, next(self._ids), self.choose_stack(listens=True), engine, settings)
+        self.associations[added.association_id] = added
+        if not self.is_one_to_many:
+            self.peer = added
+        return added
+
+    def take_over(self, peeled: SocketAssociation) -> None:
+        """From now on it is this socket's, alone."""
+        peeled.socket = self
+        self.peer = peeled
+        self.associations[peeled.association_id] = peeled
+        self.association_changed(peeled)
+
+    def association_changed(self, changed: SocketAssociation) -> None:
+        """It did something, or has ended."""
+        if changed.ending is not None:
+            self.associations.pop(changed.association_id, None)
+            if changed is self.peer:
+                self._pending_errno = pending_errno(changed.ending)
+        if changed.is_readable:
+            self.ready[changed] = None
+            self.readable.tell()
+
+    def take_pending_errno(self) -> int:
+        """SO_ERROR: reading clears it."""
+        pending, self._pending_errno = self._pending_errno, 0
+        return pending
+
+    # -- what the stack tells one that listens --
+
+    def engine_accepted(self, engine: AssociationEngine) -> None:
+        if self.is_one_to_many:
+            accepted = self.add_association(engine, self.settings.copy())
+        else:
+            child = self._branch()
+            accepted = child.add_association(engine, self.settings.copy())
+            self._unaccepted.append(child)
+            self._count_unaccepted()
+            self._acceptable.tell()
+        accepted.association.stack.add(accepted.association)
+
+    def stack_closed(self) -> None:
+        self._is_listening = False
+        self._acceptable.tell()
+
+    def _branch(self) -> SCTPSocket:
+        """A one-to-one socket with what this one has set; it is closed until a program has it."""
+        branch = SCTPSocket(self.family, SOCK_STREAM, stack=self._stack)
+        branch._is_closed = True
+        branch.settings = self.settings.copy()
+        for name in _INHERITED:
+            setattr(branch, name, getattr(self, name))
+        return branch
+
+    def _count_unaccepted(self) -> None:
+        if self.endpoint is not None:
+            self.endpoint.unaccepted = len(self._unaccepted)

@@ -1,0 +1,99 @@
+"""One association of a socket: its id, its settings, and what of it waits to be read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aiosctp.association import Association
+from aiosctp.changes import Changes
+from aiosctp.core.association import AssociationEngine
+from aiosctp.core.messages import Message
+from aiosctp.core.states import HANDSHAKE
+from aiosctp.events import AssociationChange, AssociationChangeKind, Event
+from aiosctp.exceptions import SCTPError
+from aiosctp.socket.notifications import Notification, translate
+from aiosctp.socket.settings import Settings
+from aiosctp.stack import Stack
+
+if TYPE_CHECKING:
+    from aiosctp.socket.sctp_socket import SCTPSocket
+
+
+class SocketAssociation:
+    """Messages stay with the engine, where they hold the window, until they are read. A notification is read after as
+    many messages as waited when it came."""
+
+    def __init__(
+        self, socket: SCTPSocket, association_id: int, stack: Stack, engine: AssociationEngine, settings: Settings
+    ) -> None:
+        self.socket = socket
+        """Which reads it: another one once it was peeled off."""
+        self.association_id = association_id
+        self.settings = settings
+        self.association = Association(stack, engine, on_change=self._changed)
+        self.changes = Changes()
+        self.rest: Message | None = None
+        """Of a message of which a read had room for the beginning only."""
+        self._notifications: deque[tuple[int, Notification]] = deque()
+        """Each with the number of messages, of all that were ever read, that come before it."""
+        self._messages_read = 0
+        self.came_up = False
+        stack.own(engine, self.association)
+
+    @property
+    def ending(self) -> SCTPError | None:
+        """How it ended; None while it lives."""
+        return self.association.engine.ending
+
+    @property
+    def is_connecting(self) -> bool:
+        return self.association.state in HANDSHAKE
+
+    @property
+    def is_readable(self) -> bool:
+        """In doubt, it is: of a message the engine may hold less than it hands over."""
+        has_messages = self.ending is None and self.association.engine.receiver.pending_messages > 0
+        return bool(self._notifications) or self.rest is not None or has_messages or self.ending is not None
+
+    def _changed(self, events: Sequence[Event]) -> None:
+        """The stack flushed this association."""
+        for event in events:
+            if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
+                self.came_up = True
+                self.association.stack.add(self.association)
+            for notification in translate(event, self):
+                self._enqueue(notification)
+        self.socket.association_changed(self)
+        self.changes.tell()
+
+    def _enqueue(self, notification: Notification) -> None:
+        position = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
+        self._notifications.append((position, notification))
+
+    def take_notification(self) -> Notification | None:
+        """The next thing to read, if it is a notification."""
+        if self._notifications and self._notifications[0][0] <= self._messages_read and self.rest is None:
+            return self._notifications.popleft()[1]
+        return None
+
+    def take_last_notification(self) -> Notification | None:
+        """The next one, where no message is to be had before it."""
+        return self._notifications.popleft()[1] if self._notifications else None
+
+    def take_message(self) -> Message | None:
+        """The next message, or part of one; None when there is none yet, or none will come."""
+        if self.rest is not None:
+            message, self.rest = self.rest, None
+            return message
+        try:
+            message = self.association.receive_nowait(partial=True)
+        except (BlockingIOError, SCTPError):
+            return None
+        self._messages_read += 1
+        return message
+
+    def give_back(self, rest: Message) -> None:
+        """A read had no room for this."""
+        self.rest = rest
