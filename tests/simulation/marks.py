@@ -133,7 +133,6 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
         "rx.renewal:Renewal.note_skipped",
         lambda arguments, result: arguments[0].awaited is not None and bool(arguments[1]),
     ),
-    "rest of a skipped message discarded": ("rx.forwarding:Forwarding.discards", _returned),
     "two messages delivered in parts": (
         "rx.streams:InboundStreams.parts_begin",
         lambda arguments, result: sum(busy.partial is not None for busy in arguments[0]._busy.values()) > 1,
@@ -211,7 +210,6 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
         "reconfig.answering:Answering._reset_incoming",
         _returns(ReconfigurationResult.IN_PROGRESS),
     ),
-    "deferred reset performed": ("reconfig.answering:Answering.take_due", _returned),
     "reset at the peer's wish": (
         "reconfig.answering:Answering._reset_outgoing",
         lambda arguments, result: not isinstance(result, int),

@@ -37,7 +37,6 @@ WIRE_MARKS = (
     "answered: in progress",
     "answered after all",
     "asked for by the peer's request",
-    "numbers counted back",
     "restart under a RE-CONFIG",
     "end under a RE-CONFIG",
     "shutdown under a RE-CONFIG",
@@ -174,7 +173,6 @@ class ReconfigLaws:
         if result == BAD_SEQUENCE_NUMBER and number in talk.in_flight:
             # One that the peer's request has answered never came there: its number is free again.
             talk.next_number = next(iter(talk.in_flight)) - 1 & 0xFFFF_FFFF
-            self._counters["numbers counted back"] += 1
             talk.in_flight.clear()
             return
         raw = talk.in_flight.pop(number, None)
