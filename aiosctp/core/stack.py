@@ -442,6 +442,10 @@ class StackEngine:
         """Whether there is an association between these ports with a peer that has one of these addresses."""
         return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
 
+    def association_at(self, local_port: int, peer_port: int, peer_host: str) -> AssociationEngine | None:
+        """The association between these ports with a peer that has this address."""
+        return self._lookup.of_peer(local_port, peer_port, peer_host)
+
     # -- outputs --
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -95,6 +96,7 @@ class SCTPSocket:
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""
+        self._by_engine: dict[AssociationEngine, SocketAssociation] = {}
         self.peer: SocketAssociation | None = None
         """The one association of a one-to-one socket, also when it has ended."""
         self.readable = Changes()
@@ -150,7 +152,9 @@ class SCTPSocket:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
         else:
-            self.endpoint.listen(config=self.settings.config, backlog=backlog, max_associations=None, admit=None)
+            # §3.1.3: of a one-to-many socket it says only that peers may come, for none of them waits for `accept`.
+            waiting = sys.maxsize if self.is_one_to_many else backlog
+            self.endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
             stack.listen(self.endpoint, self)
         self._is_listening = backlog > 0
         self._acceptable.tell()
@@ -301,7 +305,7 @@ class SCTPSocket:
         branch = self._branch()
         branch._is_closed = False
         branch.take_over(peeled)
-        del self.associations[peeled.association_id]
+        self._forget(peeled)
         self.ready.pop(peeled, None)
         peeled.changes.tell()
         return branch
@@ -509,10 +513,10 @@ class SCTPSocket:
 
     def association_at(self, host: str, port: int) -> SocketAssociation | None:
         """The one whose peer has this address."""
-        for one in self.associations.values():
-            if one.association.engine.peer_port == port and one.association.engine.paths.get(host) is not None:
-                return one
-        return None
+        if self.endpoint is None:
+            return None
+        engine = self.choose_stack(listens=True).open().association_at(self.endpoint.port, port, host)
+        return None if engine is None else self._by_engine.get(engine)
 
     def choose_stack(self, *, listens: bool) -> Stack:
         if self._stack is None:
@@ -527,7 +531,7 @@ class SCTPSocket:
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
         added = SocketAssociation(self, next(self._ids), self.choose_stack(listens=True), engine, settings)
-        self.associations[added.association_id] = added
+        self._remember(added)
         if not self.is_one_to_many:
             self.peer = added
         return added
@@ -536,13 +540,21 @@ class SCTPSocket:
         """From now on it is this socket's, alone."""
         peeled.socket = self
         self.peer = peeled
-        self.associations[peeled.association_id] = peeled
+        self._remember(peeled)
         self.association_changed(peeled)
+
+    def _remember(self, living: SocketAssociation) -> None:
+        self.associations[living.association_id] = living
+        self._by_engine[living.association.engine] = living
+
+    def _forget(self, one: SocketAssociation) -> None:
+        self.associations.pop(one.association_id, None)
+        self._by_engine.pop(one.association.engine, None)
 
     def association_changed(self, changed: SocketAssociation) -> None:
         """It did something, or has ended."""
         if changed.ending is not None:
-            self.associations.pop(changed.association_id, None)
+            self._forget(changed)
             if changed is self.peer:
                 self._pending_errno = pending_errno(changed.ending)
         if changed.is_readable:

@@ -18,7 +18,9 @@ HERE = Path(__file__).parent
 # What the surface's modules call in one another, and programs do not.
 WITHIN_THE_PACKAGE = {
     "SCTPError": {"default_errno"},
-    "Association": {"begin_shutdown", "byte_streams", "engine_changed", "raised", "release_held_events"},
+    "Association": {
+        *("begin_shutdown", "byte_streams", "ending_error", "engine_changed", "raised", "release_held_events"),
+    },
     "Network": {"open_ports"},
     "SystemNetwork": {"open_ports"},
     "Server": {"bind", "engine_accepted", "listen", "stack_closed"},
