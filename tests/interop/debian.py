@@ -41,4 +41,6 @@ async def _start(namespace: Namespace, name: str, *arguments: object) -> Peer:
     program = PROGRAMS / name
     if not program.exists():
         unavailable(f"{program} is missing (Debian: libusrsctp-examples)")
-    return await Peer.start(*namespace.unprivileged_prefix, program, *map(str, arguments))
+    # It writes to a pipe, and is to be heard line by line.
+    by_line = ("stdbuf", "--output=L")
+    return await Peer.start(*namespace.unprivileged_prefix, *by_line, program, *map(str, arguments))
