@@ -20,7 +20,9 @@ What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
 RecordLost, RequestDenied, StreamEnded.
 Which stream's message goes next: Config.scheduler, and in schedulers how to add one.
-Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from.
+Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from; and
+privileged_ports, a policy for its SCTP ports.
+What this SCTP can do, for who asks as a C program asks its headers: features, a set of Feature.
 """
 
 import logging
@@ -28,6 +30,7 @@ from importlib import metadata
 
 from aiosctp import events, exceptions, schedulers
 from aiosctp.association import Association
+from aiosctp.capabilities import Feature, features
 from aiosctp.client import connect
 from aiosctp.config import Config
 from aiosctp.core.messages import Message
@@ -49,6 +52,7 @@ from aiosctp.exceptions import (
 )
 from aiosctp.network import Network, SystemNetwork
 from aiosctp.path import Path
+from aiosctp.port_policy import privileged_ports
 from aiosctp.server import Server, serve
 from aiosctp.stack import Stack
 from aiosctp.status import Abandoned, AssociationStatistics, AssociationStatus, StackStatistics
@@ -77,6 +81,7 @@ __all__ = [
     "Cause",
     "Config",
     "ConnectTimeout",
+    "Feature",
     "InvalidStream",
     "Message",
     "MessageTooLarge",
@@ -99,7 +104,9 @@ __all__ = [
     "create_server",
     "events",
     "exceptions",
+    "features",
     "open_connection",
+    "privileged_ports",
     "schedulers",
     "serve",
     "start_server",

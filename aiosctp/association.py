@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aiosctp import policies, stream_requests
-from aiosctp.arguments import (
-    Payload,
-    bytes_of,
-    check_address,
-    check_int,
-    check_range,
-    check_reader_limit,
-    check_timeout,
-)
+from aiosctp import parameters, stream_requests
+from aiosctp.arguments import Payload, check_int, check_reader_limit, check_timeout
 from aiosctp.backpressure import Backpressure
 from aiosctp.byte_streams import AcceptedStreams, ByteStreams, Pair
-from aiosctp.config import Config
-from aiosctp.core.addresses import canonical_host
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.messages import Message, Outgoing, Part, Record
-from aiosctp.core.states import ESTABLISHED, MAY_TAKE_USER_DATA, AssociationState, Opener
+from aiosctp.core.messages import Message
+from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState, Opener
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SendFailed
-from aiosctp.exceptions import (
-    AssociationLost,
-    AssociationShutdown,
-    InvalidStream,
-    MessageTooLarge,
-    RecordLost,
-    SCTPError,
-)
+from aiosctp.exceptions import AssociationLost, AssociationShutdown, InvalidStream, SCTPError
 from aiosctp.lifetime import Lifetime
-from aiosctp.path import Path, check_configurable
-from aiosctp.policies import Policies
+from aiosctp.path import Path
 from aiosctp.reception import Reception
-from aiosctp.status import Abandoned, AssociationStatistics, AssociationStatus
+from aiosctp.sending import Sending
+from aiosctp.status import AssociationStatistics, AssociationStatus, statistics_of, status_of
 from aiosctp.streams import Stream
 from aiosctp.subscriptions import EventSubscription, Subscriptions
 
@@ -46,36 +28,8 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path as EnginePath
     from aiosctp.stack import Stack
 
-MAX_UINT32 = 2**32 - 1
 # That of asyncio's own streams.
 READER_LIMIT_BYTES = 2**16
-_ZERO = 0
-
-CONFIGURABLE = frozenset(
-    {
-        "association_max_retrans",
-        "buffer_priority",
-        "event_queue_limit",
-        "heartbeat",
-        "hb_interval_s",
-        "lifetime_s",
-        "max_burst",
-        "max_message_bytes",
-        "max_retransmits",
-        "nodelay",
-        "partial_delivery_point_bytes",
-        "path_max_retrans",
-        "rto_initial_s",
-        "rto_max_s",
-        "rto_min_s",
-        "sack_delay_s",
-        "sack_frequency",
-        "scheduler",
-        "send_buffer_bytes",
-        "shutdown_timeout_s",
-        "stream_send_buffer_bytes",
-    }
-)
 
 # An ABORT's (§3.3.7), and that of its one cause (§3.3.10.12).
 _ABORT_HEADERS_BYTES = 8
@@ -109,9 +63,7 @@ class Association:
         self._on_change = on_change
         self._reception = Reception(self._life)
         self._backpressure = Backpressure(engine, stack.loop)
-        self._policies: Policies | None = None
-        """Of messages whose `send` names none; None while there are none, and all of those are reliable."""
-        self._take_defaults(engine.config)
+        self._sending = Sending(self._life, self._backpressure)
         self._subscriptions = Subscriptions(holds_events=holds_events)
         self._streams: dict[int, Stream] | None = None
         self._paths: dict[EnginePath, Path] | None = None
@@ -172,7 +124,7 @@ class Association:
         stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, RecordLost once when the peer
         has restarted amid the record, and the association's ending when it ends.
         """
-        message = self._offer(
+        waits = self._sending.offer(
             data,
             stream,
             ppid,
@@ -184,21 +136,8 @@ class Association:
             buffer_priority,
             end_of_record,
         )
-        if message is not None:
-            is_named = lifetime is not None or max_retransmits is not None or buffer_priority is not None
-            seconds_left = policies.seconds_left(message, self.stack.now())
-            if self._backpressure.leaves_open(stream):
-                seconds_left = None  # it is to be a part of a record
-            in_line = self._backpressure.in_line(stream, len(message[0]), seconds_left, leaves_open=not end_of_record)
-            with in_line as waiter:
-                await waiter.turn
-                self._life.check_may_send()
-                # A restart meanwhile (§5.2.4 A) may have left fewer streams.
-                self._check_outbound(stream)
-                self._check_takes_messages(stream)
-                if waiter.has_expired:
-                    policies.expire(message, self.stack.now())
-                self._queue(self._part(message, end_of_record, is_named))
+        if waits is not None:
+            await self._sending.queue_in_turn(waits)
 
     def send_nowait(
         self,
@@ -215,7 +154,7 @@ class Association:
         end_of_record: bool = True,
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
-        waits = self._offer(
+        waits = self._sending.offer(
             data,
             stream,
             ppid,
@@ -242,132 +181,10 @@ class Association:
         if self.engine.ending is not None and not isinstance(self.engine.ending, AssociationShutdown):
             raise self._life.ending_error()
 
-    def _offer(
-        self,
-        data: Payload,
-        stream: int,
-        ppid: int,
-        unordered: bool,
-        context: int,
-        sack_immediately: bool,
-        lifetime: float | None,
-        max_retransmits: int | None,
-        buffer_priority: int | None,
-        end_of_record: bool,
-    ) -> Outgoing | None:
-        """Queue the message if its stream takes it now; else it is returned, checked, and nothing is queued."""
-        # What nearly every call passes is told at a glance; the careful checks are for the rest.
-        if type(data) is not bytes:
-            data = bytes_of("data", data)
-        size = len(data)
-        if not size:
-            raise ValueError("data must not be empty: SCTP has no empty messages (§3.3.1)")
-        if type(stream) is not int:
-            check_int("stream", stream)
-        engine = self.engine
-        if not 0 <= stream < engine.tcb.outbound_streams:
-            self._check_outbound(stream)
-        if size > engine.config.max_message_bytes:
-            most = engine.config.max_message_bytes
-            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
-        if engine.state is not ESTABLISHED:
-            self._life.check_may_send()
-        message: Outgoing = data, stream, 0, False, 0, False, None
-        if ppid is not _ZERO or unordered or context is not _ZERO or sack_immediately:
-            check_range("ppid", ppid, 0, MAX_UINT32)
-            check_range("context", context, 0, MAX_UINT32)
-            message = data, stream, ppid, bool(unordered), context, bool(sack_immediately), None
-        if (
-            lifetime is not None
-            or max_retransmits is not None
-            or buffer_priority is not None
-            or self._policies is not None
-        ):
-            message = self._with_terms(message, lifetime, max_retransmits, buffer_priority)
-        backpressure = self._backpressure
-        if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0 or not end_of_record:
-            self._check_takes_messages(stream)
-            part = message
-            if (not end_of_record or engine.sender.queue.records is not None) and stream not in backpressure.waiting:
-                is_named = lifetime is not None or max_retransmits is not None or buffer_priority is not None
-                part = self._part(message, end_of_record, is_named)
-            if not backpressure.renew(stream) and not self._make_room(part):
-                return message
-            if part is not message:
-                self._queue(part)
-                return None
-        backpressure.credit_bytes -= size
-        engine.send(message)
-        if self.stack.given_to is not engine:
-            self.stack.touch_to_send(engine)
-        return None
-
-    def _queue(self, message: Outgoing) -> None:
-        """Of who has waited, or a part of a record: what comes next on the stream has no credit, so that it is asked
-        whether it is one too."""
-        self._backpressure.credit_bytes = 0
-        self.engine.send(message)
-        self.stack.touch_to_send(self.engine)
-
-    def _with_terms(
-        self, message: Outgoing, lifetime: float | None, max_retransmits: int | None, buffer_priority: int | None
-    ) -> Outgoing:
-        """What the call names wins over the stream's default, that over the association's."""
-        data, stream, ppid, unordered, context, sack_immediately, _ = message
-        policy = policies.checked(lifetime, max_retransmits, buffer_priority)
-        if self._policies is not None and not policy.is_named:
-            policy = self._policies.of(stream)
-        return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self.stack.now())
-
-    def _part(self, message: Outgoing, end_of_record: bool, policy_is_named: bool) -> Outgoing:
-        """What comes of a message that is next on its stream: a part of the record that is open there, or begins; or
-        just the message."""
-        data, stream, ppid, unordered, context, sack_immediately, _ = message
-        records = self.engine.sender.queue.records
-        if records is not None and stream in records.lost:
-            if end_of_record or len(self._backpressure.waiting.get(stream, ())) <= 1:
-                records.lost.remove(stream)
-            raise self._life.of_ours(RecordLost("the peer has restarted: it will not get the beginning of this record"))
-        record = None if records is None else records.open.get(stream)
-        if record is None and end_of_record:
-            return message
-        if policy_is_named:
-            raise ValueError("lifetime, max_retransmits and buffer_priority are not for a record: it is reliable")
-        if record is None:
-            record = Record(ppid, unordered)
-            if self._byte_streams is not None:
-                self.stream(stream)
-        if ppid != record.ppid:
-            raise ValueError(f"ppid must be {record.ppid} on every part of this record, not {ppid}")
-        if unordered != record.unordered:
-            raise ValueError(f"unordered must be {record.unordered} on every part of this record")
-        size, most = record.size_bytes + len(data), self.engine.config.max_message_bytes
-        if size > most:
-            raise MessageTooLarge(f"a record must be at most Config.max_message_bytes, {most}, not {size} bytes")
-        return data, stream, ppid, unordered, context, sack_immediately, Part(record, is_last=end_of_record)
-
-    def _make_room(self, message: Outgoing) -> bool:
-        if self.engine.sender.queue.limits is None:
-            return False
-        has_room = self._backpressure.make_room(message)
-        # Of those that were abandoned the program hears, and others get what is more than this one needs.
-        self._life.touch()
-        return has_room
-
-    def _check_takes_messages(self, stream: int) -> None:
-        """A byte stream's number takes none: they would get in among its bytes. Making one ends the credit, so that
-        this is asked."""
-        if self._byte_streams is not None and self._byte_streams.find(stream) is not None:
-            raise InvalidStream(f"stream {stream} is a byte stream, which its writer writes to")
-
-    def _check_outbound(self, stream: int) -> None:
-        if not 0 <= stream < self.engine.tcb.outbound_streams:
-            raise InvalidStream(f"stream must be between 0 and {self.outbound_streams - 1}, not {stream}")
-
     # -- receiving --
 
     async def receive(self, *, partial: bool = False) -> Message:
-        """Wait for the next message of any stream that no `stream()` has taken over (RFC 9260 §11.1.6).
+        """Wait for the next message of any stream that no `stream()` has taken over (RFC 9260 §11.1.7).
 
         With `partial`, parts of a message come as they arrive, once `Config.partial_delivery_point_bytes` of it are
         there, `end_of_record` False on all but the last; else whole messages only. Cancelling loses nothing: a message
@@ -652,15 +469,7 @@ class Association:
         Raises ValueError when it is not the peer's, or still unconfirmed (§5.4), and the association's ending when it
         has ended.
         """
-        if self.engine.ending is not None:
-            raise self._life.ending_error()
-        path = self.engine.paths.get(self._host_of(address))
-        if path is None:
-            raise ValueError(f"address must be one of the peer's, not {address!r}")
-        if not path.is_confirmed:
-            raise ValueError(f"address {path.address} is not confirmed yet")
-        self.engine.set_primary(path)
-        self._life.touch()
+        parameters.set_primary(self._life, address)
 
     def configure(self, **changes: Any) -> None:
         """Change parameters of this association, named as in `Config` (RFC 9260 §11.1.12, §11.1.13).
@@ -672,13 +481,7 @@ class Association:
         Raises ValueError for what can't change in its life, ValueError or TypeError for a bad value, and then changes
         nothing.
         """
-        check_configurable(changes, CONFIGURABLE)
-        config = self.engine.config.replace(**changes)
-        self.engine.configure(config, self.stack.now())
-        self._take_defaults(config)
-        self._backpressure.credit_bytes = 0
-        self._backpressure.wake()
-        self._life.touch()
+        parameters.configure(self._life, self._sending, changes)
 
     def configure_stream(
         self,
@@ -704,50 +507,15 @@ class Association:
         Raises TypeError or ValueError naming the argument, InvalidStream for a number that is no outgoing stream's or,
         with a policy, a byte stream's, whose bytes are never abandoned, and the association's ending when it has ended.
         """
-        check_int("number", number)
-        if not 0 <= number < self.outbound_streams:
-            raise InvalidStream(f"number must be between 0 and {self.outbound_streams - 1}, not {number}")
-        if priority is not None:
-            check_range("priority", priority, 0, policies.MAX_STREAM_VALUE)
-        if weight is not None:
-            check_range("weight", weight, 1, policies.MAX_STREAM_VALUE)
-        policy = policies.checked(lifetime, max_retransmits, buffer_priority)
-        if policy.is_named:
-            self._check_takes_messages(number)
-        if self.engine.ending is not None:
-            raise self._life.ending_error()
-        self.engine.sender.queue.set_stream_values(number, priority=priority, weight=weight)
-        if policy.is_named:
-            if self._policies is None:
-                self._policies = Policies()
-                self._policies.configure(self.engine.config)
-            self._policies.configure_stream(number, policy)
-
-    def _take_defaults(self, config: Config) -> None:
-        defaults = self._policies or Policies()
-        defaults.configure(config)
-        self._policies = defaults if defaults else None
+        named = lifetime, max_retransmits, buffer_priority
+        parameters.configure_stream(self._life, self._sending, number, priority, weight, named)
 
     def status(self) -> AssociationStatus:
-        engine = self.engine
-        return AssociationStatus(
-            state=engine.state,
-            rwnd_bytes=engine.sender.peer_rwnd_bytes,
-            unacknowledged_chunks=engine.sender.unacknowledged_chunks,
-            pending_messages=engine.receiver.pending_messages,
-            inbound_streams=self.inbound_streams,
-            outbound_streams=self.outbound_streams,
-            fragmentation_point_bytes=engine.paths.amdcs - engine.tcb.negotiated.data_format.header_bytes,
-            primary_path=self.primary_path,
-        )
+        return status_of(self.engine, self.primary_path)
 
     def statistics(self) -> AssociationStatistics:
         """A snapshot. Taking one begins a new period for `maxrto`."""
-        counters = asdict(self.engine.take_counters())
-        by_stream = self.engine.sender.abandoned_by_stream
-        return AssociationStatistics(
-            **counters, abandoned_by_stream={stream: Abandoned(*by_stream[stream]) for stream in sorted(by_stream)}
-        )
+        return statistics_of(self.engine)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`peername` and `sockname` (of the primary path), `udp_port`, `remote_udp_port`, `association`; else the
@@ -784,15 +552,6 @@ class Association:
             self._paths = {each: kept for each, kept in known.items() if self.engine.paths.get(each.address)}
             view = self._paths[path] = Path(self._life, path)
         return view
-
-    def _host_of(self, address: str | tuple[str, int]) -> str:
-        host, port = (address, self.engine.peer_port) if isinstance(address, str) else check_address(address)
-        if port != self.engine.peer_port:
-            raise ValueError(f"address must have the peer's port {self.engine.peer_port}, not {port!r}")
-        try:
-            return canonical_host(host)
-        except ValueError as error:
-            raise ValueError(f"address: {error}") from None
 
     # -- what the stack, a server and a client use --
 
@@ -842,7 +601,7 @@ class Association:
             records = self.engine.sender.queue.records
             for number in records.open if records is not None else ():
                 self.stream(number)  # bytes are never to get in among its parts
-            self._byte_streams = ByteStreams(
+            self._byte_streams = self._sending.byte_streams = ByteStreams(
                 self, self._life, self._reception, self._backpressure, opens_even=self._opens_even
             )
         return self._byte_streams

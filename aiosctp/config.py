@@ -36,6 +36,8 @@ class Config:
       association_max_retrans: timeouts in a row, on all paths together, that the association survives (§8.1).
       path_max_retrans: timeouts in a row after which a path is still ACTIVE; with one more it is INACTIVE (§8.2).
       max_init_retransmits: how often INIT, or COOKIE ECHO, is repeated before `connect` gives up (§5.1.6).
+      init_rto_max_s: how long an answer to an INIT is awaited at most before it is repeated (RFC 6458 §8.1.3), also
+        below `rto_min_s`; None is `rto_max_s`.
       max_burst: packets that one opportunity may send beyond what was acknowledged (§6.1 D).
       congestion_control: "reno", that of §7.2.
       nodelay: whether a small message goes at once. If not, it waits for others to fill a packet with while anything is
@@ -82,6 +84,8 @@ class Config:
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
+      pmtu_raise_s: how long what was found is good enough: data sent after that begins another search (RFC 8899 §5.1.1,
+        PMTU_RAISE_TIMER).
     Extensions of the data transfer, each spoken where both sides announce it:
       partial_reliability: whether the peer is told that we understand FORWARD TSN (RFC 3758), without which neither
         side can abandon what it has sent.
@@ -101,6 +105,8 @@ class Config:
       max_cookie_life_s: how far a peer's Cookie Preservative (§3.3.2.1.3) may stretch that.
       cookie_key_life_s: how often the cookie's secret key changes (§5.1.3), of a stack's config only; the previous one
         is accepted for as long again, so that no cookie outlives its key.
+      autoclose_s: after how long without user data, sent or received, the association is shut down gracefully (RFC 6458
+        §8.1.8); None is never. What waits to be sent or acknowledged puts it off.
       shutdown_timeout_s: the guard T5 of a graceful shutdown (§9.2): then it ends by ABORT; None is five times
         `rto_max_s`.
       vtag_quarantine_s: how long the tag of an association that ended is not used again (§5.3.1).
@@ -108,6 +114,12 @@ class Config:
       error_answers_per_s: how many ABORT, SHUTDOWN COMPLETE and ERROR chunks a second answer packets of no association
         (§8.4), INITs that are refused and stale cookies, all peers together, of a stack's config only; as many may go
         at once after a quiet second. 0 answers none.
+      blackhole: what is kept from who looks for ports, of a stack's config only: 0 nothing, as the RFC has it; 1: no
+        INIT to a port where nobody listens is answered; 2: nothing at all that belongs to no association (§8.4) is.
+      abort_at_limit: whether a peer that finds the backlog full is refused, with an ABORT. If not, nothing is said, and
+        it asks again.
+      diagnostic_cause: the code of an error cause with a few words of ours, in an ABORT that would have none; None, the
+        default, has none: the words make an answer to a stranger longer than what came may be.
     """
 
     rto_initial_s: float = 1.0
@@ -123,6 +135,7 @@ class Config:
     association_max_retrans: int = 10
     path_max_retrans: int = 5
     max_init_retransmits: int = 8
+    init_rto_max_s: float | None = None
     heartbeat: bool = True
     hb_interval_s: float = 30.0
     hb_max_burst: int = 1
@@ -130,6 +143,9 @@ class Config:
     sack_frequency: int = 2
     vtag_quarantine_s: float = 60.0
     error_answers_per_s: float = 100.0
+    blackhole: int = 0
+    abort_at_limit: bool = False
+    diagnostic_cause: int | None = None
 
     receive_window_bytes: int = 1 * MIB
     partial_delivery_point_bytes: int | None = None
@@ -137,6 +153,7 @@ class Config:
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
     shutdown_timeout_s: float | None = None
+    autoclose_s: float | None = None
     event_queue_limit: int = 1024
 
     outbound_streams: int = 256
@@ -145,6 +162,7 @@ class Config:
     adaptation_layer: int | None = None
     path_mtu: int | None = None
     path_mtu_discovery: bool = True
+    pmtu_raise_s: float = 600.0
     congestion_control: str = "reno"
     stream_ppid: int = 0
 
@@ -184,6 +202,7 @@ class Config:
 
 
 _SWITCHES = {
+    "abort_at_limit",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -197,7 +216,16 @@ _SWITCHES = {
 }
 # How long a message is worth sending: one of these at most.
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-_OPTIONAL = {"partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES}
+_OPTIONAL = {
+    "adaptation_layer",
+    "autoclose_s",
+    "diagnostic_cause",
+    "init_rto_max_s",
+    "partial_delivery_point_bytes",
+    "path_mtu",
+    "shutdown_timeout_s",
+    *POLICIES,
+}
 
 # Inclusive bounds, by field. Seconds have no upper bound unless the RFC sets one.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -213,24 +241,29 @@ _RANGES: dict[str, tuple[float, float]] = {
     "association_max_retrans": (0, 65535),
     "path_max_retrans": (0, 65535),
     "max_init_retransmits": (0, 65535),
+    "init_rto_max_s": (0.05, 3600),
     "hb_interval_s": (0, 10**9),
     "hb_max_burst": (1, 65535),
     "sack_delay_s": (0, MAX_SACK_DELAY_S),
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
     "error_answers_per_s": (0, 10**9),
+    "blackhole": (0, 2),
+    "diagnostic_cause": (1, 65535),
     "receive_window_bytes": (MIN_RECEIVE_WINDOW_BYTES, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
     "shutdown_timeout_s": (0, 10**9),
+    "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),

@@ -69,7 +69,8 @@ class SendFailed:
     the peer restarted: it may never be delivered. Once for each such message.
 
     data, stream, ppid, context, unordered: as they were given to `send`. was_sent: whether any of it was ever on the
-    wire. error: the cause code of that end; 0 for none, as of an abandoned message.
+    wire. error: the cause code of that end; 0 for none, as of an abandoned message. is_whole: False of a part of a
+    message that was given in parts: each that failed has an event of its own.
     """
 
     data: bytes
@@ -79,6 +80,7 @@ class SendFailed:
     unordered: bool
     was_sent: bool
     error: int
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

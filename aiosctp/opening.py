@@ -33,7 +33,7 @@ def begin_association(
         if host not in bound:
             raise not_bound_to(host)
     endpoint = stack.open_endpoint(local_port, hosts, config)
-    if engine.is_associated(endpoint.port, port, peer_hosts):
+    if engine.association_with(endpoint.port, port, peer_hosts) is not None:
         raise OSError(errno.EISCONN, "there is an association with this peer from this port")
     try:
         return engine.connect(endpoint, peer_hosts, port, udp_port=remote_udp_port, config=config, now=stack.now())

@@ -1,4 +1,4 @@
-"""A live view of one path of an association."""
+"""A live view of one path of an association, and which of them an address names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from aiosctp.arguments import check_address, check_range
 from aiosctp.config import Config
+from aiosctp.core.addresses import canonical_host
+from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import PathState
 from aiosctp.lifetime import Lifetime
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from aiosctp.core.paths import Path as EnginePath
 
 PARAMETERS = frozenset(field.name for field in fields(Config))
-CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu"})
+CONFIGURABLE = frozenset({"heartbeat", "hb_interval_s", "path_max_retrans", "path_mtu", "path_mtu_discovery"})
 
 
 class Path:
@@ -66,19 +69,25 @@ class Path:
         return self._path.mtu
 
     def configure(self, **changes: Any) -> None:
-        """Change `heartbeat`, `hb_interval_s`, `path_max_retrans` or `path_mtu` of this path (RFC 6458 §8.1.12).
+        """Change `heartbeat`, `hb_interval_s`, `path_max_retrans`, `path_mtu`, `path_mtu_discovery` (RFC 6458 §8.1.12)
+        or `udp_port` (RFC 6951 §6.1) of this path.
 
-        They are named and bounded as in `Config`; a `path_mtu` stays what it is set to. Raises ValueError or TypeError,
-        and then changes nothing: also for a path that is gone since the peer restarted.
+        All but the last are named and bounded as in `Config`: a `path_mtu` stays what it is set to, until it is None.
+        udp_port: where packets to this address of the peer go, 1 to 65535, until another is learnt from what comes.
+
+        Raises ValueError or TypeError, and then changes nothing: also for a path that is gone since the peer restarted.
         """
+        udp_port = changes.pop("udp_port", self._path.udp_port)
         check_configurable(changes, CONFIGURABLE)
         Config().replace(**changes)
-        if changes.get("path_mtu", 0) is None:
-            raise ValueError("path_mtu must be a number of bytes")
-        path = self._path
+        check_range("udp_port", udp_port, 1, 65535)
+        path, discovery = self._path, self._life.engine.path_mtu
         self._check_is_current()
+        if udp_port != path.udp_port:
+            path.udp_port, path.udp_port_learnt = udp_port, False
         if "path_mtu" in changes:
-            self._life.engine.path_mtu.fix(path, changes["path_mtu"])
+            discovery.fix(path, changes["path_mtu"])
+        discovery.switch(path, is_on=changes.get("path_mtu_discovery", path.path_mtu_discovery))
         path.path_max_retrans = changes.get("path_max_retrans", path.path_max_retrans)
         self._life.engine.configure_heartbeat(
             path,
@@ -122,6 +131,26 @@ class Path:
 
     def __repr__(self) -> str:
         return repr(self._path)
+
+
+def path_to(engine: AssociationEngine, address: str | tuple[str, int]) -> EnginePath:
+    """Raises ValueError for an address that is not the peer's, or still unconfirmed (§5.4)."""
+    path = engine.paths.get(_host_of(engine, address))
+    if path is None:
+        raise ValueError(f"address must be one of the peer's, not {address!r}")
+    if not path.is_confirmed:
+        raise ValueError(f"address {path.address} is not confirmed yet")
+    return path
+
+
+def _host_of(engine: AssociationEngine, address: str | tuple[str, int]) -> str:
+    host, port = (address, engine.peer_port) if isinstance(address, str) else check_address(address)
+    if port != engine.peer_port:
+        raise ValueError(f"address must have the peer's port {engine.peer_port}, not {port!r}")
+    try:
+        return canonical_host(host)
+    except ValueError as error:
+        raise ValueError(f"address: {error}") from None
 
 
 def check_configurable(changes: dict[str, Any], allowed: frozenset[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from aiosctp.arguments import check_range
 from aiosctp.config import Config
@@ -25,7 +25,7 @@ class Policy(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        return self != _NONE
+        return self != NO_POLICY
 
     def terms(self, now: float) -> Terms | None:
         """Those of a message given to `send` now; they are its own."""
@@ -37,7 +37,10 @@ class Policy(NamedTuple):
         return None if lifetime == math.inf else Terms(expires_at_s=now + lifetime)
 
 
-_NONE = Policy()
+NO_POLICY = Policy()
+
+NamedPolicy: TypeAlias = tuple[float | None, int | None, int | None]
+"""A `Policy` as a call says it, not `checked` yet."""
 
 
 def checked(lifetime: float | None, max_retransmits: int | None, buffer_priority: int | None) -> Policy:
@@ -79,7 +82,7 @@ class Policies:
     __slots__ = ("_by_stream", "_of_config")
 
     def __init__(self) -> None:
-        self._of_config = _NONE
+        self._of_config = NO_POLICY
         self._by_stream: dict[int, Policy] = {}
         """Of streams that were given one: at most as many as there are."""
 

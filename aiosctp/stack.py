@@ -19,7 +19,9 @@ from aiosctp.core.datagram import Datagram, Received
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpMessage
 from aiosctp.core.stack import StackEngine
+from aiosctp.core.statistics import AssociationCounters, StackCounters
 from aiosctp.network import DatagramPort, Network, current_network
+from aiosctp.port_policy import PortPolicy, check_port_policy
 from aiosctp.sockets import receive_buffer_drops
 from aiosctp.status import StackStatistics
 from aiosctp.udp import UDPEncapsulation
@@ -77,7 +79,8 @@ class Stack:
     The sockets are made when the block is entered or at the first use. Leaving the block ABORTs what still lives.
 
     udp_port: the port of every local address, 0 for a free one. local_addresses: the hosts to bind, None for all of
-    this machine. config: the defaults of its associations. network: where sockets and clock come from.
+    this machine. config: the defaults of its associations. network: where sockets and clock come from. port_policy:
+    which SCTP ports may be bound, a plain function of the port; None is all, and `privileged_ports` is one to use.
     """
 
     def __init__(
@@ -87,13 +90,16 @@ class Stack:
         local_addresses: Sequence[str] | None = None,
         config: Config | None = None,
         network: Network | None = None,
+        port_policy: PortPolicy | None = None,
     ) -> None:
         check_port("udp_port", udp_port)
         check_config(config)
+        check_port_policy(port_policy)
         self._udp_port = udp_port
         self._bind_to = None if local_addresses is None else host_list("local_addresses", local_addresses)
-        self.config = config or Config()
+        self._config = config or Config()
         self._network = network or current_network.get()
+        self._port_policy = port_policy
         self._ports: dict[str, DatagramPort] = {}
         self._engine: StackEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,6 +117,8 @@ class Stack:
         self._timer_at = 0.0
         self._timer_rests_until = float("-inf")
         self._drops_of_closed = 0
+        self._counted_before: dict[str, int] = {}
+        self._counting_since_s = 0.0
 
     # -- life --
 
@@ -127,11 +135,12 @@ class Stack:
             self._ports = {port.local_host: port for port in ports}
             self._udp_port = ports[0].udp_port
             self._engine = StackEngine(
-                config=self.config,
+                config=self._config,
                 local_addresses=tuple(self._ports),
                 entropy=self._network.entropy,
                 route_mtu=self._network.route_mtu,
             )
+            self._counting_since_s = self.now()
         elif loop is not self._loop:
             raise RuntimeError("the stack belongs to another event loop")
         return self._engine
@@ -180,6 +189,31 @@ class Stack:
     # -- looking --
 
     @property
+    def config(self) -> Config:
+        """The defaults of its associations, and what is the stack's own. Another one holds from then on: associations,
+        servers and sockets that there are keep theirs."""
+        return self._config
+
+    @config.setter
+    def config(self, config: Config) -> None:
+        if not isinstance(config, Config):
+            raise TypeError(f"config must be a Config, not {type(config).__name__}")
+        self._config = config
+        if self._engine is not None:
+            self._engine.configure(config)
+
+    @property
+    def port_policy(self) -> PortPolicy | None:
+        """Which SCTP ports may be bound from now on: by `serve` and the like, by `connect` with a `local_port`, and by
+        sockets; what is open stays so, but opens no more associations from a port that is refused."""
+        return self._port_policy
+
+    @port_policy.setter
+    def port_policy(self, policy: PortPolicy | None) -> None:
+        check_port_policy(policy)
+        self._port_policy = policy
+
+    @property
     def is_closed(self) -> bool:
         return self._is_closed
 
@@ -198,11 +232,36 @@ class Stack:
         return frozenset(self._associations.values())
 
     def statistics(self) -> StackStatistics:
-        """A snapshot of the counters; all zero before the first use."""
-        counters = None if self._engine is None else self._engine.counters
-        counted = {field.name: getattr(counters, field.name, 0) for field in fields(StackStatistics)}
-        counted["receive_buffer_drops"] = self._drops_of_closed + self._receive_buffer_drops()
-        return StackStatistics(**counted)
+        """A snapshot of the counters; all zero before the first use. Linear in the associations."""
+        current = 0 if self._engine is None else self._engine.count_established()
+        counted = {name: count - self._counted_before.get(name, 0) for name, count in self._count().items()}
+        return StackStatistics(**counted, associations_current=current, counting_since_s=self._counting_since_s)
+
+    def reset_statistics(self) -> None:
+        """Count from zero again, what the associations that live add to it as well; their own statistics go on."""
+        self._check_process()
+        if self._engine is not None:
+            self._counted_before = self._count()
+            self._counting_since_s = self.now()
+
+    def _count(self) -> dict[str, int]:
+        """Every counter, since the stack was opened."""
+        engine = self._engine
+        stack = StackCounters() if engine is None else engine.counters
+        associations = AssociationCounters() if engine is None else engine.total_of_associations()
+        counted = {field.name: getattr(stack, field.name) for field in fields(stack)}
+        return counted | {
+            "receive_buffer_drops": self._drops_of_closed + self._receive_buffer_drops(),
+            # An INIT comes before its association, and what answers it as well.
+            "control_chunks_sent": associations.octrlchunks + stack.answers_sent,
+            "control_chunks_received": associations.ictrlchunks + stack.init_received,
+            "ordered_chunks_sent": associations.oodchunks,
+            "ordered_chunks_received": associations.iodchunks,
+            "unordered_chunks_sent": associations.ouodchunks,
+            "unordered_chunks_received": associations.iuodchunks,
+            "messages_fragmented": associations.messages_fragmented,
+            "messages_reassembled": associations.messages_reassembled,
+        }
 
     def _receive_buffer_drops(self) -> int:
         """Of the sockets that are open."""
@@ -282,7 +341,9 @@ class Stack:
             self.loop.call_soon(self._flush_in_turn)
 
     def open_endpoint(self, port: int, hosts: Sequence[str], config: Config) -> Endpoint:
-        """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError or OSError (EADDRINUSE)."""
+        """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError, or PermissionError (EPERM)
+        for a port that the policy refuses."""
+        self.ask_port_policy(port)
         engine = self.open()
         existing = engine.endpoints.get(port)
         if existing is None:
@@ -290,6 +351,13 @@ class Stack:
         if set(existing.local_addresses) != set(hosts):
             raise ValueError(f"SCTP port {port} of this stack is open with other local addresses")
         return existing
+
+    def ask_port_policy(self, port: int) -> None:
+        """Before the port is bound, or an association opened from it: on a privileged port that a user has inherited,
+        "opening new associations should not be permitted" (RFC 6458 §10). Raises PermissionError (EPERM)."""
+        # A port that the stack chooses is nobody's wish.
+        if port and self._port_policy is not None and not self._port_policy(port):
+            raise PermissionError(errno.EPERM, f"the stack's port_policy refuses SCTP port {port}")
 
     def close_if_unused(self, endpoint: Endpoint) -> None:
         """An endpoint lives as long as it is held, listens or has associations."""

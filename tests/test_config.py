@@ -27,24 +27,29 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "association_max_retrans": (0, 65535),
     "path_max_retrans": (0, 65535),
     "max_init_retransmits": (0, 65535),
+    "init_rto_max_s": (0.05, 3600),
     "hb_interval_s": (0, 10**9),
     "hb_max_burst": (1, 65535),
     "sack_delay_s": (0, 0.5),
     "sack_frequency": (1, 65535),
     "vtag_quarantine_s": (0, 10**9),
     "error_answers_per_s": (0, 10**9),
+    "blackhole": (0, 2),
+    "diagnostic_cause": (1, 65535),
     "receive_window_bytes": (1500, 2**31 - 1),
     "partial_delivery_point_bytes": (1, 2**31 - 1),
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
     "shutdown_timeout_s": (0, 10**9),
+    "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
     "outbound_streams": (1, 65535),
     "max_inbound_streams": (1, 65535),
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
+    "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),
@@ -59,6 +64,7 @@ WIDEST: dict[str, dict[str, float]] = {
     "cookie_key_life_s": {"valid_cookie_life_s": 1, "max_cookie_life_s": 1},
 }
 SWITCHES = (
+    "abort_at_limit",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -71,7 +77,16 @@ SWITCHES = (
     "peer_may_add_streams",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
-OPTIONAL = ("partial_delivery_point_bytes", "shutdown_timeout_s", "adaptation_layer", "path_mtu", *POLICIES)
+OPTIONAL = (
+    "adaptation_layer",
+    "autoclose_s",
+    "diagnostic_cause",
+    "init_rto_max_s",
+    "partial_delivery_point_bytes",
+    "path_mtu",
+    "shutdown_timeout_s",
+    *POLICIES,
+)
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
 FRACTIONAL = [name for name in BOUNDS if name not in WHOLE]
 

@@ -32,7 +32,7 @@ EXAMPLES: list[Event] = [
     AssociationChange(AssociationChangeKind.COMM_LOST, 12, 10, 20, b"\x06\0\0\x04"),
     PeerAddressChange(("2001:db8::1", 7777), PeerAddressChangeKind.CONFIRMED),
     RemoteError(6, b"\x09\0\0\x08\0\x06\0\x04"),
-    SendFailed(b"data", 3, 46, 99, unordered=True, was_sent=False, error=0),
+    SendFailed(b"data", 3, 46, 99, unordered=True, was_sent=False, error=0, is_whole=False),
     ShutdownEvent(),
     AdaptationIndication(0xFFFF_FFFF),
     PartialDelivery(3, 0xFFFF),

@@ -18,6 +18,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, InitAction, classify_cookie, classify_init
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.diagnosis import diagnosis
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.extensions import negotiate, spoken_of
 from aiosctp.core.negotiation import Offer, common_parameters, offered_addresses, read_offer
@@ -49,8 +50,15 @@ class Acceptance:
     """Answers INITs and takes COOKIE ECHOs for all endpoints of a stack."""
 
     def __init__(
-        self, entropy: Callable[[int], bytes], cookies: CookieJar, new_tag: Callable[[], int], route_mtu: RouteMtu
+        self,
+        config: Config,
+        entropy: Callable[[int], bytes],
+        cookies: CookieJar,
+        new_tag: Callable[[], int],
+        route_mtu: RouteMtu,
     ) -> None:
+        self.config = config
+        """The stack's own, for who finds no endpoint."""
         self._entropy = entropy
         self._cookies = cookies
         self._new_tag = new_tag
@@ -68,14 +76,15 @@ class Acceptance:
             return self._abort(arrival, chunk.initiate_tag, offer)
         if association is not None:
             return self._answer_for_existing(offer, arrival, association)
-        if endpoint is None or not endpoint.is_listening or not endpoint.serves(arrival.destination):
+        if endpoint is None or not endpoint.listens_at(arrival.destination):
             # §5.1: nobody takes it. The ABORT carries the Initiate Tag, and no T bit (§8.4, 3).
-            return self._abort(arrival, chunk.initiate_tag, None)
+            return self._abort(arrival, chunk.initiate_tag, *diagnosis(self.config, b"nobody listens on this port"))
         peer = (arrival.source, arrival.header.source_port)
         if endpoint.takes_no_more or (endpoint.admit is not None and not endpoint.admit(peer)):
             return self._abort(arrival, chunk.initiate_tag, OutOfResource())
         if endpoint.is_busy:
-            return None
+            is_told = endpoint.config.abort_at_limit
+            return self._abort(arrival, chunk.initiate_tag, OutOfResource()) if is_told else None
         tcb = TransmissionControlBlock(
             local_tag=self._new_tag(),
             local_initial_tsn=int.from_bytes(self._entropy(4)),
@@ -212,8 +221,8 @@ class Acceptance:
         # the cookie, may be more than a packet takes: IP has to cut it then.
         return arrival.answer(offer.tag, chunk, dont_fragment=room >= 0)
 
-    def _abort(self, arrival: Arrival, tag: int, cause: Cause | None) -> Datagram:
-        return arrival.answer(tag, Abort(() if cause is None else (cause,)).encode())
+    def _abort(self, arrival: Arrival, tag: int, *causes: Cause) -> Datagram:
+        return arrival.answer(tag, Abort(causes).encode())
 
     # -- COOKIE ECHO --
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from aiosctp.config import Config
+from aiosctp.core import autoclose
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.datagram import Datagram
+from aiosctp.core.diagnosis import diagnosis
 from aiosctp.core.establishment import Establishment
 from aiosctp.core.extensions import negotiate, without_forward_tsn
 from aiosctp.core.failure import FailureDetection
@@ -174,6 +176,8 @@ class AssociationEngine:
                     self.heartbeats.unanswered(path, now)
                 case (Timer.PATH_MTU_PROBE, Path() as path):
                     self.path_mtu.timer_expired(path, now)
+                case Timer.AUTOCLOSE:
+                    autoclose.due(self, now)
                 case Timer.LIFETIME:
                     self.sender.abandon_expired(now)
                 case Timer.ZERO_WINDOW_PROBE:
@@ -188,7 +192,7 @@ class AssociationEngine:
                     pass  # `Reconfiguration.proceed` asks what may go now
                 case Timer.T5_SHUTDOWN_GUARD:
                     # §9.2: "At the expiration of this timer, the sender SHOULD abort the association".
-                    self.termination.abort(())
+                    self.termination.abort(diagnosis(self.config, b"the shutdown took too long"))
                 case Timer() as timer:
                     self.lifecycle.step(TimerExpired(timer, now))
                 case _:
@@ -253,6 +257,9 @@ class AssociationEngine:
         self.sender.configure(config)
         before, self.config = self.config, config
         self.receiver.configure(config)
+        if config.autoclose_s != before.autoclose_s:
+            autoclose.reschedule(self, now)
+        self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
             if path.path_max_retrans == before.path_max_retrans:

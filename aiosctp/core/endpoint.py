@@ -84,5 +84,6 @@ class Endpoint:
         allowed in the socket's accept queue". The peer is told nothing, and asks again (§5.1, T1)."""
         return len(self.accepted) + self.unaccepted >= self.backlog
 
-    def serves(self, local_host: str | None) -> bool:
-        return local_host is None or local_host in self.local_addresses
+    def listens_at(self, local_host: str | None) -> bool:
+        """At this address of the stack, which a network may not tell."""
+        return self.is_listening and (local_host is None or local_host in self.local_addresses)

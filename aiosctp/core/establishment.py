@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aiosctp.core import autoclose
 from aiosctp.core.addresses import choose_source
 from aiosctp.core.extensions import negotiate
 from aiosctp.core.negotiation import Offer
@@ -77,6 +78,8 @@ class Establishment:
         association.timers.stop(Timer.T1_COOKIE)
         association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
         association.enter(AssociationState.ESTABLISHED)
+        association.path_mtu.look_anew()
+        autoclose.came_up(association, now)
         self._tell(AssociationChangeKind.COMM_UP)
         if tcb.peer_adaptation_layer is not None:
             association.emit(AdaptationIndication(tcb.peer_adaptation_layer))
@@ -109,6 +112,7 @@ class Establishment:
         association.adopt(tcb, paths)
         association.sender.handshake_done(peer_rwnd_bytes=tcb.peer_a_rwnd, now=now)
         association.enter(AssociationState.ESTABLISHED)
+        autoclose.came_up(association, now)
         self._tell(AssociationChangeKind.RESTART)
         association.termination.report_failed(unsent, 0)
         association.lifecycle.start_established()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from aiosctp.config import MIN_RECEIVE_WINDOW_BYTES
@@ -88,7 +89,7 @@ class Handshake:
         association.enter(AssociationState.COOKIE_WAIT)
         self._init_sent_at_s = None if is_repeat else now
         association.timers.stop(Timer.T1_COOKIE)
-        association.timers.start(Timer.T1_INIT, now + path.rto.rto_s)
+        association.timers.start(Timer.T1_INIT, now + min(path.rto.rto_s, self._init_rto_max_s))
         self._path = path
 
     def _init_ack_received(self, chunk: InitAck, path: Path, now: float) -> None:
@@ -195,9 +196,17 @@ class Handshake:
             unanswered = ConnectTimeout(f"{association.termination.asked} did not answer")
             association.termination.fail_to_connect(unanswered)
             return
-        self._path.rto.back_off()
         if association.state is AssociationState.COOKIE_WAIT:
+            # What T1-init never waits for is not left to T1-cookie either.
+            self._path.rto.back_off(self._init_rto_max_s)
             self._send_init(association.paths.after(self._path, confirmed=True), now)
         else:
+            self._path.rto.back_off()
             association.sender.handshake_timed_out()
             self._send_cookie_echo(association.paths.after(self._path), now)
+
+    @property
+    def _init_rto_max_s(self) -> float:
+        """RFC 6458 §8.1.3: "the largest timeout or RTO value ... to use in attempting an INIT"."""
+        ceiling_s = self._association.config.init_rto_max_s
+        return math.inf if ceiling_s is None else ceiling_s

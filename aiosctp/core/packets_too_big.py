@@ -25,7 +25,7 @@ def packet_too_big(association: AssociationEngine, path: Path, mtu: int, now: fl
     if path.mtu_is_fixed:
         return
     search = path.mtu_search
-    if not association.path_mtu.is_on:
+    if not path.discovers_mtu:
         _believe(path, mtu or plateau_below(path.mtu))
     elif mtu == 0 and search is not None:
         _probe_was_too_big(association, path, search, now, quotes_heartbeat=quotes_heartbeat)

@@ -10,19 +10,21 @@ Sizes are those of IP packets with all their headers, as in `Config.path_mtu`. S
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from aiosctp.config import MAX_PATH_MTU
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.mtu_sizes import next_size, smaller_size
-from aiosctp.core.paths import NEVER, largest_packet, least_mtu
+from aiosctp.core.paths import NEVER, largest_packet, least_mtu, usual_mtu
 from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Pad
 from aiosctp.wire.packet import CHUNK_HEADER_BYTES, HEADER_BYTES, encode_packet
 
 if TYPE_CHECKING:
+    from aiosctp.config import Config
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
 
@@ -31,8 +33,6 @@ MAX_PROBES = 3
 # §5.1.1: PROBE_TIMER "MUST NOT be smaller than 1 second and SHOULD be larger than 15 seconds". The path's RTO says how
 # long an answer takes: 15 s would leave a narrower path unnoticed for a minute.
 MIN_PROBE_TIMER_S = 1.0
-# §5.1.1: PMTU_RAISE_TIMER, "600 seconds".
-RAISE_AFTER_S = 600.0
 # How often it is looked, when data flows, for paths that were not ready to be searched before.
 LOOK_AGAIN_S = 1.0
 
@@ -80,14 +80,14 @@ class PathMtuDiscovery:
         self._association = association
         self._due: tuple[Path, ...] = ()
         """The paths whose next probe may go."""
-        config = association.config
-        is_on = config.path_mtu_discovery and config.path_mtu is None
-        self._look_at_s = float("-inf") if is_on else float("inf")
-        """When data that is sent may begin a search."""
+        self._look_at_s = math.inf
+        """When data that is sent may begin a search; never, where no path is to be searched."""
+        self.look_anew()
 
-    @property
-    def is_on(self) -> bool:
-        return self._look_at_s != float("inf")
+    def look_anew(self) -> None:
+        """The paths are others, or something else is wanted of them."""
+        is_on = any(path.discovers_mtu for path in self._association.paths)
+        self._look_at_s = -math.inf if is_on else math.inf
 
     def transmit(self, now: float) -> list[Datagram]:
         """The probes that are due, after the data was sent that may call for them."""
@@ -110,11 +110,34 @@ class PathMtuDiscovery:
         for path in self._association.paths:
             self._drop(path)
 
-    def fix(self, path: Path, mtu: int) -> None:
-        """The user knows it."""
-        path.mtu_is_fixed = True
-        self._drop(path)
+    # -- what the user wants --
+
+    def fix(self, path: Path, mtu: int | None) -> None:
+        """The user knows it; or, None, no more: it begins with what the route takes."""
+        path.mtu_is_fixed = mtu is not None
+        self._begin_anew(path)
+        if mtu is None:
+            mtu = usual_mtu(path.address, self._association.route_mtu(path.local_address, path.address))
         path.set_mtu(mtu)
+
+    def switch(self, path: Path, *, is_on: bool) -> None:
+        """Discovery on this path, with what it has found out."""
+        if path.path_mtu_discovery is not is_on:
+            path.path_mtu_discovery = is_on
+            self._begin_anew(path)
+
+    def _begin_anew(self, path: Path) -> None:
+        self._drop(path)
+        path.mtu_settled_until_s = -math.inf
+        self.look_anew()
+
+    def configure(self, before: Config, config: Config) -> None:
+        """A path keeps what was set for it alone."""
+        for path in self._association.paths:
+            if config.path_mtu != before.path_mtu == (path.mtu if path.mtu_is_fixed else None):
+                self.fix(path, config.path_mtu)
+            if path.path_mtu_discovery is before.path_mtu_discovery:
+                self.switch(path, is_on=config.path_mtu_discovery)
 
     # -- searching --
 
@@ -132,9 +155,9 @@ class PathMtuDiscovery:
         if association.state not in MAY_TRANSMIT_DATA:
             return
         for path in association.paths:
-            if path.is_active and path.mtu_search is None and not path.mtu_is_fixed and now >= path.mtu_settled_until_s:
+            if path.is_active and path.discovers_mtu and path.mtu_search is None and now >= path.mtu_settled_until_s:
                 self._begin(path, now)
-        settled_until_s = min(path.mtu_settled_until_s for path in association.paths)
+        settled_until_s = min(path.mtu_settled_until_s for path in association.paths if path.discovers_mtu)
         self._look_at_s = max(settled_until_s, now + LOOK_AGAIN_S)
 
     def _begin(self, path: Path, now: float) -> None:
@@ -168,7 +191,7 @@ class PathMtuDiscovery:
         """§5.2: SEARCH_COMPLETE. There is nothing to wake up for: data that is sent after PMTU_RAISE_TIMER begins the
         next search."""
         self._drop(path)
-        path.mtu_settled_until_s = now + RAISE_AFTER_S
+        path.mtu_settled_until_s = now + self._association.config.pmtu_raise_s
 
     def _drop(self, path: Path) -> None:
         path.mtu_search = None
@@ -293,7 +316,7 @@ class PathMtuDiscovery:
         """§4.3: "excessive loss of data sent with a specific packet size" may be a black hole, which small HEARTBEATs
         that are answered must not hide. A probe of the size in use tells."""
         search = path.mtu_search
-        if not self.is_on or path.mtu_is_fixed or (search is not None and search.phase is not Phase.SEARCHING):
+        if not path.discovers_mtu or (search is not None and search.phase is not Phase.SEARCHING):
             return
         smaller = smaller_size(path.address, path.mtu)
         if not smaller or path.flight_bytes <= largest_packet(path.address, smaller) - HEADER_BYTES:

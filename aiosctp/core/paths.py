@@ -42,8 +42,11 @@ def least_mtu(address: str) -> int:
 
 def initial_mtu(address: str, config: Config, route_mtu: int | None = None) -> int:
     """The path MTU to this address before anything is known of the path: the IP packet with all its headers."""
-    if config.path_mtu is not None:
-        return config.path_mtu
+    return usual_mtu(address, route_mtu) if config.path_mtu is None else config.path_mtu
+
+
+def usual_mtu(address: str, route_mtu: int | None) -> int:
+    """What is taken for the path MTU where nothing but the route is known."""
     usual = DEFAULT_IPV6_MTU if is_ipv6(address) else DEFAULT_IPV4_MTU
     return usual if route_mtu is None else max(least_mtu(address), min(route_mtu, usual))
 
@@ -77,6 +80,7 @@ class Path:
         "mtu_settled_until_s",
         "packet_bytes",
         "path_max_retrans",
+        "path_mtu_discovery",
         "pending_heartbeats",
         "probed_at_s",
         "rto",
@@ -110,6 +114,7 @@ class Path:
         self._take_mtu(initial_mtu(address, config, route_mtu))
         self.mtu_is_fixed = config.path_mtu is not None
         """By the user: nothing that is found out changes it."""
+        self.path_mtu_discovery = config.path_mtu_discovery
         self.mtu_search: Search | None = None
         """RFC 8899: what is being found out about the MTU, if anything."""
         self.mtu_probed_at_s = NEVER
@@ -138,6 +143,11 @@ class Path:
         if not self.is_confirmed:
             return PathState.UNCONFIRMED
         return PathState.INACTIVE if self.is_inactive else PathState.ACTIVE
+
+    @property
+    def discovers_mtu(self) -> bool:
+        """Whether probes are to find out what it carries (RFC 8899)."""
+        return self.path_mtu_discovery and not self.mtu_is_fixed
 
     @property
     def is_active(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from aiosctp.config import Config
 
 # §6.3.1 G1: "if RTTVAR == 0, then adjust RTTVAR = G", the granularity of the clock.
@@ -38,9 +40,9 @@ class RetransmissionTimeout:
         seen_s, self.max_seen_s = self.max_seen_s, self.rto_s
         return seen_s
 
-    def back_off(self) -> None:
-        """§6.3.3 E2: double, up to RTO.Max."""
-        self._set(self.rto_s * 2)
+    def back_off(self, most_s: float = math.inf) -> None:
+        """§6.3.3 E2: double, up to RTO.Max, and no further than `most_s` if that is less."""
+        self._set(max(self.rto_s, min(self.rto_s * 2, most_s)))
 
     def configure(self, config: Config) -> None:
         """New bounds; before the first measurement also the initial value."""

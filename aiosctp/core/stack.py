@@ -19,14 +19,15 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.core.collision import CookieAction, names_tags_of
 from aiosctp.core.cookie import Cookie, CookieError, CookieJar
 from aiosctp.core.datagram import Datagram, packet_count
+from aiosctp.core.diagnosis import diagnosis
 from aiosctp.core.endpoint import Endpoint
 from aiosctp.core.icmp import IcmpKind, IcmpMessage, handle_icmp
 from aiosctp.core.lookup import Lookup
 from aiosctp.core.out_of_the_blue import Answer, classify
 from aiosctp.core.packet_run import PacketRun
 from aiosctp.core.paths import Path, Paths, RouteMtu, no_route_known
-from aiosctp.core.states import CLOSED, HANDSHAKE
-from aiosctp.core.statistics import StackCounters
+from aiosctp.core.states import CLOSED, HANDSHAKE, AssociationState
+from aiosctp.core.statistics import AssociationCounters, StackCounters
 from aiosctp.core.tags import Tags
 from aiosctp.core.tcb import TransmissionControlBlock
 from aiosctp.core.token_bucket import TokenBucket
@@ -34,19 +35,26 @@ from aiosctp.core.wake_ups import WakeUps
 from aiosctp.exceptions import AssociationAborted, AssociationShutdown
 from aiosctp.wire.causes import OutOfResource
 from aiosctp.wire.chunks import Abort, Chunk, CookieEcho, Init, InitAck, ShutdownComplete, decode_chunks
-from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.errors import ChecksumError, DecodeError
 from aiosctp.wire.packet import HEADER_BYTES, decode_header
 from aiosctp.wire.parameters import IPv4AddressParameter, IPv6AddressParameter
 
 FIRST_EPHEMERAL_PORT = 49152
 LAST_EPHEMERAL_PORT = 65535
+_COUNTED_AS_ESTABLISHED = (
+    AssociationState.ESTABLISHED,
+    AssociationState.SHUTDOWN_RECEIVED,
+    AssociationState.SHUTDOWN_PENDING,
+)
+SILENT = 2
+"""`Config.blackhole`: nothing out of the blue is answered."""
 
 
 class StackEngine:
     """All associations and endpoints behind one UDP port.
 
     Inputs: `receive`, `icmp_received`, `send_failed`, `handle_timeout`.
-    Commands: `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
+    Commands: `configure`, `open_endpoint`, `close_endpoint`, `connect`, `touch`, `touch_to_send`.
     Outputs: `has_output`, `is_in_haste`, `has_news`, `poll_datagrams`, `poll_changed`, `poll_faults`, `next_deadline`.
     Getters: the rest.
     """
@@ -62,6 +70,7 @@ class StackEngine:
         self.config = config
         self.local_addresses = tuple(local_addresses)
         self.counters = StackCounters()
+        self._counted_by_ended = AssociationCounters()
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy
         self._route_mtu = route_mtu
@@ -77,8 +86,8 @@ class StackEngine:
         """Touched when they had ended, and maybe still to be found."""
         self._changed: dict[AssociationEngine, None] = {}
         self._wake_ups = WakeUps()
-        cookies = CookieJar(entropy, config.cookie_key_life_s)
-        self._acceptance = Acceptance(entropy, cookies, self._tags.draw_unused, route_mtu)
+        self._cookies = CookieJar(entropy, config.cookie_key_life_s)
+        self._acceptance = Acceptance(config, entropy, self._cookies, self._tags.draw_unused, route_mtu)
 
     # -- inputs --
 
@@ -124,8 +133,9 @@ class StackEngine:
             self._forget_ended(now)
         try:
             header = decode_header(data)
-        except DecodeError:
+        except DecodeError as error:
             self.counters.malformed_packets += 1
+            self.counters.checksum_errors += isinstance(error, ChecksumError)
             return
         if not is_unicast(source) or (destination is not None and not is_unicast(destination)):
             # §8.4, 1: "to or from a non-unicast address"; no association has one.
@@ -227,11 +237,14 @@ class StackEngine:
 
     def _out_of_the_blue(self, data: bytes, arrival: Arrival) -> None:
         self.counters.out_of_the_blue += 1
+        if self.config.blackhole == SILENT:
+            return
         match classify(decode_chunks(data)):
             case Answer.SHUTDOWN_COMPLETE:
                 self._answer_out_of_the_blue(arrival, ShutdownComplete(True))
             case Answer.ABORT:
-                self._answer_out_of_the_blue(arrival, Abort((), True))
+                causes = diagnosis(self.config, b"no association has this packet's tag and ports")
+                self._answer_out_of_the_blue(arrival, Abort(causes, True))
             case Answer.NOTHING:
                 pass
 
@@ -268,15 +281,19 @@ class StackEngine:
         # §8.5.1 A: under tag 0 "verify that the packet contains only an INIT chunk. Otherwise, ... silently discard";
         # §3.3.2: an Initiate Tag of 0 likewise.
         init = chunks[0]
+        endpoint = self.endpoints.get(arrival.header.destination_port)
+        is_hidden = bool(self.config.blackhole) and (endpoint is None or not endpoint.listens_at(arrival.destination))
         if isinstance(init, DecodeError) and len(chunks) == 1:
             self.counters.malformed_chunks += 1
-            self._answer_with_error(self._acceptance.refuse_malformed(init, arrival), arrival.now)
+            if not is_hidden:
+                self._answer_with_error(self._acceptance.refuse_malformed(init, arrival), arrival.now)
             return
         if len(chunks) != 1 or not isinstance(init, Init) or init.initiate_tag == 0:
             self.counters.malformed_chunks += 1
             return
         association = self._association_of_init(init, arrival)
-        endpoint = self.endpoints.get(arrival.header.destination_port)
+        if association is None and is_hidden:
+            return
         answer = self._acceptance.answer_init(init, arrival, endpoint, association)
         if association is not None:
             self.touch(association)
@@ -351,9 +368,11 @@ class StackEngine:
             return None
         # §5.1: decided not to establish, it "SHOULD respond with an ABORT chunk".
         if endpoint is None or not endpoint.is_listening:
-            self._answer_with_error(arrival.answer(cookie.peer_tag, Abort().encode()), arrival.now)
+            if self.config.blackhole != SILENT:
+                abort = Abort(diagnosis(self.config, b"nobody listens on this port any more"))
+                self._answer_with_error(arrival.answer(cookie.peer_tag, abort.encode()), arrival.now)
             return None
-        if endpoint.takes_no_more:
+        if endpoint.takes_no_more or (endpoint.is_busy and endpoint.config.abort_at_limit):
             self._answer_with_error(arrival.answer(cookie.peer_tag, Abort((OutOfResource(),)).encode()), arrival.now)
             return None
         if endpoint.is_busy:
@@ -365,10 +384,18 @@ class StackEngine:
         path = association.path_of(arrival.source, arrival.udp_port, arrival.destination)
         association.establishment.cookie_taken(path, arrival.now)
         self.counters.associations_established += 1
+        self.counters.associations_accepted += 1
         self._index(association, arrival.now)
         return association
 
     # -- commands --
+
+    def configure(self, config: Config) -> None:
+        """Take other parameters over, those that are the stack's own: endpoints and associations have theirs."""
+        if config.error_answers_per_s != self.config.error_answers_per_s:
+            self._error_answers = TokenBucket(config.error_answers_per_s)
+        self._cookies.key_life_s = config.cookie_key_life_s
+        self._acceptance.config = self.config = config
 
     def open_endpoint(self, port: int, local_addresses: Sequence[str], config: Config) -> Endpoint:
         """An endpoint on this SCTP port, 0 for one that is free. Raises ValueError when the port is taken."""
@@ -438,13 +465,25 @@ class StackEngine:
         """`touch`, after `AssociationEngine.send`: nobody has to be told of that."""
         self._touched[association] = None
 
-    def is_associated(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> bool:
-        """Whether there is an association between these ports with a peer that has one of these addresses."""
-        return any(self._lookup.of_peer(local_port, peer_port, host) is not None for host in peer_hosts)
+    def association_with(self, local_port: int, peer_port: int, peer_hosts: Iterable[str]) -> AssociationEngine | None:
+        """The association between these ports with a peer that has one of these addresses."""
+        found = (self._lookup.of_peer(local_port, peer_port, host) for host in peer_hosts)
+        return next((association for association in found if association is not None), None)
 
-    def association_at(self, local_port: int, peer_port: int, peer_host: str) -> AssociationEngine | None:
-        """The association between these ports with a peer that has this address."""
-        return self._lookup.of_peer(local_port, peer_port, peer_host)
+    # -- counting --
+
+    def count_established(self) -> int:
+        """RFC 3873, sctpCurrEstab: "for which the current state is either ESTABLISHED, SHUTDOWN-RECEIVED or
+        SHUTDOWN-PENDING"."""
+        return sum(association.state in _COUNTED_AS_ESTABLISHED for association in self._lookup.known)
+
+    def total_of_associations(self) -> AssociationCounters:
+        """What all have counted, those that ended included. Linear in those that live."""
+        total = AssociationCounters()
+        total.add(self._counted_by_ended)
+        for association in self._lookup.known:
+            total.add(association.counters)
+        return total
 
     # -- outputs --
 
@@ -470,6 +509,7 @@ class StackEngine:
         """Everything that may be sent now; each association that was touched gets its turn."""
         datagrams = self._answers
         self._answers = []
+        self.counters.answers_sent += len(datagrams)
         for association in self._touched:
             try:
                 datagrams += association.transmit(now)
@@ -541,6 +581,7 @@ class StackEngine:
             return
         self._put_to_rest(tag, association, now)
         self._wake_ups.cancel(association)
+        self._counted_by_ended.add(association.counters)
         if isinstance(association.ending, AssociationAborted):
             self.counters.associations_aborted += 1
         elif isinstance(association.ending, AssociationShutdown):

@@ -40,6 +40,18 @@ class AssociationCounters:
     """Messages abandoned before any of them was sent (RFC 7496 §4.4)."""
     abandoned_sent: int = 0
     """Messages abandoned after some or all of them had been sent."""
+    messages_fragmented: int = 0
+    """Messages sent in more than one DATA chunk (RFC 3873, sctpFragUsrMsgs): counted with the first."""
+    messages_reassembled: int = 0
+    """Messages received in more than one DATA chunk (RFC 3873, sctpReasmUsrMsgs): counted when all have come."""
+
+    def add(self, other: AssociationCounters) -> None:
+        """Count what another has counted; `maxrto`, which is no count, stays as it is."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_COUNTS = tuple(field.name for field in fields(AssociationCounters) if field.name != "maxrto")
 
 
 @dataclass(slots=True)
@@ -50,6 +62,8 @@ class StackCounters:
     datagrams_sent: int = 0
     malformed_packets: int = 0
     """Too short, a wrong checksum (§6.8), or a port of zero (§3.1)."""
+    checksum_errors: int = 0
+    """Those of them with a wrong checksum."""
     malformed_chunks: int = 0
     wrong_verification_tags: int = 0
     """Packets of a known association with a tag that is not its own (§8.5)."""
@@ -57,6 +71,8 @@ class StackCounters:
     out_of_the_blue_answers: int = 0
     answers_withheld: int = 0
     """Answers that `Config.error_answers_per_s` left out."""
+    answers_sent: int = 0
+    """Packets, of one control chunk each, that no association sent: to INITs, and to what is out of the blue."""
     init_received: int = 0
     cookies_invalid: int = 0
     cookies_stale: int = 0
@@ -65,6 +81,8 @@ class StackCounters:
     send_errors: int = 0
     """Datagrams that the operating system refused."""
     associations_established: int = 0
+    associations_accepted: int = 0
+    """Those of them that the peer opened."""
     associations_aborted: int = 0
     associations_shut_down: int = 0
 

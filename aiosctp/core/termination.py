@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aiosctp.core.messages import Outgoing
+from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, PartialDelivery, SendFailed
 from aiosctp.exceptions import AssociationAborted, AssociationRefused, AssociationShutdown, SCTPError
@@ -109,8 +109,9 @@ class Termination:
 
     def report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:
         """RFC 6458 §6.1.11: one SendFailed a message, with whether any of it was ever on the wire."""
-        for (data, stream, ppid, unordered, context, _, _), was_sent in messages:
-            self._association.emit(SendFailed(data, stream, ppid, context, unordered, was_sent, error))
+        for (data, stream, ppid, unordered, context, _, terms), was_sent in messages:
+            is_whole = not isinstance(terms, Part)
+            self._association.emit(SendFailed(data, stream, ppid, context, unordered, was_sent, error, is_whole))
 
 
 def _reported(causes: Iterable[Cause]) -> tuple[ReportedCause, ...]:

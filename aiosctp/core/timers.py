@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Timer(Enum):
-    """The timers of RFC 9260, RFC 8899 and RFC 6525. Those of a path are keyed by (Timer, Path) in the table."""
+    """The timers of RFCs 9260, 8899, 6525 and 6458. Those of a path are keyed by (Timer, Path) in the table."""
 
     T1_INIT = auto()
     """§5.1 A: INIT unanswered."""
@@ -31,6 +31,8 @@ class Timer(Enum):
     LIFETIME = auto()
     """RFC 3758 §4.1: a message that waits is over. It needs none of its own, but where nothing else happens who sent it
     would not hear of it."""
+    AUTOCLOSE = auto()
+    """RFC 6458 §8.1.8: there may have been no user data for long."""
     PATH_MTU_PROBE = auto()
     """RFC 8899 §5.1.1, PROBE_TIMER: a probe of the path MTU is unanswered."""
 

@@ -305,7 +305,7 @@ class SCTPSocket:
         branch = self._branch()
         branch._is_closed = False
         branch.take_over(peeled)
-        self._forget(peeled)
+        self._remove(peeled)
         self.ready.pop(peeled, None)
         peeled.changes.tell()
         return branch
@@ -515,8 +515,8 @@ class SCTPSocket:
         """The one whose peer has this address."""
         if self.endpoint is None:
             return None
-        engine = self.choose_stack(listens=True).open().association_at(self.endpoint.port, port, host)
-        return None if engine is None else self._by_engine.get(engine)
+        found = self.choose_stack(listens=True).open().association_with(self.endpoint.port, port, (host,))
+        return None if found is None else self._by_engine.get(found)
 
     def choose_stack(self, *, listens: bool) -> Stack:
         if self._stack is None:
@@ -531,30 +531,29 @@ class SCTPSocket:
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
         added = SocketAssociation(self, next(self._ids), self.choose_stack(listens=True), engine, settings)
-        self._remember(added)
+        self._add(added)
+        return added
+
+    def _add(self, added: SocketAssociation) -> None:
+        self.associations[added.association_id] = added
+        self._by_engine[added.association.engine] = added
         if not self.is_one_to_many:
             self.peer = added
-        return added
+
+    def _remove(self, removed: SocketAssociation) -> None:
+        self.associations.pop(removed.association_id, None)
+        self._by_engine.pop(removed.association.engine, None)
 
     def take_over(self, peeled: SocketAssociation) -> None:
         """From now on it is this socket's, alone."""
         peeled.socket = self
-        self.peer = peeled
-        self._remember(peeled)
+        self._add(peeled)
         self.association_changed(peeled)
-
-    def _remember(self, living: SocketAssociation) -> None:
-        self.associations[living.association_id] = living
-        self._by_engine[living.association.engine] = living
-
-    def _forget(self, one: SocketAssociation) -> None:
-        self.associations.pop(one.association_id, None)
-        self._by_engine.pop(one.association.engine, None)
 
     def association_changed(self, changed: SocketAssociation) -> None:
         """It did something, or has ended."""
         if changed.ending is not None:
-            self._forget(changed)
+            self._remove(changed)
             if changed is self.peer:
                 self._pending_errno = pending_errno(changed.ending)
         if changed.is_readable:

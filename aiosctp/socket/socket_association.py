@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,10 @@ from aiosctp.core.messages import Message
 from aiosctp.core.states import HANDSHAKE
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event
 from aiosctp.exceptions import SCTPError
-from aiosctp.socket.notifications import Notification, translate
+from aiosctp.socket.notification_queue import NotificationQueue
+from aiosctp.socket.notifications import Notification
 from aiosctp.socket.settings import Settings
+from aiosctp.socket.translation import translate
 from aiosctp.stack import Stack
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ class SocketAssociation:
         self.changes = Changes()
         self.rest: Message | None = None
         """Of a message of which a read had room for the beginning only."""
-        self._notifications: deque[tuple[int, Notification]] = deque()
-        """Each with the number of messages, of all that were ever read, that come before it."""
+        self._notifications = NotificationQueue()
         self._messages_read = 0
         self.came_up = False
         stack.own(engine, self.association)
@@ -69,18 +69,17 @@ class SocketAssociation:
         self.changes.tell()
 
     def _enqueue(self, notification: Notification) -> None:
-        position = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
-        self._notifications.append((position, notification))
+        after = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
+        self._notifications.append(notification, after=after, limit=self.settings.config.event_queue_limit)
 
     def take_notification(self) -> Notification | None:
         """The next thing to read, if it is a notification."""
-        if self._notifications and self._notifications[0][0] <= self._messages_read and self.rest is None:
-            return self._notifications.popleft()[1]
-        return None
+        is_next = self.rest is None and self._notifications.is_next(self._messages_read)
+        return self._notifications.take() if is_next else None
 
     def take_last_notification(self) -> Notification | None:
         """The next one, where no message is to be had before it."""
-        return self._notifications.popleft()[1] if self._notifications else None
+        return self._notifications.take() if self._notifications else None
 
     def take_message(self) -> Message | None:
         """The next message, or part of one; None when there is none yet, or none will come."""

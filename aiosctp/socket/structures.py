@@ -10,6 +10,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple, TypeAlias
 
+__all__ = [
+    "linger",
+    "sctp_add_streams",
+    "sctp_assoc_ids",
+    "sctp_assoc_stats",
+    "sctp_assoc_value",
+    "sctp_assocparams",
+    "sctp_authchunk",
+    "sctp_authchunks",
+    "sctp_authinfo",
+    "sctp_authkey",
+    "sctp_authkeyid",
+    "sctp_authsecrets",
+    "sctp_cc_option",
+    "sctp_default_prinfo",
+    "sctp_event",
+    "sctp_event_subscribe",
+    "sctp_extrcvinfo",
+    "sctp_hmacalgo",
+    "sctp_initmsg",
+    "sctp_nxtinfo",
+    "sctp_paddrinfo",
+    "sctp_paddrparams",
+    "sctp_paddrthlds",
+    "sctp_paddrthlds_v2",
+    "sctp_prim",
+    "sctp_prinfo",
+    "sctp_probeinterval",
+    "sctp_prstatus",
+    "sctp_rcvinfo",
+    "sctp_recvv_rn",
+    "sctp_reset_streams",
+    "sctp_rtoinfo",
+    "sctp_sack_info",
+    "sctp_setadaptation",
+    "sctp_setadaption",
+    "sctp_setpeerprim",
+    "sctp_setprim",
+    "sctp_sndinfo",
+    "sctp_sndrcvinfo",
+    "sctp_status",
+    "sctp_stream_value",
+    "sctp_timeouts",
+    "sctp_udpencaps",
+]
+
 
 class Unsigned(NamedTuple):
     """What a field of these many bits takes."""

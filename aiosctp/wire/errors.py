@@ -1,4 +1,4 @@
-"""The one exception of the wire."""
+"""The exception of the wire."""
 
 from __future__ import annotations
 
@@ -39,3 +39,7 @@ class DecodeError(ValueError):
 
     def __str__(self) -> str:
         return self.reason if self.chunk is None else f"chunk type {self.chunk.type}: {self.reason}"
+
+
+class ChecksumError(DecodeError):
+    """The packet is not what was sent: its checksum is wrong (§6.8)."""

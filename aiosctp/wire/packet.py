@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from aiosctp.wire.checksum import checksum, seed
-from aiosctp.wire.errors import DecodeError
+from aiosctp.wire.errors import ChecksumError, DecodeError
 from aiosctp.wire.tlv import MAX_LENGTH, PADDING
 
 HEADER_BYTES: Final = 12
@@ -48,15 +48,15 @@ class RawChunk(NamedTuple):
 def decode_header(datagram: bytes) -> CommonHeader:
     """The common header of a packet worth looking into.
 
-    Raises DecodeError when the packet is too short for a header and one chunk, when its checksum is wrong
-    ("MUST first check the CRC32c checksum", §6.8), or when a port is 0, which MUST NOT be used (§3.1).
+    Raises DecodeError when the packet is too short for a header and one chunk, as ChecksumError when its checksum is
+    wrong ("MUST first check the CRC32c checksum", §6.8), or when a port is 0, which MUST NOT be used (§3.1).
     """
     if len(datagram) < HEADER_BYTES + CHUNK_HEADER_BYTES:
         raise DecodeError(f"packet of {len(datagram)} bytes")
     (received,) = CHECKSUM.unpack_from(datagram, PORTS_AND_TAG.size)
     calculated = checksum(seed(datagram[: PORTS_AND_TAG.size]), memoryview(datagram)[HEADER_BYTES:])
     if received != calculated:
-        raise DecodeError(f"checksum {received:#010x} where {calculated:#010x} is right")
+        raise ChecksumError(f"checksum {received:#010x} where {calculated:#010x} is right")
     header = CommonHeader._make(PORTS_AND_TAG.unpack_from(datagram))
     if not (header.source_port and header.destination_port):
         raise DecodeError("port 0 in the common header")

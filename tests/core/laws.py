@@ -68,6 +68,8 @@ def check_timers(association: AssociationEngine) -> None:
         assert timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"no guard in {state}"
     elif state is AssociationState.ESTABLISHED:
         assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"a guard in {state}"
+        closes = association.config.autoclose_s is not None
+        assert timers.is_running(Timer.AUTOCLOSE) == closes, f"AUTOCLOSE timer: {not closes}"
         for path in association.paths:
             probes = timers.is_running((Timer.PATH_MTU_PROBE, path))
             assert probes == (path.mtu_search is not None), f"PATH_MTU_PROBE timer of {path}: {probes}"

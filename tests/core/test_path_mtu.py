@@ -209,7 +209,110 @@ def test_each_path_has_a_search_of_its_own() -> None:
     assert max(map(ip_bytes, link.sent[before:])) > 1500
 
 
-# -- the switch --
+# -- the switch, and a path MTU that is fixed --
+
+
+@pytest.mark.parametrize(("path_mtu", "is_ipv6"), [(1508, False), (1528, True)])
+def test_a_fixed_path_mtu_is_exact_on_the_wire(path_mtu: int, is_ipv6: bool) -> None:
+    """B13: 1468 bytes for chunks, over both families, though the interface seems to take less: an IP packet with
+    all its headers."""
+    config = Config(path_mtu=path_mtu)
+    link = Link(9000, pair=ipv6_pair(1500, config_a=config) if is_ipv6 else Pair(config_a=config, route_mtu=1500))
+    link.transfer()
+    assert max(map(ip_bytes, link.sent)) == path_mtu
+    assert max(len(flight.data) for flight in link.sent) == 12 + 1468
+    data = [chunk for flight in link.sent for chunk in chunks_of(flight) if isinstance(chunk, UserData)]
+    # In I-DATA, whose header takes 20 bytes.
+    assert max(len(chunk.payload) for chunk in data) == 1448
+
+
+def test_a_path_mtu_may_be_fixed_above_what_was_found() -> None:
+    link = searched(9000)
+    link.ours.path_mtu.fix(link.path, 9100)
+    link.mtu = 9100
+    before = len(link.sent)
+    link.transfer()
+    assert max(map(ip_bytes, link.sent[before:])) == 9100
+
+
+def test_a_path_mtu_that_is_fixed_no_more_begins_with_the_route_and_is_searched() -> None:
+    """B13: SPP_PMTUD_ENABLE after SPP_PMTUD_DISABLE."""
+    link = Link(9000, config=Config(path_mtu=576))
+    link.transfer()
+    assert (link.path.mtu, link.probes) == (576, [])
+    link.ours.path_mtu.fix(link.path, None)
+    assert link.path.mtu == 1500
+    link.search()
+    assert (link.path.mtu, link.sizes) == (9000, [9000])
+
+
+def test_discovery_is_switched_on_and_off_for_a_path_alone() -> None:
+    """B13: SPP_PMTUD_ENABLE and SPP_PMTUD_DISABLE, per address."""
+    link = Link(9000, pair=Pair(addresses_z=(ONE, TWO), route_mtu=9000, config_a=Config(path_mtu_discovery=False)))
+    one, two = link.ours.paths
+    link.ours.path_mtu.switch(two, is_on=True)
+    link.pair.run_until(lambda: two.is_confirmed)
+    link.search()
+    assert (one.mtu, two.mtu) == (1500, 9000)
+    assert {flight.datagram.destination for flight in link.probes} == {TWO}
+    # The word of a router counts at once where no probe will tell.
+    link.complain(1400, address=ONE)
+    assert one.mtu == 1400
+    link.ours.path_mtu.switch(two, is_on=False)
+    link.pair.run_for(1000)
+    sent = len(link.probes)
+    link.transfer()
+    assert (two.mtu, len(link.probes)) == (9000, sent)
+
+
+def test_discovery_switched_off_ends_a_search() -> None:
+    link = Link(1500)
+    link.send(BULK)
+    assert link.sizes == [9000]
+    link.ours.path_mtu.switch(link.path, is_on=False)
+    link.transfer()
+    link.pair.run_for(700)
+    assert (link.path.mtu, link.sizes) == (1500, [9000])
+
+
+def test_a_path_keeps_the_mtu_that_was_set_for_it_alone() -> None:
+    """What is set for the association goes to the paths that have nothing of their own."""
+    pair = Pair(addresses_z=(ONE, TWO), route_mtu=9000)
+    ours, _ = pair.established()
+    one, two = ours.paths
+    ours.path_mtu.fix(two, 1300)
+    ours.configure(ours.config.replace(path_mtu=1400), pair.now)
+    assert (one.mtu, two.mtu) == (1400, 1300)
+    ours.configure(ours.config.replace(path_mtu=None, path_mtu_discovery=False), pair.now)
+    assert (one.mtu, one.discovers_mtu, two.mtu, two.discovers_mtu) == (1500, False, 1300, False)
+
+
+def test_an_address_that_comes_with_the_init_ack_is_searched_though_the_first_is_fixed() -> None:
+    pair = Pair(addresses_z=(ONE, TWO), route_mtu=9000)
+    pair.listen()
+    ours = pair.connect()
+    ours.path_mtu.fix(ours.paths.primary, 1300)
+    pair.run_until(lambda: len(ours.paths) == 2 and all(path.is_confirmed for path in ours.paths))
+    ours.send(OutgoingMessage(bytes(BULK), 0))
+    pair.a.engine.touch(ours)
+    pair.run_until(lambda: ours.sender.is_drained or ours.sender.peer_rwnd_bytes == 0)
+    assert [path.mtu for path in ours.paths] == [1300, 9000]
+
+
+@pytest.mark.parametrize("raise_s", [5, 600])
+def test_the_next_search_begins_when_the_last_is_so_long_ago(raise_s: float) -> None:
+    """G51: RFC 8899 §5.1.1: PMTU_RAISE_TIMER."""
+    link = Link(1400, 1500, config=Config(pmtu_raise_s=raise_s))
+    link.search()
+    ended_s, probes = link.pair.now, len(link.probes)
+    link.mtu = 1500
+    link.pair.run_for(raise_s - 1)
+    link.transfer()
+    assert len(link.probes) == probes
+    link.pair.run_for(2)
+    link.transfer()
+    assert ended_s + raise_s <= link.probes[probes].at
+    assert link.path.mtu == 1500
 
 
 def test_a_fixed_path_mtu_stays_and_is_not_probed() -> None:

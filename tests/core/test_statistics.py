@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
+from aiosctp.core import shortcuts
 from aiosctp.core.states import AssociationState
 from aiosctp.core.statistics import AssociationCounters, StackCounters, counters_as_dict
-from aiosctp.wire.chunks import CookieAck, Heartbeat, HeartbeatAck, Sack, Shutdown
+from aiosctp.wire.chunks import CookieAck, Data, Heartbeat, HeartbeatAck, Sack, Shutdown
 from tests.core.pair import Pair
 from tests.core.scripted import Peer, chunks_of
 
 
 def test_an_association_has_the_thirteen_counters_of_solaris_and_linux() -> None:
-    """In the order of `sctp_assoc_stats`, as the `sas_` fields stand there; and those of RFC 7496 §4.4."""
+    """In the order of `sctp_assoc_stats`, as the `sas_` fields stand there; those of RFC 7496 §4.4; and of RFC 3873."""
     assert list(counters_as_dict(AssociationCounters())) == [
         "rtxchunks",
         "gapcnt",
@@ -29,6 +31,8 @@ def test_an_association_has_the_thirteen_counters_of_solaris_and_linux() -> None
         "idupchunks",
         "abandoned_unsent",
         "abandoned_sent",
+        "messages_fragmented",
+        "messages_reassembled",
     ]
 
 
@@ -140,3 +144,29 @@ def test_both_ends_of_a_quiet_network_count_the_same() -> None:
     sent, received = ours.counters.octrlchunks, theirs.counters.ictrlchunks
     assert sent == received + 1, "the INIT"
     assert ours.counters.ictrlchunks == theirs.counters.octrlchunks + 1, "the INIT ACK"
+
+
+@pytest.mark.parametrize("takes_short_way", [True, False])
+@pytest.mark.parametrize("is_partial", [True, False], ids=["in parts", "whole"])
+def test_a_message_in_many_chunks_is_counted_once(
+    is_partial: bool, takes_short_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G12: RFC 3873, FragUsrMsgs and ReasmUsrMsgs; one that is delivered in parts was reassembled as well."""
+    monkeypatch.setattr(shortcuts, "are_open", takes_short_way)
+    peer = Peer(Config(partial_delivery_point_bytes=1 if is_partial else None))
+    peer.established()
+    peer.user_sends(b"whole")
+    peer.user_sends(bytes(3000))
+    assert peer.association.counters.messages_fragmented == 1
+    tsns = [peer.next_tsn + number & 0xFFFF_FFFF for number in range(4)]
+    peer.send(Data(tsns[0], 0, 0, 0, b"whole"))
+    peer.send(Data(tsns[1], 0, 1, 0, b"be", ending=False))
+    peer.send(Data(tsns[2], 0, 1, 0, b"gi", beginning=False, ending=False))
+    assert peer.association.counters.messages_reassembled == 0
+    peer.send(Data(tsns[3], 0, 1, 0, b"n", beginning=False))
+    assert peer.association.counters.messages_reassembled == 1
+    receiver = peer.association.receiver
+    read = [receiver.read(partial=True) for _ in range(4)]
+    assert [message.data for message in read if message is not None] == (
+        [b"whole", b"be", b"gi", b"n"] if is_partial else [b"whole", b"begin"]
+    )

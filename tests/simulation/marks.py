@@ -174,7 +174,7 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     "path MTU doubted": ("path_mtu:PathMtuDiscovery._confirm", _always),
     "path MTU doubted without reason": ("path_mtu:PathMtuDiscovery._doubt_was_unfounded", _always),
     "black hole found": ("path_mtu:PathMtuDiscovery._fall", _always),
-    "packet too big": ("icmp:packet_too_big", lambda arguments, _: arguments[0].path_mtu.is_on),
+    "packet too big": ("icmp:packet_too_big", lambda arguments, _: arguments[1].discovers_mtu),
     "path MTU lowered": ("path_mtu:PathMtuDiscovery.shrink", _always),
     "path MTU lowered by ICMP alone": ("packets_too_big:_believe", _always),
     # ICMP.

@@ -631,7 +631,9 @@ async def test_path_configure_changes_that_path_alone() -> None:
         for changes, error in (
             ({"cwnd": 1}, ValueError),
             ({"path_mtu": 10}, ValueError),
-            ({"path_mtu": None}, ValueError),
+            ({"udp_port": 0}, ValueError),
+            ({"udp_port": None}, TypeError),
+            ({"path_mtu_discovery": 1}, TypeError),
             ({"hb_interval_s": "1"}, TypeError),
         ):
             with pytest.raises(error, match=next(iter(changes))):

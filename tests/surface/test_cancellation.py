@@ -42,7 +42,7 @@ def sends_on(
     ]
 
 
-@cancels("Association.send", "Stream.send")
+@cancels("Association.send", "Stream.send", "Sending.queue_in_turn")
 @pytest.mark.parametrize("size", [1, 30_000])
 @pytest.mark.parametrize("send", sends_on(1))
 def test_a_send_that_waits_for_its_stream_queues_its_message_or_nothing(

@@ -83,7 +83,7 @@ async def slow_stack(host: Host, udp_port: int = 9900) -> AsyncIterator[aiosctp.
 NAMES: list[str | list[str]] = ["server", ["server", "192.0.2.3"], "two.example"]
 
 
-@cancels("connect")
+@cancels("connect", "addresses_of")
 @pytest.mark.parametrize("timeout", [None, 60.0])
 @pytest.mark.parametrize("host", NAMES)
 def test_a_cancelled_connect_leaves_nothing_behind(host: str | list[str], timeout: float | None) -> None:

@@ -17,10 +17,10 @@ from aiosctp.testing.loop import VirtualTimeLoop
 
 NAMES = """
 Abandoned Association AssociationAborted AssociationLost AssociationRefused AssociationShutdown AssociationState
-AssociationStatistics AssociationStatus Cause Config ConnectTimeout InvalidStream Message MessageTooLarge Network
-NotSupported Path PathState RecordLost RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded
-StreamTransport SystemNetwork connect create_connection create_server events exceptions open_connection schedulers
-serve start_server
+AssociationStatistics AssociationStatus Cause Config ConnectTimeout Feature InvalidStream Message MessageTooLarge
+Network NotSupported Path PathState RecordLost RequestDenied SCTPError Server Stack StackStatistics Stream StreamEnded
+StreamTransport SystemNetwork connect create_connection create_server events exceptions features open_connection
+privileged_ports schedulers serve start_server
 """
 
 

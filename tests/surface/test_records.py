@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -169,6 +170,22 @@ async def test_defaults_do_not_apply_to_a_record() -> None:
 
 
 @virtual_time
+async def test_the_first_part_of_a_record_waits_for_room_beyond_the_default_lifetime() -> None:
+    """A default says nothing of a record: its first part is not let by the high-water mark when a lifetime is over."""
+    config = SMALL.replace(lifetime_s=0.5)
+    async with hosts_with(idata=False, config=config) as (hosts, ours, theirs):
+        hosts.drop = lambda packet: True
+        await ours.send(bytes(1000), lifetime=math.inf)
+        waiting = asyncio.create_task(ours.send(b"1", end_of_record=False))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        hosts.drop = lambda packet: False
+        await waiting
+        await ours.send(b"2")
+        assert [(await theirs.receive()).data for _ in range(2)] == [bytes(1000), b"12"]
+
+
+@virtual_time
 async def test_all_parts_together_are_at_most_a_message() -> None:
     async with hosts_with(idata=False, config=SMALL.replace(max_message_bytes=10)) as (_, ours, theirs):
         await ours.send(bytes(8), end_of_record=False)
@@ -242,6 +259,25 @@ async def test_a_block_left_amid_a_record_raises() -> None:
                 await ours.send(b"half", end_of_record=False)
         with pytest.raises(aiosctp.AssociationAborted):
             await theirs.receive()
+
+
+@both_formats
+@virtual_time
+async def test_of_what_failed_a_part_is_told_from_a_whole_message(idata: bool) -> None:
+    """RFC 6458 §6.1.11."""
+    async with hosts_with(idata=idata) as (hosts, ours, _):
+        failed = ours.events(SendFailed)
+        hosts.drop = lambda packet: packet.data[12] in (0, 64)
+        await ours.send(b"whole")
+        await ours.send(b"1", end_of_record=False)
+        await ours.send(b"2")
+        ours.abort()
+        told = [event async for event in failed]
+        assert [(event.data, event.is_whole) for event in told if isinstance(event, SendFailed)] == [
+            (b"whole", True),
+            (b"1", False),
+            (b"2", False),
+        ]
 
 
 @both_formats

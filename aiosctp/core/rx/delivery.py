@@ -15,6 +15,7 @@ from aiosctp.core.rx.run import Run, TsnHeap
 from aiosctp.core.rx.streams import InboundStreams
 from aiosctp.core.rx.tsns import TsnTracker
 from aiosctp.core.rx.window import ReceiveWindow
+from aiosctp.core.statistics import AssociationCounters
 from aiosctp.wire.causes import ProtocolViolation
 from aiosctp.wire.serial import TSN_MASK
 
@@ -24,7 +25,16 @@ Held = TypeVar("Held", Reassembly, Interleaved)
 class Delivery(ABC, Generic[Held]):
     """The general way of a message through reassembly and its stream's order to the user."""
 
-    __slots__ = ("_queues", "_reassembly", "_streams", "_tsns", "_window", "delivered", "partial_delivery_point_bytes")
+    __slots__ = (
+        "_counters",
+        "_queues",
+        "_reassembly",
+        "_streams",
+        "_tsns",
+        "_window",
+        "delivered",
+        "partial_delivery_point_bytes",
+    )
 
     def __init__(
         self,
@@ -33,9 +43,11 @@ class Delivery(ABC, Generic[Held]):
         window: ReceiveWindow,
         streams: InboundStreams,
         queues: ReadQueues,
+        counters: AssociationCounters,
         partial_delivery_point_bytes: int,
     ) -> None:
         self._reassembly: Held = reassembly
+        self._counters = counters
         self._tsns = tsns
         self._window = window
         self._streams = streams
@@ -53,6 +65,7 @@ class Delivery(ABC, Generic[Held]):
             ready = self._streams.completed(run)
             if ready is None:
                 return ProtocolViolation(b"two messages of a stream have one SSN")
+            self._counters.messages_reassembled += run.end > run.start
             for each in ready:
                 self.put(each)
         self.deliver_unfinished(run)
@@ -61,6 +74,7 @@ class Delivery(ABC, Generic[Held]):
     def _deliver_parts(self, run: Run) -> None:
         self.put(run)
         if run.ended:
+            self._counters.messages_reassembled += 1
             self.end_parts(run)
 
     def end_parts(self, run: Run) -> None:
@@ -138,9 +152,10 @@ class IDataDelivery(Delivery[Interleaved]):
         window: ReceiveWindow,
         streams: InboundStreams,
         queues: ReadQueues,
+        counters: AssociationCounters,
         partial_delivery_point_bytes: int,
     ) -> None:
-        super().__init__(reassembly, tsns, window, streams, queues, partial_delivery_point_bytes)
+        super().__init__(reassembly, tsns, window, streams, queues, counters, partial_delivery_point_bytes)
         self._ready: dict[int, Run] = {}
         """Unfinished messages that begin to be delivered in parts when the window is nearly closed, by the TSN of their
         beginning, negated. Some may have been completed since, or dropped: no more than are held at once."""

@@ -255,6 +255,7 @@ class InOrder:
         assert begun is not None
         _, flags, _, first_tsn, stream, ssn, ppid, _ = begun
         data = b"".join(self._parts)
+        self._counters.messages_reassembled += 1
         # One object is left of many: the overhead of the others is free again.
         self._window.release(self.charged_bytes - charge_of(len(data)))
         self.clear()

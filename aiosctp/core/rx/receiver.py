@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -77,6 +78,7 @@ class Receiver:
         "_window",
         "has_unacknowledged",
         "inbound_streams",
+        "last_data_at_s",
         "least_sack_bytes",
         "sack_is_due",
         "sack_path",
@@ -104,7 +106,8 @@ class Receiver:
         self._queues = ReadQueues(self._window, config.max_message_bytes)
         self._reassembly: Reassembly | Interleaved
         self._delivery: DataDelivery | IDataDelivery
-        common = self._tsns, self._window, self._streams, self._queues, config.effective_partial_delivery_point_bytes
+        point_bytes = config.effective_partial_delivery_point_bytes
+        common = self._tsns, self._window, self._streams, self._queues, counters, point_bytes
         if format.counts_fragments:
             self._reassembly = interleaved = Interleaved()
             self._delivery = IDataDelivery(interleaved, *common)
@@ -139,6 +142,9 @@ class Receiver:
         self._forwarding: Forwarding | None = None
         """Made by the first FORWARD TSN."""
         self._duplicate_tsns: list[int] = NO_LIST
+        self.last_data_at_s = -math.inf
+        """When user data last came, or the association came up. A run of packets begins with one that goes to
+        `packet_done`."""
         self._packets_unacknowledged = 0
         self._pace = SackPace()
         self._packet_is_urgent = True
@@ -346,6 +352,7 @@ class Receiver:
 
     def packet_done(self, now: float) -> None:
         """All chunks of a packet with DATA were taken: decide when to acknowledge (§6.2)."""
+        self.last_data_at_s = now
         self._packets_unacknowledged += 1
         self._pace.packets += 1
         if self._packet_is_urgent or self._packets_unacknowledged >= self._config.sack_frequency:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.paths import Path
+from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.tx.chunk import OutstandingChunk
 from aiosctp.core.tx.queue import SendQueue
 from aiosctp.core.tx.records import is_part_of
@@ -27,10 +28,11 @@ SMALLEST_PIECE = 16
 class Fragmenter:
     """Takes chunks off the send queue."""
 
-    __slots__ = ("_queue", "chunk_payload_bytes")
+    __slots__ = ("_counters", "_queue", "chunk_payload_bytes")
 
-    def __init__(self, queue: SendQueue) -> None:
+    def __init__(self, queue: SendQueue, counters: AssociationCounters) -> None:
         self._queue = queue
+        self._counters = counters
         self.chunk_payload_bytes = 0
         """The most user data a chunk may carry at this moment: what the AMDCS leaves (§7.3, 2)."""
 
@@ -92,6 +94,7 @@ class Fragmenter:
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         if is_beginning:
             flags |= DATA_BEGINNING
+            self._counters.messages_fragmented += not is_ending
         if is_ending:
             flags |= DATA_ENDING
         if unordered:

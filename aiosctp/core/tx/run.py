@@ -265,6 +265,8 @@ class Run:
             assert queue.in_order is not None
             queue.in_order.popleft()
             end = 0
+        elif start == 0:
+            self._transmission.counters.messages_fragmented += 1
         stream.cut_bytes = end
         length = format.header_bytes + payload_bytes
         header = format.header.pack(format.chunk_type, flags, length, self._tsn, number, stream.ssn, ppid)

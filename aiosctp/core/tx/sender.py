@@ -81,7 +81,7 @@ class Sender:
             paths=paths,
             counters=counters,
             queue=self.queue,
-            fragmenter=Fragmenter(self.queue),
+            fragmenter=Fragmenter(self.queue, counters),
             outstanding=self.outstanding,
             retransmissions=self.retransmissions,
             window=self.window,

@@ -1,0 +1,87 @@
+"""The bounds of what waits to be read (RFC 6458 §6.1.10)."""
+
+from __future__ import annotations
+
+import aiosctp
+from aiosctp import socket as sctp
+from aiosctp.socket.notification_queue import NotificationQueue
+from aiosctp.subscriptions import MAX_QUEUED_BYTES
+from tests.surface.two_hosts import TwoHosts
+from tests.surface.virtual_time import virtual_time
+
+
+def dry(number: int) -> sctp.sctp_sender_dry_event:
+    return sctp.sctp_sender_dry_event(sender_dry_assoc_id=number)
+
+
+def read_all(queue: NotificationQueue) -> list[object]:
+    return [queue.take() for _ in range(len(queue))]
+
+
+def test_beyond_its_number_one_notification_says_so() -> None:
+    """C01: and what came before is kept."""
+    queue = NotificationQueue()
+    for number in range(10):
+        queue.append(dry(number), after=0, limit=3)
+    assert read_all(queue) == [dry(0), dry(1), dry(2), sctp.sctp_tlv(sctp.SCTP_NOTIFICATIONS_STOPPED_EVENT, 0, 8)]
+
+
+def test_none_comes_until_that_has_been_read_and_then_they_come_as_before() -> None:
+    queue = NotificationQueue()
+    for number in range(3):
+        queue.append(dry(number), after=0, limit=1)
+    assert queue.take() == dry(0)
+    queue.append(dry(3), after=0, limit=1)
+    assert read_all(queue) == [sctp.sctp_tlv()]
+    queue.append(dry(4), after=0, limit=1)
+    assert read_all(queue) == [dry(4)]
+
+
+def test_its_bytes_are_bounded_too() -> None:
+    """A failed message comes back whole."""
+    queue = NotificationQueue()
+    half = sctp.sctp_send_failed_event(ssfe_length=MAX_QUEUED_BYTES // 2)
+    for _ in range(3):
+        queue.append(half, after=0, limit=100)
+    assert read_all(queue) == [half, half, sctp.sctp_tlv()]
+    queue.append(half, after=0, limit=100)
+    assert read_all(queue) == [half]
+
+
+def test_what_was_read_leaves_room() -> None:
+    queue = NotificationQueue()
+    for number in range(100):
+        queue.append(dry(number), after=0, limit=1)
+        assert queue.take() == dry(number)
+
+
+def test_a_notification_waits_for_the_messages_before_it() -> None:
+    queue = NotificationQueue()
+    assert not queue.is_next(0)
+    queue.append(dry(0), after=2, limit=5)
+    assert [queue.is_next(read) for read in range(4)] == [False, False, True, True]
+
+
+@virtual_time
+async def test_a_program_that_reads_none_is_told_that_some_are_missing() -> None:
+    """C01: SCTP_NOTIFICATIONS_STOPPED_EVENT, although nobody can subscribe to it; messages are not affected."""
+    config = aiosctp.Config(event_queue_limit=4)
+    async with (
+        TwoHosts(config=config) as hosts,
+        sctp.SCTPSocket(stack=hosts.server) as listener,
+        sctp.SCTPSocket(stack=hosts.client) as client,
+    ):
+        listener.bind(("", 7777))
+        listener.listen()
+        client.settings.events = {sctp.SCTP_SENDER_DRY_EVENT}
+        await client.connect((hosts.server_host.addresses[0], 7777))
+        accepted, _ = await listener.accept()
+        async with accepted:
+            for _ in range(10):
+                await client.send(b"message")
+                await client.associations[3].association.wait_acknowledged()
+            types = [(await client.recvv(100)).data.sn_header.sn_type for _ in range(5)]
+            assert types == 4 * [sctp.SCTP_SENDER_DRY_EVENT] + [sctp.SCTP_NOTIFICATIONS_STOPPED_EVENT]
+            assert [await accepted.recv(100) for _ in range(10)] == 10 * [b"message"]
+            await client.send(b"message")
+            assert (await client.recvv(100)).data == sctp.sctp_sender_dry_event(sender_dry_assoc_id=3)
