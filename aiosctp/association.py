@@ -618,6 +618,11 @@ class Association:
                 # What both know alike decides.
                 return tcb.local_tag < tcb.peer_tag
 
+    @property
+    def life(self) -> Lifetime:
+        """For those that ask something of the engine."""
+        return self._life
+
     def ending_error(self) -> SCTPError:
         """Why it ended, to be raised. It has."""
         return self._life.ending_error()

@@ -81,6 +81,8 @@ class Config:
     Paths:
       path_mtu: a fixed path MTU: the IP packet with all its headers, 1500 being 1472 bytes of UDP payload over IPv4.
         None begins with what the route takes, at most 1500 over IPv4 and 1280 over IPv6.
+      pmdcs_bytes: a fixed path MTU, too, said by the bytes that it leaves for chunks (§1.4, PMDCS), over IPv4 and IPv6
+        alike: 1460 is 1500 over IPv4. Of the two, one at most.
       path_mtu_discovery: whether larger packets are probed for once there is more to send than one takes, and smaller
         ones are used on a path that carries none so large any more (RFC 8899); without it, only ICMP is heeded. A fixed
         `path_mtu` switches it off. Off Linux, where packets go without DF, nothing larger is probed for.
@@ -161,6 +163,7 @@ class Config:
     advertise_addresses: str | tuple[str, ...] = "auto"
     adaptation_layer: int | None = None
     path_mtu: int | None = None
+    pmdcs_bytes: int | None = None
     path_mtu_discovery: bool = True
     pmtu_raise_s: float = 600.0
     congestion_control: str = "reno"
@@ -223,6 +226,7 @@ _OPTIONAL = {
     "init_rto_max_s",
     "partial_delivery_point_bytes",
     "path_mtu",
+    "pmdcs_bytes",
     "shutdown_timeout_s",
     *POLICIES,
 }
@@ -263,6 +267,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (MIN_PATH_MTU, MAX_PATH_MTU),
+    # What IPv4, UDP and SCTP leave of the one, and IPv6 of the other.
+    "pmdcs_bytes": (MIN_PATH_MTU - 40, MAX_PATH_MTU - 60),
     "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
@@ -304,6 +310,8 @@ def _check_ranges(config: Config) -> None:
         raise ValueError("max_cookie_life_s must not be below valid_cookie_life_s")
     if config.cookie_key_life_s < config.max_cookie_life_s:
         raise ValueError("cookie_key_life_s must not be below max_cookie_life_s")
+    if config.path_mtu is not None and config.pmdcs_bytes is not None:
+        raise ValueError("path_mtu and pmdcs_bytes exclude each other: leave one None")
     named = [name for name in POLICIES if getattr(config, name) is not None]
     if len(named) > 1:
         raise ValueError(f"{' and '.join(named)} exclude each other: a message has one policy; leave the others None")

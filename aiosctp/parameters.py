@@ -18,10 +18,11 @@ CONFIGURABLE = frozenset(
         "autoclose_s",
         "buffer_priority",
         "event_queue_limit",
-        "heartbeat",
         "hb_interval_s",
+        "heartbeat",
         "lifetime_s",
         "max_burst",
+        "max_cookie_life_s",
         "max_message_bytes",
         "max_retransmits",
         "nodelay",
@@ -29,7 +30,12 @@ CONFIGURABLE = frozenset(
         "path_max_retrans",
         "path_mtu",
         "path_mtu_discovery",
+        "peer_may_add_streams",
+        "peer_may_reset_association",
+        "peer_may_reset_streams",
+        "pmdcs_bytes",
         "pmtu_raise_s",
+        "receive_window_bytes",
         "rto_initial_s",
         "rto_max_s",
         "rto_min_s",
@@ -39,6 +45,7 @@ CONFIGURABLE = frozenset(
         "send_buffer_bytes",
         "shutdown_timeout_s",
         "stream_send_buffer_bytes",
+        "valid_cookie_life_s",
     }
 )
 

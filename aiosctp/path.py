@@ -14,6 +14,7 @@ from aiosctp.core.states import PathState
 from aiosctp.lifetime import Lifetime
 
 if TYPE_CHECKING:
+    from aiosctp.core.heartbeat import Probe
     from aiosctp.core.paths import Path as EnginePath
 
 PARAMETERS = frozenset(field.name for field in fields(Config))
@@ -105,10 +106,7 @@ class Path:
         it ends, and ValueError for a path that is gone since the peer restarted.
         """
         life = self._life
-        life.check_established()
-        self._check_is_current()
-        probe = life.engine.heartbeats.request(self._path, life.stack.now())
-        life.touch()
+        probe = self.request_heartbeat()
         try:
             async with asyncio.timeout(self._path.rto.rto_s):
                 while probe.rtt_s is None:
@@ -117,6 +115,15 @@ class Path:
         except TimeoutError:
             raise TimeoutError(f"no HEARTBEAT ACK from {self._path.address}") from None
         return probe.rtt_s
+
+    def request_heartbeat(self) -> Probe:
+        """`heartbeat` without waiting."""
+        life = self._life
+        life.check_established()
+        self._check_is_current()
+        probe = life.engine.heartbeats.request(self._path, life.stack.now())
+        life.touch()
+        return probe
 
     def _check_is_current(self) -> None:
         """§5.2.4 A: a restart makes new paths; timers of an old one would count against an address it no longer has."""

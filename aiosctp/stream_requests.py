@@ -13,6 +13,19 @@ MAX_STREAMS = 65535
 
 
 async def reset(life: Lifetime, outgoing: Iterable[int], incoming: Iterable[int]) -> None:
+    await _wait_for(life, begin_reset(life, outgoing, incoming))
+
+
+async def reset_all(life: Lifetime) -> None:
+    await _wait_for(life, begin_reset_all(life))
+
+
+async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
+    await _wait_for(life, begin_add(life, outgoing, incoming))
+
+
+def begin_reset(life: Lifetime, outgoing: Iterable[int], incoming: Iterable[int]) -> list[Request]:
+    """`reset` without waiting, as are the two that follow: an event tells what comes of it."""
     engine = life.engine
     ours = _checked("outgoing", outgoing, engine.tcb.outbound_streams)
     theirs = _checked("incoming", incoming, engine.tcb.inbound_streams)
@@ -22,15 +35,18 @@ async def reset(life: Lifetime, outgoing: Iterable[int], incoming: Iterable[int]
     requests = [engine.reset_outgoing(ours)] if ours else []
     if theirs:
         requests.append(engine.reset_incoming(theirs))
-    await _wait_for(life, requests)
+    life.touch()
+    return requests
 
 
-async def reset_all(life: Lifetime) -> None:
+def begin_reset_all(life: Lifetime) -> list[Request]:
     _check_may_request(life)
-    await _wait_for(life, [life.engine.reset_association()])
+    request = life.engine.reset_association()
+    life.touch()
+    return [request]
 
 
-async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
+def begin_add(life: Lifetime, outgoing: int, incoming: int) -> list[Request]:
     engine = life.engine
     to_come = 0 if engine.reconfig is None else engine.reconfig.outgoing_to_come
     check_range("outgoing", outgoing, 0, MAX_STREAMS - engine.tcb.outbound_streams - to_come)
@@ -41,7 +57,8 @@ async def add(life: Lifetime, outgoing: int, incoming: int) -> None:
     requests = [engine.add_outgoing_streams(outgoing)] if outgoing else []
     if incoming:
         requests.append(engine.add_incoming_streams(incoming))
-    await _wait_for(life, requests)
+    life.touch()
+    return requests
 
 
 def _checked(name: str, numbers: Iterable[int], count: int) -> tuple[int, ...]:
@@ -63,7 +80,6 @@ def _check_may_request(life: Lifetime) -> None:
 
 
 async def _wait_for(life: Lifetime, requests: Sequence[Request]) -> None:
-    life.touch()
     while any(request.outcome is None for request in requests):
         if life.engine.ending is not None:
             raise life.ending_error()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aiosctp.config import MAX_PATH_MTU
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.mtu_sizes import next_size, smaller_size
-from aiosctp.core.paths import NEVER, largest_packet, least_mtu, usual_mtu
+from aiosctp.core.paths import NEVER, fixed_mtu, largest_packet, least_mtu, usual_mtu
 from aiosctp.core.states import MAY_TRANSMIT_DATA
 from aiosctp.core.timers import Timer
 from aiosctp.wire.chunks import Pad
@@ -134,8 +134,9 @@ class PathMtuDiscovery:
     def configure(self, before: Config, config: Config) -> None:
         """A path keeps what was set for it alone."""
         for path in self._association.paths:
-            if config.path_mtu != before.path_mtu == (path.mtu if path.mtu_is_fixed else None):
-                self.fix(path, config.path_mtu)
+            mtu = fixed_mtu(path.address, config)
+            if mtu != fixed_mtu(path.address, before) == (path.mtu if path.mtu_is_fixed else None):
+                self.fix(path, mtu)
             if path.path_mtu_discovery is before.path_mtu_discovery:
                 self.switch(path, is_on=config.path_mtu_discovery)
 

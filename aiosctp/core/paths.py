@@ -42,7 +42,15 @@ def least_mtu(address: str) -> int:
 
 def initial_mtu(address: str, config: Config, route_mtu: int | None = None) -> int:
     """The path MTU to this address before anything is known of the path: the IP packet with all its headers."""
-    return usual_mtu(address, route_mtu) if config.path_mtu is None else config.path_mtu
+    fixed = fixed_mtu(address, config)
+    return usual_mtu(address, route_mtu) if fixed is None else fixed
+
+
+def fixed_mtu(address: str, config: Config) -> int | None:
+    """The path MTU that the user has set."""
+    if config.pmdcs_bytes is None:
+        return config.path_mtu
+    return config.pmdcs_bytes + HEADER_BYTES + UDP_HEADER_BYTES + _ip_header_bytes(address)
 
 
 def usual_mtu(address: str, route_mtu: int | None) -> int:
@@ -53,8 +61,11 @@ def usual_mtu(address: str, route_mtu: int | None) -> int:
 
 def largest_packet(address: str, mtu: int) -> int:
     """The largest SCTP packet to this address: what UDP and IP leave of the path MTU (RFC 6951 §5.6)."""
-    ip_header = IPV6_HEADER_BYTES if is_ipv6(address) else IPV4_HEADER_BYTES
-    return mtu - ip_header - UDP_HEADER_BYTES
+    return mtu - _ip_header_bytes(address) - UDP_HEADER_BYTES
+
+
+def _ip_header_bytes(address: str) -> int:
+    return IPV6_HEADER_BYTES if is_ipv6(address) else IPV4_HEADER_BYTES
 
 
 class Path:
@@ -112,7 +123,7 @@ class Path:
         self.hb_interval_s = config.hb_interval_s
         self.rto = RetransmissionTimeout(config)
         self._take_mtu(initial_mtu(address, config, route_mtu))
-        self.mtu_is_fixed = config.path_mtu is not None
+        self.mtu_is_fixed = fixed_mtu(address, config) is not None
         """By the user: nothing that is found out changes it."""
         self.path_mtu_discovery = config.path_mtu_discovery
         self.mtu_search: Search | None = None

@@ -10,7 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiosctp.changes import Changes
 from aiosctp.config import Config
@@ -42,8 +42,27 @@ FIRST_ID = 3
 
 DEFAULT_BACKLOG = 128
 
+# RFC 8260 §4.3.1: I-DATA needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
+# RFC 6525 §6.3.1: "The default is to deny all incoming requests."
+_OFF_AT_FIRST: Final[dict[str, Any]] = {
+    "interleaving": False,
+    "peer_may_reset_streams": False,
+    "peer_may_reset_association": False,
+    "peer_may_add_streams": False,
+}
+
 # What sockets that come of this one, by accept or peel-off, begin with.
-_INHERITED = ("fragment_interleave", "linger", "mapped_v4", "recvnxtinfo", "recvrcvinfo", "explicit_eor")
+_INHERITED = (
+    "data_io_event",
+    "explicit_eor",
+    "fragment_interleave",
+    "linger",
+    "mapped_v4",
+    "recvnxtinfo",
+    "recvrcvinfo",
+    "reuse_address",
+    "use_ext_rcvinfo",
+)
 
 
 class SCTPSocket:
@@ -85,14 +104,16 @@ class SCTPSocket:
         self.proto = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        # RFC 8260 §4.3.1: it needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
-        self.settings = Settings(config.replace(interleaving=False))
-        self.fragment_interleave = 1
-        self.linger = linger()
+        self.settings = Settings(config.replace(**_OFF_AT_FIRST))
+        self.fragment_interleave: int = 1
+        self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
         self.recvnxtinfo = False
+        self.data_io_event: bool = False
+        self.use_ext_rcvinfo = False
         self.explicit_eor = False
+        self.reuse_address = False
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""

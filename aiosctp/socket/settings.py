@@ -23,6 +23,8 @@ class Settings:
     """Of sends that name none (§8.1.31 to §8.1.33)."""
     context: int = 0
     """SCTP_CONTEXT (§8.1.25)."""
+    stream_values: dict[int, int] = field(default_factory=dict)
+    """SCTP_STREAM_SCHEDULER_VALUE (RFC 8260 §4.3.3), by stream."""
     remote_udp_port: int = DEFAULT_UDP_PORT
     """Of peers to come (RFC 6951 §6.1)."""
     remote_udp_ports: dict[str, int] = field(default_factory=dict)
@@ -35,5 +37,6 @@ class Settings:
             sndinfo=replace(self.sndinfo),
             prinfo=replace(self.prinfo),
             authinfo=replace(self.authinfo),
+            stream_values=dict(self.stream_values),
             remote_udp_ports=dict(self.remote_udp_ports),
         )

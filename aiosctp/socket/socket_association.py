@@ -10,7 +10,7 @@ from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AssociationChange, AssociationChangeKind, Event
+from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.notification_queue import NotificationQueue
 from aiosctp.socket.notifications import Notification
@@ -40,6 +40,8 @@ class SocketAssociation:
         self._notifications = NotificationQueue()
         self._messages_read = 0
         self.came_up = False
+        for stream, value in settings.stream_values.items():
+            engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
         stack.own(engine, self.association)
 
     @property
@@ -71,6 +73,13 @@ class SocketAssociation:
     def _enqueue(self, notification: Notification) -> None:
         after = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
         self._notifications.append(notification, after=after, limit=self.settings.config.event_queue_limit)
+
+    def subscribed_to_dry(self) -> None:
+        """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""
+        if self.association.engine.sender.is_drained:
+            for notification in translate(SenderDry(), self):
+                self._enqueue(notification)
+            self.socket.association_changed(self)
 
     def take_notification(self) -> Notification | None:
         """The next thing to read, if it is a notification."""

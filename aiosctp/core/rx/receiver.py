@@ -620,6 +620,11 @@ class Receiver:
         return self._queues.has_message(stream)
 
     @property
+    def advertised_bytes(self) -> int:
+        """The a_rwnd that the peer was last told (§6.2)."""
+        return self._window.advertised_bytes
+
+    @property
     def pending_messages(self) -> int:
         """Messages, and parts of them, that wait to be read (RFC 6458 §8.2.1, `sstat_penddata`)."""
         return self._queues.message_count

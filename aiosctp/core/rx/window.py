@@ -46,6 +46,11 @@ class ReceiveWindow:
         self._reckon_update()
 
     @property
+    def advertised_bytes(self) -> int:
+        """What the peer was last told."""
+        return self._advertised_bytes
+
+    @property
     def free_bytes(self) -> int:
         """Negative when overdrawn."""
         return self.size_bytes - self.held_bytes
