@@ -22,6 +22,7 @@ from aiosctp.socket import (
     SCTP_STATUS,
     SCTP_UNORDERED,
     SHUT_WR,
+    Received,
     SCTPSocket,
     sctp_assoc_change,
     sctp_shutdown_event,
@@ -96,7 +97,7 @@ async def test_one_to_one_reads_a_long_message_in_parts(usrsctp: Usrsctp, connec
     async with connected(usrsctp, connector, echo=True) as (sock, _):
         data = bytes(range(250)) * 400
         await sock.send(data)
-        parts = []
+        parts: list[Received] = []
         while not parts or not parts[-1].msg_flags & MSG_EOR:
             parts.append(await sock.recvv(1000))
         assert b"".join(part.data for part in parts) == data
