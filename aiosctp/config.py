@@ -38,13 +38,23 @@ class Config:
       max_init_retransmits: how often INIT, or COOKIE ECHO, is repeated before `connect` gives up (§5.1.6).
       init_rto_max_s: how long an answer to an INIT is awaited at most before it is repeated (RFC 6458 §8.1.3), also
         below `rto_min_s`; None is `rto_max_s`.
+      chunk_max_retrans: how often a DATA chunk is sent again that the peer does not acknowledge though it answers, as
+        when one packet never gets through; then the association is aborted, and lost. None is without end.
       max_burst: packets that one opportunity may send beyond what was acknowledged (§6.1 D).
+      fr_max_burst: packets with new data that one may send in Fast Recovery (§7.2.4), where nothing is beyond. What is
+        retransmitted, cwnd alone limits.
+      initial_cwnd_mtus: the congestion window that a path begins with, in chunks that fill a packet (PMDCS). None is
+        what §7.2.1 allows: from 2 to 4; more is for networks that are known to carry it.
+      slow_start_limit_mtus: how far one SACK may raise cwnd in slow start, in such chunks: L of §7.2.1. None is as far
+        as it acknowledges, for it may stand for a whole batch.
       congestion_control: "reno", that of §7.2.
       nodelay: whether a small message goes at once. If not, it waits for others to fill a packet with while anything is
         outstanding (RFC 6458 §8.1.5), except in a shutdown and where `send` was told `sack_immediately`.
     Acknowledging:
       sack_delay_s: how long a SACK may be delayed; at most 0.5 (§6.2).
       sack_frequency: packets that one SACK acknowledges when none is missing (§6.2).
+      sack_immediately: whether the peer is asked for a SACK at once, by the I bit, where §6.1 recommends it: with what
+        fills a window, and with the last before a shutdown or reset. What `send` is told goes all the same.
     Probing paths:
       heartbeat: whether idle paths are sent a HEARTBEAT (§8.3). An unconfirmed path is probed all the same (§5.4).
       hb_interval_s: how long after the last, besides the RTO.
@@ -129,7 +139,11 @@ class Config:
     rto_max_s: float = 60.0
     rto_alpha: float = 1 / 8
     rto_beta: float = 1 / 4
+    chunk_max_retrans: int | None = None
     max_burst: int = 4
+    fr_max_burst: int = 4
+    initial_cwnd_mtus: int | None = None
+    slow_start_limit_mtus: int | None = None
     nodelay: bool = True
     valid_cookie_life_s: float = 60.0
     max_cookie_life_s: float = 300.0
@@ -143,6 +157,7 @@ class Config:
     hb_max_burst: int = 1
     sack_delay_s: float = 0.2
     sack_frequency: int = 2
+    sack_immediately: bool = True
     vtag_quarantine_s: float = 60.0
     error_answers_per_s: float = 100.0
     blackhole: int = 0
@@ -216,18 +231,22 @@ _SWITCHES = {
     "peer_may_reset_streams",
     "peer_may_reset_association",
     "peer_may_add_streams",
+    "sack_immediately",
 }
 # How long a message is worth sending: one of these at most.
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 _OPTIONAL = {
     "adaptation_layer",
     "autoclose_s",
+    "chunk_max_retrans",
     "diagnostic_cause",
     "init_rto_max_s",
+    "initial_cwnd_mtus",
     "partial_delivery_point_bytes",
     "path_mtu",
     "pmdcs_bytes",
     "shutdown_timeout_s",
+    "slow_start_limit_mtus",
     *POLICIES,
 }
 
@@ -238,7 +257,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "rto_max_s": (0.05, 3600),
     "rto_alpha": (0, 1),
     "rto_beta": (0, 1),
+    "chunk_max_retrans": (0, 65535),
     "max_burst": (1, 65535),
+    "fr_max_burst": (1, 65535),
+    "initial_cwnd_mtus": (1, 65535),
+    "slow_start_limit_mtus": (1, 65535),
     "valid_cookie_life_s": (0.1, 3600),
     "max_cookie_life_s": (0.1, 3600),
     "cookie_key_life_s": (1, 10**9),

@@ -17,7 +17,9 @@ CONFIGURABLE = frozenset(
         "association_max_retrans",
         "autoclose_s",
         "buffer_priority",
+        "chunk_max_retrans",
         "event_queue_limit",
+        "fr_max_burst",
         "hb_interval_s",
         "heartbeat",
         "lifetime_s",
@@ -41,9 +43,11 @@ CONFIGURABLE = frozenset(
         "rto_min_s",
         "sack_delay_s",
         "sack_frequency",
+        "sack_immediately",
         "scheduler",
         "send_buffer_bytes",
         "shutdown_timeout_s",
+        "slow_start_limit_mtus",
         "stream_send_buffer_bytes",
         "valid_cookie_life_s",
     }
@@ -53,6 +57,9 @@ CONFIGURABLE = frozenset(
 def configure(life: Lifetime, sending: Sending, changes: dict[str, Any]) -> None:
     check_configurable(changes, CONFIGURABLE)
     config = life.engine.config.replace(**changes)
+    if config.receive_window_bytes < life.engine.config.receive_window_bytes:
+        # §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced".
+        raise ValueError("receive_window_bytes must not be reduced in the life of an association")
     life.engine.configure(config, life.stack.now())
     sending.configure(config)
     life.touch()

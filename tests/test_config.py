@@ -20,7 +20,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "rto_max_s": (0.05, 3600),
     "rto_alpha": (0, 1),
     "rto_beta": (0, 1),
+    "chunk_max_retrans": (0, 65535),
     "max_burst": (1, 65535),
+    "fr_max_burst": (1, 65535),
+    "initial_cwnd_mtus": (1, 65535),
+    "slow_start_limit_mtus": (1, 65535),
     "valid_cookie_life_s": (0.1, 3600),
     "max_cookie_life_s": (0.1, 3600),
     "cookie_key_life_s": (1, 10**9),
@@ -49,6 +53,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "adaptation_layer": (0, 2**32 - 1),
     "stream_ppid": (0, 2**32 - 1),
     "path_mtu": (576, 65535),
+    "pmdcs_bytes": (536, 65475),
     "pmtu_raise_s": (1, 10**9),
     "lifetime_s": (0.001, 10**9),
     "max_retransmits": (0, 65535),
@@ -75,16 +80,21 @@ SWITCHES = (
     "peer_may_reset_streams",
     "peer_may_reset_association",
     "peer_may_add_streams",
+    "sack_immediately",
 )
 POLICIES = ("lifetime_s", "max_retransmits", "buffer_priority")
 OPTIONAL = (
     "adaptation_layer",
     "autoclose_s",
+    "chunk_max_retrans",
     "diagnostic_cause",
     "init_rto_max_s",
+    "initial_cwnd_mtus",
     "partial_delivery_point_bytes",
     "path_mtu",
+    "pmdcs_bytes",
     "shutdown_timeout_s",
+    "slow_start_limit_mtus",
     *POLICIES,
 )
 WHOLE = [name for name in BOUNDS if not name.endswith(("_s", "_alpha", "_beta"))]
@@ -206,6 +216,11 @@ def test_a_cookie_key_lives_as_long_as_any_cookie() -> None:
 def test_rto_initial_lies_between_rto_min_and_rto_max(rtos: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="rto_initial_s must lie between rto_min_s and rto_max_s"):
         Config().replace(**rtos)
+
+
+def test_a_path_mtu_is_fixed_in_one_way() -> None:
+    with pytest.raises(ValueError, match="path_mtu and pmdcs_bytes exclude each other"):
+        Config(path_mtu=1500, pmdcs_bytes=1460)
 
 
 def test_a_preservative_cannot_shorten_the_life_of_a_cookie() -> None:

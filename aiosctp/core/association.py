@@ -262,6 +262,7 @@ class AssociationEngine:
         self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
+            path.congestion.configure(config)
             if path.path_max_retrans == before.path_max_retrans:
                 path.path_max_retrans = config.path_max_retrans
             if (path.heartbeat, path.hb_interval_s) == (before.heartbeat, before.hb_interval_s):
@@ -280,6 +281,9 @@ class AssociationEngine:
         if self.receiver.failure is not None:
             self.termination.abort((self.receiver.failure,))
         datagrams = self.output.transmit(now)
+        if self.config.chunk_max_retrans is not None and self.sender.has_given_up:
+            self.termination.give_up("a DATA chunk was not acknowledged: Config.chunk_max_retrans was exceeded")
+            datagrams += self.output.transmit(now)
         datagrams += self.path_mtu.transmit(now)
         return datagrams
 

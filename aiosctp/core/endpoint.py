@@ -24,8 +24,9 @@ class Endpoint:
         "admit",
         "backlog",
         "config",
-        "is_held",
+        "holders",
         "is_listening",
+        "is_shared",
         "local_addresses",
         "max_associations",
         "port",
@@ -38,8 +39,10 @@ class Endpoint:
         """What it offers; packets to any other address of the stack find nobody here."""
         self.config = config
         self.is_listening = False
-        self.is_held = False
-        """Whether something keeps the port though it neither listens nor has associations: a socket that is bound."""
+        self.holders = 0
+        """What keeps the port though it may neither listen nor have associations: sockets that are bound."""
+        self.is_shared = False
+        """Whether others may come to those (RFC 6458 §8.1.27)."""
         self.max_associations: int | None = None
         self.backlog = 0
         self.admit: Admission | None = None
@@ -48,6 +51,10 @@ class Endpoint:
         """Associations that peers opened, until the surface takes them."""
         self.unaccepted = 0
         """How many the surface has taken that its user has yet to accept; with `accepted`, at most `backlog`."""
+
+    @property
+    def is_held(self) -> bool:
+        return self.holders > 0
 
     @property
     def associations(self) -> KeysView[AssociationEngine]:

@@ -132,9 +132,7 @@ class Path:
         """When the last probe of a size was sent, if its answer has not come."""
         self.mtu_settled_until_s = float("-inf")
         """Until then the MTU that was found is good enough."""
-        self.congestion: CongestionControl = make_congestion_control(
-            config.congestion_control, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address)
-        )
+        self.congestion: CongestionControl = make_congestion_control(config, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address))
         self.flight_bytes = 0
         """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
         self.is_cwnd_limited = False

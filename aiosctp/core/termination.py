@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.states import HANDSHAKE, AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, PartialDelivery, SendFailed
-from aiosctp.exceptions import AssociationAborted, AssociationRefused, AssociationShutdown, SCTPError
+from aiosctp.exceptions import AssociationAborted, AssociationLost, AssociationRefused, AssociationShutdown, SCTPError
 from aiosctp.exceptions import Cause as ReportedCause
-from aiosctp.wire.causes import Cause
+from aiosctp.wire.causes import Cause, UserInitiatedAbort
 from aiosctp.wire.chunks import Abort
 from aiosctp.wire.codepoints import CauseCode
 
@@ -28,19 +28,23 @@ class Termination:
         self._association = association
 
     def abort(self, causes: tuple[Cause, ...]) -> None:
-        """§9.1: send ABORT and end. Before the peer's tag is known there is nobody to send it to."""
-        association = self._association
-        if association.state is AssociationState.CLOSED:
+        """§9.1: send ABORT and end."""
+        if self._association.state is AssociationState.CLOSED:
             return
+        self._send_abort(causes)
+        why = "the association was aborted here" + _cause_text(causes)
+        error = AssociationAborted(why, _reported(causes), local=True)
+        self._end(error, AssociationChange(self._lost(), _code(causes)))
+
+    def _send_abort(self, causes: tuple[Cause, ...]) -> None:
+        """Before the peer's tag is known there is nobody to send it to."""
+        association = self._association
         association.output.clear()
         path = association.paths.for_data()
         # §5.4: nor is there anybody while no address is confirmed.
         if association.tcb.peer_tag and path.is_confirmed:
             # No DATA is bundled with it, and it goes under the peer's tag.
             association.output.send_alone(path, Abort(causes).encode())
-        why = "the association was aborted here" + _cause_text(causes)
-        error = AssociationAborted(why, _reported(causes), local=True)
-        self._end(error, AssociationChange(self._lost(), _code(causes)))
 
     def abort_received(self, chunk: Abort) -> None:
         """§9.1: "MUST remove the association from its record". Nothing is ever answered to an ABORT."""
@@ -79,6 +83,12 @@ class Termination:
         """§8.1: the peer is unreachable; nothing more is sent to it."""
         self._association.output.clear()
         self._end(error, AssociationChange(self._lost()))
+
+    def give_up(self, why: str) -> None:
+        """The peer is reachable, and does not take what we have: it is told, and our user as when it is not."""
+        causes = (UserInitiatedAbort(why.encode()),)
+        self._send_abort(causes)
+        self._end(AssociationLost(why), AssociationChange(self._lost(), _code(causes)))
 
     def end_gracefully(self) -> None:
         error = AssociationShutdown("the association has been shut down")

@@ -34,20 +34,22 @@ def bind_to_any(sock: SCTPSocket, stack: Stack) -> Endpoint:
 
 def hold(sock: SCTPSocket, stack: Stack, hosts: Sequence[str], port: int) -> Endpoint:
     existing = stack.open().endpoints.get(port)
-    if existing is not None and (existing.is_listening or existing.is_held):
+    is_shared = existing is not None and existing.is_held and existing.is_shared and sock.reuse_port
+    if existing is not None and (existing.is_listening or existing.is_held) and not is_shared:
         raise error(errno.EADDRINUSE, f"SCTP port {port} of this stack is in use")
     try:
         endpoint = stack.open_endpoint(port, hosts, sock.settings.config)
     except ValueError as wrong:
         raise error(errno.EADDRINUSE, str(wrong)) from None
-    endpoint.is_held = True
+    endpoint.holders += 1
+    endpoint.is_shared = sock.reuse_port
     return endpoint
 
 
-def release(stack: Stack, endpoint: Endpoint) -> None:
-    endpoint.is_held = False
-    endpoint.unaccepted = 0
-    if endpoint.is_listening:
+def release(sock: SCTPSocket, stack: Stack, endpoint: Endpoint) -> None:
+    endpoint.holders -= 1
+    if sock.is_listening:
+        endpoint.unaccepted = 0
         stack.stop_listening(endpoint)
     else:
         stack.close_if_unused(endpoint)

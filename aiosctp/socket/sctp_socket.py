@@ -105,7 +105,8 @@ class SCTPSocket:
         self._stack = stack
         config = Config() if stack is None else stack.config
         self.settings = Settings(config.replace(**_OFF_AT_FIRST))
-        self.fragment_interleave: int = 1
+        # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
+        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
         self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
@@ -114,6 +115,7 @@ class SCTPSocket:
         self.use_ext_rcvinfo = False
         self.explicit_eor = False
         self.reuse_address = False
+        self.reuse_port: bool = False
         self.endpoint: Endpoint | None = None
         self.associations: dict[int, SocketAssociation] = {}
         """Those that live, by id."""
@@ -160,6 +162,8 @@ class SCTPSocket:
     def listen(self, backlog: int = DEFAULT_BACKLOG) -> None:
         """Take associations that peers open (§3.1.3, §4.1.3); 0 stops that. An unbound socket gets a free port.
 
+        Raises OSError: EADDRINUSE when another listens on a port that it shares (SCTP_REUSE_PORT), EISCONN, EINVAL.
+
         backlog: how many of a one-to-one socket may wait for `accept`; other peers wait, and ask again.
         """
         self.check_open()
@@ -169,6 +173,8 @@ class SCTPSocket:
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
+        if self.endpoint.is_listening and not self._is_listening:
+            raise error(errno.EADDRINUSE, "another socket listens on this port")
         if backlog == 0:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
@@ -279,7 +285,7 @@ class SCTPSocket:
             else:
                 one.association.close()
         if self.endpoint is not None:
-            binding.release(self.choose_stack(listens=True), self.endpoint)
+            binding.release(self, self.choose_stack(listens=True), self.endpoint)
         self.readable.tell()
         self._acceptable.tell()
         for one in left:
@@ -547,7 +553,7 @@ class SCTPSocket:
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
         self.settings.config = config
-        if self.endpoint is not None:
+        if self.endpoint is not None and self._is_listening:
             self.endpoint.config = config
 
     def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:

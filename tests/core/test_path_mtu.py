@@ -212,11 +212,18 @@ def test_each_path_has_a_search_of_its_own() -> None:
 # -- the switch, and a path MTU that is fixed --
 
 
-@pytest.mark.parametrize(("path_mtu", "is_ipv6"), [(1508, False), (1528, True)])
-def test_a_fixed_path_mtu_is_exact_on_the_wire(path_mtu: int, is_ipv6: bool) -> None:
+@pytest.mark.parametrize(
+    ("config", "path_mtu", "is_ipv6"),
+    [
+        (Config(path_mtu=1508), 1508, False),
+        (Config(path_mtu=1528), 1528, True),
+        (Config(pmdcs_bytes=1468), 1508, False),
+        (Config(pmdcs_bytes=1468), 1528, True),
+    ],
+)
+def test_a_fixed_path_mtu_is_exact_on_the_wire(config: Config, path_mtu: int, is_ipv6: bool) -> None:
     """B13: 1468 bytes for chunks, over both families, though the interface seems to take less: an IP packet with
-    all its headers."""
-    config = Config(path_mtu=path_mtu)
+    all its headers, or said by the bytes for chunks."""
     link = Link(9000, pair=ipv6_pair(1500, config_a=config) if is_ipv6 else Pair(config_a=config, route_mtu=1500))
     link.transfer()
     assert max(map(ip_bytes, link.sent)) == path_mtu
@@ -244,6 +251,17 @@ def test_a_path_mtu_that_is_fixed_no_more_begins_with_the_route_and_is_searched(
     assert link.path.mtu == 1500
     link.search()
     assert (link.path.mtu, link.sizes) == (9000, [9000])
+
+
+def test_the_bytes_for_chunks_are_fixed_and_freed_in_life() -> None:
+    """B13: for the paths that have nothing of their own."""
+    link = Link(9000, pair=Pair(addresses_z=(ONE, TWO), route_mtu=9000, config_a=Config(path_mtu_discovery=False)))
+    one, two = link.ours.paths
+    link.ours.path_mtu.fix(two, 1400)
+    for config, mtu in ((Config(pmdcs_bytes=1000), 1040), (Config(path_mtu=600), 600), (Config(), 1500)):
+        link.ours.configure(config, link.pair.now)
+        assert (one.mtu, two.mtu) == (mtu, 1400)
+    assert one.mtu_is_fixed is False
 
 
 def test_discovery_is_switched_on_and_off_for_a_path_alone() -> None:

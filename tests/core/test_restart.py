@@ -262,6 +262,22 @@ def test_a_restart_resets_the_association(state: AssociationState) -> None:
     again.talk(association)
 
 
+@pytest.mark.parametrize(("life_s", "is_taken"), [(60.0, True), (5.0, False)])
+def test_the_cookie_of_a_restart_lives_as_long_as_the_association_says(life_s: float, is_taken: bool) -> None:
+    """B03, R03: RFC 6458 §8.1.2, sasoc_cookie_life of an association, "used when issuing cookies"."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    association.configure(association.config.replace(valid_cookie_life_s=life_s), bench.now)
+    again = reborn(peer)
+    cookie = again.get_cookie()
+    bench.advance(6.0)
+    peer.drain()
+    again.send(CookieEcho(cookie))
+    again.expect(CookieAck if is_taken else Error)
+    assert (AssociationChangeKind.RESTART in bench.changes(association)) is is_taken
+
+
 @pytest.mark.parametrize("state", [AssociationState.SHUTDOWN_PENDING, AssociationState.SHUTDOWN_SENT])
 def test_a_shutdown_of_our_user_goes_on_after_a_restart(state: AssociationState) -> None:
     """R03: who waits for the end of the association would else wait for ever, for the guard T5 would be gone too."""

@@ -649,7 +649,7 @@ async def test_configure_takes_what_can_change_in_life() -> None:
         for changes, error in (
             ({"outbound_streams": 3}, ValueError),
             # §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced"
-            ({"receive_window_bytes": 2000}, ValueError),
+            ({"max_inbound_streams": 2000}, ValueError),
             ({"no_such": 3}, ValueError),
             ({"rto_min_s": -1}, ValueError),
             ({"sack_delay_s": None}, TypeError),

@@ -78,3 +78,35 @@ async def test_a_path_mtu_is_fixed_and_freed_in_life(path_mtu: int | None, expec
         largest = max(packet.ip_bytes for packet in hosts.log if packet.source == "192.0.2.1")
         assert largest == ours.primary_path.mtu == expected
         assert theirs.primary_path.mtu == 1000
+
+
+@virtual_time
+async def test_the_receive_window_grows_in_life_and_the_peer_is_told() -> None:
+    """B06: SO_RCVBUF of a socket that is connected. §3.3.2: it "SHOULD NOT be reduced"."""
+    async with associated(config=aiosctp.Config(receive_window_bytes=10_000)) as (_, ours, theirs):
+        await theirs.send(bytes(5_000))
+        await asyncio.sleep(1)
+        assert theirs.status().rwnd_bytes <= 5_000
+        ours.configure(receive_window_bytes=100_000)
+        await asyncio.sleep(1)
+        assert 90_000 < theirs.status().rwnd_bytes <= 95_000
+        with pytest.raises(ValueError, match="receive_window_bytes must not be reduced"):
+            ours.configure(receive_window_bytes=99_999)
+
+
+@virtual_time
+async def test_what_the_peer_may_ask_for_is_changed_in_life() -> None:
+    """RFC 6525 §6.3.1: SCTP_ENABLE_STREAM_RESET of an association."""
+    async with associated(config=aiosctp.Config(outbound_streams=2)) as (_, ours, theirs):
+        theirs.configure(peer_may_reset_streams=False, peer_may_add_streams=False)
+        with pytest.raises(aiosctp.RequestDenied):
+            await ours.reset_streams(incoming=[0])
+        with pytest.raises(aiosctp.RequestDenied):
+            await ours.add_streams(outgoing=1)
+        with pytest.raises(aiosctp.RequestDenied):
+            await ours.reset_association()
+        theirs.configure(peer_may_reset_streams=True, peer_may_reset_association=True, peer_may_add_streams=True)
+        await ours.reset_streams(incoming=[0])
+        await ours.add_streams(outgoing=1)
+        await ours.reset_association()
+        assert ours.outbound_streams == 3

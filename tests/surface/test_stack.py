@@ -58,14 +58,14 @@ async def test_an_endpoint_that_is_held_outlives_its_associations_and_no_server_
     """A05: what a socket is bound to stays its own, between one association and the next."""
     async with TwoHosts() as hosts, await hosts.serve():
         endpoint = hosts.client.open_endpoint(5000, hosts.client.local_addresses, aiosctp.Config())
-        endpoint.is_held = True
+        endpoint.holders += 1
         ours, _ = await hosts.pair(local_port=5000)
         await ours.shutdown()
         with pytest.raises(OSError, match="5000") as caught:
             await aiosctp.serve(hosts.keep, None, 5000, stack=hosts.client)
         assert caught.value.errno == errno.EADDRINUSE
         assert hosts.client.open().endpoints == {5000: endpoint}
-        endpoint.is_held = False
+        endpoint.holders -= 1
         hosts.client.close_if_unused(endpoint)
         async with await aiosctp.serve(hosts.keep, None, 5000, stack=hosts.client):
             assert hosts.client.open().endpoints[5000] is not endpoint

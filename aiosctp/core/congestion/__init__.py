@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from aiosctp.config import Config
 from aiosctp.core.congestion.reno import Reno
 
 
@@ -33,6 +34,9 @@ class CongestionControl(Protocol):
     def idle_for_one_rto(self) -> None:
         """§7.2.1: nothing was sent on this path for one RTO."""
 
+    def configure(self, config: Config) -> None:
+        """Parameters changed while the association lives."""
+
     def set_pmdcs(self, pmdcs: int) -> None:
         """The path's maximum DATA chunk size changed."""
 
@@ -43,6 +47,5 @@ class CongestionControl(Protocol):
 CONGESTION_CONTROLS: dict[str, Callable[..., CongestionControl]] = {"reno": Reno}
 
 
-def make_congestion_control(name: str, *, pmdcs: int, is_ipv6: bool) -> CongestionControl:
-    """The name is one that `Config` accepted."""
-    return CONGESTION_CONTROLS[name](pmdcs=pmdcs, is_ipv6=is_ipv6)
+def make_congestion_control(config: Config, *, pmdcs: int, is_ipv6: bool) -> CongestionControl:
+    return CONGESTION_CONTROLS[config.congestion_control](config, pmdcs=pmdcs, is_ipv6=is_ipv6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aiosctp.config import Config
+
 # §7.2.1: "The initial value of ssthresh SHOULD be arbitrarily high".
 INITIAL_SSTHRESH = 2**31 - 1
 
@@ -9,9 +11,10 @@ INITIAL_SSTHRESH = 2**31 - 1
 class Reno:
     """cwnd, ssthresh and partial_bytes_acked of one path, in bytes of DATA chunks with their padding."""
 
-    __slots__ = ("_is_idle", "_is_ipv6", "_pmdcs", "cwnd", "partial_bytes_acked", "ssthresh")
+    __slots__ = ("_config", "_is_idle", "_is_ipv6", "_pmdcs", "cwnd", "partial_bytes_acked", "ssthresh")
 
-    def __init__(self, *, pmdcs: int, is_ipv6: bool) -> None:
+    def __init__(self, config: Config, *, pmdcs: int, is_ipv6: bool) -> None:
+        self._config = config
         self._pmdcs = pmdcs
         self._is_ipv6 = is_ipv6
         self.reset()
@@ -20,10 +23,15 @@ class Reno:
         # §7.2.1: "MUST be set to min(4 * PMDCS, max(2 * PMDCS, 4404)) bytes if the peer address is an IPv4 address
         # and to min(4 * PMDCS, max(2 * PMDCS, 4344)) bytes if the peer address is an IPv6 address".
         floor = 4344 if self._is_ipv6 else 4404
-        self.cwnd = min(4 * self._pmdcs, max(2 * self._pmdcs, floor))
+        initial = min(4 * self._pmdcs, max(2 * self._pmdcs, floor))
+        mtus = self._config.initial_cwnd_mtus
+        self.cwnd = initial if mtus is None else mtus * self._pmdcs
         self.ssthresh = INITIAL_SSTHRESH
         self.partial_bytes_acked = 0
         self._is_idle = False
+
+    def configure(self, config: Config) -> None:
+        self._config = config
 
     def set_pmdcs(self, pmdcs: int) -> None:
         # RFC 8899 §3, 7: "An update to the PLPMTU (or MPS) MUST NOT increase the congestion window measured in bytes".
@@ -35,10 +43,11 @@ class Reno:
         self._is_idle = False
         if self.cwnd <= self.ssthresh:
             # §7.2.1: "only if the current congestion window is being fully utilized and the data sender is not in Fast
-            # Recovery". L is as many packets as this SACK covers: it may come once a batch ("MAY be larger than 1"),
-            # and the bound by what was acknowledged holds against ACK splitting.
+            # Recovery". L is as many packets as this SACK covers, unless it is set: it may come once a batch ("MAY be
+            # larger than 1"), and the bound by what was acknowledged holds against ACK splitting.
             if is_cwnd_limited and not in_fast_recovery:
-                self.cwnd += acked_bytes
+                limit = self._config.slow_start_limit_mtus
+                self.cwnd += acked_bytes if limit is None else min(acked_bytes, limit * self._pmdcs)
         else:
             self._congestion_avoidance(acked_bytes, is_cwnd_limited=is_cwnd_limited)
         # §7.2.2: "When all of the data transmitted by the sender has been acknowledged by the receiver,

@@ -39,6 +39,7 @@ class OutstandingChunk:
         "number",
         "path",
         "payload",
+        "retransmissions",
         "sent_at_s",
         "size",
         "state",
@@ -71,6 +72,8 @@ class OutstandingChunk:
         self.size = len(header) + len(payload) + 3 & ~3
         """With header and padding, as cwnd and flightsize count it (§7.2)."""
         self.state = IN_FLIGHT
+        self.retransmissions = 0
+        """While the peer had room for it."""
         self.misses = 0
         self.misses_from = number
         """Only what was sent after it can tell that it is missing: chunks with greater numbers than this."""

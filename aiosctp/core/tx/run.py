@@ -111,7 +111,8 @@ class Run:
             if is_last or self._cwnd_room <= 0 or self._window_is_full():
                 # §6.1: "The sender is in the SHUTDOWN-PENDING state"; "The sending of a DATA chunk fills the congestion
                 # or receiver window".
-                self._ask_for_sack(packets)
+                if transmission.config.sack_immediately:
+                    self._ask_for_sack(packets)
                 break
             if not (messages and transmission.burst.allows_packet) or not self._packets_left:
                 break

@@ -181,6 +181,11 @@ class Sender:
         """Whether what was sent may be abandoned (RFC 3758 §3.3)."""
         return self._transmission.peer_takes_forward_tsn
 
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a chunk was retransmitted as often as `Config.chunk_max_retrans` allows, and is lost again."""
+        return self._transmission.has_given_up
+
     def check_invariants(self) -> None:
         """For tests and simulations: raises AssertionError where the bookkeeping does not add up."""
         check_invariants(self, self._paths)

@@ -57,7 +57,7 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
     number = outstanding.highest + 1
     flags, ssn = _WHOLE, 0
     # As `Transmission.awaits_the_last`: a reset waits for it to be acknowledged.
-    if immediate or queue.held is not None:
+    if immediate or (queue.held is not None and transmission.config.sack_immediately):
         flags |= DATA_IMMEDIATE
         queue.urgent_messages = 0
     if unordered:

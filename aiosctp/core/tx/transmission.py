@@ -59,6 +59,9 @@ class Transmission:
     fast_retransmit_is_due: bool = False
     """§7.2.4, 3: one packet of what was found lost goes whatever cwnd says."""
 
+    has_given_up: bool = False
+    """A chunk was retransmitted so often that it is not again (`Config.chunk_max_retrans`)."""
+
     takes_short_way: bool = field(default_factory=lambda: shortcuts.are_open)
 
     @property
@@ -89,7 +92,9 @@ class Transmission:
         if self.queue.limits is not None:
             Abandonment(self, self.queue.limits).expire(now)
         is_strict = self.loss.in_fast_recovery or self.paths.for_data().idle_rtos(now) > 0
-        self.burst.begin(self.config.max_burst, is_strict=is_strict)
+        config = self.config
+        max_burst = config.fr_max_burst if self.loss.in_fast_recovery else config.max_burst
+        self.burst.begin(max_burst, is_strict=is_strict)
         largest = self.paths.amdcs - self.queue.format.header_bytes
         self.fragmenter.chunk_payload_bytes = min(largest, self.window.largest_a_rwnd)
 
@@ -209,7 +214,12 @@ class Transmission:
             is_alone = packet.size == PACKET_HEADER_BYTES
             if chunk.size > packet.room and not is_alone:
                 return
+            limit = self.config.chunk_max_retrans
+            if limit is not None and chunk.retransmissions >= limit:
+                self.has_given_up = True
+                return
             # §6.9: a chunk larger than the path MTU by now goes alone, for IP to fragment: it fits no packet.
+            chunk.retransmissions += not self._is_kept_out(chunk)
             self.outstanding.resent(chunk, path, now)
             self.round_trips.retransmitted(chunk.number)
             if self.queue.limits is not None:
@@ -220,6 +230,11 @@ class Transmission:
             if self.t3.is_running(path) and self.outstanding.is_earliest_on_its_path(chunk):
                 # §6.1: "MUST restart the timer if the earliest ... outstanding DATA chunk ... is being retransmitted".
                 self.t3.restart(path, now)
+
+    def _is_kept_out(self, chunk: OutstandingChunk) -> bool:
+        """§6.1 A: the peer's window is closed, which it may be for as long as it likes; and not for want of this chunk,
+        which it would take if it held any above it (§6.2)."""
+        return self.window.a_rwnd < len(chunk.payload) and not self.outstanding.gaps
 
     def _add_new(self, packet: OutgoingPacket, now: float) -> None:
         """§6.1 E: new chunks, as many as the packet and the peer's window take."""
@@ -243,7 +258,7 @@ class Transmission:
                 self.counters.oodchunks += 1
             _add_parts(packet, chunk)
             room -= chunk.size
-        if chunk is not None and self._wants_sack_immediately(packet.path):
+        if chunk is not None and self.config.sack_immediately and self._wants_sack_immediately(packet.path):
             # On the last chunk of the packet: its header stands before the payload and the padding.
             chunk.header = with_immediate(chunk.header)
             packet.chunks[-3 if len(chunk.payload) & 3 else -2] = chunk.header

@@ -14,10 +14,10 @@ from aiosctp.socket.options.table import Option
 if TYPE_CHECKING:
     from aiosctp.socket.sctp_socket import SCTPSocket
 
-_KINDS: Final = (sockets, events, associations, sends, paths, streams, planned)
+KINDS: Final = (sockets, events, associations, sends, paths, streams, planned)
 
 TABLE: Final[dict[tuple[int, int], Option]] = {
-    (option.level, option.number): option for kind in _KINDS for option in kind.OPTIONS
+    (option.level, option.number): option for kind in KINDS for option in kind.OPTIONS
 }
 
 

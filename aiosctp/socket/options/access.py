@@ -121,20 +121,12 @@ def _one_target(option: Option, sock: SCTPSocket, value: Any) -> Target:
     """§8: an address names the association that has it, else the id does, else it is for those to come."""
     association_id = getattr(value, option.association) if option.association else value
     host, port = _host_and_port(getattr(value, option.address)) if option.address else (None, 0)
-    if host is not None and sock.is_one_to_many and association_id == SCTP_FUTURE_ASSOC:
-        member = _at(sock, host, port)
-        if member is None and not option.takes_strangers:
-            raise error(errno.EINVAL, f"no association has the peer address {host}")
-    else:
-        member = _named(option, sock, association_id)
-    if member is None:
-        if option.scope is Scope.ONE:
-            raise error(errno.EINVAL, f"{option.name} needs an association")
-        if host is not None and not option.takes_strangers:
-            raise error(errno.EINVAL, f"no association has the peer address {host}")
-        return Target(sock, None, host)
-    if host is not None and not _has(member, host, port):
-        raise error(errno.EINVAL, f"{host} is not an address of the peer")
+    finds = sock.is_one_to_many and option.finds_by_address and association_id == SCTP_FUTURE_ASSOC
+    member = _at(sock, host, port) if finds and host is not None else _named(option, sock, association_id)
+    if member is None and option.scope is Scope.ONE:
+        raise error(errno.EINVAL, f"{option.name} needs an association")
+    if host is not None and not (option.takes_strangers if member is None else _has(member, host, port)):
+        raise error(errno.EINVAL, f"{option.address} is not an address of the peer: {host}")
     return Target(sock, member, host)
 
 
@@ -166,7 +158,9 @@ def _host_and_port(address: sockaddr) -> tuple[str | None, int]:
 
 
 def _at(sock: SCTPSocket, host: str, port: int) -> SocketAssociation | None:
-    found = [member for member in sock.associations.values() if _has(member, host, port)]
+    if port:
+        return sock.association_at(host, port)
+    found = [member for member in sock.associations.values() if _has(member, host, 0)]
     if len(found) > 1:
         raise error(errno.EINVAL, f"several associations have the peer address {host}: name the port or the id")
     return found[0] if found else None

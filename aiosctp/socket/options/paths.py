@@ -294,6 +294,7 @@ OPTIONS: Final = (
         structure=sctp_setprim,
         scope=Scope.ONE,
         address="ssp_addr",
+        finds_by_address=False,  # §8.1.9: SCTP_FUTURE_ASSOC is "not allowed"
         read=_read_primary,
         write=_set_primary,
     ),

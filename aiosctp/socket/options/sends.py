@@ -32,7 +32,7 @@ _POLICIES: Final = frozenset({SCTP_PR_SCTP_NONE, SCTP_PR_SCTP_TTL, SCTP_PR_SCTP_
 
 
 def _set_sndinfo(target: Target, info: sctp_sndinfo) -> Commit:
-    _check_sending(target, "snd_sid", info.snd_sid, "snd_flags", info.snd_flags)
+    _check_flags("snd_flags", info.snd_flags)
     kept = replace(info, snd_assoc_id=0)
 
     def commit() -> None:
@@ -41,12 +41,10 @@ def _set_sndinfo(target: Target, info: sctp_sndinfo) -> Commit:
     return commit
 
 
-def _check_sending(target: Target, stream_field: str, stream: int, flags_field: str, flags: int) -> None:
+def _check_flags(name: str, flags: int) -> None:
     """§8.1.31: "a bitwise OR of SCTP_UNORDERED, SCTP_EOF, and SCTP_SENDALL"."""
     if flags & ~_FLAGS:
-        raise error(errno.EINVAL, f"{flags_field} takes SCTP_UNORDERED, SCTP_EOF and SCTP_SENDALL, not {flags:#x}")
-    if target.member is not None and stream >= target.association.outbound_streams:
-        raise error(errno.EINVAL, f"{stream_field} must be below {target.association.outbound_streams}, not {stream}")
+        raise error(errno.EINVAL, f"{name} takes SCTP_UNORDERED, SCTP_EOF and SCTP_SENDALL, not {flags:#x}")
 
 
 def _read_prinfo(target: Target, _: object) -> sctp_default_prinfo:
@@ -86,7 +84,7 @@ def _set_send_param(target: Target, info: sctp_sndrcvinfo) -> Commit:
     """§5.3.2: sinfo_timetolive is the value of the policy in the flags; without one, a lifetime, and 0 is for ever."""
     flags = info.sinfo_flags & ~_POLICY
     policy = info.sinfo_flags & _POLICY or (SCTP_PR_SCTP_TTL if info.sinfo_timetolive else SCTP_PR_SCTP_NONE)
-    _check_sending(target, "sinfo_stream", info.sinfo_stream, "sinfo_flags", flags)
+    _check_flags("sinfo_flags", flags)
     sndinfo = sctp_sndinfo(info.sinfo_stream, flags, info.sinfo_ppid, info.sinfo_context)
     prinfo = _checked_prinfo(policy, info.sinfo_timetolive)
 

@@ -1,5 +1,5 @@
 """Options of a socket as a whole: those of SOL_SOCKET, and what reading gives (RFC 6458 §8.1.4 to §8.1.7, §8.1.15,
-§8.1.20, §8.1.22, §8.1.26 to §8.1.30, §8.2.5, §8.2.6)."""
+§8.1.20, §8.1.22, §8.1.26, §8.1.27, §8.1.29, §8.1.30, §8.2.5, §8.2.6)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from aiosctp.socket.constants import (
     SCTP_I_WANT_MAPPED_V4_ADDR,
     SCTP_RECVNXTINFO,
     SCTP_RECVRCVINFO,
+    SCTP_REUSE_PORT,
     SCTP_USE_EXT_RCVINFO,
     SO_ACCEPTCONN,
     SO_DOMAIN,
@@ -29,11 +30,12 @@ from aiosctp.socket.constants import (
     SO_SNDBUF,
     SO_TYPE,
     SOCK_SEQPACKET,
+    SOCK_STREAM,
     SOL_SOCKET,
 )
 from aiosctp.socket.errors import error
 from aiosctp.socket.options.table import Option, Scope, number, switch
-from aiosctp.socket.options.target import Commit, Target
+from aiosctp.socket.options.target import Commit, Target, nothing
 from aiosctp.socket.structures import linger, sctp_assoc_ids
 
 
@@ -65,6 +67,16 @@ def _set_linger(target: Target, value: linger) -> Commit:
     return _set(target, "linger", value)
 
 
+def _set_receive_buffer(target: Target, size: int) -> Commit:
+    """RFC 9260 §3.3.2: "During the life of the association, this buffer space SHOULD NOT be reduced". It is of those to
+    come then, where there can be any."""
+    if target.member is not None and size < target.config.receive_window_bytes:
+        if not target.socket.is_one_to_many:
+            raise error(errno.EINVAL, "SO_RCVBUF can't be reduced while there is an association")
+        return nothing
+    return target.change(receive_window_bytes=size)
+
+
 def _read_mapped_v4(target: Target) -> bool:
     _check_ipv6(target)
     return target.socket.mapped_v4
@@ -78,6 +90,13 @@ def _set_mapped_v4(target: Target, on: bool) -> Commit:
 def _check_ipv6(target: Target) -> None:
     if target.socket.family == AF_INET:
         raise error(errno.EINVAL, "SCTP_I_WANT_MAPPED_V4_ADDR is of IPv6 sockets")
+
+
+def _set_reuse_port(target: Target, on: bool) -> Commit:
+    """§8.1.27: it "must not be used after calling bind() or sctp_bindx()"."""
+    if target.socket.endpoint is not None:
+        raise error(errno.EINVAL, "SCTP_REUSE_PORT is to be set before the socket is bound")
+    return _set(target, "reuse_port", on)
 
 
 def _set_fragment_interleave(target: Target, level: int) -> Commit:
@@ -114,7 +133,7 @@ OPTIONS: Final = (
         "SO_RCVBUF",
         SO_RCVBUF,
         lambda target: target.config.receive_window_bytes,
-        lambda target, size: target.change(receive_window_bytes=size),
+        _set_receive_buffer,
         level=SOL_SOCKET,
         scope=Scope.EVERYONE,
     ),
@@ -152,6 +171,13 @@ OPTIONS: Final = (
     ),
     _attribute("SCTP_USE_EXT_RCVINFO", SCTP_USE_EXT_RCVINFO, "use_ext_rcvinfo"),
     _attribute("SCTP_EXPLICIT_EOR", SCTP_EXPLICIT_EOR, "explicit_eor"),
+    switch(
+        "SCTP_REUSE_PORT",
+        SCTP_REUSE_PORT,
+        lambda target: target.socket.reuse_port,
+        _set_reuse_port,
+        socket_type=SOCK_STREAM,
+    ),
     _attribute("SCTP_RECVRCVINFO", SCTP_RECVRCVINFO, "recvrcvinfo"),
     _attribute("SCTP_RECVNXTINFO", SCTP_RECVNXTINFO, "recvnxtinfo"),
     Option(

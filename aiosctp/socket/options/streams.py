@@ -61,7 +61,7 @@ _SCHEDULER_NUMBERS: Final = {name: number for number, name in _SCHEDULERS.items(
 
 def _set_scheduler(target: Target, number: int) -> Commit:
     if number not in _SCHEDULERS:
-        raise error(errno.EINVAL, f"there is no scheduler {number}")
+        raise error(errno.EINVAL, f"assoc_value is no scheduler: {number}")
     return target.change(scheduler=_SCHEDULERS[number])
 
 
@@ -143,7 +143,7 @@ def _read_enabled(target: Target) -> int:
 
 def _set_enabled(target: Target, flags: int) -> Commit:
     if flags & ~sum(_MAY):
-        raise error(errno.EINVAL, f"SCTP_ENABLE_STREAM_RESET has no flags {flags & ~sum(_MAY):#x}")
+        raise error(errno.EINVAL, f"assoc_value has unknown flags: {flags & ~sum(_MAY):#x}")
     return target.change(**{name: bool(flags & flag) for flag, name in _MAY.items()})
 
 

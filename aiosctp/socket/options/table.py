@@ -49,6 +49,8 @@ class Option:
     level: int = IPPROTO_SCTP
     address: str = ""
     """The field that names an address of the peer."""
+    finds_by_address: bool = True
+    """Whether that alone may name the association, too, with SCTP_FUTURE_ASSOC as the id."""
     takes_strangers: bool = False
     """Whether that may be the address of a peer to come."""
     socket_type: int | None = None

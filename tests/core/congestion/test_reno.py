@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.congestion.reno import INITIAL_SSTHRESH, Reno
 
 PMDCS = 1460
@@ -15,7 +16,7 @@ def acknowledged(reno: Reno, acked: int, *, limited: bool = True, recovery: bool
 
 
 def in_avoidance(cwnd: int = 10 * PMDCS) -> Reno:
-    reno = Reno(pmdcs=PMDCS, is_ipv6=False)
+    reno = Reno(Config(), pmdcs=PMDCS, is_ipv6=False)
     reno.ssthresh = cwnd - 1
     reno.cwnd = cwnd
     return reno
@@ -27,19 +28,19 @@ def in_avoidance(cwnd: int = 10 * PMDCS) -> Reno:
 )
 def test_the_initial_cwnd_depends_on_pmdcs_and_address_family(pmdcs: int, is_ipv6: bool, cwnd: int) -> None:
     """§7.2.1: min(4 * PMDCS, max(2 * PMDCS, 4404 or 4344))."""
-    reno = Reno(pmdcs=pmdcs, is_ipv6=is_ipv6)
+    reno = Reno(Config(), pmdcs=pmdcs, is_ipv6=is_ipv6)
     assert (reno.cwnd, reno.ssthresh, reno.partial_bytes_acked) == (cwnd, INITIAL_SSTHRESH, 0)
 
 
 def test_slow_start_grows_by_what_was_acknowledged() -> None:
     """S19: §7.2.1."""
-    reno = Reno(pmdcs=PMDCS, is_ipv6=False)
+    reno = Reno(Config(), pmdcs=PMDCS, is_ipv6=False)
     assert acknowledged(reno, 1000) == 5404
     assert acknowledged(reno, 2 * PMDCS) == 5404 + 2 * PMDCS
 
 
 def test_slow_start_does_not_grow_when_cwnd_is_not_fully_utilized_or_in_fast_recovery() -> None:
-    reno = Reno(pmdcs=PMDCS, is_ipv6=False)
+    reno = Reno(Config(), pmdcs=PMDCS, is_ipv6=False)
     assert acknowledged(reno, 1000, limited=False) == 4404
     assert acknowledged(reno, 1000, recovery=True) == 4404
 
@@ -101,7 +102,7 @@ def test_idleness_decays_cwnd_to_four_pmdcs_and_keeps_it_as_ssthresh() -> None:
 
 
 def test_idleness_never_raises_cwnd() -> None:
-    reno = Reno(pmdcs=PMDCS, is_ipv6=False)
+    reno = Reno(Config(), pmdcs=PMDCS, is_ipv6=False)
     reno.idle_for_one_rto()
     assert reno.cwnd == 4404
 

@@ -389,15 +389,19 @@ def test_a_shutdown_ends_with_requests_under_way(state: AssociationState) -> Non
     assert request.outcome is Outcome.FAILED
 
 
+@pytest.mark.parametrize("is_on", [True, False])
 @pytest.mark.parametrize("texts", [[b"one"], [b"x" * 1000] * 3])
-def test_the_last_data_before_a_reset_asks_to_be_acknowledged_at_once(texts: list[bytes]) -> None:
-    """§6.1: the reset waits for that, and would wait for the peer's delayed SACK."""
-    peer = ReconfigPeer()
+def test_the_last_data_before_a_reset_asks_to_be_acknowledged_at_once(texts: list[bytes], is_on: bool) -> None:
+    """§6.1: the reset waits for that, and would wait for the peer's delayed SACK; unless `sack_immediately` is off."""
+    peer = ReconfigPeer(Config(sack_immediately=is_on))
     for text in texts:
         peer.association.send(OutgoingMessage(text, 1))
     peer.association.reset_outgoing([1])
     sent = chunks_of(peer.touch(), Data)
-    assert [chunk.immediate for chunk in sent] == [False] * (len(texts) - 1) + [True]
+    assert [chunk.immediate for chunk in sent] == [False] * (len(texts) - 1) + [is_on]
     assert len(parameters_of(peer.sack(len(texts)))) == 1
+    # Another reset may wait for this.
+    assert [chunk.immediate for chunk in chunks_of(peer.user_sends(b"meanwhile", stream=2), Data)] == [is_on]
     peer.ask(response(peer, R.PERFORMED))
+    peer.sack(len(texts) + 1)
     assert [chunk.immediate for chunk in chunks_of(peer.user_sends(b"after", stream=1), Data)] == [False]
