@@ -10,7 +10,7 @@ from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.messages import Message
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.notification_queue import NotificationQueue
 from aiosctp.socket.notifications import Notification
@@ -66,12 +66,14 @@ class SocketAssociation:
                 self.came_up = True
                 self.association.stack.add(self.association)
             for notification in translate(event, self):
-                self._enqueue(notification)
+                self._enqueue(notification, is_beginning=_is_beginning(event))
         self.socket.association_changed(self)
         self.changes.tell()
 
-    def _enqueue(self, notification: Notification) -> None:
-        after = self._messages_read + self.association.engine.receiver.pending_messages + (self.rest is not None)
+    def _enqueue(self, notification: Notification, *, is_beginning: bool = False) -> None:
+        """is_beginning: no message is before it, though one may have come in the same packet."""
+        waiting = 0 if is_beginning else self.association.engine.receiver.pending_messages + (self.rest is not None)
+        after = self._messages_read + waiting
         self._notifications.append(notification, after=after, limit=self.settings.config.event_queue_limit)
 
     def subscribed_to_dry(self) -> None:
@@ -105,3 +107,10 @@ class SocketAssociation:
     def give_back(self, rest: Message) -> None:
         """A read had no room for this."""
         self.rest = rest
+
+
+def _is_beginning(event: Event) -> bool:
+    """Whether it tells of the handshake."""
+    if isinstance(event, AssociationChange):
+        return event.change is AssociationChangeKind.COMM_UP
+    return isinstance(event, AdaptationIndication)
