@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interop.debian import start_client, start_program
+from tests.interop.debian import start_client, start_ekr_peer, start_program
 from tests.interop.namespace import Namespace
 from tests.interop.socket_peer import start_sockets
 
@@ -84,15 +84,14 @@ async def test_client_sends_lines_and_shuts_down_at_the_end_of_its_input(namespa
 async def test_ekr_peer_and_we_connect_to_each_other(namespace: Namespace, style: str) -> None:
     """A09, A10: neither listens. The program sends what it gets as input, on stream 1."""
     program_port, our_port = 5001, 5000
-    ours = {"port": our_port, "remote_port": program_port, "remote_udp_port": PROGRAM_UDP_PORT}
-    async with await start_sockets(namespace, style, "client", udp_port=OUR_UDP_PORT, **ours) as us:
-        await us.event("connecting")
-        arguments = ("127.0.0.1", PROGRAM_UDP_PORT, "127.0.0.1", OUR_UDP_PORT, program_port, our_port)
-        async with await start_client(namespace, "ekr_peer", *arguments) as peer:
-            await us.event("assoc_change", state="COMM_UP")
-            await peer.command("hello")
-            await us.event("message", stream=1, size=6, ppid=DISCARD_PPID)
-            await us.command("send", 1, 1000, 46)
-            await peer.line(r"^Msg of length 1000 received .* on stream 1 .*PPID 46")
-            await us.command("shutdown")
-            await us.event("assoc_change", state="SHUTDOWN_COMP")
+    async with (
+        await start_ekr_peer(namespace, PROGRAM_UDP_PORT, OUR_UDP_PORT, program_port, our_port) as peer,
+        await start_sockets(namespace, style, "client", port=our_port, **_to(program_port)) as us,
+    ):
+        await us.event("assoc_change", state="COMM_UP")
+        await peer.command("hello")
+        await us.event("message", stream=1, size=6, ppid=DISCARD_PPID)
+        await us.command("send", 1, 1000, 46)
+        await peer.line(r"^Msg of length 1000 received .* on stream 1 .*PPID 46")
+        await us.command("shutdown")
+        await us.event("assoc_change", state="SHUTDOWN_COMP")
