@@ -623,6 +623,18 @@ class Association:
         """For those that ask something of the engine."""
         return self._life
 
+    def take_part(self, stream: int | None) -> Message | None:
+        """`receive_nowait(partial=True)`, of the stream that is kept to or, None, of all; None when there is none."""
+        return self._reception.take(stream, True)
+
+    def peek_part(self) -> Message | None:
+        """What `take_part` is going to return."""
+        return self._reception.peek()
+
+    def keep_to(self, stream: int | None) -> None:
+        """While parts of its message are taken, no other message is (RFC 6458 §8.1.20); None: all streams again."""
+        self._reception.keep_to(stream)
+
     def ending_error(self) -> SCTPError:
         """Why it ended, to be raised. It has."""
         return self._life.ending_error()

@@ -17,7 +17,7 @@ class Reception:
     has taken none.
     """
 
-    __slots__ = ("_discards", "_engine", "_is_for_byte_streams", "_life", "_taken_over", "_waiting")
+    __slots__ = ("_discards", "_engine", "_is_for_byte_streams", "_kept_to", "_life", "_taken_over", "_waiting")
 
     def __init__(self, life: Lifetime) -> None:
         self._life = life
@@ -25,6 +25,7 @@ class Reception:
         self._waiting: dict[int | None, tuple[asyncio.Future[None], bool]] = NO_DICT
         """Who waits, and whether for parts of messages too."""
         self._taken_over: dict[int, None] = NO_DICT
+        self._kept_to: int | None = None
         self._discards = False
         self._is_for_byte_streams = False
 
@@ -78,6 +79,22 @@ class Reception:
     def has_taken_over(self, stream: int) -> bool:
         return stream in self._taken_over
 
+    def keep_to(self, stream: int | None) -> None:
+        """For who lets no other message in between the parts of one (RFC 6458 §8.1.20): until told otherwise this
+        stream, which nobody has taken over, is read by its number, and the others wait. None: they are read as one."""
+        if self._kept_to is not None:
+            self._engine.receiver.rejoin(self._kept_to)
+        self._kept_to = stream
+        if stream is not None:
+            self._engine.receiver.take_over(stream)
+
+    def peek(self) -> Message | None:
+        """What `take` of parts is going to return."""
+        ending = self._engine.ending
+        if self._discards or not (ending is None or isinstance(ending, AssociationShutdown)):
+            return None
+        return self._engine.receiver.peek(self._kept_to)
+
     def use_byte_streams(self) -> None:
         """What no stream has taken over is read as bytes from now on: nobody else reads, or waits, for that."""
         self._is_for_byte_streams = True
@@ -95,6 +112,7 @@ class Reception:
     def discard_all(self) -> None:
         """Nobody reads any more: what is there and what comes is thrown away, so that the peer can finish."""
         self._discards = True
+        self.keep_to(None)
         self.wake_all()
         self._discard()
 

@@ -28,6 +28,14 @@ def check_int(name: str, value: object, low: int, high: int = 2**31 - 1) -> None
         raise error(errno.EINVAL, f"{name} must be an int between {low} and {high}, not {value!r}")
 
 
+def check_flags(flags: object, known: int) -> None:
+    """Of a call that sends or receives: what it would ignore is refused."""
+    check_int("flags", flags, 0)
+    assert isinstance(flags, int)
+    if flags & ~known:
+        raise error(errno.EOPNOTSUPP, f"flags has bits that this call does not know: {flags & ~known:#x}")
+
+
 def pending_errno(ending: SCTPError | None) -> int:
     """What SO_ERROR tells of how an association ended: 0 of a graceful end."""
     if ending is None or isinstance(ending, AssociationShutdown):

@@ -41,6 +41,10 @@ class NotificationQueue:
         """Whether no message comes before the first."""
         return bool(self._waiting) and self._waiting[0][0] <= messages_read
 
+    @property
+    def first(self) -> Notification:
+        return self._waiting[0][1]
+
     def take(self) -> Notification:
         _, notification = self._waiting.popleft()
         self._bytes -= notification.sn_header.sn_length

@@ -6,11 +6,13 @@ import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aiosctp.config import Config
 from aiosctp.opening import begin_association
 from aiosctp.socket import binding
 from aiosctp.socket.addresses import Address, resolved
-from aiosctp.socket.errors import error
+from aiosctp.socket.errors import as_socket_errors, error
 from aiosctp.socket.socket_association import SocketAssociation
+from aiosctp.socket.structures import sctp_initmsg
 
 if TYPE_CHECKING:
     from aiosctp.socket.sctp_socket import SCTPSocket
@@ -27,7 +29,7 @@ async def hosts_of(sock: SCTPSocket, addresses: Sequence[Address]) -> tuple[tupl
     return tuple(dict.fromkeys(hosts)), ports.pop()
 
 
-def begin(sock: SCTPSocket, hosts: Sequence[str], port: int) -> SocketAssociation:
+def begin(sock: SCTPSocket, hosts: Sequence[str], port: int, initmsg: sctp_initmsg | None = None) -> SocketAssociation:
     """Send an INIT. Raises OSError."""
     sock.check_open()
     sock.check_may_connect()
@@ -35,6 +37,8 @@ def begin(sock: SCTPSocket, hosts: Sequence[str], port: int) -> SocketAssociatio
     if sock.endpoint is None:
         sock.endpoint = binding.bind_to_any(sock, stack)
     settings = sock.settings.copy()
+    if initmsg is not None:
+        settings.config = _as_said(initmsg, settings.config)
     engine = begin_association(
         stack,
         hosts,
@@ -49,6 +53,28 @@ def begin(sock: SCTPSocket, hosts: Sequence[str], port: int) -> SocketAssociatio
     opened = sock.add_association(engine, settings)
     stack.touch(engine)
     return opened
+
+
+def _as_said(initmsg: sctp_initmsg, config: Config) -> Config:
+    """§5.3.1: "the default value of 0 indicates the use of the endpoint's default value"."""
+    said = {
+        "outbound_streams": initmsg.sinit_num_ostreams,
+        "max_inbound_streams": initmsg.sinit_max_instreams,
+        "max_init_retransmits": initmsg.sinit_max_attempts,
+        "init_rto_max_s": initmsg.sinit_max_init_timeo / 1000,
+    }
+    with as_socket_errors():
+        return config.replace(**{name: value for name, value in said.items() if value})
+
+
+def take_back(opened: SocketAssociation) -> None:
+    """The call that has opened it fails: nobody hears of it."""
+    opened.settings.events.clear()
+    opened.association.abort()
+    sock = opened.socket
+    if sock.peer is opened:
+        sock.peer = None
+        sock.take_pending_errno()
 
 
 async def establish(opened: SocketAssociation) -> None:

@@ -12,6 +12,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
+from aiosctp.arguments import Payload
 from aiosctp.changes import Changes
 from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
@@ -34,7 +35,14 @@ from aiosctp.socket.errors import check_int, closed, error, pending_errno, would
 from aiosctp.socket.receiving import Received
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
-from aiosctp.socket.structures import linger, sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.socket.structures import (
+    linger,
+    sctp_authinfo,
+    sctp_extrcvinfo,
+    sctp_prinfo,
+    sctp_sndinfo,
+    sctp_sndrcvinfo,
+)
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack
 
 FIRST_ID = 3
@@ -125,6 +133,8 @@ class SCTPSocket:
         self.readable = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
+        self.amid: SocketAssociation | None = None
+        """Of whose last message not all was read."""
         self._ids = count(FIRST_ID)
         self._blocks = True
         self._reads_no_more = False
@@ -144,7 +154,7 @@ class SCTPSocket:
         """
         self.check_open()
         one = addresses.checked(address)
-        if self.endpoint is not None:
+        if self.endpoint is not None or self.peer is not None:
             raise error(errno.EINVAL, "the socket is bound")
         self.endpoint = binding.bind(self, [one])
 
@@ -169,7 +179,7 @@ class SCTPSocket:
         self.check_open()
         check_int("backlog", backlog, 0)
         if self.peer is not None:
-            raise error(errno.EISCONN, "the socket has an association")
+            raise error(errno.EINVAL, "the socket has an association")
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
@@ -339,17 +349,17 @@ class SCTPSocket:
 
     # -- sending and receiving --
 
-    async def send(self, data: bytes, flags: int = 0) -> int:
+    async def send(self, data: Payload, flags: int = 0) -> int:
         """`sendv` without more than flags, of a one-to-one socket: the number of bytes (§7.1)."""
         return await sending.send(self, data, flags)
 
-    async def sendto(self, data: bytes, flags: int, address: Address) -> int:
+    async def sendto(self, data: Payload, flags: int, address: Address) -> int:
         """`send` to this address, which opens the association if there is none (§7.1, §7.5)."""
         return await sending.sendto(self, data, flags, address)
 
     async def sendmsg(
         self,
-        buffers: Sequence[bytes],
+        buffers: Sequence[Payload],
         ancdata: Sequence[AncillaryItem] = (),
         flags: int = 0,
         address: Address | None = None,
@@ -359,7 +369,7 @@ class SCTPSocket:
 
     async def sendv(
         self,
-        data: bytes,
+        data: Payload | Sequence[Payload],
         addresses: Sequence[Address] | None = None,
         *,
         sndinfo: sctp_sndinfo | None = None,
@@ -387,7 +397,7 @@ class SCTPSocket:
 
     async def sctp_sendmsg(
         self,
-        data: bytes,
+        data: Payload,
         to: Address | None = None,
         ppid: int = 0,
         flags: int = 0,
@@ -400,16 +410,16 @@ class SCTPSocket:
 
     async def sctp_recvmsg(
         self, bufsize: int, flags: int = 0
-    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | None, int]:
+    ) -> tuple[Any, Address | None, sctp_sndrcvinfo | sctp_extrcvinfo | None, int]:
         """Deprecated (§9.8): `recvv`."""
         return await receiving.sctp_recvmsg(self, bufsize, flags)
 
-    async def sctp_send(self, data: bytes, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
+    async def sctp_send(self, data: Payload, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
         """Deprecated (§9.10): `sendv`."""
         return await sending.sctp_send(self, data, sinfo, flags)
 
     async def sctp_sendx(
-        self, data: bytes, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
+        self, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None = None, flags: int = 0
     ) -> int:
         """Deprecated (§9.11): `sendv`."""
         return await sending.sctp_sendx(self, data, addrs, sinfo, flags)
@@ -430,6 +440,7 @@ class SCTPSocket:
         return options.opt_info(self, assoc_id, option, value)
 
     def setblocking(self, flag: bool) -> None:
+        self.check_open()
         self._blocks = bool(flag)
 
     def getblocking(self) -> bool:
@@ -456,8 +467,10 @@ class SCTPSocket:
         return ("0.0.0.0" if self.family == AF_INET else "::"), 0
 
     def getpaddrs(self, assoc_id: int = 0) -> list[Address]:
-        """All addresses of the peer of an association (§9.3)."""
+        """All addresses of the peer of an association (§9.3); none of a one-to-one socket that has no peer."""
         self.check_open()
+        if not self.is_one_to_many and self.peer is None:
+            return []
         found = self.association_of(assoc_id)
         return [(self.shown(host), port) for host, port in found.association.peer_addresses]
 
@@ -501,10 +514,6 @@ class SCTPSocket:
     def reads_no_more(self) -> bool:
         return self._reads_no_more
 
-    @property
-    def has_associations(self) -> bool:
-        return bool(self.associations) or bool(self.endpoint is not None and self.endpoint.associations)
-
     def shown(self, host: str) -> str:
         return addresses.shown(host, mapped_v4=self.mapped_v4 and self.family == AF_INET6)
 
@@ -524,9 +533,11 @@ class SCTPSocket:
             raise error(errno.EISCONN, "the socket has, or had, an association")
 
     def connected(self) -> SocketAssociation:
-        """The association of a one-to-one socket, one that is being opened included."""
+        """The association of a one-to-one socket, one that is being opened included. Where that came to nothing, and
+        nobody has been told why, this is told."""
         if self.peer is None or (self.peer.ending is not None and not self.peer.came_up):
-            raise error(errno.ENOTCONN, "the socket has no association")
+            pending = self.take_pending_errno()
+            raise error(pending) if pending else error(errno.ENOTCONN, "the socket has no association")
         return self.peer
 
     def association_of(self, assoc_id: int) -> SocketAssociation:

@@ -94,6 +94,13 @@ class ReadQueues:
         self._add_queue(stream, own)
         self._has_streams_of_their_own = True
 
+    def rejoin(self, stream: int) -> None:
+        """Undo `take_over`: what is queued for the stream goes behind what is queued for all others."""
+        queue = self.by_stream.pop(stream, None)
+        if queue:
+            self._append(None, queue)
+        self._has_streams_of_their_own = any(key is not None for key in self.by_stream)
+
     def use_streams(self) -> None:
         """From now on every stream that has something has a queue of its own; what is in the common one moves."""
         if self._arrivals is not None:
@@ -165,6 +172,10 @@ class ReadQueues:
 
     def has_message(self, stream: int | None) -> bool:
         return bool(self.by_stream.get(stream))
+
+    def peek(self, stream: int | None) -> Message | None:
+        """What `read` would return of parts, for who always reads these. Linear in the marks before it."""
+        return next((message for message in self.by_stream.get(stream, ()) if message.data), None)
 
     def read(self, stream: int | None, partial: bool) -> Message | None:
         """The next message, or part of one; while there are none but whole messages, `Receiver.read` takes them."""

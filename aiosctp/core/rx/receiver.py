@@ -51,10 +51,11 @@ class Receiver:
     Inputs: `take_fragments` for a run of packets, if they may go the shortest way; `take_in_order` for the DATA chunks
     of a packet, if they may go the short way; `data_received` for each that is left, and `forward_tsn_received`; then
     `packet_done` once; `handle_delay_expired`.
-    Commands: `read`, `take_over`, `use_streams`, `take_arrivals`, `release_stream`, `drop_inherited`,
+    Commands: `read`, `take_over`, `rejoin`, `use_streams`, `take_arrivals`, `release_stream`, `drop_inherited`,
     `abort_partial_delivery`, `inherit`, `configure`, `give_back`, `accept_streams`, and those of `renewal` (RFC 6525).
     Outputs: `may_acknowledge_early`, `build_early_sack`; `batch_ended`, then `sack_is_due`, `build_sack`; `failure`.
-    Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `held_bytes`, `free_window_bytes`.
+    Getters: `cumulative_tsn`, `has_gap`, `has_unacknowledged`, `has_message`, `peek`, `held_bytes`,
+    `free_window_bytes`.
     """
 
     __slots__ = (
@@ -502,6 +503,14 @@ class Receiver:
     def take_over(self, stream: int) -> None:
         """Give a stream a queue of its own; what is queued for it moves there."""
         self._queues.take_over(stream)
+
+    def rejoin(self, stream: int) -> None:
+        """Undo `take_over`."""
+        self._queues.rejoin(stream)
+
+    def peek(self, stream: int | None) -> Message | None:
+        """What `read` with `partial` is going to return, if no mark of a reset is before it."""
+        return self._queues.peek(stream)
 
     def count_marks(self, stream: int) -> int:
         """How many marks of resets are among what is queued for a stream that was taken over."""
