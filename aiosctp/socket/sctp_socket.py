@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -189,7 +190,9 @@ class SCTPSocket:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
         else:
-            self.endpoint.listen(config=self.settings.config, backlog=backlog, max_associations=None, admit=None)
+            # §3.1.3: of a one-to-many socket it says only that peers may come, for none of them waits for `accept`.
+            waiting = sys.maxsize if self.is_one_to_many else backlog
+            self.endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
             stack.listen(self.endpoint, self)
         self._is_listening = backlog > 0
         self._acceptable.tell()
