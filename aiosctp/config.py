@@ -65,6 +65,11 @@ class Config:
       stream_send_buffer_bytes: `send()` on a stream waits above this, what is sent and not acknowledged included. Where
         a path holds more, the stream has nothing waiting that a scheduler could prefer.
       max_message_bytes: a larger message is not sent, and one that arrives whole ends the association.
+      max_segment_bytes: how much user data one DATA chunk carries at most, its header not counted; None is as much as
+        the paths take (RFC 6458 §8.1.16).
+      fragmentation: whether a message may be sent in more than one chunk; if not, `send` raises MessageTooLarge for
+        one that takes more than `AssociationStatus.fragmentation_point_bytes` (RFC 6458 §8.1.11). One that was queued
+        before the path MTU fell is cut all the same; and so is a record, where its parts end.
       partial_delivery_point_bytes: a message is handed over in parts, to who asked for parts, once this much of it has
         come; None is a quarter of the window.
       event_queue_limit: events that one subscription holds; beyond, `NotificationsStopped` ends it.
@@ -169,6 +174,8 @@ class Config:
     send_buffer_bytes: int = 1 * MIB
     stream_send_buffer_bytes: int = 256 * KIB
     max_message_bytes: int = 64 * MIB
+    max_segment_bytes: int | None = None
+    fragmentation: bool = True
     shutdown_timeout_s: float | None = None
     autoclose_s: float | None = None
     event_queue_limit: int = 1024
@@ -221,6 +228,7 @@ class Config:
 
 _SWITCHES = {
     "abort_at_limit",
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -242,6 +250,7 @@ _OPTIONAL = {
     "diagnostic_cause",
     "init_rto_max_s",
     "initial_cwnd_mtus",
+    "max_segment_bytes",
     "partial_delivery_point_bytes",
     "path_mtu",
     "pmdcs_bytes",
@@ -282,6 +291,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
@@ -297,6 +307,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_retransmits": (0, 65535),
     "buffer_priority": (0, 2**32 - 1),
 }
+
+
+def bounds(name: str) -> tuple[float, float]:
+    """The least and the greatest value that a parameter with a number takes."""
+    return _RANGES[name]
 
 
 def _check_kinds(config: Config) -> None:

@@ -76,7 +76,7 @@ class InvalidStream(SCTPError, ValueError):
 
 
 class MessageTooLarge(SCTPError):
-    """The message exceeds `Config.max_message_bytes`."""
+    """The message exceeds `Config.max_message_bytes`, or one DATA chunk while `Config.fragmentation` is off."""
 
     default_errno = errno.EMSGSIZE
 

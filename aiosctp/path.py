@@ -85,7 +85,7 @@ class Path:
         path, discovery = self._path, self._life.engine.path_mtu
         self._check_is_current()
         if udp_port != path.udp_port:
-            path.udp_port, path.udp_port_learnt = udp_port, False
+            path.use_udp_port(udp_port)
         if "path_mtu" in changes:
             discovery.fix(path, changes["path_mtu"])
         discovery.switch(path, is_on=changes.get("path_mtu_discovery", path.path_mtu_discovery))

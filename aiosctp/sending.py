@@ -29,10 +29,14 @@ class Offered(NamedTuple):
     end_of_record: bool
 
 
+def _unasked_bytes(config: Config) -> int:
+    return config.max_message_bytes if config.fragmentation else 0
+
+
 class Sending:
     """One for each association."""
 
-    __slots__ = ("_backpressure", "_defaults", "_engine", "_life", "_stack", "byte_streams")
+    __slots__ = ("_backpressure", "_defaults", "_engine", "_life", "_stack", "_unasked_bytes", "byte_streams")
 
     def __init__(self, life: Lifetime, backpressure: Backpressure) -> None:
         self._life = life
@@ -43,6 +47,8 @@ class Sending:
         """Of messages whose `send` names no policy; None while there are none, and all of those are reliable."""
         self.byte_streams: ByteStreams | None = None
         """In stream mode."""
+        self._unasked_bytes = _unasked_bytes(life.engine.config)
+        """So large a message may be, whatever the paths carry."""
         self._take_defaults(life.engine.config)
 
     def offer(
@@ -70,9 +76,8 @@ class Sending:
             check_int("stream", stream)
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
-        if size > engine.config.max_message_bytes:
-            most = engine.config.max_message_bytes
-            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
+        if size > self._unasked_bytes:
+            self._check_size(size)
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False, None
@@ -128,6 +133,7 @@ class Sending:
             # A restart meanwhile (§5.2.4 A) may have left fewer streams.
             self._check_outbound(stream)
             self.check_takes_messages(stream)
+            self._check_size(len(data))
             if waiter.has_expired:
                 policies.expire(message, self._stack.now())
             self._queue(self._as_next(offered))
@@ -193,6 +199,17 @@ class Sending:
         if self.byte_streams is not None and self.byte_streams.find(stream) is not None:
             raise InvalidStream(f"stream {stream} is a byte stream, which its writer writes to")
 
+    def _check_size(self, size: int) -> None:
+        config = self._engine.config
+        if size > config.max_message_bytes:
+            most = config.max_message_bytes
+            raise MessageTooLarge(f"data must be at most Config.max_message_bytes, {most}, not {size} bytes")
+        most = self._engine.sender.fragmentation_point_bytes
+        if size > most and not config.fragmentation:
+            raise MessageTooLarge(
+                f"data must fit one DATA chunk, {most} bytes, as Config.fragmentation is off, and has {size}"
+            )
+
     def _check_outbound(self, stream: int) -> None:
         count = self._engine.tcb.outbound_streams
         if not 0 <= stream < count:
@@ -202,6 +219,7 @@ class Sending:
 
     def configure(self, config: Config) -> None:
         """The engine has it already: the defaults are others, and so may the room be."""
+        self._unasked_bytes = _unasked_bytes(config)
         self._take_defaults(config)
         self._backpressure.credit_bytes = 0
         self._backpressure.wake()

@@ -44,7 +44,7 @@ def status_of(engine: AssociationEngine, primary_path: Path) -> AssociationStatu
         pending_messages=engine.receiver.pending_messages,
         inbound_streams=engine.tcb.inbound_streams,
         outbound_streams=engine.tcb.outbound_streams,
-        fragmentation_point_bytes=engine.paths.amdcs - engine.tcb.negotiated.data_format.header_bytes,
+        fragmentation_point_bytes=engine.sender.fragmentation_point_bytes,
         primary_path=primary_path,
     )
 

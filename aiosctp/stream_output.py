@@ -99,7 +99,10 @@ class StreamOutput:
     def _give_message(self, transport: StreamTransport) -> None:
         transport.was_used = True
         engine, stack = self._engine, self._life.stack
-        message = transport.buffer.take(min(MESSAGE_BYTES, engine.config.max_message_bytes))
+        most = min(MESSAGE_BYTES, engine.config.max_message_bytes)
+        if not engine.config.fragmentation:
+            most = min(most, engine.sender.fragmentation_point_bytes)
+        message = transport.buffer.take(most)
         self._backpressure.credit_bytes = 0
         # Where packets are large the last one alone may be above the low-water mark: §6.1, the I bit, so that a writer
         # that is paused does not wait for a delayed SACK.

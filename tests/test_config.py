@@ -45,6 +45,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "send_buffer_bytes": (1, 2**40),
     "stream_send_buffer_bytes": (1, 2**40),
     "max_message_bytes": (1, 2**31 - 1),
+    "max_segment_bytes": (1, 2**32 - 1),
     "shutdown_timeout_s": (0, 10**9),
     "autoclose_s": (0.001, 10**9),
     "event_queue_limit": (1, 10**9),
@@ -70,6 +71,7 @@ WIDEST: dict[str, dict[str, float]] = {
 }
 SWITCHES = (
     "abort_at_limit",
+    "fragmentation",
     "heartbeat",
     "nodelay",
     "path_mtu_discovery",
@@ -90,6 +92,7 @@ OPTIONAL = (
     "diagnostic_cause",
     "init_rto_max_s",
     "initial_cwnd_mtus",
+    "max_segment_bytes",
     "partial_delivery_point_bytes",
     "path_mtu",
     "pmdcs_bytes",

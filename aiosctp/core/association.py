@@ -258,7 +258,7 @@ class AssociationEngine:
         before, self.config = self.config, config
         self.receiver.configure(config)
         if config.autoclose_s != before.autoclose_s:
-            autoclose.reschedule(self, now)
+            autoclose.reschedule(self)
         self.path_mtu.configure(before, config)
         for path in self.paths:
             path.rto.configure(config)
@@ -365,6 +365,8 @@ class AssociationEngine:
     def enter(self, state: AssociationState) -> None:
         self.state = state
         self.sender.is_shutting_down = state in SHUTTING_DOWN
+        if state in SHUTTING_DOWN:
+            self.timers.stop(Timer.AUTOCLOSE)
         if state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT):
             # §8.3: HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk".
             self.heartbeats.stop()

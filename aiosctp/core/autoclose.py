@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 def came_up(association: AssociationEngine, now: float) -> None:
     """Also after a restart of the peer."""
     association.receiver.last_data_at_s = now
-    reschedule(association, now)
+    reschedule(association)
 
 
-def reschedule(association: AssociationEngine, now: float) -> None:
+def reschedule(association: AssociationEngine) -> None:
     """It has come up, or is to be closed after another time than before, or never."""
     association.timers.stop(Timer.AUTOCLOSE)
     autoclose_s = association.config.autoclose_s
     if autoclose_s is not None and association.state is ESTABLISHED:
-        association.timers.start(Timer.AUTOCLOSE, max(now, _idle_since_s(association) + autoclose_s))
+        association.timers.start(Timer.AUTOCLOSE, _idle_since_s(association) + autoclose_s)
 
 
 def due(association: AssociationEngine, now: float) -> None:
     """The timer expired. What waits to be sent or acknowledged is user data that is on its way: not before it is."""
     autoclose_s = association.config.autoclose_s
-    if autoclose_s is None or association.state is not ESTABLISHED:
-        return
+    assert autoclose_s is not None
     closes_at_s = _idle_since_s(association) + autoclose_s
     if not association.sender.is_drained:
         closes_at_s = now + autoclose_s

@@ -158,7 +158,7 @@ class PathMtuDiscovery:
         for path in association.paths:
             if path.is_active and path.discovers_mtu and path.mtu_search is None and now >= path.mtu_settled_until_s:
                 self._begin(path, now)
-        settled_until_s = min(path.mtu_settled_until_s for path in association.paths if path.discovers_mtu)
+        settled_until_s = min(path.mtu_settled_until_s for path in association.paths)
         self._look_at_s = max(settled_until_s, now + LOOK_AGAIN_S)
 
     def _begin(self, path: Path, now: float) -> None:

@@ -182,6 +182,10 @@ class Path:
         self._take_mtu(mtu)
         self.congestion.set_pmdcs(self.pmdcs)
 
+    def use_udp_port(self, udp_port: int) -> None:
+        """The user says so; what comes may tell otherwise (RFC 6951 §5.4)."""
+        self.udp_port, self.udp_port_learnt = udp_port, False
+
     def is_idle(self, now: float) -> bool:
         """§8.3: nothing that could update the RTT was sent within the current heartbeat period."""
         return self.flight_bytes == 0 and now - self.last_data_sent_at_s >= self.hb_interval_s

@@ -273,6 +273,8 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
     if not call.data and not info.snd_flags & (SCTP_EOF | SCTP_ABORT):
         raise _empty()
     members = [one for one in sock.associations.values() if one.association.state is ESTABLISHED]
+    if members and len(call.data) > members[0].association.stack.sysctl["net.inet.sctp.sendall_limit"]:
+        raise error(errno.EMSGSIZE, "the message is larger than what net.inet.sctp.sendall_limit allows for all")
     refusals: dict[SocketAssociation, OSError] = {}
     for one in members:
         try:

@@ -64,12 +64,12 @@ def check_timers(association: AssociationEngine) -> None:
     assert timers.is_running(Timer.T1_COOKIE) == (state is AssociationState.COOKIE_ECHOED), f"T1-cookie in {state}"
     is_asking = state in (AssociationState.SHUTDOWN_SENT, AssociationState.SHUTDOWN_ACK_SENT)
     assert timers.is_running(Timer.T2_SHUTDOWN) == is_asking, f"T2 in {state}"
+    closes = state is AssociationState.ESTABLISHED and association.config.autoclose_s is not None
+    assert timers.is_running(Timer.AUTOCLOSE) == closes, f"the timer of autoclose in {state}: {not closes}"
     if state in SHUTTING_DOWN:
         assert timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"no guard in {state}"
     elif state is AssociationState.ESTABLISHED:
         assert not timers.is_running(Timer.T5_SHUTDOWN_GUARD), f"a guard in {state}"
-        closes = association.config.autoclose_s is not None
-        assert timers.is_running(Timer.AUTOCLOSE) == closes, f"AUTOCLOSE timer: {not closes}"
         for path in association.paths:
             probes = timers.is_running((Timer.PATH_MTU_PROBE, path))
             assert probes == (path.mtu_search is not None), f"PATH_MTU_PROBE timer of {path}: {probes}"

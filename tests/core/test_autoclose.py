@@ -11,9 +11,10 @@ from aiosctp.core.states import AssociationState
 from aiosctp.core.timers import Timer
 from aiosctp.events import AssociationChange, AssociationChangeKind, ShutdownEvent
 from aiosctp.exceptions import AssociationShutdown
-from aiosctp.wire.chunks import Shutdown
+from aiosctp.wire.chunks import CookieAck, CookieEcho, Shutdown
 from tests.core.laws import check_association
 from tests.core.pair import Host, Pair
+from tests.core.transcript import Bench, Peer, reborn
 
 NEVER_BEATS = Config(heartbeat=False)
 
@@ -108,7 +109,9 @@ def test_what_waits_to_be_delivered_puts_it_off() -> None:
     pair.run_for(9)
     pair.drop = lambda flight: True
     idle.say(pair.a, idle.ours)
-    pair.run_for(20)
+    pair.run_for(2)
+    assert idle.ours.timers.deadline(Timer.AUTOCLOSE) == pytest.approx(idle.came_up_at_s + 20)
+    pair.run_for(18)
     assert idle.ours.state is AssociationState.ESTABLISHED
     pair.drop = lambda flight: False
     pair.run_until(lambda: idle.ours.sender.is_drained)
@@ -138,6 +141,7 @@ def test_another_time_holds_from_the_last_user_data(autoclose_s: float, closes_a
 def test_it_can_be_switched_on_and_off_in_life() -> None:
     idle = Idle()
     idle.configure(None)
+    check_association(idle.ours)
     idle.pair.run_for(1000)
     assert idle.ours.state is AssociationState.ESTABLISHED
     # It has been idle for longer than that.
@@ -163,8 +167,44 @@ def test_a_shutdown_of_the_user_is_not_disturbed() -> None:
     pair.drop = lambda flight: True
     idle.ours.shutdown(pair.now)
     pair.a.engine.touch(idle.ours)
+    pair.flush()
+    check_association(idle.ours)
     pair.run_for(20)
+    idle.configure(5)
     check_association(idle.ours)
     pair.drop = lambda flight: False
     pair.run_until(lambda: idle.ours.state is AssociationState.CLOSED)
     assert isinstance(idle.ours.ending, AssociationShutdown)
+
+
+def test_it_is_changed_before_the_association_is_up() -> None:
+    """B08: and counts from COMM_UP on."""
+    pair = Pair(config_a=Config(), config_z=NEVER_BEATS)
+    pair.listen()
+    ours = pair.connect()
+    ours.configure(ours.config.replace(autoclose_s=10), pair.now)
+    check_association(ours)
+    pair.run_until(lambda: ours.state is AssociationState.ESTABLISHED)
+    check_association(ours)
+    began_s = pair.now
+    pair.run_until(lambda: ours.state is AssociationState.CLOSED)
+    assert pair.now - began_s == pytest.approx(10, abs=0.1)
+
+
+def test_it_holds_from_a_restart_of_the_peer_on() -> None:
+    """§5.2.4 A: the association is up anew."""
+    bench = Bench(autoclose_s=10)
+    peer = Peer(bench)
+    association = peer.associate()
+    bench.advance(7)
+    risen = reborn(peer)
+    # Z -> INIT -> A, A -> INIT ACK -> Z, Z -> COOKIE ECHO -> A
+    risen.send(CookieEcho(risen.get_cookie()))
+    # A -> COOKIE ACK -> Z
+    risen.expect(CookieAck)
+    check_association(association)
+    bench.advance(9.9)
+    bench.expect_nothing()
+    bench.advance(0.2)
+    # A -> SHUTDOWN -> Z
+    risen.expect(Shutdown)

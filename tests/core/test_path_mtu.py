@@ -253,6 +253,24 @@ def test_a_path_mtu_that_is_fixed_no_more_begins_with_the_route_and_is_searched(
     assert (link.path.mtu, link.sizes) == (9000, [9000])
 
 
+def test_what_was_found_before_keeps_no_path_from_being_searched_again() -> None:
+    """B13: one that is fixed no more, or on which discovery is switched on again."""
+    link = searched(1400, 1500)
+    probes = len(link.probes)
+    link.mtu = 1500
+    link.ours.path_mtu.switch(link.path, is_on=False)
+    link.transfer()
+    assert len(link.probes) == probes
+    link.ours.path_mtu.switch(link.path, is_on=True)
+    link.search()
+    assert link.sizes[probes:] == [1500]
+    link.ours.path_mtu.fix(link.path, 1300)
+    link.ours.path_mtu.fix(link.path, None)
+    link.mtu = 1400
+    link.search()
+    assert (link.path.mtu, len(link.probes) > probes + 1) == (1400, True)
+
+
 def test_the_bytes_for_chunks_are_fixed_and_freed_in_life() -> None:
     """B13: for the paths that have nothing of their own."""
     link = Link(9000, pair=Pair(addresses_z=(ONE, TWO), route_mtu=9000, config_a=Config(path_mtu_discovery=False)))
@@ -303,6 +321,10 @@ def test_a_path_keeps_the_mtu_that_was_set_for_it_alone() -> None:
     assert (one.mtu, two.mtu) == (1400, 1300)
     ours.configure(ours.config.replace(path_mtu=None, path_mtu_discovery=False), pair.now)
     assert (one.mtu, one.discovers_mtu, two.mtu, two.discovers_mtu) == (1500, False, 1300, False)
+    ours.path_mtu.switch(two, is_on=True)
+    ours.path_mtu.fix(two, None)
+    ours.configure(ours.config.replace(path_mtu_discovery=False, path_mtu=None, max_burst=9), pair.now)
+    assert two.discovers_mtu
 
 
 def test_an_address_that_comes_with_the_init_ack_is_searched_though_the_first_is_fixed() -> None:

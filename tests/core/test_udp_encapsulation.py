@@ -16,6 +16,7 @@ from tests.core.transcript import (
     UDP_PORT,
     Bench,
     Peer,
+    reborn,
 )
 
 OTHER_UDP_PORT = 61_234
@@ -181,3 +182,21 @@ def test_an_init_ack_that_is_refused_is_answered_to_its_udp_port() -> None:
     peer.send(peer.init_ack(StateCookie(PEER_COOKIE), outbound=0))
     peer.expect(Abort)
     assert association.state is AssociationState.CLOSED
+
+
+def test_a_udp_port_that_the_user_names_holds_until_one_is_learnt() -> None:
+    """S01: RFC 6951 §6.1. It is no port that was learnt: a peer that restarts is not refused for calling from another
+    (draft-tuexen-tsvwg-sctp-udp-encaps-cons)."""
+    bench = Bench()
+    peer = Peer(bench)
+    association = peer.associate()
+    (path,) = association.paths
+    path.use_udp_port(OTHER_UDP_PORT)
+    bench.say(association, b"hello")
+    peer.expect_packet(Data, udp_port=OTHER_UDP_PORT)
+    risen = reborn(peer)
+    risen.send(risen.init())
+    risen.expect(InitAck)
+    peer.send(peer.data())
+    peer.expect(Sack)
+    assert path.udp_port == peer.udp_port

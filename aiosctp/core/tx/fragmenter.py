@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiosctp.config import Config
 from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.paths import Path
 from aiosctp.core.statistics import AssociationCounters
@@ -28,16 +29,30 @@ SMALLEST_PIECE = 16
 class Fragmenter:
     """Takes chunks off the send queue."""
 
-    __slots__ = ("_counters", "_queue", "chunk_payload_bytes")
+    __slots__ = ("_counters", "_cuts_parts", "_queue", "chunk_payload_bytes", "smallest_piece_bytes")
 
     def __init__(self, queue: SendQueue, counters: AssociationCounters) -> None:
         self._queue = queue
         self._counters = counters
         self.chunk_payload_bytes = 0
-        """The most user data a chunk may carry at this moment: what the AMDCS leaves (§7.3, 2)."""
+        """The most user data a chunk may carry at this moment: what the AMDCS leaves (§7.3, 2), or the user allows."""
+        self.smallest_piece_bytes = 0
+        """Less is not cut off just to fill a packet."""
+        self._cuts_parts = True
+        """A part of a record, of which more is to come, may be cut where a message may not."""
+
+    def limit(self, largest_bytes: int, config: Config) -> None:
+        """What a chunk may carry from now on; the former by the AMDCS and the peer's window."""
+        self._cuts_parts = config.fragmentation
+        self.chunk_payload_bytes = largest_bytes
+        self.smallest_piece_bytes = largest_bytes // SMALLEST_PIECE
+        most = config.max_segment_bytes
+        if most is not None and most < largest_bytes:
+            # RFC 6458 §8.1.16: "fragmented by SCTP into the specified size": only the last piece has another.
+            self.chunk_payload_bytes = self.smallest_piece_bytes = most
 
     def wanted(self) -> int:
-        """How much user data the next chunk carries if nothing but the AMDCS limits it; 0 when none may be cut."""
+        """How much user data the next chunk carries if the packet and the window take it; 0 when none may be cut."""
         message = self._queue.peek()
         if message is None:
             return 0
@@ -63,17 +78,19 @@ class Fragmenter:
         fitting = (room & ~3) - self._queue.format.header_bytes
         if payload_bytes <= fitting:
             return payload_bytes
+        return fitting if fitting >= self.smallest_piece_bytes and self.is_cut_anyway else 0
+
+    @property
+    def is_cut_anyway(self) -> bool:
+        """Whether the message that is next is more than one chunk. There is one."""
         message = self._queue.peek()
         assert message is not None
         data, number, _, _, _, _, terms = message
-        is_cut_anyway = (
+        return (
             self._queue.by_number[number].cut_bytes > 0
             or len(data) > self.chunk_payload_bytes
-            or (terms is not None and isinstance(terms, Part))
+            or (terms is not None and self._cuts_parts and isinstance(terms, Part))
         )
-        if is_cut_anyway and fitting >= self.chunk_payload_bytes // SMALLEST_PIECE:
-            return fitting
-        return 0
 
     def cut(self, payload_bytes: int, number: int, path: Path, now: float) -> OutstandingChunk:
         """The next chunk, with this much user data. The data itself is not copied."""
@@ -94,7 +111,8 @@ class Fragmenter:
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         if is_beginning:
             flags |= DATA_BEGINNING
-            self._counters.messages_fragmented += not is_ending
+            if not is_ending:
+                self._counters.messages_fragmented += 1
         if is_ending:
             flags |= DATA_ENDING
         if unordered:

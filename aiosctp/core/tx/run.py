@@ -13,7 +13,7 @@ from aiosctp.core.charge import MIN_CHARGE_BYTES, charge_of
 from aiosctp.core.packing import OutgoingPacket
 from aiosctp.core.paths import Path
 from aiosctp.core.tx import fragmenter
-from aiosctp.core.tx.fragmenter import SMALLEST_PIECE, with_immediate
+from aiosctp.core.tx.fragmenter import with_immediate
 from aiosctp.core.tx.sent_run import Kind, Parts, SentRun
 from aiosctp.wire.chunks import (
     DATA_BEGINNING,
@@ -133,6 +133,7 @@ class Run:
         assert messages is not None
         header_bytes = self._format.header_bytes
         largest_payload = self._transmission.fragmenter.chunk_payload_bytes
+        smallest_piece = self._transmission.fragmenter.smallest_piece_bytes
         while messages:
             message = messages[0]
             data, number, _, unordered, _, _, _ = message
@@ -158,7 +159,7 @@ class Run:
                     continue
             if size > room:
                 payload_bytes = room - header_bytes
-                if payload_bytes < largest_payload // SMALLEST_PIECE:
+                if payload_bytes < smallest_piece:
                     break
                 size, charge_bytes = room, charge_of(payload_bytes)
             is_ending = payload_bytes == left

@@ -52,6 +52,7 @@ class Sender:
         "_paths",
         "_round_trips",
         "_takes_short_way",
+        "_takes_single",
         "_transmission",
         "loss",
         "outstanding",
@@ -76,6 +77,7 @@ class Sender:
         self._round_trips = RoundTrips()
         self._acknowledged_paths: tuple[Path, ...] = ()
         self._takes_short_way = shortcuts.are_open
+        self._takes_single = shortcuts.are_open and config.max_segment_bytes is None
         self._transmission = Transmission(
             config=config,
             paths=paths,
@@ -148,6 +150,15 @@ class Sender:
         return self.queue.queued_bytes
 
     @property
+    def fragmentation_point_bytes(self) -> int:
+        """RFC 6458 §8.2.1: a larger message is sent in more than one chunk."""
+        largest = self._paths.amdcs - self.queue.format.header_bytes
+        if self._transmission.is_established:
+            largest = min(largest, self.window.largest_a_rwnd)
+        most = self._transmission.config.max_segment_bytes
+        return largest if most is None else min(largest, most)
+
+    @property
     def outstanding_bytes(self) -> int:
         """User data sent and not yet acknowledged for good."""
         return self.outstanding.buffered_bytes
@@ -210,6 +221,7 @@ class Sender:
         self.queue.set_scheduler(config.scheduler)
         if config.stream_send_buffer_bytes != self.queue.stream_mark_bytes:
             self.queue.set_stream_mark(config.stream_send_buffer_bytes)
+        self._takes_single = self._takes_short_way and config.max_segment_bytes is None
         self._transmission.config = config
 
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:
@@ -324,7 +336,7 @@ class Sender:
     def send_single(self, path: Path, room: int, now: float) -> OutstandingChunk | None:
         """In the place of all that: the one chunk there is to send, if it fits so much room of a packet for this path,
         and nothing is out of the ordinary."""
-        return send_single(self._transmission, path, room, now) if self._takes_short_way else None
+        return send_single(self._transmission, path, room, now) if self._takes_single else None
 
     # -- acknowledgement --
 

@@ -96,7 +96,7 @@ class Transmission:
         max_burst = config.fr_max_burst if self.loss.in_fast_recovery else config.max_burst
         self.burst.begin(max_burst, is_strict=is_strict)
         largest = self.paths.amdcs - self.queue.format.header_bytes
-        self.fragmenter.chunk_payload_bytes = min(largest, self.window.largest_a_rwnd)
+        self.fragmenter.limit(min(largest, self.window.largest_a_rwnd), self.config)
 
     def end(self) -> None:
         """Of the opportunity."""
@@ -141,10 +141,18 @@ class Transmission:
         wanted = self.fragmenter.wanted() if has_tsns else 0
         if not wanted:
             return 0
-        allowed = self.window.largest_chunk(wanted, outstanding.flight_charge_bytes)
+        allowed = self._window_allows(wanted)
         if not allowed and self.window.is_probe_due and not outstanding:
             allowed = wanted
         return self.fragmenter.fits(allowed, room) if allowed else 0
+
+    def _window_allows(self, wanted: int) -> int:
+        """How much of the next chunk the peer's window takes, 0 if none. RFC 6458 §8.1.11: without fragmentation a
+        message that one chunk can carry is not cut for the window either."""
+        allowed = self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
+        if 0 < allowed < wanted and not self.config.fragmentation and not self.fragmenter.is_cut_anyway:
+            return 0
+        return allowed
 
     # -- the short way --
 
@@ -273,8 +281,7 @@ class Transmission:
         receiver window"."""
         if self.awaits_the_last and not self.queue:
             return True
-        wanted = self.fragmenter.wanted() or 1
-        return not _cwnd_allows(path) or not self.window.largest_chunk(wanted, self.outstanding.flight_charge_bytes)
+        return not _cwnd_allows(path) or not self._window_allows(self.fragmenter.wanted() or 1)
 
 
 def _cwnd_allows(path: Path) -> bool:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from aiosctp.config import Config
 from aiosctp.core.messages import OutgoingMessage
 from aiosctp.core.tx import fragmenter
 from tests.core.tx.bench import PACKET_BYTES, PAYLOAD, PMDCS, Bench, all_chunks, numbers, tsn
@@ -69,6 +70,37 @@ def test_many_small_messages_share_a_packet() -> None:
     (first, second) = bench.send(*[64] * 20)
     assert len(first.chunks) == PMDCS // 80
     assert len(first.chunks) + len(second.chunks) == 20
+
+
+@pytest.mark.parametrize("segment", [1, 3, 100, 999, PAYLOAD])
+def test_no_chunk_is_larger_than_the_segment_that_is_set(segment: int) -> None:
+    """RFC 6458 §8.1.16: "it will be fragmented by SCTP into the specified size": packets are not filled with less."""
+    bench = Bench(config=Config(max_segment_bytes=segment, max_burst=1000), rwnd=1 << 22)
+    bench.cwnd = 1 << 20
+    packets = bench.send(3 * PAYLOAD + 1, 1)
+    sizes = [len(chunk.payload) for chunk in all_chunks(packets)]
+    whole, rest = divmod(3 * PAYLOAD + 1, segment)
+    assert sizes == [segment] * whole + [rest] * (rest > 0) + [1]
+    per_packet = PMDCS // (segment + 16 + 3 & ~3)
+    assert all(len(packet.chunks) == per_packet for packet in packets[:-1])
+
+
+def test_a_segment_larger_than_the_paths_take_changes_nothing() -> None:
+    """RFC 6458 §8.1.16: "may fragment into smaller sized chunks when the PMTU ... is smaller"."""
+    sizes = (3 * PAYLOAD, 64, 64, 2000)
+    usual, other = Bench(), Bench(config=Config(rto_min_s=0.05, max_segment_bytes=PAYLOAD + 1))
+    assert all_chunks(usual.send(*sizes)) == all_chunks(other.send(*sizes))
+
+
+def test_a_message_that_is_begun_goes_on_in_segments_of_the_size_that_is_set_then() -> None:
+    bench = Bench()
+    bench.send(16 * PAYLOAD)
+    bench.sender.configure(bench.config.replace(max_segment_bytes=500))
+    assert bench.sack(2) is None
+    assert {len(chunk.payload) for chunk in all_chunks(bench.flush())} == {500}
+    bench.sender.configure(bench.config)
+    assert bench.sack(4) is None
+    assert {len(chunk.payload) for chunk in all_chunks(bench.flush())} == {PAYLOAD}
 
 
 def test_chunks_are_padded_and_the_packet_counts_it() -> None:

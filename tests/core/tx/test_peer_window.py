@@ -89,6 +89,18 @@ def test_half_the_largest_window_seen_is_used_even_if_less_than_a_chunk() -> Non
     assert [len(chunk.payload) for chunk in all_chunks(bench.send(PAYLOAD))] == [800]
 
 
+def test_without_fragmentation_a_message_waits_until_the_window_takes_it_whole() -> None:
+    """RFC 6458 §8.1.11; what one chunk can't carry, as of a byte stream, is cut for the window as ever."""
+    bench = Bench(config=Config(rto_min_s=0.05, fragmentation=False), rwnd=1500)
+    bench.send(PAYLOAD)
+    bench.sack(0, rwnd=800, after=0.1)
+    assert bench.send(PAYLOAD) == []
+    bench.probe_due()
+    assert [len(chunk.payload) for chunk in all_chunks(bench.flush())] == [PAYLOAD]
+    bench.sack(1, rwnd=800, after=0.1)
+    assert [len(chunk.payload) for chunk in all_chunks(bench.send(2 * PAYLOAD))] == [800]
+
+
 def test_no_chunk_is_larger_than_the_largest_window_seen() -> None:
     """Else it would be dropped for ever: a path MTU of 9000 towards a window of 1500."""
     bench = Bench(rwnd=1500)

@@ -85,26 +85,40 @@ class Side:
     paths=st.sampled_from([1, 1, 2]),
     mtu=st.sampled_from([1500, 576, 1499, 65535]),
     rwnd=st.sampled_from([WINDOW, 2600, 20000]),
+    segment=st.sampled_from([None, None, 1, 100, 999, 1444]),
 )
 # A piece of a chunk, where that is half of the largest window (§6.1 A).
-@example(script=[([600, 600, 1444], 0, False, False)], max_burst=4, paths=1, mtu=1500, rwnd=2600)
+@example(script=[([600, 600, 1444], 0, False, False)], max_burst=4, paths=1, mtu=1500, rwnd=2600, segment=None)
 # A window that was closed opens.
-@example(script=[SEND, (40, 0, 0), SEND, (0, 0, WINDOW)], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW)
+@example(script=[SEND, (40, 0, 0), SEND, (0, 0, WINDOW)], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW, segment=None)
 # A chunk whose overhead does not fit.
-@example(script=[SEND, (40, 0, 200), SEND], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW)
+@example(script=[SEND, (40, 0, 200), SEND], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW, segment=None)
 # What timed out goes to the other path, and to the first one a packet at a time (§7.2.3).
-@example(script=[SEND, "expire", SEND], max_burst=4, paths=2, mtu=1500, rwnd=WINDOW)
+@example(script=[SEND, "expire", SEND], max_burst=4, paths=2, mtu=1500, rwnd=WINDOW, segment=None)
 # Packets of one message each; beside the last of those alike the next one fits. Some need padding, some have no SSN.
-@example(script=[([999] * 9 + [300, 999, 999], 0, False, False)], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
 @example(
-    script=[([1000] * 9, 1, True, False), ([1000] * 9, 1, False, True)], max_burst=9, paths=1, mtu=1500, rwnd=WINDOW
+    script=[([999] * 9 + [300, 999, 999], 0, False, False)], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW, segment=None
+)
+@example(
+    script=[([1000] * 9, 1, True, False), ([1000] * 9, 1, False, True)],
+    max_burst=9,
+    paths=1,
+    mtu=1500,
+    rwnd=WINDOW,
+    segment=None,
 )
 # The peer's window has room for some of them.
-@example(script=[([1000] * 9, 0, False, False), (3, 0, 2600)], max_burst=100, paths=1, mtu=1500, rwnd=4500)
+@example(
+    script=[([1000] * 9, 0, False, False), (3, 0, 2600)], max_burst=100, paths=1, mtu=1500, rwnd=4500, segment=None
+)
 # §6.1: the last chunk before the SHUTDOWN asks for a SACK, whether cwnd is full or not.
-@example(script=[SEND, "shut down", (40, 0, WINDOW), SEND], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW)
-def test_both_ways_make_the_same_packets(script: list[Any], max_burst: int, paths: int, mtu: int, rwnd: int) -> None:
-    config = Config(rto_min_s=0.05, max_burst=max_burst)
+@example(script=[SEND, "shut down", (40, 0, WINDOW), SEND], max_burst=100, paths=1, mtu=1500, rwnd=WINDOW, segment=None)
+# RFC 6458 §8.1.16: small segments.
+@example(script=[([5000, 300], 0, False, False)], max_burst=4, paths=1, mtu=1500, rwnd=WINDOW, segment=100)
+def test_both_ways_make_the_same_packets(
+    script: list[Any], max_burst: int, paths: int, mtu: int, rwnd: int, segment: int | None
+) -> None:
+    config = Config(rto_min_s=0.05, max_burst=max_burst, max_segment_bytes=segment)
     short, general = (Side(are_open, config, paths, mtu, rwnd) for are_open in (True, False))
     for step in [*script, (40, 0, WINDOW), (40, 0, WINDOW)]:
         assert short.follow(step) == general.follow(step)
