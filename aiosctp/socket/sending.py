@@ -393,9 +393,10 @@ def _arguments(association: SocketAssociation, call: Call, info: sctp_sndinfo) -
 
 
 def _is_part(association: SocketAssociation, stream: int, *, end_of_record: bool) -> bool:
-    """Of a record (§8.1.26). Until one has ended, the stream "may not change in between"."""
+    """Of a record (§8.1.26). With DATA what comes after it waits for its end, which the program may not know: there is
+    one at a time."""
     records = association.association.engine.sender.queue.records
     begun = () if records is None else records.open
-    if begun and stream not in begun:
+    if begun and stream not in begun and "idata" not in association.association.negotiated:
         raise error(errno.EINVAL, f"the record of stream {next(iter(begun))} has not ended: SCTP_EOR ends it")
-    return bool(begun) or not end_of_record
+    return stream in begun or not end_of_record

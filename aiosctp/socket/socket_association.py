@@ -9,7 +9,7 @@ from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
@@ -63,7 +63,8 @@ class SocketAssociation:
                 self.came_up = True
                 self.association.stack.add(self.association)
             self.unread.look_at(event)
-            self._notify(event, is_first=comes_up)
+            # The last two packets of the handshake may bring messages, which come after what it was about.
+            self._notify(event, is_first=comes_up or isinstance(event, AdaptationIndication))
         self.socket.association_changed(self)
         self.changes.tell()
 
