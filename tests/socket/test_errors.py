@@ -67,7 +67,7 @@ def test_a_socket_can_be_made_and_set_before_there_is_a_loop() -> None:
         async with SocketHosts() as hosts:
             listener = hosts.listening()
             with hosts.client_host:
-                await hosts.keep(client).connect(SERVER)
+                await hosts.own(client).connect(SERVER)
             server = await hosts.accept(listener)
             await client.sendv(b"the last", sndinfo=sctp.sctp_sndinfo(snd_sid=4))
             assert await server.recv(100) == b"the last"
