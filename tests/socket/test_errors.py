@@ -310,9 +310,10 @@ async def test_a_stream_out_of_range_is_einval() -> None:
 async def test_what_is_no_bytes_is_einval(data: Any) -> None:
     """I05: of send and sendto."""
     async with one_to_one_pair() as pair:
-        for call in (lambda: pair.client.send(data), lambda: pair.client.sendto(data, 0, SERVER)):
-            with refused(errno.EINVAL):
-                await call()
+        with refused(errno.EINVAL):
+            await pair.client.send(data)
+        with refused(errno.EINVAL):
+            await pair.client.sendto(data, 0, SERVER)
         await asyncio.sleep(1)
         assert not pair.hosts.user_data()
 

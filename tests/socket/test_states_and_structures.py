@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import pytest
 
