@@ -107,7 +107,9 @@ async def sendv(
 ) -> int:
     sock.check_open()
     is_one = isinstance(data, bytes | bytearray | memoryview) or not isinstance(data, Sequence)
-    call = Call(_bytes(data) if is_one else _gathered(data), () if addresses is None else several(addresses), flags=flags)
+    call = Call(
+        _bytes(data) if is_one else _gathered(data), () if addresses is None else several(addresses), flags=flags
+    )
     _say(call, sndinfo, prinfo, authinfo)
     count = await _perform(sock, call)
     if sndinfo is not None and call.opened is not None:

@@ -136,8 +136,6 @@ def _read_primary(target: Target, _: object) -> sctp_setprim:
 def _set_primary(target: Target, _: object) -> Commit:
     if target.host is None:
         raise error(errno.EINVAL, "ssp_addr must be an address of the peer, and no wildcard")
-    if not target.engine_path.is_confirmed:
-        raise error(errno.EINVAL, f"{target.host} is not confirmed yet (RFC 9260 §5.4)")
     host = target.host
     return lambda: target.association.set_primary(host)
 
