@@ -9,7 +9,7 @@ from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
@@ -70,9 +70,16 @@ class SocketAssociation:
 
     def _notify(self, event: Event) -> None:
         for notification in translate(event, self):
-            self.unread.add(notification)
+            self.unread.add(notification, is_beginning=_is_beginning(event))
 
     def subscribed_to_dry(self) -> None:
         """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""
         if self.ending is None and self.association.engine.sender.is_drained:
             self.tell(SenderDry())
+
+
+def _is_beginning(event: Event) -> bool:
+    """Whether it tells of the handshake."""
+    if isinstance(event, AssociationChange):
+        return event.change is AssociationChangeKind.COMM_UP
+    return isinstance(event, AdaptationIndication)
