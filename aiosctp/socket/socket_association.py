@@ -36,6 +36,7 @@ class SocketAssociation:
         self.came_up = False
         for stream, value in settings.stream_values.items():
             engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
+        self._choose_udp_ports()
         stack.own(engine, self.association)
 
     @property
@@ -54,6 +55,8 @@ class SocketAssociation:
 
     def _changed(self, events: Sequence[Event]) -> None:
         """The stack flushed this association."""
+        if self.is_connecting:
+            self._choose_udp_ports()
         for event in events:
             if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
@@ -62,6 +65,13 @@ class SocketAssociation:
             self._notify(event)
         self.socket.association_changed(self)
         self.changes.tell()
+
+    def _choose_udp_ports(self) -> None:
+        """RFC 6951 §6.1: of addresses for which one was set, those included that the INIT ACK has named."""
+        for host, port in self.settings.remote_udp_ports.items():
+            path = self.association.engine.paths.get(host)
+            if path is not None and not path.udp_port_learnt:
+                path.udp_port = port
 
     def tell(self, event: Event) -> None:
         """What happened to the socket's association, and not to the engine's."""

@@ -12,11 +12,13 @@ from aiosctp.socket.constants import (
     SCTP_ASSOCINFO,
     SCTP_AUTOCLOSE,
     SCTP_DELAYED_SACK,
+    SCTP_DISABLE_FRAGMENTS,
     SCTP_FRAG_LEVEL_2,
     SCTP_GET_ASSOC_STATS,
     SCTP_INITMSG,
     SCTP_INTERLEAVING_SUPPORTED,
     SCTP_MAX_BURST,
+    SCTP_MAXSEG,
     SCTP_NODELAY,
     SCTP_NRSACK_SUPPORTED,
     SCTP_PARTIAL_DELIVERY_POINT,
@@ -40,6 +42,8 @@ from aiosctp.socket.structures import (
 
 # No burst has more packets: it stands for none that is bounded.
 _UNBOUNDED_BURST: Final = 65535
+# An IP datagram has no more.
+_MOST_IN_A_CHUNK: Final = 65535
 
 
 # -- the RTO, retransmissions, the cookie (§8.1.1, §8.1.2) --
@@ -137,6 +141,11 @@ def _read_max_burst(target: Target) -> int:
     return 0 if burst == _UNBOUNDED_BURST else burst
 
 
+def _set_max_segment(target: Target, size: int) -> Commit:
+    """§8.1.16: 0, or more than a datagram holds, leaves it to the path MTU."""
+    return target.change(max_segment_bytes=size if 0 < size <= _MOST_IN_A_CHUNK else None)
+
+
 def _set_partial_delivery_point(target: Target, size: int) -> Commit:
     """§8.1.21: "the call will fail if the user attempts to set this value larger than the socket receive buffer"."""
     if size > target.config.receive_window_bytes:
@@ -232,6 +241,13 @@ OPTIONS: Final = (
         lambda target, on: target.change(nodelay=on),
         scope=Scope.EVERYONE,
     ),
+    switch(
+        "SCTP_DISABLE_FRAGMENTS",
+        SCTP_DISABLE_FRAGMENTS,
+        lambda target: not target.config.fragmentation,
+        lambda target, on: target.change(fragmentation=not on),
+        scope=Scope.EVERYONE,
+    ),
     number(
         "SCTP_AUTOCLOSE",
         SCTP_AUTOCLOSE,
@@ -246,6 +262,13 @@ OPTIONS: Final = (
         lambda target: target.config.effective_partial_delivery_point_bytes,
         _set_partial_delivery_point,
         scope=Scope.EVERYONE,
+    ),
+    value(
+        "SCTP_MAXSEG",
+        SCTP_MAXSEG,
+        Scope.ONE_OR_FUTURE,
+        lambda target: target.config.max_segment_bytes or 0,
+        _set_max_segment,
     ),
     value(
         "SCTP_MAX_BURST",

@@ -179,9 +179,8 @@ def _set_parameters(target: Target, parameters: sctp_paddrparams) -> Commit:
     flags = parameters.spp_flags
     _check_flags(flags, has_address=target.host is not None)
     changes = _changes(parameters)
-    commits = [target.change(**_sack_changes(target.config, parameters))]
-    if target.host is None:
-        commits.append(target.change(**changes))
+    of_all = {} if target.host is not None else changes
+    commits = [target.change(**of_all, **_sack_changes(target.config, parameters))]
     if target.member is not None:
         commits.append(target.change_paths(changes))
     if flags & SPP_HB_DEMAND:

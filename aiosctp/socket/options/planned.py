@@ -26,13 +26,10 @@ ECN: Final = "ECN (RFC 9260 Appendix A, RFC 3168) is planned"
 PF: Final = "the potentially failed state (RFC 7829) is planned"
 PKTDROP: Final = "packet drop reports (draft-stewart-sctp-pktdrprep) are planned"
 CONGESTION_CONTROL: Final = "another congestion control than that of RFC 9260 §7 is planned"
-FRAGMENTS: Final = "how messages are cut is not yet to be chosen"
 CMT: Final = "sending on several paths at once is planned"
 ZERO_CHECKSUM: Final = "zero checksums (RFC 9653) are planned: the CRC is always there, and always verified"
 
 _REASONS: Final = {
-    "SCTP_DISABLE_FRAGMENTS": FRAGMENTS,
-    "SCTP_MAXSEG": FRAGMENTS,
     "SCTP_AUTH_CHUNK": AUTH,
     "SCTP_AUTH_KEY": AUTH,
     "SCTP_AUTH_ACTIVE_KEY": AUTH,
