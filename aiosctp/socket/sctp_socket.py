@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -113,7 +114,8 @@ class SCTPSocket:
         config = Config() if stack is None else stack.config
         self.settings = Settings(config.replace(**_OFF_AT_FIRST))
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
-        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
+        level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
+        self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
         self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
@@ -188,7 +190,9 @@ class SCTPSocket:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
         else:
-            self.endpoint.listen(config=self.settings.config, backlog=backlog, max_associations=None, admit=None)
+            # §3.1.3: of a one-to-many socket it says only that peers may come, for none of them waits for `accept`.
+            waiting = sys.maxsize if self.is_one_to_many else backlog
+            self.endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
             stack.listen(self.endpoint, self)
         self._is_listening = backlog > 0
         self._acceptable.tell()

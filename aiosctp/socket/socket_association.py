@@ -58,11 +58,12 @@ class SocketAssociation:
         if self.is_connecting:
             self._choose_udp_ports()
         for event in events:
-            if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
+            comes_up = isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP
+            if comes_up:
                 self.came_up = True
                 self.association.stack.add(self.association)
             self.unread.look_at(event)
-            self._notify(event)
+            self._notify(event, is_first=comes_up)
         self.socket.association_changed(self)
         self.changes.tell()
 
@@ -78,9 +79,9 @@ class SocketAssociation:
         self._notify(event)
         self.socket.association_changed(self)
 
-    def _notify(self, event: Event) -> None:
+    def _notify(self, event: Event, *, is_first: bool = False) -> None:
         for notification in translate(event, self):
-            self.unread.add(notification)
+            self.unread.add(notification, is_first=is_first)
 
     def subscribed_to_dry(self) -> None:
         """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""

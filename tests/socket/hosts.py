@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -24,6 +24,9 @@ SERVER = (SERVER_HOST, PORT)
 ENOUGH = 2**20
 """A buffer that holds any message of these tests."""
 
+LIMIT_S = 3000.0
+"""No test takes as long: one that waits for what never comes ends."""
+
 T = TypeVar("T")
 C = TypeVar("C", bound=Chunk)
 
@@ -34,11 +37,19 @@ class SocketHosts(TwoHosts):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._open: list[SCTPSocket] = []
+        self._limit = asyncio.timeout(LIMIT_S)
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        await super().__aenter__()
+        return self
 
     async def __aexit__(self, *exc: object) -> None:
+        error = exc[1] if isinstance(exc[1], BaseException) else None
         for each in self._open:
             await each.close()
         await super().__aexit__(*exc)
+        await self._limit.__aexit__(type(error), error, None)
 
     def keep(self, socket: SCTPSocket) -> SCTPSocket:
         self._open.append(socket)

@@ -278,7 +278,7 @@ async def test_the_stack_ends_below_its_sockets() -> None:
         await pair.hosts.server.__aexit__(None, None, None)
         for task in tasks:
             async with asyncio.timeout(5):
-                with pytest.raises(OSError, match="."):
+                with pytest.raises(OSError, match=r"."):
                     await task
         await pair.server.close()
         await pair.listener.close()

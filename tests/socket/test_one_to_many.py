@@ -198,7 +198,8 @@ async def test_a_message_for_nobody_is_refused() -> None:
 
 @virtual_time
 async def test_sendmsg_without_data_opens_an_association() -> None:
-    """A11: "If sendmsg() is called with no data and there is no existing association, a new one will be established." """
+    """A11: "If sendmsg() is called with no data and there is no existing association, a new one will be
+    established." """
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
         client = hosts.one_to_many()

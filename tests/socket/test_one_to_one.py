@@ -96,8 +96,8 @@ async def test_port_0_is_an_ephemeral_one() -> None:
             client.bind(("0.0.0.0", 0))
             ports.add(client.getsockname()[1])
             await client.connect(SERVER)
-            _, address = await listener.accept()
-            assert address[1] == client.getsockname()[1]
+            server = await hosts.accept(listener)
+            assert server.getpeername()[1] == client.getsockname()[1]
         assert len(ports) == 2
         assert 0 not in ports
 
@@ -283,7 +283,8 @@ async def test_accept_on_a_socket_that_does_not_listen_is_einval() -> None:
 
 @virtual_time
 async def test_options_of_the_listener_hold_for_accepted_sockets() -> None:
-    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted sockets." """
+    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted
+    sockets." """
     async with SocketHosts() as hosts:
         listener = hosts.listening()
         switch_on(listener, sctp.SCTP_RECVRCVINFO)

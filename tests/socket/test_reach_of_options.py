@@ -127,7 +127,8 @@ async def test_the_three_constants(assoc_id: int, reaches_the_living: bool, reac
 
 @virtual_time
 async def test_socket_options_reach_every_association() -> None:
-    """A24: "for one-to-many style sockets, the options will be applied to all associations": SO_LINGER 0 aborts both."""
+    """A24: "for one-to-many style sockets, the options will be applied to all associations": SO_LINGER 0 aborts
+    both."""
     async with SocketHosts() as hosts:
         listener = hosts.listening()
         client = hosts.one_to_many()
