@@ -42,8 +42,6 @@ from aiosctp.socket.structures import (
 
 # No burst has more packets: it stands for none that is bounded.
 _UNBOUNDED_BURST: Final = 65535
-# An IP datagram has no more.
-_MOST_IN_A_CHUNK: Final = 65535
 
 
 # -- the RTO, retransmissions, the cookie (§8.1.1, §8.1.2) --
@@ -139,11 +137,6 @@ def _set_sack_info(target: Target, info: sctp_sack_info) -> Commit:
 def _read_max_burst(target: Target) -> int:
     burst = target.config.max_burst
     return 0 if burst == _UNBOUNDED_BURST else burst
-
-
-def _set_max_segment(target: Target, size: int) -> Commit:
-    """§8.1.16: 0, or more than a datagram holds, leaves it to the path MTU."""
-    return target.change(max_segment_bytes=size if 0 < size <= _MOST_IN_A_CHUNK else None)
 
 
 def _set_partial_delivery_point(target: Target, size: int) -> Commit:
@@ -268,7 +261,8 @@ OPTIONS: Final = (
         SCTP_MAXSEG,
         Scope.ONE_OR_FUTURE,
         lambda target: target.config.max_segment_bytes or 0,
-        _set_max_segment,
+        # §8.1.16: 0 "indicates that the user is not limiting fragmentation".
+        lambda target, size: target.change(max_segment_bytes=size or None),
     ),
     value(
         "SCTP_MAX_BURST",
