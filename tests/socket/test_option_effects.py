@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -125,12 +125,21 @@ def window_of(sock: SCTPSocket, association_id: int) -> int:
     return status.sstat_rwnd
 
 
+def test_an_ipv6_socket_speaks_ipv4_too() -> None:
+    """A03: what POSIX programs say of that is taken, and the contrary refused."""
+    sock = SCTPSocket(sctp.AF_INET6)
+    sock.setsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY, 0)
+    assert sock.getsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY) == 0
+    with refused(errno.EOPNOTSUPP, "IPV6_V6ONLY"):
+        sock.setsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY, 1)
+
+
 # -- SCTP_STATUS --
 
 
 @virtual_time
 async def test_a_one_to_one_socket_without_association_tells_whether_it_is_bound_or_listens() -> None:
-    """B33, D23."""
+    """B33, D23: CLOSED, BOUND and LISTEN are states of a socket that has no association."""
     async with TwoHosts() as hosts, SCTPSocket(stack=hosts.server) as sock:
 
         def state() -> object:
@@ -170,7 +179,7 @@ async def test_the_states_of_the_handshake_and_of_the_shutdown() -> None:
         assert state(sock) == sctp.SCTP_SHUTDOWN_SENT
         hosts.drop = lambda packet: False
         await asyncio.sleep(5)
-        assert state(sock) == sctp.SCTP_BOUND
+        assert state(sock) == sctp.SCTP_CLOSED
 
 
 # -- paths --
@@ -248,7 +257,7 @@ async def test_the_drafts_flags_of_the_sack_delay() -> None:
     ],
 )
 def test_flags_of_a_path_that_mean_nothing_are_refused(flags: int, number: int, words: str) -> None:
-    """B13, D19, D20."""
+    """B13, D19, D20: both of a pair, unknown bits, and a demand that names no address."""
     sock = SCTPSocket()
     with refused(number, words):
         sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, sctp.sctp_paddrparams(spp_flags=flags))
@@ -256,7 +265,7 @@ def test_flags_of_a_path_that_mean_nothing_are_refused(flags: int, number: int, 
 
 @virtual_time
 async def test_a_heartbeat_on_demand_needs_an_association_that_is_up() -> None:
-    """B13, D19."""
+    """B13, D19: SPP_HB_DEMAND before that is refused, and changes nothing."""
     async with sockets() as (hosts, sock, _):
         demand = sctp.sctp_paddrparams(spp_address=(FIRST, PORT), spp_flags=sctp.SPP_HB_DEMAND, spp_pathmaxrxt=3)
         sock.setblocking(False)
@@ -269,6 +278,85 @@ async def test_a_heartbeat_on_demand_needs_an_association_that_is_up() -> None:
         sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, demand)
         await asyncio.sleep(0)
         assert len(chunks(hosts, Heartbeat)) == 1
+
+
+@virtual_time
+async def test_a_heartbeat_on_demand_is_for_one_address() -> None:
+    """B13, D19: "This must not be used in conjunction with a wildcard address"; nothing of the rest is done."""
+    async with sockets() as (hosts, sock, _):
+        await sock.connect((FIRST, PORT))
+        hosts.log.clear()
+        wrong = sctp.sctp_paddrparams(spp_flags=sctp.SPP_HB_DEMAND, spp_pathmaxrxt=3)
+        with refused(errno.EINVAL, "SPP_HB_DEMAND"):
+            sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, wrong)
+        assert sock.getsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS).spp_pathmaxrxt == 5
+        await asyncio.sleep(1)
+        assert hosts.log == []
+
+
+# -- sending --
+
+
+@virtual_time
+async def test_a_large_send_buffer_is_one_stream_s_if_it_sends_alone() -> None:
+    """B07: SO_SNDBUF has no second bound for each stream, as Config has."""
+    size = 2**20
+    async with sockets(ours=set_to(sctp.SO_SNDBUF, size, SOL_SOCKET)) as (hosts, sock, _):
+        await sock.connect((FIRST, PORT))
+        hosts.drop = lambda packet: True
+        sock.setblocking(False)
+        queued = 0
+        with suppress(BlockingIOError):
+            while queued < 2 * size:
+                queued += await sock.send(bytes(10_000))
+        assert size <= queued < size + 10_000
+
+
+@virtual_time
+async def test_the_old_default_names_a_policy_in_its_flags() -> None:
+    """B14: RFC 7496 §4.2, RFC 6458 §5.3.2: sinfo_timetolive is then its value, here of retransmissions."""
+    info = sctp.sctp_sndrcvinfo(sinfo_flags=sctp.SCTP_UNORDERED | sctp.SCTP_PR_SCTP_RTX, sinfo_timetolive=1)
+    async with sockets() as (hosts, sock, _):
+        await sock.connect((FIRST, PORT))
+        sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_DEFAULT_SEND_PARAM, info)
+        assert sock.getsockopt(IPPROTO_SCTP, sctp.SCTP_DEFAULT_SEND_PARAM) == info.__class__(
+            sinfo_flags=info.sinfo_flags, sinfo_timetolive=1, sinfo_assoc_id=next(iter(sock.associations))
+        )
+        prinfo = sock.getsockopt(IPPROTO_SCTP, sctp.SCTP_DEFAULT_PRINFO)
+        assert (prinfo.pr_policy, prinfo.pr_value) == (sctp.SCTP_PR_SCTP_RTX, 1)
+        hosts.drop = lambda packet: has(packet, Data)
+        await sock.send(b"sent twice")
+        await asyncio.sleep(30)
+        assert len(chunks(hosts, Data)) == 2
+
+
+@virtual_time
+async def test_what_was_abandoned_is_counted_by_the_policy_that_did_it() -> None:
+    """RFC 7496 §4.3, §4.4: SCTP_PR_STREAM_STATUS and SCTP_PR_ASSOC_STATUS; SCTP_PR_SCTP_ALL is all together."""
+    async with sockets() as (hosts, sock, _):
+        await sock.connect((FIRST, PORT))
+        hosts.drop = lambda packet: has(packet, Data)
+        policies = ((sctp.SCTP_PR_SCTP_RTX, 0, 1), (sctp.SCTP_PR_SCTP_TTL, 500, 2))
+        for policy, value, stream in policies:
+            for _ in range(stream):
+                sndinfo = sctp.sctp_sndinfo(snd_sid=stream)
+                await sock.sendv(b"message", sndinfo=sndinfo, prinfo=sctp.sctp_prinfo(policy, value))
+        await asyncio.sleep(10)
+
+        def counted(option: int, policy: int, stream: int = 0) -> int:
+            asked = sctp.sctp_prstatus(sprstat_sid=stream, sprstat_policy=policy)
+            status = sock.getsockopt(IPPROTO_SCTP, option, asked)
+            return int(status.sprstat_abandoned_unsent + status.sprstat_abandoned_sent)
+
+        for policy, _, stream in policies:
+            assert counted(sctp.SCTP_PR_ASSOC_STATUS, policy) == stream
+            assert counted(sctp.SCTP_PR_STREAM_STATUS, policy, stream) == stream
+            assert counted(sctp.SCTP_PR_STREAM_STATUS, policy, 3 - stream) == 0
+            assert counted(sctp.SCTP_PR_STREAM_STATUS, sctp.SCTP_PR_SCTP_ALL, stream) == stream
+        assert counted(sctp.SCTP_PR_ASSOC_STATUS, sctp.SCTP_PR_SCTP_ALL) == 3
+        assert counted(sctp.SCTP_PR_ASSOC_STATUS, sctp.SCTP_PR_SCTP_PRIO) == 0
+        with refused(errno.EINVAL, "sprstat_policy"):
+            counted(sctp.SCTP_PR_ASSOC_STATUS, sctp.SCTP_PR_SCTP_NONE)
 
 
 # -- streams --
