@@ -147,7 +147,7 @@ class SCTPSocket:
 
     # -- life --
 
-    def bind(self, address: Address) -> None:
+    def bind(self, address: Address | str) -> None:
         """Take a port and an address of this machine, or all of them: "" (§3.1.2, §4.1.2). Port 0 is a free one.
 
         Raises OSError: EINVAL when the socket is bound, EADDRINUSE, EADDRNOTAVAIL, EPERM as the stack's `port_policy`
