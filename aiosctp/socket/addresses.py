@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Sequence
 
-from aiosctp.core.addresses import canonical_host, is_ipv6
+from aiosctp.core.addresses import canonical_host, is_ipv6, is_unicast
 from aiosctp.opening import addresses_of, literal_host
 from aiosctp.socket.errors import error
 from aiosctp.stack import Stack
@@ -15,8 +15,10 @@ Address = tuple[str, int]
 
 
 def checked(address: object, name: str = "address") -> Address:
-    """Host and SCTP port. What IPv6 sockets have besides, flow information and scope, may follow as in the standard
-    library, and is not looked at."""
+    """Host and SCTP port; a host alone has port 0. What IPv6 sockets have besides, flow information and scope, may
+    follow as in the standard library, and is not looked at."""
+    if isinstance(address, str):
+        return address, 0
     if isinstance(address, tuple | list) and len(address) in (2, 4):
         host, port = address[0], address[1]
         if isinstance(host, str) and isinstance(port, int) and not isinstance(port, bool) and 0 <= port <= 65535:
@@ -38,6 +40,9 @@ async def resolved(host: str, family: int, stack: Stack) -> str:
         raise error(errno.EINVAL, str(wrong)) from None
     for one in found:
         if family == socket.AF_INET6 or not is_ipv6(one):
+            if not is_unicast(one):
+                # RFC 6458 §1: "it does not support broadcast or multicast communications"; a wildcard is nobody.
+                raise error(errno.EINVAL, f"{host} is no unicast address, and so no peer's")
             return one
     raise error(errno.EAFNOSUPPORT, f"{host} has no IPv4 address, and the socket is an IPv4 one")
 

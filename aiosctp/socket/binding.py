@@ -60,6 +60,8 @@ def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | 
     if flags not in (SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR):
         raise error(errno.EINVAL, "flags must be SCTP_BINDX_ADD_ADDR or SCTP_BINDX_REM_ADDR, and not both")
     endpoint = sock.endpoint
+    if endpoint is None and sock.associations:
+        raise _needs_asconf()
     if endpoint is None:
         if flags == SCTP_BINDX_REM_ADDR:
             raise error(errno.EINVAL, "the socket is not bound: there is no address to remove")
@@ -69,13 +71,17 @@ def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | 
         raise error(errno.EINVAL, f"the port must be that of the socket, {endpoint.port}, not {port}")
     if any(addresses.is_wildcard(host) for host in hosts):
         raise error(errno.EINVAL, "the socket is bound: a wildcard can neither be added nor removed")
-    if sock.has_associations:
-        raise error(errno.EOPNOTSUPP, "addresses of a live association change by ASCONF (RFC 5061), which is planned")
+    if sock.associations:
+        raise _needs_asconf()
     if flags == SCTP_BINDX_ADD_ADDR:
         _add(sock, endpoint, hosts)
     else:
         _remove(endpoint, hosts)
     return None
+
+
+def _needs_asconf() -> OSError:
+    return error(errno.EOPNOTSUPP, "addresses of a live association change by ASCONF (RFC 5061), which is planned")
 
 
 def _add(sock: SCTPSocket, endpoint: Endpoint, hosts: Sequence[str]) -> None:
@@ -94,14 +100,15 @@ def _remove(endpoint: Endpoint, hosts: Sequence[str]) -> None:
 
 
 def _hosts_and_port(sock: SCTPSocket, asked: Sequence[Address]) -> tuple[list[str], int]:
-    """§9.1: "the port number will be the same for all addresses". A wildcard is for itself alone (L05)."""
-    ports = {port for _, port in asked}
-    if len(ports) != 1:
-        raise error(errno.EINVAL, f"all addresses must have one port, not {sorted(ports)}")
+    """§9.1: "If the first port number is not zero, the following port numbers must be zero or have the same value as
+    the first one." A wildcard is for itself alone (L05)."""
+    port = asked[0][1]
+    if any(other not in (0, port) for _, other in asked):
+        raise error(errno.EINVAL, f"all addresses must have one port, not {[other for _, other in asked]}")
     hosts = list(dict.fromkeys(addresses.of_ours(host, sock.family) for host, _ in asked))
     if len(hosts) > 1 and any(addresses.is_wildcard(host) for host in hosts):
         raise error(errno.EINVAL, "a wildcard address stands for all, and must be the only one")
-    return hosts, ports.pop()
+    return hosts, port
 
 
 def _of_family(sock: SCTPSocket, stack: Stack) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
 import warnings
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -113,7 +114,8 @@ class SCTPSocket:
         config = Config() if stack is None else stack.config
         self.settings = Settings(config.replace(**_OFF_AT_FIRST))
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
-        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
+        level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
+        self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
         self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
@@ -145,7 +147,7 @@ class SCTPSocket:
 
     # -- life --
 
-    def bind(self, address: Address) -> None:
+    def bind(self, address: Address | str) -> None:
         """Take a port and an address of this machine, or all of them: "" (§3.1.2, §4.1.2). Port 0 is a free one.
 
         Raises OSError: EINVAL when the socket is bound, EADDRINUSE, EADDRNOTAVAIL, EPERM as the stack's `port_policy`
@@ -153,7 +155,7 @@ class SCTPSocket:
         """
         self.check_open()
         one = addresses.checked(address)
-        if self.endpoint is not None:
+        if self.endpoint is not None or self.peer is not None:
             raise error(errno.EINVAL, "the socket is bound")
         self.endpoint = binding.bind(self, [one])
 
@@ -178,7 +180,7 @@ class SCTPSocket:
         self.check_open()
         check_int("backlog", backlog, 0)
         if self.peer is not None:
-            raise error(errno.EISCONN, "the socket has an association")
+            raise error(errno.EINVAL, "the socket has an association")
         stack = self.choose_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
@@ -188,7 +190,9 @@ class SCTPSocket:
             if self._is_listening:
                 stack.stop_listening(self.endpoint)
         else:
-            self.endpoint.listen(config=self.settings.config, backlog=backlog, max_associations=None, admit=None)
+            # §3.1.3: of a one-to-many socket it says only that peers may come, for none of them waits for `accept`.
+            waiting = sys.maxsize if self.is_one_to_many else backlog
+            self.endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
             stack.listen(self.endpoint, self)
         self._is_listening = backlog > 0
         self._acceptable.tell()
@@ -424,10 +428,21 @@ class SCTPSocket:
     # -- options --
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """Set an option, to an int or the structure that it takes (§8): for all whom it names, or for nobody.
+
+        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that is
+        planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for an
+        association or address that there is not.
+        """
         self.check_open()
         options.set_option(self, level, option, value)
 
     def getsockopt(self, level: int, option: int, value: Any = None) -> Any:
+        """The value of an option: an int, or its structure.
+
+        value: the structure with the fields filled in that name an association, an address or a stream; None names the
+        associations to come, or the one that a one-to-one socket has. Raises OSError as `setsockopt` does.
+        """
         self.check_open()
         return options.get_option(self, level, option, value)
 
@@ -437,6 +452,7 @@ class SCTPSocket:
         return options.opt_info(self, assoc_id, option, value)
 
     def setblocking(self, flag: bool) -> None:
+        self.check_open()
         self._blocks = bool(flag)
 
     def getblocking(self) -> bool:
@@ -463,8 +479,10 @@ class SCTPSocket:
         return ("0.0.0.0" if self.family == AF_INET else "::"), 0
 
     def getpaddrs(self, assoc_id: int = 0) -> list[Address]:
-        """All addresses of the peer of an association (§9.3)."""
+        """All addresses of the peer of an association (§9.3); none of a one-to-one socket that has no peer."""
         self.check_open()
+        if not self.is_one_to_many and self.peer is None:
+            return []
         found = self.association_of(assoc_id)
         return [(self.shown(host), port) for host, port in found.association.peer_addresses]
 
@@ -507,10 +525,6 @@ class SCTPSocket:
     @property
     def reads_no_more(self) -> bool:
         return self._reads_no_more
-
-    @property
-    def has_associations(self) -> bool:
-        return bool(self.associations) or bool(self.endpoint is not None and self.endpoint.associations)
 
     def shown(self, host: str) -> str:
         return addresses.shown(host, mapped_v4=self.mapped_v4 and self.family == AF_INET6)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,17 +58,28 @@ class Peer:
 
     async def event(self, name: str, *, timeout_s: float = 10.0, **fields: object) -> Event:
         """Wait for the first event of this name and with these fields that no call has returned yet."""
+        return await self._first(lambda event: _matches(event, name, fields), f"{name} {fields}", timeout_s)
+
+    async def _first(self, rule: Callable[[Event], bool], wanted: str, timeout_s: float) -> Event:
         try:
             async with asyncio.timeout(timeout_s), self._changed:
                 while True:
                     for position, event in enumerate(self._unseen):
-                        if _matches(event, name, fields):
+                        if rule(event):
                             return self._unseen.pop(position)
-                    assert not self._ended, f"the peer ended without {name} {fields}\n{self.transcript}"
+                    assert not self._ended, f"the peer ended without {wanted}\n{self.transcript}"
                     await self._changed.wait()
         except TimeoutError:
-            message = f"no {name} {fields} within {timeout_s} s; the peer said:\n{self.transcript}"
+            message = f"no {wanted} within {timeout_s} s; the peer said:\n{self.transcript}"
             raise AssertionError(message) from None
+
+    async def line(self, pattern: str, *, timeout_s: float = 10.0) -> Event:
+        """Wait for the first line, of those that are no events, that matches this and that no call has returned yet."""
+        return await self._first(
+            lambda event: event["event"] == "line" and re.search(pattern, event["text"]) is not None,
+            f"line {pattern!r}",
+            timeout_s,
+        )
 
     async def received(self, total_bytes: int, *, timeout_s: float = 20.0) -> Event:
         """Wait until the peer has received this many bytes; its tally of them."""

@@ -1,8 +1,8 @@
 """The chunks of the data transfer between two peers, read here without aiosctp.
 
 DATA and I-DATA (RFC 9260 §3.3.1, RFC 8260 §2.1), FORWARD-TSN and I-FORWARD-TSN (RFC 3758 §3.2, RFC 8260 §2.3.1), SACK
-and NR-SACK, ABORT and ERROR, and what INIT and INIT ACK say of extensions. TSNs are counted from the initial TSN of the
-side that chooses them, which is 0.
+and NR-SACK, ABORT and ERROR, and what INIT and INIT ACK say of streams, extensions and the adaptation layer. TSNs are
+counted from the initial TSN of the side that chooses them, which is 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMES = {
     192: "FORWARD-TSN",
     194: "I-FORWARD-TSN",
 }
-SUPPORTED_EXTENSIONS, FORWARD_TSN_SUPPORTED = 0x8008, 0xC000
+SUPPORTED_EXTENSIONS, FORWARD_TSN_SUPPORTED, ADAPTATION_LAYER = 0x8008, 0xC000, 0xC006
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Chunk:
     flags: int
     packet: int
     """The number of its packet, both senders counted together."""
+    at: float
+    """When it was on the wire, by the loop's clock."""
     tsn: int = 0
     """Of a SACK the Cumulative TSN Ack, of a FORWARD-TSN the New Cumulative TSN."""
     stream: int = 0
@@ -59,6 +61,10 @@ class Chunk:
     extensions: frozenset[int] = frozenset()
     knows_forward_tsn: bool = False
     """The parameter of RFC 3758 §3.1."""
+    outbound_streams: int = 0
+    max_inbound_streams: int = 0
+    adaptation: int | None = None
+    """The parameter of RFC 5061 §4.2.6."""
 
     @property
     def is_user_data(self) -> bool:
@@ -157,10 +163,13 @@ class Tap:
         fields: dict[str, Any] = {}
         match name:
             case "INIT" | "INIT ACK":
-                (self._initial_tsn[sender],) = struct.unpack_from(">I", value, 12)
+                fields["a_rwnd"], outbound, inbound, self._initial_tsn[sender] = struct.unpack_from(">IHHI", value, 4)
+                fields["outbound_streams"], fields["max_inbound_streams"] = outbound, inbound
                 parameters = list(_tlvs(value[16:]))
                 listed = b"".join(content for kind, content in parameters if kind == SUPPORTED_EXTENSIONS)
                 fields["extensions"] = frozenset(listed)
+                indications = [content for kind, content in parameters if kind == ADAPTATION_LAYER]
+                fields["adaptation"] = int.from_bytes(indications[0], "big") if indications else None
                 fields["knows_forward_tsn"] = any(kind == FORWARD_TSN_SUPPORTED for kind, _ in parameters)
             case "DATA":
                 tsn, stream, number, ppid = struct.unpack_from(">IHHI", value)
@@ -187,7 +196,8 @@ class Tap:
         if "tsn" in fields:
             counted_by = other if name in ("SACK", "NR-SACK") else sender
             fields["tsn"] = _since(self._initial_tsn[counted_by], fields["tsn"])
-        return Chunk(sender=sender, name=name, flags=flags, packet=self._packets, **fields)
+        at = asyncio.get_running_loop().time()
+        return Chunk(sender=sender, name=name, flags=flags, packet=self._packets, at=at, **fields)
 
 
 def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:

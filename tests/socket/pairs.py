@@ -8,7 +8,6 @@ from typing import Any
 
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
-
 from tests.surface.two_hosts import PORT, TwoHosts
 
 SERVER = ("192.0.2.2", PORT)

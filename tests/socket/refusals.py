@@ -6,8 +6,9 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import aiosctp.socket as sctp
 import pytest
+
+import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from aiosctp.socket import (
     AF_INET6,
+    IPPROTO_IPV6,
     IPPROTO_SCTP,
     SCTP_ALL_ASSOC,
     SCTP_CURRENT_ASSOC,
@@ -89,7 +90,7 @@ class every_kind:
     ],
 )
 def test_a_field_takes_what_its_annotation_says(name: str, value: Any, taken: object) -> None:
-    """A24."""
+    """A24: numbers from 0, lists as tuples, addresses and the rest by their types."""
     given = replace(every_kind(), **{name: value})
     assert getattr(checked("OPTION", every_kind, given), name) == taken
 
@@ -154,9 +155,9 @@ def test_what_was_given_is_copied() -> None:
 
 
 def test_every_option_stands_under_its_name_and_number() -> None:
-    """A24."""
+    """A24: the table finds it by the level and the number of its name."""
     for (level, number), option in TABLE.items():
-        assert level in (SOL_SOCKET, IPPROTO_SCTP)
+        assert level in (SOL_SOCKET, IPPROTO_SCTP, IPPROTO_IPV6)
         assert option.number == number == getattr(constants, option.name)
 
 
@@ -344,6 +345,23 @@ async def test_all_are_set_or_none_is() -> None:
 
 
 @virtual_time
+async def test_what_can_t_change_in_life_is_set_for_nobody() -> None:
+    """A25: neither for those to come, though for them it could."""
+    async with two_associations() as (sock, _, _):
+        table = table_of(
+            structure=sctp_assoc_value,
+            scope=Scope.ANY,
+            write=lambda target, value: target.change(outbound_streams=value.assoc_value),
+        )
+        for named in (SCTP_ALL_ASSOC, SCTP_CURRENT_ASSOC):
+            with refused(errno.EINVAL, "outbound_streams"):
+                access.set_option(table, sock, IPPROTO_SCTP, A_NUMBER, sctp_assoc_value(named, 3))
+        assert sock.settings.config.outbound_streams != 3
+        access.set_option(table, sock, IPPROTO_SCTP, A_NUMBER, sctp_assoc_value(SCTP_FUTURE_ASSOC, 3))
+        assert sock.settings.config.outbound_streams == 3
+
+
+@virtual_time
 async def test_what_an_option_may_not_name_is_einval() -> None:
     """A25, I05: an id that there is not, and constants where they are an error."""
     async with two_associations() as (sock, one, _):
@@ -358,7 +376,8 @@ async def test_what_an_option_may_not_name_is_einval() -> None:
                 with refused(errno.EINVAL):
                     noted.set_for(sock, named)
             for named in wrong | {SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC}:
-                with refused(errno.EINVAL):
+                words = "SCTP_CURRENT_ASSOC" if named in (SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC) else None
+                with refused(errno.EINVAL, words):
                     noted.get_of(sock, named)
             assert noted.values == {}
             noted.set_for(sock, one)
@@ -446,7 +465,7 @@ async def test_an_address_names_the_association_that_has_it() -> None:
 
 @virtual_time
 async def test_an_address_beside_an_id_is_one_of_that_association() -> None:
-    """A25."""
+    """A25: any other is refused."""
     async with two_associations() as (sock, one, _):
         noted = Noted(Scope.ONE_OR_FUTURE, address="e_address")
         for good in (TWO_ADDRESSES[1], (TWO_ADDRESSES[1], PORT), (TWO_ADDRESSES[1], 0), f"::ffff:{TWO_ADDRESSES[1]}"):
@@ -513,7 +532,7 @@ async def test_the_id_of_opt_info_takes_precedence() -> None:
 
 @virtual_time
 async def test_opt_info_reads_an_int_of_the_association_that_is_named() -> None:
-    """A26."""
+    """A26: SCTP_NODELAY has no field for it."""
     async with two_associations() as (sock, one, other):
         sock.associations[other].association.configure(nodelay=False)
         assert [sock.opt_info(each, SCTP_NODELAY, None) for each in (0, one, other)] == [1, 1, 0]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_S = 30.0
+# The ports of examples are fixed, as a reader's would be; a neighbour that has one for a moment is waited for.
+ATTEMPTS = 20
 AIOSCTP = ("-m", "aiosctp.tools.main")
 
 
@@ -97,3 +99,31 @@ async def echo_server(*arguments: str) -> AsyncIterator[tuple[Command, str]]:
     async with python(*AIOSCTP, *listen) as command:
         found = await command.line(r"^listening .* UDP port (\d+)")
         yield command, found[1]
+
+
+async def run_when_its_port_is_free(*arguments: str | Path) -> Outcome:
+    """A Python program from its start to its end, again where its port was taken."""
+    for _ in range(ATTEMPTS):
+        async with python(*arguments) as command:
+            outcome = await command.outcome()
+        if not outcome.found_its_port_taken:
+            break
+    return outcome
+
+
+@contextlib.asynccontextmanager
+async def serving(line: str, *arguments: str | Path) -> AsyncIterator[Command]:
+    """A server that has said this line, ended by Ctrl-C."""
+    for _ in range(ATTEMPTS):
+        async with python(*arguments) as server:
+            try:
+                await server.line(f"^{line}$")
+            except AssertionError:
+                assert (await server.outcome()).found_its_port_taken
+                continue
+            yield server
+            server.process.send_signal(signal.SIGINT)
+            outcome = await server.outcome()
+            assert (outcome.status, outcome.errors) == (130, "")
+            return
+    raise AssertionError("its port was taken")

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import re
-import signal
 from pathlib import Path
 
-from tests.tools.command import REPOSITORY, Outcome, python
+from tests.tools.command import REPOSITORY, python, run_when_its_port_is_free, serving
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Those that are programs, and not lines of one.
 FIRST_EXAMPLE, STREAMS_EXAMPLE, SIMULATED_EXAMPLE = re.findall(r"```python\n(import .*?)```", README, re.DOTALL)
-# The programs use UDP port 9899, as a reader's would; a neighbour that has it for a moment is waited for.
-ATTEMPTS = 20
 ECHO = REPOSITORY / "examples" / "echo.py"
-
-
-async def _run_when_the_port_is_free(*arguments: str | Path) -> Outcome:
-    for _ in range(ATTEMPTS):
-        async with python(*arguments) as command:
-            outcome = await command.outcome()
-        if not outcome.found_its_port_taken:
-            break
-    return outcome
 
 
 async def test_the_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:
     assert len(FIRST_EXAMPLE.splitlines()) == 12
     script = tmp_path / "example.py"
     script.write_text(FIRST_EXAMPLE, encoding="utf-8")
-    outcome = await _run_when_the_port_is_free(script)
+    outcome = await run_when_its_port_is_free(script)
     assert outcome.status == 0, outcome.errors
     assert outcome.output.startswith("Message(data=b'hello', stream=3, ppid=46,")
 
@@ -37,7 +25,7 @@ async def test_the_example_of_the_readme_runs_as_written(tmp_path: Path) -> None
 async def test_the_example_of_byte_streams_runs_as_written(tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(STREAMS_EXAMPLE, encoding="utf-8")
-    outcome = await _run_when_the_port_is_free(script)
+    outcome = await run_when_its_port_is_free(script)
     assert (outcome.status, outcome.errors) == (0, "")
     assert outcome.output.splitlines() == [r"b'ON A STREAM OF ITS OWN\n'", r"b'ON STREAM 0\n'"]
 
@@ -69,22 +57,12 @@ def test_the_files_the_readme_names_exist() -> None:
 
 async def test_the_echo_example_serves_and_asks() -> None:
     """J04: the echo client and server are shipped as an example."""
-    for _ in range(ATTEMPTS):
-        async with python(ECHO, "serve") as server:
-            try:
-                await server.line("^listening on UDP port 9899$")
-            except AssertionError:
-                assert (await server.outcome()).found_its_port_taken
-                continue
-            async with python(ECHO, "ask", "127.0.0.1", "hello") as client:
-                outcome = await client.outcome()
-            await server.line("^127.0.0.1: gone$")
-            server.process.send_signal(signal.SIGINT)
-            end = await server.outcome()
-            break
+    async with serving("listening on UDP port 9899", ECHO, "serve") as server:
+        async with python(ECHO, "ask", "127.0.0.1", "hello") as client:
+            outcome = await client.outcome()
+        await server.line("^127.0.0.1: gone$")
     assert outcome.status == 0, outcome.errors
     assert sorted(outcome.output.splitlines()) == ["stream 0: hello", "stream 1: hello"]
-    assert (end.status, end.errors) == (130, "")
 
 
 async def test_the_echo_example_tells_a_failure_in_a_line() -> None:

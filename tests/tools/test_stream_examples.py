@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.surface.transports import Simulated, Tcp, World
-from tests.tools.command import REPOSITORY, Command, python
+from tests.tools.command import REPOSITORY, python, serving
 
 CHAT, FILES = (REPOSITORY / "examples" / name for name in ("chat.py", "files.py"))
-# Their ports are fixed, as a reader's would be; a neighbour that has one for a moment is waited for.
-ATTEMPTS = 20
 
 over_both = pytest.mark.parametrize("flags", [(), ("--sctp",)], ids=["tcp", "sctp"])
-
-
-@contextlib.asynccontextmanager
-async def serving(line: str, *arguments: str | Path) -> AsyncIterator[Command]:
-    """A server that has said this line, ended by Ctrl-C."""
-    for _ in range(ATTEMPTS):
-        async with python(*arguments) as server:
-            try:
-                await server.line(f"^{line}$")
-            except AssertionError:
-                assert (await server.outcome()).found_its_port_taken
-                continue
-            yield server
-            server.process.send_signal(signal.SIGINT)
-            outcome = await server.outcome()
-            assert (outcome.status, outcome.errors) == (130, "")
-            return
-    raise AssertionError("its port was taken")
 
 
 @over_both
