@@ -237,14 +237,13 @@ async def _open_and_send(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> No
     if not call.data and not call.may_open_empty:
         raise _empty()
     hosts, (_, port) = [host for host, _ in call.addresses], call.addresses[0]
-    opened = opening.begin(sock, hosts, port, call.init)
+    call.opened = opening.begin(sock, hosts, port, call.init)
     try:
         if call.data:
-            _give_nowait(opened, call, info)
+            _give_nowait(call.opened, call, info)
     except BaseException:
-        opening.take_back(opened)
+        opening.take_back(call.opened)
         raise
-    call.opened = opened
 
 
 async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
@@ -345,6 +344,27 @@ def _failed(call: Call, info: sctp_sndinfo) -> SendFailed:
     )
 
 
+def _destination(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> str | None:
+    """Where it is first sent to, if not to the primary address: on a one-to-many socket what SCTP_ADDR_OVER says
+    (§5.3.4); on a one-to-one socket the address itself does (§4.1.8), of which that is no more than a wish."""
+    is_told = bool(info.snd_flags & SCTP_ADDR_OVER)
+    if call.opened is association or not (is_told or not association.socket.is_one_to_many):
+        return None
+    if not call.addresses:
+        if is_told:
+            raise error(errno.EINVAL, "SCTP_ADDR_OVER takes an address")
+        return None
+    host, _ = call.addresses[0]
+    if not _is_peers(association, call.addresses[0]):
+        raise error(errno.EINVAL, f"{call.addresses[0]!r} is no address of the peer")
+    paths = association.association.engine.paths
+    path = paths.get(host)
+    assert path is not None
+    if not is_told and (path is paths.primary or not path.is_confirmed):
+        return None
+    return host
+
+
 # -- giving it to the plain API --
 
 
@@ -388,14 +408,16 @@ def _arguments(association: SocketAssociation, call: Call, info: sctp_sndinfo) -
         "context": info.snd_context,
         "sack_immediately": bool(flags & SCTP_SACK_IMMEDIATELY),
         "end_of_record": end_of_record,
+        "address": _destination(association, call, info),
         **policy,
     }
 
 
 def _is_part(association: SocketAssociation, stream: int, *, end_of_record: bool) -> bool:
-    """Of a record (§8.1.26). Until one has ended, the stream "may not change in between"."""
+    """Of a record (§8.1.26). With DATA what comes after it waits for its end, which the program may not know: there is
+    one at a time."""
     records = association.association.engine.sender.queue.records
     begun = () if records is None else records.open
-    if begun and stream not in begun:
+    if begun and stream not in begun and "idata" not in association.association.negotiated:
         raise error(errno.EINVAL, f"the record of stream {next(iter(begun))} has not ended: SCTP_EOR ends it")
-    return bool(begun) or not end_of_record
+    return stream in begun or not end_of_record
