@@ -49,9 +49,9 @@ class SocketHosts(TwoHosts):
         for each in self._open:
             await each.close()
         await super().__aexit__(*exc)
-        await self._limit.__aexit__(type(error), error, None)
+        await self._limit.__aexit__(None if error is None else type(error), error, None)
 
-    def keep(self, socket: SCTPSocket) -> SCTPSocket:
+    def own(self, socket: SCTPSocket) -> SCTPSocket:
         self._open.append(socket)
         return socket
 
@@ -59,7 +59,7 @@ class SocketHosts(TwoHosts):
 
     def socket(self, type: int, stack: aiosctp.Stack | None = None, family: int = sctp.AF_INET) -> SCTPSocket:
         """On the client's stack unless told otherwise."""
-        return self.keep(SCTPSocket(family, type, sctp.IPPROTO_SCTP, stack=self.client if stack is None else stack))
+        return self.own(SCTPSocket(family, type, sctp.IPPROTO_SCTP, stack=self.client if stack is None else stack))
 
     def one_to_one(self, stack: aiosctp.Stack | None = None) -> SCTPSocket:
         return self.socket(sctp.SOCK_STREAM, stack)
@@ -76,7 +76,7 @@ class SocketHosts(TwoHosts):
 
     async def accept(self, listener: SCTPSocket) -> SCTPSocket:
         socket, _ = await listener.accept()
-        return self.keep(socket)
+        return self.own(socket)
 
     # -- the wire --
 

@@ -218,7 +218,7 @@ async def test_sendall_sends_to_every_association() -> None:
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
         clients = await some_clients(hosts, 4)
-        peeled = hosts.keep(server.peeloff(ids(server)[3]))
+        peeled = hosts.own(server.peeloff(ids(server)[3]))
         info = sctp.sctp_sndinfo(snd_sid=3, snd_ppid=46, snd_flags=sctp.SCTP_SENDALL)
         assert await server.sendv(b"to all", sndinfo=info) == 6
         for client in clients[:3]:

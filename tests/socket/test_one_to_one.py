@@ -231,7 +231,7 @@ async def test_accept_returns_the_peers_primary_address() -> None:
         client = hosts.one_to_one()
         await client.connect(SERVER)
         server, address = await listener.accept()
-        hosts.keep(server)
+        hosts.own(server)
         assert address == server.getpeername()
         assert address in server.getpaddrs()
         hosts.log.clear()
@@ -500,7 +500,7 @@ async def test_read_and_write_are_recv_and_send_without_flags() -> None:
             with refused(errno.EOPNOTSUPP):
                 await call()
         (assoc_id,) = many.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_GET_ASSOC_ID_LIST).gaids_assoc_id
-        peeled = hosts.keep(many.peeloff(assoc_id))
+        peeled = hosts.own(many.peeloff(assoc_id))
         assert await peeled.recv(100) == b"written"
         assert await peeled.send(b"read") == 4
         assert await client.recv(100) == b"read"

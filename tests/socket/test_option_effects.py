@@ -125,6 +125,15 @@ def window_of(sock: SCTPSocket, association_id: int) -> int:
     return status.sstat_rwnd
 
 
+def test_an_ipv6_socket_speaks_ipv4_too() -> None:
+    """A03: what POSIX programs say of that is taken, and the contrary refused."""
+    sock = SCTPSocket(sctp.AF_INET6)
+    sock.setsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY, 0)
+    assert sock.getsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY) == 0
+    with refused(errno.EOPNOTSUPP, "IPV6_V6ONLY"):
+        sock.setsockopt(sctp.IPPROTO_IPV6, sctp.IPV6_V6ONLY, 1)
+
+
 # -- SCTP_STATUS --
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from aiosctp.socket import (
     AF_INET6,
+    IPPROTO_IPV6,
     IPPROTO_SCTP,
     SCTP_ALL_ASSOC,
     SCTP_CURRENT_ASSOC,
@@ -156,7 +157,7 @@ def test_what_was_given_is_copied() -> None:
 def test_every_option_stands_under_its_name_and_number() -> None:
     """A24: the table finds it by the level and the number of its name."""
     for (level, number), option in TABLE.items():
-        assert level in (SOL_SOCKET, IPPROTO_SCTP)
+        assert level in (SOL_SOCKET, IPPROTO_SCTP, IPPROTO_IPV6)
         assert option.number == number == getattr(constants, option.name)
 
 

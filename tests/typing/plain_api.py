@@ -74,7 +74,11 @@ async def servers(stack: aiosctp.Stack, config: aiosctp.Config) -> None:
 
 async def stacks(network: aiosctp.Network, config: aiosctp.Config) -> None:
     async with aiosctp.Stack(
-        udp_port=9899, local_addresses=["192.0.2.1"], config=config, network=aiosctp.SystemNetwork()
+        udp_port=9899,
+        local_addresses=["192.0.2.1"],
+        config=config,
+        network=aiosctp.SystemNetwork(),
+        port_policy=aiosctp.privileged_ports,
     ) as stack:
         assert_type(stack, aiosctp.Stack)
         assert_type(stack.associations(), frozenset[aiosctp.Association])
@@ -101,8 +105,22 @@ async def stacks(network: aiosctp.Network, config: aiosctp.Config) -> None:
             counted.associations_aborted,
             counted.associations_shut_down,
             counted.receive_buffer_drops,
+            counted.messages_reassembled,
+            counted.messages_fragmented,
+            counted.unordered_chunks_received,
+            counted.unordered_chunks_sent,
+            counted.ordered_chunks_received,
+            counted.ordered_chunks_sent,
+            counted.control_chunks_received,
+            counted.control_chunks_sent,
+            counted.associations_current,
+            counted.associations_accepted,
+            counted.answers_sent,
+            counted.checksum_errors,
         ]
         assert_type(numbers, list[int])
+        assert_type(counted.counting_since_s, float)
+        stack.reset_statistics()
     assert_type(network.now(), float)
     assert_type(network.entropy(32), bytes)
     assert_type(network.local_addresses(), list[str])
@@ -238,6 +256,8 @@ async def looking_and_setting(association: aiosctp.Association) -> None:
         counted.ouodchunks,
         counted.iuodchunks,
         counted.idupchunks,
+        counted.messages_fragmented,
+        counted.messages_reassembled,
         counted.abandoned_unsent,
         counted.abandoned_sent,
     ]
@@ -301,6 +321,7 @@ async def what_happens(association: aiosctp.Association) -> None:
                 assert_type((event.error, event.data), tuple[int, bytes])
             case events.SendFailed():
                 assert_type((event.data, event.was_sent, event.unordered), tuple[bytes, bool, bool])
+                assert_type(event.is_whole, bool)
                 numbers = (event.stream, event.ppid, event.context, event.error)
                 assert_type(numbers, tuple[int, int, int, int])
             case events.AdaptationIndication():
@@ -426,6 +447,25 @@ def transports(transport: aiosctp.StreamTransport, protocol: asyncio.Protocol) -
     transport.abort()
 
 
+# -- what it can do --
+
+FEATURES: tuple[aiosctp.Feature, ...] = (
+    aiosctp.Feature.HAVE_SCTP,
+    aiosctp.Feature.HAVE_KERNEL_SCTP,
+    aiosctp.Feature.HAVE_SCTP_PRSCTP,
+    aiosctp.Feature.HAVE_SCTP_ADDIP,
+    aiosctp.Feature.HAVE_SCTP_CANSET_PRIMARY,
+    aiosctp.Feature.HAVE_SCTP_SAT_NETWORK_CAPABILITY,
+    aiosctp.Feature.HAVE_SCTP_MULTIBUF,
+    aiosctp.Feature.HAVE_SCTP_NOCONNECT,
+)
+
+
+def features() -> None:
+    assert_type(aiosctp.features(), frozenset[aiosctp.Feature])
+    assert_type(aiosctp.Feature.HAVE_SCTP in aiosctp.features(), bool)
+
+
 # -- schedulers of one's own --
 
 
@@ -511,6 +551,19 @@ def parameters() -> aiosctp.Config:
         peer_may_reset_streams=True,
         peer_may_reset_association=True,
         peer_may_add_streams=True,
+        abort_at_limit=False,
+        autoclose_s=None,
+        blackhole=0,
+        chunk_max_retrans=None,
+        diagnostic_cause=None,
+        fr_max_burst=4,
+        fragmentation=True,
+        init_rto_max_s=None,
+        initial_cwnd_mtus=None,
+        max_segment_bytes=None,
+        pmdcs_bytes=None,
+        pmtu_raise_s=600.0,
+        slow_start_limit_mtus=None,
     )
     assert_type(config.rto_initial_s, float)
     assert_type(config.effective_shutdown_timeout_s, float)
