@@ -20,8 +20,8 @@ What goes wrong: SCTPError, and below it, in exceptions too, AssociationRefused,
 AssociationAborted (with a Cause for each reason), AssociationShutdown, InvalidStream, MessageTooLarge, NotSupported,
 RecordLost, RequestDenied, StreamEnded.
 Which stream's message goes next: Config.scheduler, and in schedulers how to add one.
-Sockets: Stack, StackStatistics; Network and SystemNetwork, where a stack's sockets and clock come from; and
-privileged_ports, a policy for its SCTP ports.
+Sockets: Stack, with FreeBSD's variables in Stack.sysctl; StackStatistics; privileged_ports, a policy for its SCTP
+ports; Network and SystemNetwork, where its sockets and clock come from.
 What this SCTP can do, for who asks as a C program asks its headers: features, a set of Feature.
 """
 

@@ -309,6 +309,11 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+def bounds(name: str) -> tuple[float, float]:
+    """The least and the greatest value that a parameter with a number takes."""
+    return _RANGES[name]
+
+
 def _check_kinds(config: Config) -> None:
     for field in fields(config):
         value = getattr(config, field.name)

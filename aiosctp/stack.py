@@ -24,6 +24,7 @@ from aiosctp.network import DatagramPort, Network, current_network
 from aiosctp.port_policy import PortPolicy, check_port_policy
 from aiosctp.sockets import receive_buffer_drops
 from aiosctp.status import StackStatistics
+from aiosctp.sysctl import Sysctl
 from aiosctp.udp import UDPEncapsulation
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Stack:
         self._drops_of_closed = 0
         self._counted_before: dict[str, int] = {}
         self._counting_since_s = 0.0
+        self._sysctl: Sysctl | None = None
 
     # -- life --
 
@@ -212,6 +214,13 @@ class Stack:
     def port_policy(self, policy: PortPolicy | None) -> None:
         check_port_policy(policy)
         self._port_policy = policy
+
+    @property
+    def sysctl(self) -> Sysctl:
+        """FreeBSD's net.inet.sctp variables, for this stack: a mutable mapping of ints."""
+        if self._sysctl is None:
+            self._sysctl = Sysctl(self)
+        return self._sysctl
 
     @property
     def is_closed(self) -> bool:
@@ -343,20 +352,21 @@ class Stack:
     def open_endpoint(self, port: int, hosts: Sequence[str], config: Config) -> Endpoint:
         """The endpoint on this SCTP port (0: a new one on a free port). Raises ValueError, or PermissionError (EPERM)
         for a port that the policy refuses."""
-        self.ask_port_policy(port)
         engine = self.open()
         existing = engine.endpoints.get(port)
+        # A port that the stack chooses, or has chosen, is nobody's wish.
+        if port and not (existing is not None and existing.is_ephemeral):
+            self._ask_port_policy(port)
         if existing is None:
             return engine.open_endpoint(port, hosts, config)
         if set(existing.local_addresses) != set(hosts):
             raise ValueError(f"SCTP port {port} of this stack is open with other local addresses")
         return existing
 
-    def ask_port_policy(self, port: int) -> None:
+    def _ask_port_policy(self, port: int) -> None:
         """Before the port is bound, or an association opened from it: on a privileged port that a user has inherited,
         "opening new associations should not be permitted" (RFC 6458 §10). Raises PermissionError (EPERM)."""
-        # A port that the stack chooses is nobody's wish.
-        if port and self._port_policy is not None and not self._port_policy(port):
+        if self._port_policy is not None and not self._port_policy(port):
             raise PermissionError(errno.EPERM, f"the stack's port_policy refuses SCTP port {port}")
 
     def close_if_unused(self, endpoint: Endpoint) -> None:

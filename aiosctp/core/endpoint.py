@@ -25,6 +25,7 @@ class Endpoint:
         "backlog",
         "config",
         "holders",
+        "is_ephemeral",
         "is_listening",
         "is_shared",
         "local_addresses",
@@ -39,6 +40,8 @@ class Endpoint:
         """What it offers; packets to any other address of the stack find nobody here."""
         self.config = config
         self.is_listening = False
+        self.is_ephemeral = False
+        """Whether the stack chose the port."""
         self.holders = 0
         """What keeps the port though it may neither listen nor have associations: sockets that are bound."""
         self.is_shared = False

@@ -265,6 +265,7 @@ class StackEngine:
         if not self._error_answers.take(now):
             self.counters.answers_withheld += 1
             return False
+        self.counters.answers_sent += 1
         self._answers.append(answer)
         return True
 
@@ -299,6 +300,7 @@ class StackEngine:
             self.touch(association)
         if answer is not None and answer.data[HEADER_BYTES] == InitAck.type:
             # Not limited: among many strangers it would keep out those who mean it. It keeps no state (§5.1.3).
+            self.counters.answers_sent += 1
             self._answers.append(answer)
         else:
             self._answer_with_error(answer, arrival.now)
@@ -399,11 +401,13 @@ class StackEngine:
 
     def open_endpoint(self, port: int, local_addresses: Sequence[str], config: Config) -> Endpoint:
         """An endpoint on this SCTP port, 0 for one that is free. Raises ValueError when the port is taken."""
-        if port == 0:
+        is_ephemeral = port == 0
+        if is_ephemeral:
             port = self._free_port()
         if port in self.endpoints:
             raise ValueError(f"SCTP port {port} is in use")
         endpoint = self.endpoints[port] = Endpoint(port, local_addresses, config)
+        endpoint.is_ephemeral = is_ephemeral
         return endpoint
 
     def close_endpoint(self, endpoint: Endpoint) -> None:
@@ -509,7 +513,6 @@ class StackEngine:
         """Everything that may be sent now; each association that was touched gets its turn."""
         datagrams = self._answers
         self._answers = []
-        self.counters.answers_sent += len(datagrams)
         for association in self._touched:
             try:
                 datagrams += association.transmit(now)

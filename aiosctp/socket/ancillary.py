@@ -153,10 +153,15 @@ def rcvinfo_of(message: Message, of: SocketAssociation) -> sctp_rcvinfo:
         rcv_flags=SCTP_UNORDERED if message.unordered else 0,
         rcv_ppid=message.ppid,
         rcv_tsn=message.tsn,
-        rcv_cumtsn=message.cumulative_tsn,
+        rcv_cumtsn=_cumulative_tsn(of),
         rcv_context=of.settings.context,
         rcv_assoc_id=of.association_id,
     )
+
+
+def _cumulative_tsn(of: SocketAssociation) -> int:
+    """§5.3.5: "the current cumulative TSN as known by the underlying SCTP layer": not that of when the message came."""
+    return of.association.engine.receiver.cumulative_tsn
 
 
 def nxtinfo_of(following: Message | Notification, of: SocketAssociation) -> sctp_nxtinfo:
@@ -184,7 +189,7 @@ def sndrcvinfo_of(message: Message, of: SocketAssociation) -> sctp_sndrcvinfo:
         sinfo_ppid=message.ppid,
         sinfo_context=of.settings.context,
         sinfo_tsn=message.tsn,
-        sinfo_cumtsn=message.cumulative_tsn,
+        sinfo_cumtsn=_cumulative_tsn(of),
         sinfo_assoc_id=of.association_id,
     )
 

@@ -48,8 +48,6 @@ def begin(sock: SCTPSocket, hosts: Sequence[str], port: int, initmsg: sctp_initm
         local_port=sock.endpoint.port,
         config=settings.config,
     )
-    for path in engine.paths:
-        path.udp_port = settings.remote_udp_ports.get(path.address, path.udp_port)
     opened = sock.add_association(engine, settings)
     stack.touch(engine)
     return opened

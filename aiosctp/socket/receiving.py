@@ -230,7 +230,7 @@ def _beginning_of(item: Message | Notification, bufsize: int) -> Message | Notif
 
 
 def _connected(sock: SCTPSocket) -> SocketAssociation:
-    """What a set-up by `sendto` came to, its reader is the first to hear; then SO_ERROR is clear, as after reading it."""
+    """What a set-up by `sendto` came to, its reader is the first to hear; then SO_ERROR is clear, as if read."""
     try:
         return sock.connected()
     except OSError:

@@ -114,7 +114,8 @@ class SCTPSocket:
         config = Config() if stack is None else stack.config
         self.settings = Settings(config.replace(**_OFF_AT_FIRST))
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
-        self.fragment_interleave: int = 1 if type == SOCK_SEQPACKET else 0
+        level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
+        self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
         self.linger: linger = linger()
         self.mapped_v4 = False
         self.recvrcvinfo = False
@@ -146,7 +147,7 @@ class SCTPSocket:
 
     # -- life --
 
-    def bind(self, address: Address) -> None:
+    def bind(self, address: Address | str) -> None:
         """Take a port and an address of this machine, or all of them: "" (§3.1.2, §4.1.2). Port 0 is a free one.
 
         Raises OSError: EINVAL when the socket is bound, EADDRINUSE, EADDRNOTAVAIL, EPERM as the stack's `port_policy`
@@ -427,10 +428,21 @@ class SCTPSocket:
     # -- options --
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """Set an option, to an int or the structure that it takes (§8): for all whom it names, or for nobody.
+
+        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that is
+        planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for an
+        association or address that there is not.
+        """
         self.check_open()
         options.set_option(self, level, option, value)
 
     def getsockopt(self, level: int, option: int, value: Any = None) -> Any:
+        """The value of an option: an int, or its structure.
+
+        value: the structure with the fields filled in that name an association, an address or a stream; None names the
+        associations to come, or the one that a one-to-one socket has. Raises OSError as `setsockopt` does.
+        """
         self.check_open()
         return options.get_option(self, level, option, value)
 

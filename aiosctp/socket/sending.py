@@ -107,9 +107,9 @@ async def sendv(
 ) -> int:
     sock.check_open()
     is_one = isinstance(data, bytes | bytearray | memoryview) or not isinstance(data, Sequence)
-    call = Call(
-        _bytes(data) if is_one else _gathered(data), () if addresses is None else several(addresses), flags=flags
-    )
+    call = Call(_bytes(data) if is_one else _gathered(data), flags=flags)
+    if addresses is not None:
+        call.addresses = several(addresses)
     _say(call, sndinfo, prinfo, authinfo)
     count = await _perform(sock, call)
     if sndinfo is not None and call.opened is not None:
@@ -222,7 +222,7 @@ async def _find(sock: SCTPSocket, call: Call) -> SocketAssociation | None:
     if named:
         return sock.association_of(named)
     if not call.addresses and not (call.info or sock.settings.sndinfo).snd_flags & SCTP_SENDALL:
-        raise error(errno.EINVAL, "no association is named, and no address to open one with")
+        raise error(errno.ENOTCONN, "no association is named, and no address to open one with")
     return next(filter(None, (sock.association_at(host, port) for host, port in call.addresses)), None)
 
 
@@ -273,6 +273,8 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
     if not call.data and not info.snd_flags & (SCTP_EOF | SCTP_ABORT):
         raise _empty()
     members = [one for one in sock.associations.values() if one.association.state is ESTABLISHED]
+    if members and len(call.data) > members[0].association.stack.sysctl["net.inet.sctp.sendall_limit"]:
+        raise error(errno.EMSGSIZE, "the message is larger than what net.inet.sctp.sendall_limit allows for all")
     refusals: dict[SocketAssociation, OSError] = {}
     for one in members:
         try:

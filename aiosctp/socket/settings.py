@@ -14,7 +14,7 @@ class Settings:
     """An association begins with a copy of its socket's, and has it changed by the options that name it."""
 
     config: Config = field(default_factory=Config)
-    """Of the engine. What changes it in life goes through `Association.configure`, too."""
+    """Of the engine, which has its own once there is one."""
     events: set[int] = field(default_factory=set)
     """The types of the notifications that were asked for (§6.2)."""
     sndinfo: sctp_sndinfo = field(default_factory=sctp_sndinfo)

@@ -9,7 +9,7 @@ from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
@@ -36,6 +36,7 @@ class SocketAssociation:
         self.came_up = False
         for stream, value in settings.stream_values.items():
             engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
+        self._choose_udp_ports()
         stack.own(engine, self.association)
 
     @property
@@ -54,32 +55,35 @@ class SocketAssociation:
 
     def _changed(self, events: Sequence[Event]) -> None:
         """The stack flushed this association."""
+        if self.is_connecting:
+            self._choose_udp_ports()
         for event in events:
-            if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
+            comes_up = isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP
+            if comes_up:
                 self.came_up = True
                 self.association.stack.add(self.association)
             self.unread.look_at(event)
-            self._notify(event)
+            self._notify(event, is_first=comes_up)
         self.socket.association_changed(self)
         self.changes.tell()
+
+    def _choose_udp_ports(self) -> None:
+        """RFC 6951 §6.1: of addresses for which one was set, those included that the INIT ACK has named."""
+        for host, port in self.settings.remote_udp_ports.items():
+            path = self.association.engine.paths.get(host)
+            if path is not None and not path.udp_port_learnt:
+                path.udp_port = port
 
     def tell(self, event: Event) -> None:
         """What happened to the socket's association, and not to the engine's."""
         self._notify(event)
         self.socket.association_changed(self)
 
-    def _notify(self, event: Event) -> None:
+    def _notify(self, event: Event, *, is_first: bool = False) -> None:
         for notification in translate(event, self):
-            self.unread.add(notification, is_beginning=_is_beginning(event))
+            self.unread.add(notification, is_first=is_first)
 
     def subscribed_to_dry(self) -> None:
         """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""
         if self.ending is None and self.association.engine.sender.is_drained:
             self.tell(SenderDry())
-
-
-def _is_beginning(event: Event) -> bool:
-    """Whether it tells of the handshake."""
-    if isinstance(event, AssociationChange):
-        return event.change is AssociationChangeKind.COMM_UP
-    return isinstance(event, AdaptationIndication)

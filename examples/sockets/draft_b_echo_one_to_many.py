@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from aiosctp.socket import AF_INET, IPPROTO_SCTP, SCTP_AUTOCLOSE, SCTP_EVENTS, SOCK_SEQPACKET, SCTPSocket
 from draft_a_echo_one_to_one import PORT, all_events, echo
+
+from aiosctp.socket import AF_INET, IPPROTO_SCTP, SCTP_AUTOCLOSE, SCTP_EVENTS, SOCK_SEQPACKET, SCTPSocket
 
 IDLE_TIME_S = 2
 

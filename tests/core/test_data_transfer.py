@@ -132,7 +132,7 @@ def test_bundled_and_fragmented_data_is_received() -> None:
 
 
 def test_chunks_are_processed_in_their_order() -> None:
-    """§6.10: "MUST process received chunks in their order in the packet"."""
+    """G28: §6.10: "MUST process received chunks in their order in the packet"."""
     peer = established()
     # A -> DATA, DATA, unknown chunk, HEARTBEAT -> Z, Z -> ERROR, HEARTBEAT ACK, SACK -> A
     assert types_of(peer.send(data(2, b"2"), data(1, b"1"), REPORTED, Heartbeat(b"3"))) == [(Error, HeartbeatAck, Sack)]

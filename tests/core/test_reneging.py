@@ -65,7 +65,7 @@ def test_what_it_acknowledges_for_good_is_believed_and_wins_belief_back() -> Non
 
 
 def test_gap_ack_blocks_that_are_not_believed_still_end_an_association_that_they_break() -> None:
-    """X52: §12.4: a TSN that was never sent is acknowledged."""
+    """G65, X52: §12.4: a TSN that was never sent is acknowledged."""
     peer = with_outstanding(1001)
     until_nothing_is_believed(peer, 1001)
     take(peer, Sack(z_tsn(peer, -1), A_RWND, ((2, 1002),)))()

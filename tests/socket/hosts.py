@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -24,6 +24,9 @@ SERVER = (SERVER_HOST, PORT)
 ENOUGH = 2**20
 """A buffer that holds any message of these tests."""
 
+LIMIT_S = 3000.0
+"""No test takes as long: one that waits for what never comes ends."""
+
 T = TypeVar("T")
 C = TypeVar("C", bound=Chunk)
 
@@ -34,13 +37,21 @@ class SocketHosts(TwoHosts):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._open: list[SCTPSocket] = []
+        self._limit = asyncio.timeout(LIMIT_S)
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        await super().__aenter__()
+        return self
 
     async def __aexit__(self, *exc: object) -> None:
+        error = exc[1] if isinstance(exc[1], BaseException) else None
         for each in self._open:
             await each.close()
         await super().__aexit__(*exc)
+        await self._limit.__aexit__(None if error is None else type(error), error, None)
 
-    def keep(self, socket: SCTPSocket) -> SCTPSocket:
+    def own(self, socket: SCTPSocket) -> SCTPSocket:
         self._open.append(socket)
         return socket
 
@@ -48,7 +59,7 @@ class SocketHosts(TwoHosts):
 
     def socket(self, type: int, stack: aiosctp.Stack | None = None, family: int = sctp.AF_INET) -> SCTPSocket:
         """On the client's stack unless told otherwise."""
-        return self.keep(SCTPSocket(family, type, sctp.IPPROTO_SCTP, stack=self.client if stack is None else stack))
+        return self.own(SCTPSocket(family, type, sctp.IPPROTO_SCTP, stack=self.client if stack is None else stack))
 
     def one_to_one(self, stack: aiosctp.Stack | None = None) -> SCTPSocket:
         return self.socket(sctp.SOCK_STREAM, stack)
@@ -65,7 +76,7 @@ class SocketHosts(TwoHosts):
 
     async def accept(self, listener: SCTPSocket) -> SCTPSocket:
         socket, _ = await listener.accept()
-        return self.keep(socket)
+        return self.own(socket)
 
     # -- the wire --
 

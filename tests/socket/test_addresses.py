@@ -329,6 +329,7 @@ async def test_an_inherited_socket_on_a_privileged_port_accepts_and_opens_nothin
         await peer.sendto(b"taken in", 0, ("192.0.2.2", 80))
         received = await inherited.recvv(ENOUGH)
         assert received.data == b"taken in"
+        assert received.address is not None
         await inherited.sendto(b"answered", 0, received.address)
         assert (await peer.recvv(ENOUGH)).data == b"answered"
         stranger: SCTPSocket = hosts.one_to_many()

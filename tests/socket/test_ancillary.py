@@ -59,7 +59,8 @@ async def test_sndinfo_says_stream_ppid_and_flags() -> None:
 @pytest.mark.parametrize("stream", [256, 65535, 65536, -1])
 @virtual_time
 async def test_an_invalid_stream_fails_the_call_and_queues_nothing(stream: int) -> None:
-    """D04, I11: "If a sender specifies an invalid stream number, an error indication is returned and the call fails." """
+    """D04, I11: "If a sender specifies an invalid stream number, an error indication is returned and the call
+    fails." """
     async with one_to_one_pair() as pair:
         with refused(errno.EINVAL):
             await pair.client.sendmsg([b"x"], [sndinfo(snd_sid=stream)])

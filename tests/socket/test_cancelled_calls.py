@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -48,10 +48,9 @@ async def connected(trial: Trial, **options: Any) -> AsyncIterator[tuple[SCTPSoc
 
 async def read_until_last(socket: SCTPSocket) -> list[bytes]:
     messages: list[bytes] = []
-    async with asyncio.timeout(500):
-        while (data := await socket.recv(ENOUGH)) != LAST:
-            assert data
-            messages.append(data)
+    while (data := await socket.recv(ENOUGH)) != LAST:
+        assert data
+        messages.append(data)
     return messages
 
 
@@ -68,8 +67,7 @@ def test_a_cancelled_connect_can_be_tried_again(name: str) -> None:
             SCTPSocket(sctp.AF_INET, sctp.SOCK_STREAM, stack=hosts.client) as client,
         ):
             client.bind((CLIENT_HOST, 5555))
-            call: Awaitable[Any] = client.connect(SERVER) if name == "connect" else client.connectx([SERVER])
-            outcome = await trial.cancel(as_coroutine(call))
+            outcome = await trial.cancel(client.connect(SERVER) if name == "connect" else client.connectx([SERVER]))
             if outcome.was_cancelled:
                 with suppress(OSError):  # EISCONN
                     await client.connect(SERVER)
@@ -84,10 +82,6 @@ def test_a_cancelled_connect_can_be_tried_again(name: str) -> None:
             await asyncio.sleep(10)
 
     assert cancel_everywhere(scenario) >= 1
-
-
-async def as_coroutine(call: Awaitable[Any]) -> Any:
-    return await call
 
 
 def test_a_cancelled_accept_loses_no_association() -> None:
@@ -140,7 +134,7 @@ def test_a_cancelled_read_of_a_part_loses_no_bytes() -> None:
     long = bytes(range(256)) * 200
 
     async def scenario(trial: Trial) -> None:
-        async with connected(trial, config=SMALL) as (client, server):
+        async with connected(trial, server_config=SMALL) as (client, server):
             read: list[bytes] = []
 
             async def read_in_parts() -> None:
@@ -159,7 +153,7 @@ def test_a_cancelled_read_of_a_part_loses_no_bytes() -> None:
 
 # -- sending --
 
-SENDS: dict[str, Callable[[SCTPSocket, bytes], Awaitable[int]]] = {
+SENDS: dict[str, Callable[[SCTPSocket, bytes], Coroutine[Any, Any, int]]] = {
     "send": lambda socket, data: socket.send(data),
     "sendto": lambda socket, data: socket.sendto(data, 0, SERVER),
     "sendmsg": lambda socket, data: socket.sendmsg([data]),
@@ -178,7 +172,7 @@ def test_a_cancelled_send_queued_its_message_whole_or_not_at_all(name: str) -> N
         async with connected(trial, config=SMALL) as (client, server):
             filled = await fill(client, SERVER)
             reading = asyncio.create_task(read_later(server))
-            outcome = await trial.cancel(as_coroutine(SENDS[name](client, b"mine")))
+            outcome = await trial.cancel(SENDS[name](client, b"mine"))
             await client.send(LAST)
             messages = await reading
             assert messages[:filled] == [bytes(1000)] * filled
@@ -224,7 +218,9 @@ def test_a_cancelled_close_closes_all_the_same() -> None:
             client.setsockopt(sctp.SOL_SOCKET, sctp.SO_LINGER, sctp.linger(1, 30))
             await client.send(b"on its way")
             await trial.cancel(client.close())
-            with pytest.raises(OSError, match="."):
+            if trial.was_cancelled_before_it_began:
+                await client.close()
+            with pytest.raises(OSError, match=r"."):
                 await client.send(b"x")
             assert await server.recv(100) == b"on its way"
             assert await server.recv(100) == b""

@@ -213,7 +213,7 @@ async def test_a_waiting_read_against_peeloff() -> None:
     async with one_to_many_pair() as pair:
         reading = asyncio.create_task(pair.server.recvv(ENOUGH))
         await asyncio.sleep(1)
-        peeled = pair.hosts.keep(pair.server.peeloff(pair.server_id))
+        peeled = pair.hosts.own(pair.server.peeloff(pair.server_id))
         await pair.client.sendto(b"for the peeled", 0, SERVER)
         assert await peeled.recv(100) == b"for the peeled"
         assert not reading.done()
@@ -227,7 +227,7 @@ async def test_a_waiting_read_against_peeloff() -> None:
 async def test_peeloff_against_close() -> None:
     """X28: in the same turn of the loop: whichever is first, the association has one owner."""
     async with one_to_many_pair() as pair:
-        peeled = pair.hosts.keep(pair.client.peeloff(pair.client_id))
+        peeled = pair.hosts.own(pair.client.peeloff(pair.client_id))
         await pair.client.close()
         with refused(errno.EBADF):
             pair.client.peeloff(pair.client_id)
@@ -278,7 +278,7 @@ async def test_the_stack_ends_below_its_sockets() -> None:
         await pair.hosts.server.__aexit__(None, None, None)
         for task in tasks:
             async with asyncio.timeout(5):
-                with pytest.raises(OSError, match="."):
+                with pytest.raises(OSError, match=r"."):
                     await task
         await pair.server.close()
         await pair.listener.close()

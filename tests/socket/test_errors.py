@@ -67,7 +67,7 @@ def test_a_socket_can_be_made_and_set_before_there_is_a_loop() -> None:
         async with SocketHosts() as hosts:
             listener = hosts.listening()
             with hosts.client_host:
-                await hosts.keep(client).connect(SERVER)
+                await hosts.own(client).connect(SERVER)
             server = await hosts.accept(listener)
             await client.sendv(b"the last", sndinfo=sctp.sctp_sndinfo(snd_sid=4))
             assert await server.recv(100) == b"the last"
@@ -310,9 +310,10 @@ async def test_a_stream_out_of_range_is_einval() -> None:
 async def test_what_is_no_bytes_is_einval(data: Any) -> None:
     """I05: of send and sendto."""
     async with one_to_one_pair() as pair:
-        for call in (lambda: pair.client.send(data), lambda: pair.client.sendto(data, 0, SERVER)):
-            with refused(errno.EINVAL):
-                await call()
+        with refused(errno.EINVAL):
+            await pair.client.send(data)
+        with refused(errno.EINVAL):
+            await pair.client.sendto(data, 0, SERVER)
         await asyncio.sleep(1)
         assert not pair.hosts.user_data()
 
@@ -329,7 +330,7 @@ async def test_flags_that_mean_nothing_are_refused(flags: Any) -> None:
             lambda: pair.client.recv(10, flags),
             lambda: pair.client.recvv(10, flags),
         ):
-            with pytest.raises(OSError, match=".") as caught:
+            with pytest.raises(OSError, match=r".") as caught:
                 await call()
             assert caught.value.errno in (errno.EINVAL, errno.EOPNOTSUPP)
         assert await receive(pair.client) == b"kept"

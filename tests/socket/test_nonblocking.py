@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -245,11 +246,11 @@ async def test_a_full_buffer_is_eagain_and_queues_nothing(type: int) -> None:
         server = await hosts.accept(listener)
         client.setblocking(False)
         taken = 0
-        with pytest.raises(BlockingIOError) as caught:
+        with suppress(BlockingIOError):
             while taken < 1000:
                 await client.sendto(b"%04d" % taken + bytes(1000), 0, SERVER)
                 taken += 1
-        assert caught.value.errno == errno.EAGAIN
+        await would_block(client.sendto(bytes(1000), 0, SERVER))
         assert taken > 3
         for number in range(taken):
             assert (await server.recv(ENOUGH))[:4] == b"%04d" % number

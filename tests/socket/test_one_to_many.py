@@ -198,7 +198,8 @@ async def test_a_message_for_nobody_is_refused() -> None:
 
 @virtual_time
 async def test_sendmsg_without_data_opens_an_association() -> None:
-    """A11: "If sendmsg() is called with no data and there is no existing association, a new one will be established." """
+    """A11: "If sendmsg() is called with no data and there is no existing association, a new one will be
+    established." """
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
         client = hosts.one_to_many()
@@ -398,7 +399,7 @@ async def test_peeloff_branches_one_association_off() -> None:
         for client in clients:
             await client.send(b"not read yet")
         await asyncio.sleep(1)
-        peeled = hosts.keep(server.peeloff(found[0]))
+        peeled = hosts.own(server.peeloff(found[0]))
         assert ids(server) == (found[1],)
         assert await peeled.recv(100) == b"not read yet"
         await peeled.send(b"from the peeled")
@@ -421,7 +422,7 @@ async def test_closing_either_socket_leaves_the_other() -> None:
         for client in clients:
             await client.connect(SERVER)
         await asyncio.sleep(1)
-        peeled = [hosts.keep(server.peeloff(assoc_id)) for assoc_id in ids(server)[:2]]
+        peeled = [hosts.own(server.peeloff(assoc_id)) for assoc_id in ids(server)[:2]]
         await peeled[0].close()
         assert await clients[0].recv(10) == b""
         await clients[2].send(b"to the server")
@@ -442,7 +443,7 @@ async def test_a_peeled_off_socket_takes_its_options_and_events_along() -> None:
         switch_on(pair.server, sctp.SCTP_RECVRCVINFO)
         subscribe(pair.server, sctp.SCTP_SHUTDOWN_EVENT)
         pair.server.setblocking(False)
-        peeled = pair.hosts.keep(pair.server.peeloff(pair.server_id))
+        peeled = pair.hosts.own(pair.server.peeloff(pair.server_id))
         assert peeled.getsockopt(sctp.SOL_SOCKET, sctp.SO_TYPE) == sctp.SOCK_STREAM
         reading = asyncio.create_task(peeled.recvv(ENOUGH))
         await asyncio.sleep(1)

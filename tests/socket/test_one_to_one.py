@@ -96,8 +96,8 @@ async def test_port_0_is_an_ephemeral_one() -> None:
             client.bind(("0.0.0.0", 0))
             ports.add(client.getsockname()[1])
             await client.connect(SERVER)
-            _, address = await listener.accept()
-            assert address[1] == client.getsockname()[1]
+            server = await hosts.accept(listener)
+            assert server.getpeername()[1] == client.getsockname()[1]
         assert len(ports) == 2
         assert 0 not in ports
 
@@ -231,7 +231,7 @@ async def test_accept_returns_the_peers_primary_address() -> None:
         client = hosts.one_to_one()
         await client.connect(SERVER)
         server, address = await listener.accept()
-        hosts.keep(server)
+        hosts.own(server)
         assert address == server.getpeername()
         assert address in server.getpaddrs()
         hosts.log.clear()
@@ -283,7 +283,8 @@ async def test_accept_on_a_socket_that_does_not_listen_is_einval() -> None:
 
 @virtual_time
 async def test_options_of_the_listener_hold_for_accepted_sockets() -> None:
-    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted sockets." """
+    """A24: "All socket options set on a one-to-one style listening socket also apply to all future accepted
+    sockets." """
     async with SocketHosts() as hosts:
         listener = hosts.listening()
         switch_on(listener, sctp.SCTP_RECVRCVINFO)
@@ -499,7 +500,7 @@ async def test_read_and_write_are_recv_and_send_without_flags() -> None:
             with refused(errno.EOPNOTSUPP):
                 await call()
         (assoc_id,) = many.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_GET_ASSOC_ID_LIST).gaids_assoc_id
-        peeled = hosts.keep(many.peeloff(assoc_id))
+        peeled = hosts.own(many.peeloff(assoc_id))
         assert await peeled.recv(100) == b"written"
         assert await peeled.send(b"read") == 4
         assert await client.recv(100) == b"read"

@@ -12,6 +12,7 @@ import pytest
 
 from aiosctp.socket import (
     AF_INET6,
+    IPPROTO_IPV6,
     IPPROTO_SCTP,
     SCTP_ALL_ASSOC,
     SCTP_CURRENT_ASSOC,
@@ -156,7 +157,7 @@ def test_what_was_given_is_copied() -> None:
 def test_every_option_stands_under_its_name_and_number() -> None:
     """A24."""
     for (level, number), option in TABLE.items():
-        assert level in (SOL_SOCKET, IPPROTO_SCTP)
+        assert level in (SOL_SOCKET, IPPROTO_SCTP, IPPROTO_IPV6)
         assert option.number == number == getattr(constants, option.name)
 
 
@@ -344,6 +345,23 @@ async def test_all_are_set_or_none_is() -> None:
 
 
 @virtual_time
+async def test_what_can_t_change_in_life_is_set_for_nobody() -> None:
+    """A25: neither for those to come, though for them it could."""
+    async with two_associations() as (sock, _, _):
+        table = table_of(
+            structure=sctp_assoc_value,
+            scope=Scope.ANY,
+            write=lambda target, value: target.change(outbound_streams=value.assoc_value),
+        )
+        for named in (SCTP_ALL_ASSOC, SCTP_CURRENT_ASSOC):
+            with refused(errno.EINVAL, "outbound_streams"):
+                access.set_option(table, sock, IPPROTO_SCTP, A_NUMBER, sctp_assoc_value(named, 3))
+        assert sock.settings.config.outbound_streams != 3
+        access.set_option(table, sock, IPPROTO_SCTP, A_NUMBER, sctp_assoc_value(SCTP_FUTURE_ASSOC, 3))
+        assert sock.settings.config.outbound_streams == 3
+
+
+@virtual_time
 async def test_what_an_option_may_not_name_is_einval() -> None:
     """A25, I05: an id that there is not, and constants where they are an error."""
     async with two_associations() as (sock, one, _):
@@ -358,7 +376,8 @@ async def test_what_an_option_may_not_name_is_einval() -> None:
                 with refused(errno.EINVAL):
                     noted.set_for(sock, named)
             for named in wrong | {SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC}:
-                with refused(errno.EINVAL):
+                words = "SCTP_CURRENT_ASSOC" if named in (SCTP_CURRENT_ASSOC, SCTP_ALL_ASSOC) else None
+                with refused(errno.EINVAL, words):
                     noted.get_of(sock, named)
             assert noted.values == {}
             noted.set_for(sock, one)

@@ -72,6 +72,23 @@ async def test_an_endpoint_that_is_held_outlives_its_associations_and_no_server_
 
 
 @virtual_time
+async def test_another_config_holds_for_what_comes_after() -> None:
+    async with TwoHosts() as hosts, await hosts.serve():
+        before, _ = await hosts.pair()
+        hosts.client.config = hosts.client.config.replace(outbound_streams=3)
+        after, _ = await hosts.pair()
+        assert [association.outbound_streams for association in (before, after)] == [256, 3]
+        # The engine's own.
+        hosts.server.config = aiosctp.Config(error_answers_per_s=0)
+        with pytest.raises(aiosctp.ConnectTimeout):
+            await aiosctp.connect(hosts.server_host.addresses[0], PORT + 1, stack=hosts.client, timeout=1)
+        wrong: Any = {"outbound_streams": 3}
+        with pytest.raises(TypeError, match="config"):
+            hosts.client.config = wrong
+        assert hosts.client.config.outbound_streams == 3
+
+
+@virtual_time
 async def test_leaving_the_block_aborts_what_lives() -> None:
     async with TwoHosts() as hosts:
         await hosts.serve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import aiosctp
 from aiosctp.testing import Link, LossWhere, Network, Packet
@@ -57,7 +57,7 @@ class TwoHosts:
         self.server = aiosctp.Stack(config=server_config or config, network=self.server_host)
         self.accepted: asyncio.Queue[aiosctp.Association] = asyncio.Queue()
 
-    async def __aenter__(self) -> TwoHosts:
+    async def __aenter__(self) -> Self:
         await self.client.__aenter__()
         await self.server.__aenter__()
         return self

@@ -65,7 +65,8 @@ class Delivery(ABC, Generic[Held]):
             ready = self._streams.completed(run)
             if ready is None:
                 return ProtocolViolation(b"two messages of a stream have one SSN")
-            self._counters.messages_reassembled += run.end > run.start
+            if run.end > run.start:
+                self._counters.messages_reassembled += 1
             for each in ready:
                 self.put(each)
         self.deliver_unfinished(run)

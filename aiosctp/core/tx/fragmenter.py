@@ -111,7 +111,8 @@ class Fragmenter:
         # §6.9, 3: B/E "10" on the first, "01" on the last, "00" between; 2: the U flag on each.
         if is_beginning:
             flags |= DATA_BEGINNING
-            self._counters.messages_fragmented += not is_ending
+            if not is_ending:
+                self._counters.messages_fragmented += 1
         if is_ending:
             flags |= DATA_ENDING
         if unordered:

@@ -103,18 +103,21 @@ def _to_read(option: Option, sock: SCTPSocket, asked: Any) -> Target:
 
 
 def _to_set(option: Option, sock: SCTPSocket, given: Any) -> list[Target]:
-    everyone = [Target(sock), *(Target(sock, member) for member in sock.associations.values())]
     if option.scope is Scope.SOCKET:
-        return everyone[:1]
+        return [Target(sock)]
     if option.scope is Scope.EVERYONE:
-        return everyone
+        return [Target(sock), *_living(sock)]
     if option.scope is Scope.ANY and sock.is_one_to_many:
         association_id = getattr(given, option.association)
         if association_id == SCTP_CURRENT_ASSOC:
-            return everyone[1:]
+            return _living(sock)
         if association_id == SCTP_ALL_ASSOC:
-            return everyone
+            return [Target(sock), *_living(sock)]
     return [_one_target(option, sock, given)]
+
+
+def _living(sock: SCTPSocket) -> list[Target]:
+    return [Target(sock, member) for member in sock.associations.values()]
 
 
 def _one_target(option: Option, sock: SCTPSocket, value: Any) -> Target:

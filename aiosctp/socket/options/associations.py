@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Final
 
 from aiosctp.config import MAX_SACK_DELAY_S
@@ -12,11 +13,13 @@ from aiosctp.socket.constants import (
     SCTP_ASSOCINFO,
     SCTP_AUTOCLOSE,
     SCTP_DELAYED_SACK,
+    SCTP_DISABLE_FRAGMENTS,
     SCTP_FRAG_LEVEL_2,
     SCTP_GET_ASSOC_STATS,
     SCTP_INITMSG,
     SCTP_INTERLEAVING_SUPPORTED,
     SCTP_MAX_BURST,
+    SCTP_MAXSEG,
     SCTP_NODELAY,
     SCTP_NRSACK_SUPPORTED,
     SCTP_PARTIAL_DELIVERY_POINT,
@@ -151,34 +154,41 @@ def _set_autoclose(target: Target, idle_s: int) -> Commit:
 # -- extensions: of an association it is told whether both sides speak them, of those to come whether we offer to --
 
 
-def _extension(name: str, number: int, parameter: str, negotiated: str) -> Option:
+def _check_nothing(target: Target) -> None:
+    pass
+
+
+def _check_level(target: Target) -> None:
+    """RFC 8260 §4.3.1: "Setting the interleaving level to at least 2 before ... should work on all platforms"."""
+    if target.socket.fragment_interleave != SCTP_FRAG_LEVEL_2:
+        raise error(errno.EINVAL, "SCTP_INTERLEAVING_SUPPORTED takes level 2 of SCTP_FRAGMENT_INTERLEAVE")
+
+
+def _extension(
+    name: str, number: int, parameter: str, negotiated: str, check: Callable[[Target], None] = _check_nothing
+) -> Option:
+    """check: raises OSError where the socket may not offer it."""
+
     def read(target: Target) -> int:
         if target.member is None:
             return int(getattr(target.config, parameter))
         return int(negotiated in target.association.negotiated)
 
-    return value(
-        name,
-        number,
-        Scope.ONE_OR_FUTURE,
-        read,
-        lambda target, on: _offer(target, name, parameter, bool(on)),
-    )
+    def write(target: Target, on: int) -> Commit:
+        if target.member is not None:
+            raise error(errno.EINVAL, f"{name} is settled when an association begins")
+        if on:
+            check(target)
+        return target.change(**{parameter: bool(on)})
 
-
-def _offer(target: Target, name: str, parameter: str, on: bool) -> Commit:
-    if target.member is not None:
-        raise error(errno.EINVAL, f"{name} is settled when an association begins")
-    if name == "SCTP_INTERLEAVING_SUPPORTED" and on and target.socket.fragment_interleave != SCTP_FRAG_LEVEL_2:
-        # RFC 8260 §4.3.1: "Setting the interleaving level to at least 2 before ... should work on all platforms".
-        raise error(errno.EINVAL, "SCTP_INTERLEAVING_SUPPORTED takes level 2 of SCTP_FRAGMENT_INTERLEAVE")
-    return target.change(**{parameter: on})
+    return value(name, number, Scope.ONE_OR_FUTURE, read, write)
 
 
 # -- counters --
 
 
 def _read_statistics(target: Target, _: object) -> sctp_assoc_stats:
+    """Packets are counted by stack, and not by association: Linux's two counters of them stay 0."""
     engine = target.association.engine
     slowest = max(engine.paths, key=lambda path: path.rto.max_seen_s)
     counters = engine.take_counters()
@@ -232,6 +242,13 @@ OPTIONS: Final = (
         lambda target, on: target.change(nodelay=on),
         scope=Scope.EVERYONE,
     ),
+    switch(
+        "SCTP_DISABLE_FRAGMENTS",
+        SCTP_DISABLE_FRAGMENTS,
+        lambda target: not target.config.fragmentation,
+        lambda target, on: target.change(fragmentation=not on),
+        scope=Scope.EVERYONE,
+    ),
     number(
         "SCTP_AUTOCLOSE",
         SCTP_AUTOCLOSE,
@@ -246,6 +263,14 @@ OPTIONS: Final = (
         lambda target: target.config.effective_partial_delivery_point_bytes,
         _set_partial_delivery_point,
         scope=Scope.EVERYONE,
+    ),
+    value(
+        "SCTP_MAXSEG",
+        SCTP_MAXSEG,
+        Scope.ONE_OR_FUTURE,
+        lambda target: target.config.max_segment_bytes or 0,
+        # §8.1.16: 0 "indicates that the user is not limiting fragmentation".
+        lambda target, size: target.change(max_segment_bytes=size or None),
     ),
     value(
         "SCTP_MAX_BURST",
@@ -266,7 +291,7 @@ OPTIONS: Final = (
     _extension("SCTP_PR_SUPPORTED", SCTP_PR_SUPPORTED, "partial_reliability", "pr"),
     _extension("SCTP_RECONFIG_SUPPORTED", SCTP_RECONFIG_SUPPORTED, "reconfig", "reconfig"),
     _extension("SCTP_NRSACK_SUPPORTED", SCTP_NRSACK_SUPPORTED, "nrsack", "nrsack"),
-    _extension("SCTP_INTERLEAVING_SUPPORTED", SCTP_INTERLEAVING_SUPPORTED, "interleaving", "idata"),
+    _extension("SCTP_INTERLEAVING_SUPPORTED", SCTP_INTERLEAVING_SUPPORTED, "interleaving", "idata", _check_level),
     Option(
         name="SCTP_GET_ASSOC_STATS",
         number=SCTP_GET_ASSOC_STATS,

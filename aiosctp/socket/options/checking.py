@@ -48,6 +48,9 @@ def _field(name: str, kind: Any, value: object) -> Any:
         return value
     for width in getattr(kind, "__metadata__", ()):
         assert isinstance(width, Unsigned)
+        if name.endswith("assoc_id"):
+            # Linux's sctp_assoc_t is signed, and programs for one-to-one sockets, which ignore it, may have -1 there.
+            return _number(name, value, _LEAST_INT, 2**width.bits - 1)
         return _number(name, value, 0, 2**width.bits - 1)
     assert kind is int, kind
     return _number(name, value, _LEAST_INT, _GREATEST_INT)

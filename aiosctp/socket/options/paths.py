@@ -104,7 +104,8 @@ def _state_without_association(target: Target) -> int:
         raise error(errno.EINVAL, "SCTP_STATUS needs an association")
     if sock.is_listening:
         return SCTP_LISTEN
-    return SCTP_CLOSED if sock.endpoint is None else SCTP_BOUND
+    has_ended = sock.peer is not None
+    return SCTP_CLOSED if sock.endpoint is None or has_ended else SCTP_BOUND
 
 
 def _read_path_info(target: Target, _: object) -> sctp_paddrinfo:
@@ -136,8 +137,6 @@ def _read_primary(target: Target, _: object) -> sctp_setprim:
 def _set_primary(target: Target, _: object) -> Commit:
     if target.host is None:
         raise error(errno.EINVAL, "ssp_addr must be an address of the peer, and no wildcard")
-    if not target.engine_path.is_confirmed:
-        raise error(errno.EINVAL, f"{target.host} is not confirmed yet (RFC 9260 §5.4)")
     host = target.host
     return lambda: target.association.set_primary(host)
 
@@ -179,9 +178,8 @@ def _set_parameters(target: Target, parameters: sctp_paddrparams) -> Commit:
     flags = parameters.spp_flags
     _check_flags(flags, has_address=target.host is not None)
     changes = _changes(parameters)
-    commits = [target.change(**_sack_changes(target.config, parameters))]
-    if target.host is None:
-        commits.append(target.change(**changes))
+    of_all = {} if target.host is not None else changes
+    commits = [target.change(**of_all, **_sack_changes(target.config, parameters))]
     if target.member is not None:
         commits.append(target.change_paths(changes))
     if flags & SPP_HB_DEMAND:

@@ -7,6 +7,8 @@ from typing import Final
 
 from aiosctp.socket import constants
 from aiosctp.socket.constants import (
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
     SCTP_ASCONF_SUPPORTED,
     SCTP_AUTH_SUPPORTED,
     SCTP_CC_RFC2581,
@@ -17,7 +19,7 @@ from aiosctp.socket.constants import (
     SCTP_PLUGGABLE_CC,
 )
 from aiosctp.socket.errors import error
-from aiosctp.socket.options.table import Option, Scope, value
+from aiosctp.socket.options.table import Option, Scope, switch, value
 from aiosctp.socket.options.target import Commit, Target, nothing
 
 AUTH: Final = "authenticated chunks (RFC 4895) are planned"
@@ -26,13 +28,10 @@ ECN: Final = "ECN (RFC 9260 Appendix A, RFC 3168) is planned"
 PF: Final = "the potentially failed state (RFC 7829) is planned"
 PKTDROP: Final = "packet drop reports (draft-stewart-sctp-pktdrprep) are planned"
 CONGESTION_CONTROL: Final = "another congestion control than that of RFC 9260 §7 is planned"
-FRAGMENTS: Final = "how messages are cut is not yet to be chosen"
 CMT: Final = "sending on several paths at once is planned"
 ZERO_CHECKSUM: Final = "zero checksums (RFC 9653) are planned: the CRC is always there, and always verified"
 
 _REASONS: Final = {
-    "SCTP_DISABLE_FRAGMENTS": FRAGMENTS,
-    "SCTP_MAXSEG": FRAGMENTS,
     "SCTP_AUTH_CHUNK": AUTH,
     "SCTP_AUTH_KEY": AUTH,
     "SCTP_AUTH_ACTIVE_KEY": AUTH,
@@ -68,6 +67,12 @@ def _stays(name: str, number: int, kept: int, errno_: int, reason: str, scope: S
     return value(name, number, scope, lambda target: kept, write)
 
 
+def _set_v6only(target: Target, on: bool) -> Commit:
+    if on:
+        raise error(errno.EOPNOTSUPP, "IPV6_V6ONLY: an IPv6 socket speaks IPv4, too; bind it to IPv6 addresses alone")
+    return nothing
+
+
 _FUTURE: Final = Scope.ONE_OR_FUTURE
 
 OPTIONS: Final = (
@@ -79,6 +84,7 @@ OPTIONS: Final = (
     _stays("SCTP_PKTDROP_SUPPORTED", SCTP_PKTDROP_SUPPORTED, 0, errno.EOPNOTSUPP, PKTDROP, _FUTURE),
     _stays("SCTP_PLUGGABLE_CC", SCTP_PLUGGABLE_CC, SCTP_CC_RFC2581, errno.EOPNOTSUPP, CONGESTION_CONTROL, Scope.ANY),
     _stays("SCTP_CMT_ON_OFF", SCTP_CMT_ON_OFF, SCTP_CMT_OFF, errno.EOPNOTSUPP, CMT, Scope.ANY),
+    switch("IPV6_V6ONLY", IPV6_V6ONLY, lambda target: False, _set_v6only, level=IPPROTO_IPV6),
 )
 
 

@@ -83,11 +83,7 @@ class Target:
         for name in changed:
             if name not in CONFIGURABLE:
                 raise error(errno.EINVAL, f"{name} of an association is settled when it begins")
-        return lambda: self._configure(changed)
-
-    def _configure(self, changes: dict[str, Any]) -> None:
-        self.association.configure(**changes)
-        self.settings.config = self.association.engine.config
+        return lambda: self.association.configure(**changed)
 
     def change_paths(self, changes: dict[str, Any]) -> Commit:
         """The same of the path to the address alone, or, without one, of all that there are."""
