@@ -88,6 +88,7 @@ class Association:
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
         end_of_record: bool = True,
+        address: str | tuple[str, int] | None = None,
     ) -> None:
         """Queue one message (RFC 9260 §11.1.5), after waiting until its stream is below its high-water mark.
 
@@ -98,7 +99,9 @@ class Association:
         others copied at the call.
         stream: below `outbound_streams`. ppid: 32 bits for the peer's application. unordered: deliver it at once,
         whatever else is missing. context: comes back in `SendFailed`. sack_immediately: ask the peer not to delay its
-        SACK (§6.1, the I bit).
+        SACK (§6.1, the I bit). address: one of the peer's, a host or as in `peer_addresses`, that it is first sent to,
+        whichever is primary, while that is ACTIVE (§6.4; RFC 6458 §5.3.4, SCTP_ADDR_OVER). What is lost is sent again
+        as any message is. While that path has no room, what comes behind waits too.
 
         A message is reliable unless it has one of these policies, named here, or else by its stream's or the
         association's default (`configure_stream`, `configure`); then it may be abandoned, whole, which `SendFailed`
@@ -120,9 +123,10 @@ class Association:
         its number; and where `negotiated` has no "idata", messages of all other streams wait, once some of it is sent:
         SCTP has then no other way (§6.9).
 
-        Raises TypeError or ValueError naming the argument, InvalidStream for a number that is out of range or a byte
-        stream's, MessageTooLarge, AssociationShutdown once either side is shutting down, RecordLost once when the peer
-        has restarted amid the record, and the association's ending when it ends.
+        Raises TypeError or ValueError naming the argument, as for an address that is not the peer's, or unconfirmed
+        (§5.4), InvalidStream for a number that is out of range or a byte stream's, MessageTooLarge, AssociationShutdown
+        once either side is shutting down, RecordLost once when the peer has restarted amid the record, and the
+        association's ending when it ends.
         """
         waits = self._sending.offer(
             data,
@@ -135,6 +139,7 @@ class Association:
             max_retransmits,
             buffer_priority,
             end_of_record,
+            address,
         )
         if waits is not None:
             await self._sending.queue_in_turn(waits)
@@ -152,6 +157,7 @@ class Association:
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
         end_of_record: bool = True,
+        address: str | tuple[str, int] | None = None,
     ) -> None:
         """As `send`, but raises BlockingIOError, with nothing queued, when that would wait."""
         waits = self._sending.offer(
@@ -165,6 +171,7 @@ class Association:
             max_retransmits,
             buffer_priority,
             end_of_record,
+            address,
         )
         if waits is not None:
             raise BlockingIOError("the stream or the association is above its high-water mark")

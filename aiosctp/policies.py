@@ -27,14 +27,18 @@ class Policy(NamedTuple):
     def is_named(self) -> bool:
         return self != NO_POLICY
 
-    def terms(self, now: float) -> Terms | None:
-        """Those of a message given to `send` now; they are its own."""
+    def terms(self, now: float, address: str | None) -> Terms | None:
+        """Those of a message given to `send` now, for this address of the peer if one is named; they are its own."""
         lifetime, max_retransmits, buffer_priority = self
-        if lifetime is None:
-            if max_retransmits is None and buffer_priority is None:
-                return None
-            return Terms(max_retransmits=max_retransmits, buffer_priority=buffer_priority)
-        return None if lifetime == math.inf else Terms(expires_at_s=now + lifetime)
+        expires_at_s = None if lifetime is None or lifetime == math.inf else now + lifetime
+        if expires_at_s is None and max_retransmits is None and buffer_priority is None and address is None:
+            return None
+        return Terms(
+            expires_at_s=expires_at_s,
+            max_retransmits=max_retransmits,
+            buffer_priority=buffer_priority,
+            address=address,
+        )
 
 
 NO_POLICY = Policy()

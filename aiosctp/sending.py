@@ -12,6 +12,7 @@ from aiosctp.core.messages import Outgoing, Part, Record
 from aiosctp.core.states import ESTABLISHED
 from aiosctp.exceptions import InvalidStream, MessageTooLarge, RecordLost
 from aiosctp.lifetime import Lifetime
+from aiosctp.path import path_to
 from aiosctp.policies import NO_POLICY, NamedPolicy, Policies, Policy
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ class Offered(NamedTuple):
     end_of_record: bool
 
 
-def _unasked_bytes(config: Config) -> int:
-    return config.max_message_bytes if config.fragmentation else 0
-
-
 class Sending:
     """One for each association."""
 
@@ -47,8 +44,8 @@ class Sending:
         """Of messages whose `send` names no policy; None while there are none, and all of those are reliable."""
         self.byte_streams: ByteStreams | None = None
         """In stream mode."""
-        self._unasked_bytes = _unasked_bytes(life.engine.config)
-        """So large a message may be, whatever the paths carry."""
+        self._unasked_bytes = 0
+        """So large a message may be, and nothing is asked; 0 where there are defaults, or it is to fit a chunk."""
         self._take_defaults(life.engine.config)
 
     def offer(
@@ -63,6 +60,7 @@ class Sending:
         max_retransmits: int | None,
         buffer_priority: int | None,
         end_of_record: bool,
+        address: str | tuple[str, int] | None,
     ) -> Offered | None:
         """Queue the message if its stream takes it now; else it is returned, checked, and nothing is queued."""
         # What nearly every call passes is told at a glance; the careful checks are for the rest.
@@ -76,8 +74,6 @@ class Sending:
             check_int("stream", stream)
         if not 0 <= stream < engine.tcb.outbound_streams:
             self._check_outbound(stream)
-        if size > self._unasked_bytes:
-            self._check_size(size)
         if engine.state is not ESTABLISHED:
             self._life.check_may_send()
         message: Outgoing = data, stream, 0, False, 0, False, None
@@ -86,12 +82,14 @@ class Sending:
             check_range("context", context, 0, MAX_UINT32)
             message = data, stream, ppid, bool(unordered), context, bool(sack_immediately), None
         if (
-            lifetime is not None
+            size > self._unasked_bytes
+            or lifetime is not None
             or max_retransmits is not None
             or buffer_priority is not None
-            or self._defaults is not None
+            or address is not None
         ):
-            message = self._with_terms(message, (lifetime, max_retransmits, buffer_priority))
+            self._check_size(size)
+            message = self._with_terms(message, (lifetime, max_retransmits, buffer_priority), address)
         if stream != backpressure.credit_stream or backpressure.credit_bytes <= 0 or not end_of_record:
             if self.byte_streams is not None:
                 self.check_takes_messages(stream)
@@ -147,19 +145,20 @@ class Sending:
 
     # -- what the message is --
 
-    def _with_terms(self, message: Outgoing, named: NamedPolicy) -> Outgoing:
+    def _with_terms(self, message: Outgoing, named: NamedPolicy, address: str | tuple[str, int] | None) -> Outgoing:
         """What the call names wins over the stream's default, that over the association's."""
         data, stream, ppid, unordered, context, sack_immediately, _ = message
         policy = policies.checked(*named)
         if self._defaults is not None and not policy.is_named:
             policy = self._defaults.of(stream)
-        return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self._stack.now())
+        host = None if address is None else path_to(self._engine, address).address
+        return data, stream, ppid, unordered, context, sack_immediately, policy.terms(self._stack.now(), host)
 
     def _as_next(self, offered: Offered) -> Outgoing:
         """What comes of a message that is next on its stream: a part of the record that is open there, or begins; or
         just the message."""
         message, named, end_of_record = offered
-        data, stream, ppid, unordered, context, sack_immediately, _ = message
+        data, stream, ppid, unordered, context, sack_immediately, terms = message
         records = self._engine.sender.queue.records
         if records is not None and stream in records.lost:
             if end_of_record or len(self._backpressure.waiting.get(stream, ())) <= 1:
@@ -181,7 +180,8 @@ class Sending:
         size, most = record.size_bytes + len(data), self._engine.config.max_message_bytes
         if size > most:
             raise MessageTooLarge(f"a record must be at most Config.max_message_bytes, {most}, not {size} bytes")
-        return data, stream, ppid, unordered, context, sack_immediately, Part(record, is_last=end_of_record)
+        part = Part(record, is_last=end_of_record, address=None if terms is None else terms.address)
+        return data, stream, ppid, unordered, context, sack_immediately, part
 
     # -- whether it may go --
 
@@ -219,7 +219,6 @@ class Sending:
 
     def configure(self, config: Config) -> None:
         """The engine has it already: the defaults are others, and so may the room be."""
-        self._unasked_bytes = _unasked_bytes(config)
         self._take_defaults(config)
         self._backpressure.credit_bytes = 0
         self._backpressure.wake()
@@ -228,9 +227,12 @@ class Sending:
         if self._defaults is None:
             self._defaults = Policies()
             self._defaults.configure(self._engine.config)
+            self._unasked_bytes = 0
         self._defaults.configure_stream(stream, policy)
 
     def _take_defaults(self, config: Config) -> None:
         defaults = self._defaults or Policies()
         defaults.configure(config)
         self._defaults = defaults if defaults else None
+        asks = defaults or not config.fragmentation
+        self._unasked_bytes = 0 if asks else config.max_message_bytes

@@ -50,6 +50,7 @@ class Stream:
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
         end_of_record: bool = True,
+        address: str | tuple[str, int] | None = None,
     ) -> None:
         """`Association.send` on this stream: the same waiting, cancellation and exceptions."""
         await self._association.send(
@@ -63,6 +64,7 @@ class Stream:
             max_retransmits=max_retransmits,
             buffer_priority=buffer_priority,
             end_of_record=end_of_record,
+            address=address,
         )
 
     def configure(

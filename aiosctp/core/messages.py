@@ -30,10 +30,11 @@ class Message(NamedTuple):
 
 
 class Terms:
-    """Until when a message is worth sending (RFC 3758, RFC 7496): at most one of the three. A message without terms is
-    reliable, as nearly every one is. Each message has terms of its own."""
+    """Until when a message is worth sending (RFC 3758, RFC 7496), with at most one of three, and where it is to go. A
+    message without terms is reliable, and goes where any data goes, as nearly every one does. Each message has terms of
+    its own."""
 
-    __slots__ = ("buffer_priority", "expires_at_s", "is_abandoned", "max_retransmits")
+    __slots__ = ("address", "buffer_priority", "expires_at_s", "is_abandoned", "max_retransmits")
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Terms:
         expires_at_s: float | None = None,
         max_retransmits: int | None = None,
         buffer_priority: int | None = None,
+        address: str | None = None,
     ) -> None:
         self.expires_at_s = expires_at_s
         """RFC 3758 §4.1: after this it is not sent, or sent again."""
@@ -48,6 +50,8 @@ class Terms:
         """RFC 7496 §3.1: no chunk of it is sent again more often."""
         self.buffer_priority = buffer_priority
         """RFC 7496 §3.2: who needs its room, and has a lower number, takes it."""
+        self.address = address
+        """Of the peer, for the first transmission, whichever is primary, while it is ACTIVE (§6.4)."""
         self.is_abandoned = False
         """It is not sent, nor any more of it, and no longer kept."""
 
@@ -75,8 +79,8 @@ class Part(Terms):
 
     __slots__ = ("is_last", "record")
 
-    def __init__(self, record: Record, *, is_last: bool) -> None:
-        super().__init__()
+    def __init__(self, record: Record, *, is_last: bool, address: str | None = None) -> None:
+        super().__init__(address=address)
         self.record = record
         self.is_last = is_last
 

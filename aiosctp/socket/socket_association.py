@@ -9,7 +9,7 @@ from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
@@ -58,12 +58,11 @@ class SocketAssociation:
         if self.is_connecting:
             self._choose_udp_ports()
         for event in events:
-            comes_up = isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP
-            if comes_up:
+            if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
                 self.association.stack.add(self.association)
             self.unread.look_at(event)
-            self._notify(event, is_first=comes_up)
+            self._notify(event)
         self.socket.association_changed(self)
         self.changes.tell()
 
@@ -79,11 +78,18 @@ class SocketAssociation:
         self._notify(event)
         self.socket.association_changed(self)
 
-    def _notify(self, event: Event, *, is_first: bool = False) -> None:
+    def _notify(self, event: Event) -> None:
         for notification in translate(event, self):
-            self.unread.add(notification, is_first=is_first)
+            self.unread.add(notification, is_beginning=_is_beginning(event))
 
     def subscribed_to_dry(self) -> None:
         """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""
         if self.ending is None and self.association.engine.sender.is_drained:
             self.tell(SenderDry())
+
+
+def _is_beginning(event: Event) -> bool:
+    """Whether it tells of the handshake."""
+    if isinstance(event, AssociationChange):
+        return event.change is AssociationChangeKind.COMM_UP
+    return isinstance(event, AdaptationIndication)

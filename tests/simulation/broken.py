@@ -54,6 +54,10 @@ def _property(otherwise: Callable[[Any, Any], Any]) -> Maker:
     return lambda original: property(lambda self: otherwise(original.fget(self), self))
 
 
+def _without_segments(original: Any, fragmenter: Any, largest_bytes: int, config: Any) -> None:
+    original(fragmenter, largest_bytes, config.replace(max_segment_bytes=None))
+
+
 def _mark_and_forget(original: Any, retransmissions: Any, chunk: Any) -> None:
     retransmissions._outstanding.mark(chunk)
 
@@ -325,6 +329,15 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a run fills cwnd and one packet more": ("core.tx.run:Run._fill_packet", _every(40, _uncounted)),
     "SendFailed is forgotten": ("core.termination:Termination.report_failed", _instead(_report_all_but_one)),
     # Messages that are abandoned (RFC 3758, RFC 7496).
+    "the address that a message names is not heeded": (
+        "core.tx.transmission:Transmission._named_path",
+        _instead(_constant(None)),
+    ),
+    "what names no address goes with what does": (
+        "core.tx.transmission:Transmission._goes_with",
+        _instead(_constant(True)),
+    ),
+    "a chunk is larger than the user allows": ("core.tx.fragmenter:Fragmenter.limit", _instead(_without_segments)),
     "an abandoned message is not told": ("core.tx.limits:Limits.take_reports", _every(3, _all_but_the_first)),
     "an abandoned message is counted twice": ("core.tx.limits:Limits.abandoned", _every(5, _count_twice)),
     "a lifetime ends early": (

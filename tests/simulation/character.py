@@ -113,6 +113,11 @@ def draw_extensions(random: Random, character: Character) -> dict[str, Any]:
     return extensions
 
 
+def draw_segment(random: Random) -> int | None:
+    """How much user data a chunk of a site's carries at most; mostly as much as its paths take."""
+    return random.choice([60, 500, 1100]) if random.random() < 0.1 else None
+
+
 def draw_default_policy(random: Random) -> dict[str, Any]:
     """Of an association, as `Config` names it."""
     match random.randrange(3):

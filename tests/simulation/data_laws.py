@@ -44,6 +44,7 @@ DATA_MARKS = (
     "abandoned half sent, all acknowledged",
     "expired, and the peer lacks FORWARD TSN",
     "NR-SACK freed a chunk",
+    "sent to the address named",
 )
 _DATA = Struct("!BBHLHHL")
 _I_DATA = Struct("!BBHLHxxLL")
@@ -217,6 +218,25 @@ class DataLaws:
             message.is_ended = True
             del flow.begun[chunk.stream]
         return True
+
+    def check_place(self, association: AssociationEngine, chunk: DataChunk, destination: str) -> None:
+        """Of a chunk that is sent for the first time. §6.4: "always transmit to the primary path, unless the SCTP user
+        explicitly specifies the destination transport address", as long as that is active; RFC 6458 §8.1.16."""
+        most = association.config.max_segment_bytes
+        if most is not None and chunk.size > most:
+            raise LawBroken(f"a chunk of {chunk.size} bytes, and Config.max_segment_bytes is {most}")
+        if not association.sender.is_established:
+            return  # it rides behind the COOKIE ECHO, which goes its own ways
+        message = self.flow_of(association).chunks[chunk.tsn].message
+        post = self._ledger.posts.get(message.ppid)
+        named = None if post is None or post.address is None else association.paths.get(post.address)
+        primary = association.paths.primary
+        for path in (named, primary):
+            if path is not None and path.is_active:
+                self._counters["sent to the address named"] += path is named and path is not primary
+                if destination != path.address:
+                    raise LawBroken(f"new data was sent to {destination}, and not to {path.address} (§6.4)")
+                return
 
     def _sent_again(self, flow: Flow, chunk: DataChunk, *, takes_forward_tsn: bool) -> None:
         if chunk.tsn - flow.highest & MASK < HALF and chunk.tsn != flow.highest:

@@ -47,6 +47,8 @@ class Post:
     stream: int
     unordered: bool
     context: int
+    address: str | None = None
+    """Of the peer, that it names."""
     life: Life | None = None
     """In which it was queued; None when `send` refused it or was cancelled."""
     resets_before: int = 0

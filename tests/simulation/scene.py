@@ -21,7 +21,7 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import both_ways, marks, serials
-from tests.simulation.character import draw_character, draw_config, draw_extensions, draw_policy
+from tests.simulation.character import draw_character, draw_config, draw_extensions, draw_policy, draw_segment
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
@@ -84,6 +84,8 @@ class Scene:
         self.change_random = Random(f"{seed}/changes")
         """For who changes streams: without such a trait, a seed is as if there were none of this."""
         self.extension_random = Random(f"{seed}/extensions")
+        self.size_random = Random(f"{seed}/sizes")
+        self.address_random = Random(f"{seed}/addresses")
         """For policies, schedulers and what else extends the data transfer: likewise."""
         self.character = draw_character(Random(f"{seed}/character"))
         self.network = Network(seed=seed, trace_packets=trace_packets)
@@ -179,6 +181,7 @@ class Scene:
             host.mtu = random.choice([1500, 9000, 65535]) if "wide links" in character else 1500
             config = draw_config(random, character).replace(**draw_policy(self.change_random, character))
             config = config.replace(**draw_extensions(self.extension_random, character))
+            config = config.replace(max_segment_bytes=draw_segment(self.size_random))
             self.sites.append(Site(host, config))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:

@@ -71,6 +71,10 @@ class End:
         """Of messages that need not arrive; None: all have to."""
         if "partial reliability" in scene.character:
             self._policies = Policies(Random(scene.extension_random.random()), site.config)
+        self._address_random: Random | None = None
+        """Of which address a message is sent to; None: none names any."""
+        if scene.address_random.random() < 0.3:
+            self._address_random = Random(scene.address_random.random())
         self._pause_s = random.choice([0.3, 1.0]) if slow else random.choice([0.0, 0.0, 0.01, 0.2])
 
     async def live(self) -> None:
@@ -164,6 +168,8 @@ class End:
             policy, named = self._policies.draw_for_message(stream)
             post.worth(policy, self._loop.time())
             options |= named
+        if self._address_random is not None and self._address_random.random() < 0.3:
+            post.address = options["address"] = self._draw_address(self._address_random)
         try:
             if random.random() < 0.2:
                 association.send_nowait(post.data, **options)
@@ -182,6 +188,10 @@ class End:
             raise
         ledger.queued(post, engine, self._loop.time())
         return True
+
+    def _draw_address(self, random: Random) -> str | None:
+        confirmed = [path.address[0] for path in self.association.paths if str(path.state) != "UNCONFIRMED"]
+        return random.choice(confirmed) if confirmed else None
 
     def _size(self) -> int:
         random = self.random

@@ -122,7 +122,7 @@ class WireLaws:
         if association is None:
             association = _just_ended(stack, local_port, peer_port, datagram.destination)
         path = None if association is None else association.paths.get(datagram.destination)
-        types = self._check_chunks(data, association, self._config_of(datagram.destination))
+        types = self._check_chunks(datagram, association)
         self._check_size(datagram, path, types)
         if types[0] == ChunkType.INIT:
             assert tag == 0, "§8.5.1 A: an INIT goes under tag 0"
@@ -130,7 +130,8 @@ class WireLaws:
             assert tag, "a packet under tag 0 that is no INIT"
         self._check_verification(datagram, stack, path, types)
 
-    def _check_chunks(self, data: bytes, association: AssociationEngine | None, peer: Config | None) -> list[int]:
+    def _check_chunks(self, datagram: Datagram, association: AssociationEngine | None) -> list[int]:
+        data, peer = datagram.data, self._config_of(datagram.destination)
         types: list[int] = []
         at = 12
         while at < len(data):
@@ -139,6 +140,7 @@ class WireLaws:
                 if association is not None:
                     chunk = read_chunk(data, at)
                     if self.data_laws.sent(association, chunk, peer):
+                        self.data_laws.check_place(association, chunk, datagram.destination)
                         self._reconfig_laws.new_data_sent(association, chunk)
             elif types and types[-1] in USER_DATA and chunk_type != ChunkType.PAD:
                 raise LawBroken("§6.10: a control chunk behind DATA")

@@ -11,9 +11,9 @@ import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
 from aiosctp.testing import Link
-from aiosctp.wire.chunks import Abort, Error
+from aiosctp.wire.chunks import Abort, Error, Sack
 from tests.socket.injecting import inject
-from tests.socket.on_the_wire import sent
+from tests.socket.on_the_wire import USER_DATA, has, sent
 from tests.socket.pairs import (
     CLIENT_PORT,
     LONG,
@@ -153,23 +153,39 @@ async def test_a_lost_association_returns_each_message_after_that() -> None:
 
 
 @virtual_time
-async def test_the_end_of_a_message_whose_beginning_arrived_is_returned_as_that() -> None:
-    """C11: SCTP_DATA_LAST_FRAG: "the first part of the message is sent successfully ... the tail end of the message is
-    returned"; SCTP_DATA_NOT_FRAG is a whole one."""
+async def test_a_message_of_which_the_peer_acknowledged_a_part_is_returned_whole() -> None:
+    """C11: SCTP_DATA_NOT_FRAG is the complete message: the peer that got the beginning only will not deliver it."""
     async with connected(client=subscribed(sctp.SCTP_SEND_FAILED_EVENT)) as (hosts, ours, theirs):
         hosts.network.set_link(hosts.client_host, hosts.server_host, Link(delay_s=DELAY_S, bandwidth_bps=1e6))
         message = bytes(number % 251 for number in range(100_000))
         await ours.send(message)
         await asyncio.sleep(0.2)
-        hosts.network.partition(hosts.client_host)
-        await asyncio.sleep(0.5)
+        acknowledged = sent(hosts, "server", Sack)[-1].chunk.cumulative_tsn_ack
+        assert acknowledged >= sent(hosts, "client", *USER_DATA)[0].chunk.tsn
         setting(sctp.SO_LINGER, sctp.linger(1, 0), sctp.SOL_SOCKET)(theirs)
-        hosts.network.heal()
+        await theirs.close()
+        failed = await notification(ours)
+        assert failed.ssfe_info.snd_flags == sctp.SCTP_DATA_NOT_FRAG
+        assert failed.ssfe_data == message
+        assert failed.ssfe_flags == sctp.SCTP_DATA_SENT
+
+
+@virtual_time
+async def test_of_a_record_that_was_sent_in_parts_those_that_failed_are_returned() -> None:
+    """C11: SCTP_DATA_LAST_FRAG: "the first part of the message is sent successfully ... the tail end of the message is
+    returned"."""
+    client = several(subscribed(sctp.SCTP_SEND_FAILED_EVENT), setting(sctp.SCTP_EXPLICIT_EOR, 1))
+    async with connected(client=client) as (hosts, ours, theirs):
+        await ours.send(b"the first part, ")
+        await asyncio.sleep(1)
+        hosts.drop = lambda packet: has(packet, *USER_DATA)
+        await ours.sendv(b"and the last", sndinfo=sctp.sctp_sndinfo(snd_flags=sctp.SCTP_EOR))
+        await asyncio.sleep(0.1)
+        setting(sctp.SO_LINGER, sctp.linger(1, 0), sctp.SOL_SOCKET)(theirs)
         await theirs.close()
         failed = await notification(ours)
         assert failed.ssfe_info.snd_flags == sctp.SCTP_DATA_LAST_FRAG
-        assert 0 < len(failed.ssfe_data) < len(message)
-        assert message.endswith(failed.ssfe_data)
+        assert failed.ssfe_data == b"and the last"
         assert failed.ssfe_flags == sctp.SCTP_DATA_SENT
 
 

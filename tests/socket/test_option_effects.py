@@ -139,7 +139,7 @@ def test_an_ipv6_socket_speaks_ipv4_too() -> None:
 
 @virtual_time
 async def test_a_one_to_one_socket_without_association_tells_whether_it_is_bound_or_listens() -> None:
-    """B33, D23."""
+    """B33, D23: CLOSED, BOUND and LISTEN are states of a socket that has no association."""
     async with TwoHosts() as hosts, SCTPSocket(stack=hosts.server) as sock:
 
         def state() -> object:
@@ -257,7 +257,7 @@ async def test_the_drafts_flags_of_the_sack_delay() -> None:
     ],
 )
 def test_flags_of_a_path_that_mean_nothing_are_refused(flags: int, number: int, words: str) -> None:
-    """B13, D19, D20."""
+    """B13, D19, D20: both of a pair, unknown bits, and a demand that names no address."""
     sock = SCTPSocket()
     with refused(number, words):
         sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, sctp.sctp_paddrparams(spp_flags=flags))
@@ -265,7 +265,7 @@ def test_flags_of_a_path_that_mean_nothing_are_refused(flags: int, number: int, 
 
 @virtual_time
 async def test_a_heartbeat_on_demand_needs_an_association_that_is_up() -> None:
-    """B13, D19."""
+    """B13, D19: SPP_HB_DEMAND before that is refused, and changes nothing."""
     async with sockets() as (hosts, sock, _):
         demand = sctp.sctp_paddrparams(spp_address=(FIRST, PORT), spp_flags=sctp.SPP_HB_DEMAND, spp_pathmaxrxt=3)
         sock.setblocking(False)

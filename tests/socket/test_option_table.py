@@ -90,7 +90,7 @@ class every_kind:
     ],
 )
 def test_a_field_takes_what_its_annotation_says(name: str, value: Any, taken: object) -> None:
-    """A24."""
+    """A24: numbers from 0, lists as tuples, addresses and the rest by their types."""
     given = replace(every_kind(), **{name: value})
     assert getattr(checked("OPTION", every_kind, given), name) == taken
 
@@ -155,7 +155,7 @@ def test_what_was_given_is_copied() -> None:
 
 
 def test_every_option_stands_under_its_name_and_number() -> None:
-    """A24."""
+    """A24: the table finds it by the level and the number of its name."""
     for (level, number), option in TABLE.items():
         assert level in (SOL_SOCKET, IPPROTO_SCTP, IPPROTO_IPV6)
         assert option.number == number == getattr(constants, option.name)
@@ -465,7 +465,7 @@ async def test_an_address_names_the_association_that_has_it() -> None:
 
 @virtual_time
 async def test_an_address_beside_an_id_is_one_of_that_association() -> None:
-    """A25."""
+    """A25: any other is refused."""
     async with two_associations() as (sock, one, _):
         noted = Noted(Scope.ONE_OR_FUTURE, address="e_address")
         for good in (TWO_ADDRESSES[1], (TWO_ADDRESSES[1], PORT), (TWO_ADDRESSES[1], 0), f"::ffff:{TWO_ADDRESSES[1]}"):
@@ -532,7 +532,7 @@ async def test_the_id_of_opt_info_takes_precedence() -> None:
 
 @virtual_time
 async def test_opt_info_reads_an_int_of_the_association_that_is_named() -> None:
-    """A26."""
+    """A26: SCTP_NODELAY has no field for it."""
     async with two_associations() as (sock, one, other):
         sock.associations[other].association.configure(nodelay=False)
         assert [sock.opt_info(each, SCTP_NODELAY, None) for each in (0, one, other)] == [1, 1, 0]

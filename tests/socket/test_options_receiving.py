@@ -9,13 +9,14 @@ import pytest
 
 import aiosctp.socket as sctp
 from aiosctp.socket import SCTPSocket
-from aiosctp.testing import Link
-from aiosctp.wire.chunks import Init, InitAck, Sack
+from aiosctp.testing import Link, Packet
+from aiosctp.wire.chunks import Init, InitAck, Sack, decode_chunks
 from tests.socket.on_the_wire import USER_DATA, forget, sent
 from tests.socket.pairs import (
     LONG,
     SERVER,
     Prepare,
+    as_it_is,
     connected,
     data,
     ids,
@@ -221,8 +222,8 @@ async def test_the_levels_of_interleaving_are_0_to_2_and_2_needs_to_know_the_str
     """B20, G23: 1 is the default of one-to-many sockets (RFC 6458 §8.1.20)."""
     async with many() as (hosts, ours, _, _), connected_one(hosts) as one:
         assert ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE) == 1
-        # "level 0 and level 1 thus have the same meaning" there.
-        assert one.getsockopt(IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE) in (0, 1)
+        # "We recommend that one-to-one style sockets be defaulted to level 0".
+        assert one.getsockopt(IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE) == 0
         for wrong in (3, -1, "1", None):
             set_is_refused(ours, sctp.SCTP_FRAGMENT_INTERLEAVE, wrong)
         set_is_refused(ours, sctp.SCTP_FRAGMENT_INTERLEAVE, 2)
@@ -238,35 +239,34 @@ def connected_one(hosts: TwoHosts) -> SCTPSocket:
 async def read_beside_a_long_message(level: int) -> list[tuple[int, int]]:
     """What can be read, as (association, stream), while the end of a long message of stream 1 of association 1 has not
     come, of which a part has been read: there are a message of its stream 2, and one of association 2."""
+    interleaving = setting(sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
+    speaks_idata = several(setting(sctp.SCTP_RECVRCVINFO, 1), setting(sctp.SCTP_FRAGMENT_INTERLEAVE, 2), interleaving)
     server = several(
         setting(sctp.SCTP_RECVRCVINFO, 1),
         setting(sctp.SCTP_FRAGMENT_INTERLEAVE, level),
         setting(sctp.SCTP_PARTIAL_DELIVERY_POINT, 3000),
+        interleaving if level == 2 else as_it_is,
     )
-    interleaving = several(
-        setting(sctp.SCTP_RECVRCVINFO, 1),
-        setting(sctp.SCTP_FRAGMENT_INTERLEAVE, 2),
-        setting(sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1)),
-        setting(sctp.SCTP_EXPLICIT_EOR, 1),
-        setting(sctp.SCTP_INITMSG, sctp.sctp_initmsg(sinit_num_ostreams=3)),
-    )
-    if level == 2:
-        server = several(server, setting(sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1)))
-    async with many(client=interleaving, server=server) as (hosts, ours, theirs, _), one_to_many(hosts) as other:
+    async with many(client=speaks_idata, server=server) as (hosts, ours, theirs, _), one_to_many(hosts) as other:
         await other.connectx([SERVER])
         await asyncio.sleep(0.1)
         first, _ = ids(theirs)
-        await ours.sendv(bytes(8000), [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=1))  # no SCTP_EOR yet
+        hosts.drop = brings_the_end_of_stream_1
+        await ours.sendv(bytes(8000), [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=1))
         await asyncio.sleep(0.5)
         assert (await theirs.recvv(2000)).msg_flags == 0
         await other.sendto(b"of another association", 0, SERVER)
-        if level == 2:
-            whole = sctp.sctp_sndinfo(snd_sid=2, snd_flags=sctp.SCTP_EOR)
-            await ours.sendv(b"of another stream", [SERVER], sndinfo=whole)
+        await ours.sendv(b"of another stream", [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=2))
         await asyncio.sleep(0.5)
         theirs.setblocking(False)
         infos = [received.rcvinfo for received in await all_that_waits(theirs)]
         return [(1 if info.rcv_assoc_id == first else 2, info.rcv_sid) for info in infos if info is not None]
+
+
+def brings_the_end_of_stream_1(packet: Packet) -> bool:
+    return any(
+        isinstance(chunk, USER_DATA) and chunk.stream == 1 and chunk.ending for chunk in decode_chunks(packet.data)
+    )
 
 
 async def all_that_waits(sock: SCTPSocket) -> list[sctp.Received]:

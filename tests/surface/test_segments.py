@@ -67,11 +67,11 @@ async def test_without_fragmentation_a_message_goes_in_one_chunk_or_not_at_all(i
     async with associated(config=config) as (hosts, ours, _):
         most = ours.status().fragmentation_point_bytes
         assert await sent(hosts, ours, most) == [most]
-        for options in ({}, {"end_of_record": False}):
+        for whole in (True, False):
             with pytest.raises(aiosctp.exceptions.MessageTooLarge, match=f"{most} bytes.* {most + 1}$"):
-                await ours.send(bytes(most + 1), **options)
+                await ours.send(bytes(most + 1), end_of_record=whole)
             with pytest.raises(aiosctp.exceptions.MessageTooLarge):
-                ours.send_nowait(bytes(most + 1), **options)
+                ours.send_nowait(bytes(most + 1), end_of_record=whole)
         assert ours.engine.sender.is_drained
         ours.configure(max_segment_bytes=50)
         with pytest.raises(aiosctp.exceptions.MessageTooLarge):

@@ -1,4 +1,4 @@
-"""The messages that are not reliable: what is known of each until it is acknowledged or abandoned."""
+"""The messages with terms: what is known of each until it is acknowledged or abandoned."""
 
 from __future__ import annotations
 

@@ -95,6 +95,7 @@ class SendQueue:
         "held_bytes",
         "in_order",
         "limits",
+        "names_addresses",
         "queued_bytes",
         "records",
         "stream_mark_bytes",
@@ -122,6 +123,8 @@ class SendQueue:
         """What is known of messages with terms, from the first one on."""
         self.records: Records | None = None
         """Messages that are given part by part, from the first one on."""
+        self.names_addresses = False
+        """Whether any message had terms that name one."""
         self._dropped = 0
         """Messages abandoned that the scheduler has not let go of."""
         self._dropped_bytes = 0
@@ -221,7 +224,10 @@ class SendQueue:
 
     def _note(self, message: Outgoing) -> None:
         """It has terms, or is a part of a record."""
-        if isinstance(message[6], Part):
+        terms = message[6]
+        assert terms is not None
+        self.names_addresses |= terms.address is not None
+        if isinstance(terms, Part):
             if self.records is None:
                 self.records = Records()
             self.records.given(message)

@@ -91,7 +91,7 @@ class Transmission:
     def _begin(self, now: float) -> None:
         if self.queue.limits is not None:
             Abandonment(self, self.queue.limits).expire(now)
-        is_strict = self.loss.in_fast_recovery or self.paths.for_data().idle_rtos(now) > 0
+        is_strict = self.loss.in_fast_recovery or self._path_for_new().idle_rtos(now) > 0
         config = self.config
         max_burst = config.fr_max_burst if self.loss.in_fast_recovery else config.max_burst
         self.burst.begin(max_burst, is_strict=is_strict)
@@ -115,7 +115,7 @@ class Transmission:
         self.fast_retransmit_is_due = False
         if not self.queue.queued_bytes:
             return None
-        path = self.paths.for_data()
+        path = self._path_for_new()
         if not (_cwnd_allows(path) and self.burst.allows_packet):
             return None
         if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
@@ -123,6 +123,28 @@ class Transmission:
         if not self.outstanding and self.queue.peek() is not None:
             self.window.closed(path, self.config, now)
         return None
+
+    def _path_for_new(self) -> Path:
+        """§6.4: the primary path, "unless the SCTP user explicitly specifies the destination transport address". Until
+        there is room on it, what comes behind waits too: nothing overtakes it on its stream."""
+        named = self._named_path() if self.queue.names_addresses else None
+        return self.paths.for_data() if named is None else named
+
+    def _named_path(self) -> Path | None:
+        """The path to the address that the next message is for, while it is ACTIVE."""
+        message = self.queue.peek()
+        terms = None if message is None else message[6]
+        if terms is None or terms.address is None:
+            return None
+        path = self.paths.get(terms.address)
+        return path if path is not None and path.is_active else None
+
+    def _goes_with(self, path: Path) -> bool:
+        """Whether the next message may be in a packet to this path. Behind a COOKIE ECHO, any may that names no other:
+        it goes where that does."""
+        if self.is_established:
+            return path is self._path_for_new()
+        return self._named_path() in (None, path)
 
     def _is_held_back(self, path: Path) -> bool:
         """RFC 6458 §8.1.5: without SCTP_NODELAY a small message waits while anything is outstanding."""
@@ -180,7 +202,7 @@ class Transmission:
         if (
             takes_new
             and self.burst.allows_packet
-            and path is self.paths.for_data()
+            and path is self._path_for_new()
             and self.retransmissions.first() is None
         ):
             self._add_new(packet, now)
@@ -249,7 +271,12 @@ class Transmission:
         outstanding = self.outstanding
         chunk: OutstandingChunk | None = None
         room = packet.room
-        while room > self.queue.format.header_bytes and (payload_bytes := self._next_payload_bytes(room)):
+        queue = self.queue
+        while (
+            room > queue.format.header_bytes
+            and (not queue.names_addresses or self._goes_with(packet.path))
+            and (payload_bytes := self._next_payload_bytes(room))
+        ):
             number = outstanding.highest + 1
             if payload_bytes > self.window.room(outstanding.flight_charge_bytes):
                 self.window.probe_sent(number, payload_bytes)
@@ -257,8 +284,8 @@ class Transmission:
                 self.window.opened()
             chunk = self.fragmenter.cut(payload_bytes, number, packet.path, now)
             outstanding.append(chunk)
-            if self.queue.limits is not None:
-                self.queue.limits.sent(chunk)
+            if queue.limits is not None:
+                queue.limits.sent(chunk)
             self.round_trips.sent(number, packet.path, now)
             if chunk.is_unordered:
                 self.counters.ouodchunks += 1
