@@ -430,9 +430,9 @@ class SCTPSocket:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """Set an option, to an int or the structure that it takes (§8): for all whom it names, or for nobody.
 
-        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that is
-        planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for an
-        association or address that there is not.
+        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that
+        is planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for
+        an association or address that there is not.
         """
         self.check_open()
         options.set_option(self, level, option, value)
