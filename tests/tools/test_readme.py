@@ -9,7 +9,9 @@ from tests.tools.command import REPOSITORY, python, run_when_its_port_is_free, s
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Those that are programs, and not lines of one.
-FIRST_EXAMPLE, STREAMS_EXAMPLE, SOCKETS_EXAMPLE, SIMULATED_EXAMPLE = re.findall(r"```python\n(import .*?)```", README, re.DOTALL)
+FIRST_EXAMPLE, STREAMS_EXAMPLE, SOCKETS_EXAMPLE, SIMULATED_EXAMPLE = re.findall(
+    r"```python\n(import .*?)```", README, re.DOTALL
+)
 ECHO = REPOSITORY / "examples" / "echo.py"
 
 
