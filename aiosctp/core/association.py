@@ -107,31 +107,31 @@ class AssociationEngine:
         entropy: Callable[[int], bytes],
         route_mtu: RouteMtu = no_route_known,
     ) -> None:
-        self.local_port = local_port
-        self.peer_port = peer_port
-        self.local_addresses = tuple(local_addresses)
+        self.local_port: int = local_port
+        self.peer_port: int = peer_port
+        self.local_addresses: tuple[str, ...] = tuple(local_addresses)
         self.offered_addresses: tuple[str, ...] = ()
         """Those of ours that the peer was told; none when the address it talks to is all it knows."""
-        self.tcb = tcb
-        self.paths = paths
-        self.config = config
-        self.entropy = entropy
-        self.route_mtu = route_mtu
-        self.state = CLOSED
-        self.opener = Opener.PEER
+        self.tcb: TransmissionControlBlock = tcb
+        self.paths: Paths = paths
+        self.config: Config = config
+        self.entropy: Callable[[int], bytes] = entropy
+        self.route_mtu: RouteMtu = route_mtu
+        self.state: AssociationState = CLOSED
+        self.opener: Opener = Opener.PEER
         """Once it is ESTABLISHED."""
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
-        self.counters = AssociationCounters()
-        self.timers = Timers()
-        self.input = Input(self)
-        self.output = Output(self)
-        self.heartbeats = Heartbeats(self)
-        self.failure = FailureDetection(self)
-        self.path_mtu = PathMtuDiscovery(self)
-        self.lifecycle = Lifecycle(self)
-        self.sender = self._make_sender()
-        self.receiver = self._make_receiver()
+        self.counters: AssociationCounters = AssociationCounters()
+        self.timers: Timers = Timers()
+        self.input: Input = Input(self)
+        self.output: Output = Output(self)
+        self.heartbeats: Heartbeats = Heartbeats(self)
+        self.failure: FailureDetection = FailureDetection(self)
+        self.path_mtu: PathMtuDiscovery = PathMtuDiscovery(self)
+        self.lifecycle: Lifecycle = Lifecycle(self)
+        self.sender: Sender = self._make_sender()
+        self.receiver: Receiver = self._make_receiver()
         self.reconfig: Reconfiguration | None = None
         """Made by the first RE-CONFIG chunk, or the first request of our user."""
         self._shutdown_requested = False

@@ -112,7 +112,7 @@ class SCTPSocket:
         self.proto = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        self.settings = Settings(config.replace(**_OFF_AT_FIRST))
+        self.settings: Settings = Settings(config.replace(**_OFF_AT_FIRST))
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
         level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
         self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
@@ -131,7 +131,7 @@ class SCTPSocket:
         self._by_engine: dict[AssociationEngine, SocketAssociation] = {}
         self.peer: SocketAssociation | None = None
         """The one association of a one-to-one socket, also when it has ended."""
-        self.readable = Changes()
+        self.readable: Changes = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
         self.amid: SocketAssociation | None = None

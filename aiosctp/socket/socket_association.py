@@ -37,10 +37,10 @@ class SocketAssociation:
         """Which reads it: another one once it was peeled off."""
         self.association_id = association_id
         self.settings = settings
-        self.association = Association(stack, engine, on_change=self._changed)
-        self.changes = Changes()
-        self.unread = Unread(self.association)
-        self.came_up = False
+        self.association: Association = Association(stack, engine, on_change=self._changed)
+        self.changes: Changes = Changes()
+        self.unread: Unread = Unread(self.association)
+        self.came_up: bool = False
         for stream, value in settings.stream_values.items():
             engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
         self._choose_udp_ports()

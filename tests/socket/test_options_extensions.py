@@ -138,7 +138,7 @@ PLANNED: dict[str, Any] = {
 @pytest.mark.parametrize("name", PLANNED)
 @virtual_time
 async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> None:
-    """B09, B21-B27, B29, I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
+    """I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
     async with connected() as (hosts, ours, _):
         set_is_refused(ours, getattr(sctp, name), PLANNED[name](), errno.EOPNOTSUPP)
         assert not announced(hosts, "client") & {0x0F, 0xC1, 0x80, 0x81}
@@ -146,7 +146,7 @@ async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> No
 
 @virtual_time
 async def test_addresses_cannot_change_without_authentication() -> None:
-    """B29, I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL (sockets.md)."""
+    """I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL: RFC 5061 §4.1 asks for authenticated chunks."""
     async with connected() as (_, ours, _):
         set_is_refused(ours, sctp.SCTP_ASCONF_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
 
@@ -154,14 +154,14 @@ async def test_addresses_cannot_change_without_authentication() -> None:
 @pytest.mark.parametrize("name", ["SCTP_PEER_AUTH_CHUNKS", "SCTP_LOCAL_AUTH_CHUNKS", "SCTP_HMAC_IDENT"])
 @virtual_time
 async def test_what_is_planned_is_not_read_either(name: str) -> None:
-    """B25, B35, B36: EOPNOTSUPP."""
+    """I07: EOPNOTSUPP."""
     async with connected() as (_, ours, _):
         get_is_refused(ours, getattr(sctp, name), code=errno.EOPNOTSUPP)
 
 
 @virtual_time
 async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
-    """B22, B24: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
+    """I07: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
     assert sctp.SCTP_AUTH_SECRET == sctp.SCTP_AUTH_KEY
     async with connected() as (_, ours, _):
         get_is_refused(ours, sctp.SCTP_AUTH_CHUNKS, code=errno.EOPNOTSUPP)
@@ -173,7 +173,7 @@ async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
 )
 @virtual_time
 async def test_the_switch_of_what_is_planned_is_off(name: str) -> None:
-    """B21, B29: a program that asks whether it was negotiated is told that it was not, or that it can't be."""
+    """A program that asks whether it was negotiated is told that it was not, or that it can't be."""
     async with connected() as (_, ours, _):
         try:
             read = ours.getsockopt(IPPROTO_SCTP, getattr(sctp, name))

@@ -196,7 +196,7 @@ async def test_a_socket_tells_what_it_is() -> None:
 
 @virtual_time
 async def test_the_pending_error_is_read_once() -> None:
-    """A37, I03: SO_ERROR after a connect that was refused: ECONNREFUSED, and then 0 (sockets.md)."""
+    """A37, I03: SO_ERROR after a connect that was refused: ECONNREFUSED, and then 0."""
     async with TwoHosts() as hosts, one_to_one(hosts) as sock:
         sock.setblocking(False)
         with refused(errno.EINPROGRESS):

@@ -24,9 +24,9 @@ class Records:
         """By stream, those of which some is sent, and not all. With DATA there is one at most."""
         self.lost: set[int] = set()
         """Streams whose record was open when the peer restarted: what follows belongs to what the peer will not get."""
-        self.surplus = 0
+        self.surplus: int = 0
         """How many more parts stand here than things in the scheduler for them."""
-        self.unsent = 0
+        self.unsent: int = 0
         """Parts that were given, and not sent whole."""
 
     def given(self, message: Outgoing) -> None:

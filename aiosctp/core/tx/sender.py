@@ -67,12 +67,12 @@ class Sender:
     ) -> None:
         self._paths = paths
         self._counters = counters
-        self.queue = SendQueue(config.stream_send_buffer_bytes, config.scheduler)
-        self.outstanding = Outstanding(initial_tsn - 1)
-        self.retransmissions = Retransmissions(self.outstanding)
-        self.window = PeerWindow(timers)
-        self.loss = LossDetection()
-        self.t3 = RetransmissionTimers(timers)
+        self.queue: SendQueue = SendQueue(config.stream_send_buffer_bytes, config.scheduler)
+        self.outstanding: Outstanding = Outstanding(initial_tsn - 1)
+        self.retransmissions: Retransmissions = Retransmissions(self.outstanding)
+        self.window: PeerWindow = PeerWindow(timers)
+        self.loss: LossDetection = LossDetection()
+        self.t3: RetransmissionTimers = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
         self._acknowledged_paths: tuple[Path, ...] = ()
