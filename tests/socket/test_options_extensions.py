@@ -13,7 +13,7 @@ from aiosctp.wire.chunks import ForwardTsn, IData, IForwardTsn, Init, InitAck, N
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.parameters import ForwardTsnSupported, SupportedExtensions
 from tests.socket.on_the_wire import USER_DATA, sent
-from tests.socket.pairs import Prepare, connected, data, many, setting, several
+from tests.socket.pairs import Prepare, connected, data, many, one_to_one, setting, several
 from tests.socket.refusals import get_is_refused, set_is_refused
 from tests.surface.two_hosts import TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -99,6 +99,11 @@ async def test_interleaving_is_off_at_first_and_asks_for_level_2() -> None:
     async with connected() as (hosts, ours, _):
         assert ChunkType.I_DATA not in announced(hosts, "client") | announced(hosts, "server")
         assert ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_INTERLEAVING_SUPPORTED).assoc_value == 0
+        async with one_to_one(hosts) as sock:
+            set_is_refused(sock, sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
+            INTERLEAVED(sock)
+            switch("SCTP_INTERLEAVING_SUPPORTED", 1)(sock)
+            set_is_refused(sock, sctp.SCTP_FRAGMENT_INTERLEAVE, 1)
 
 
 @virtual_time
