@@ -342,3 +342,28 @@ async def test_what_is_next_is_told_with_the_end_of_a_message_alone() -> None:
         assert following[1] is not None
         assert following[1].nxt_length == 4
         assert following[2] is None
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@virtual_time
+async def test_a_restart_amid_a_message(level: int) -> None:
+    """C05, C15, B20: what was held back is read, and then what the peer says anew; nothing waits for the end."""
+    async with one_to_one_pair(config=POINT) as pair:
+        pair.server.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE, level)
+        subscribe(pair.server, sctp.SCTP_ASSOC_CHANGE, sctp.SCTP_PARTIAL_DELIVERY_EVENT)
+        await long_message_without_its_end(pair)
+        first = await pair.server.recvv(ENOUGH)
+        assert first.msg_flags == 0
+        port = pair.client.getsockname()[1]
+        pair.hosts.drop = lambda packet: True
+        pair.client.setsockopt(sctp.SOL_SOCKET, sctp.SO_LINGER, sctp.linger(1, 0))
+        await pair.client.close()
+        await asyncio.sleep(1)
+        pair.hosts.drop = lambda packet: False
+        again = pair.hosts.one_to_one()
+        again.bind(("0.0.0.0", port))
+        await again.connect(SERVER)
+        await again.sendv(b"anew", sndinfo=stream(1))
+        await asyncio.sleep(1)
+        read = [data if flags == sctp.MSG_EOR else type(data) for data, flags in await what_waits(pair.server)]
+        assert read == [sctp.sctp_pdapi_event, b"of another stream", sctp.sctp_assoc_change, b"anew"]
