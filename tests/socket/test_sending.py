@@ -385,3 +385,30 @@ async def test_an_item_with_an_address_has_one_of_its_family(kind: int, value: o
         with refused(errno.EINVAL):
             await client.sendmsg([b"x"], [(sctp.IPPROTO_SCTP, sctp.SCTP_DSTADDRV4, "192.0.2.2")])
         assert not hosts.log
+
+
+@pytest.mark.parametrize("type", [sctp.SOCK_STREAM, sctp.SOCK_SEQPACKET])
+@virtual_time
+async def test_who_looks_a_name_up_while_another_opens_or_closes(type: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """X28, A11: several first messages to a name open one association; one that looks up while the socket is closed is
+    EBADF, and sends nothing."""
+    async with SocketHosts() as hosts:
+        server = hosts.listening(sctp.SOCK_SEQPACKET)
+        client = hosts.socket(type)
+
+        async def resolve(host: str) -> list[str]:
+            assert host == "server.example"
+            await asyncio.sleep(1)
+            return [SERVER[0]]
+
+        monkeypatch.setattr(hosts.client.network, "resolve", resolve)
+        named = ("server.example", PORT)
+        await asyncio.gather(*(client.sendto(b"%d" % number, 0, named) for number in range(3)))
+        assert {await receive(server) for _ in range(3)} == {b"0", b"1", b"2"}
+        assert len(ids(server)) == 1
+        late = asyncio.create_task(client.sendto(b"late", 0, named))
+        await asyncio.sleep(0.5)
+        await client.close()
+        with refused(errno.EBADF):
+            await late
+        assert b"late" not in [chunk.payload for chunk in hosts.user_data()]
