@@ -50,6 +50,7 @@ from aiosctp.wire.chunks import (
     Shutdown,
     ShutdownAck,
 )
+from aiosctp.wire.codepoints import CauseCode
 
 # All are alike, and who sends one message at a time gets one for each.
 _SENDER_DRY: Final = SenderDry()
@@ -489,11 +490,21 @@ class AssociationEngine:
         the last."""
         abandoned = self.sender.take_abandoned()
         if abandoned:
-            self.termination.report_failed(abandoned, 0)
-            if self.sender.is_drained:
-                self._was_drained = True
-                self.emit(_SENDER_DRY)
+            self._report_failed(abandoned, 0)
             self._look_if_drained(now)
+
+    def report_refused(self) -> None:
+        """§5.1.1: the handshake has left so many streams. What our user has given to others meanwhile comes back: the
+        peer would throw it away."""
+        refused = self.sender.take_above(self.tcb.outbound_streams)
+        if refused:
+            self._report_failed(refused, CauseCode.INVALID_STREAM_IDENTIFIER)
+
+    def _report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:
+        self.termination.report_failed(messages, error)
+        if self.sender.is_drained:
+            self._was_drained = True
+            self.emit(_SENDER_DRY)
 
     def _look_if_drained(self, now: float) -> None:
         if self.state in SHUTTING_DOWN and self.sender.is_at_rest:

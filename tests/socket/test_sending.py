@@ -177,6 +177,43 @@ async def test_a_message_that_can_not_be_sent_opens_nothing(type: int) -> None:
         assert change.sac_state == sctp.SCTP_COMM_UP
 
 
+@virtual_time
+async def test_a_stream_that_the_peer_does_not_take_is_told() -> None:
+    """A11, D04, I11: given before the handshake told how many there are: SCTP_SEND_FAILED_EVENT, unsent, and nothing of
+    it is on the wire; what else was given goes."""
+    async with SocketHosts(server_config=aiosctp.Config(max_inbound_streams=2)) as hosts:
+        server = hosts.listening(sctp.SOCK_SEQPACKET)
+        client = hosts.one_to_many()
+        subscribe(client, sctp.SCTP_ASSOC_CHANGE, sctp.SCTP_SEND_FAILED_EVENT)
+        lifetime = sctp.sctp_prinfo(sctp.SCTP_PR_SCTP_TTL, 1000)
+        given = [(7, b"seven", None), (1, b"one", None), (2, b"two", lifetime), (0, b"zero", lifetime), (7, b"7", None)]
+        for number, data, prinfo in given:
+            info = sctp.sctp_sndinfo(snd_sid=number, snd_context=number)
+            await client.sendv(data, [SERVER], sndinfo=info, prinfo=prinfo)
+        switch_on(client, sctp.SCTP_EXPLICIT_EOR)
+        await client.sendv(b"a record", [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=9, snd_context=9))
+        assert [await receive(server) for _ in range(2)] == [b"one", b"zero"]
+        got = [(await client.recvv(ENOUGH)).data for _ in range(5)]
+        (up,) = (one for one in got if isinstance(one, sctp.sctp_assoc_change))
+        assert (up.sac_state, up.sac_outbound_streams) == (sctp.SCTP_COMM_UP, 2)
+        failed = [one for one in got if isinstance(one, sctp.sctp_send_failed_event)]
+        assert [(one.ssfe_info.snd_context, one.ssfe_data) for one in failed] == [
+            (7, b"seven"),
+            (2, b"two"),
+            (7, b"7"),
+            (9, b"a record"),
+        ]
+        assert {(one.ssfe_flags, one.ssfe_error) for one in failed} == {(sctp.SCTP_DATA_UNSENT, 1)}
+        with refused(errno.EINVAL):
+            await client.sendv(b"x", [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=2))
+        (assoc,) = client.associations.values()
+        assoc.association.engine.sender.check_invariants()
+        await asyncio.sleep(5)
+        assert {chunk.stream for chunk in hosts.user_data()} == {0, 1}
+        await client.sendv(b"on", [SERVER], sndinfo=sctp.sctp_sndinfo(snd_sid=1, snd_flags=sctp.SCTP_EOR))
+        assert await receive(server) == b"on"
+
+
 # -- to another address --
 
 

@@ -533,6 +533,30 @@ class SendQueue:
         """What is cut next goes in another packet."""
         self._scheduler.packet_ended()
 
+    def take_above(self, streams: int) -> list[Outgoing]:
+        """What waits on streams beyond so many, in order, and waits no more. Linear in what waits, if there is any.
+
+        It is during the handshake: nothing is held, and nothing of it is begun.
+        """
+        if all(number < streams for number in self.by_number):
+            return []
+        begun, waiting = self._begun_and_waiting()
+        self._make_scheduler(begun, [entry for entry in waiting if entry[1] < streams])
+        taken = [entry for entry in waiting if entry[1] >= streams]
+        if self.records is not None:
+            taken = self.records.withdraw(taken)
+        for message in taken:
+            data, number, _, _, _, sack_immediately, terms = message
+            stream, size = self.by_number[number], len(data)
+            stream.queued_bytes -= size
+            stream.buffered_bytes -= size
+            self.queued_bytes -= size
+            self.urgent_messages -= sack_immediately
+            if self.limits is not None and terms is not None:
+                self.limits.live.pop(terms, None)
+        self.set_stream_mark(self.stream_mark_bytes)
+        return taken
+
     def take_all(self) -> list[Outgoing]:
         """Empty the queue: those begun first, then the others, each stream in its order."""
         taken = self.begun

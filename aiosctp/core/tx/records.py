@@ -73,6 +73,15 @@ class Records:
             record.is_placed = False
         return displaced
 
+    def withdraw(self, messages: Iterable[Outgoing]) -> list[Outgoing]:
+        """`displace` of what is not to be sent at all: no more is taken of these records."""
+        withdrawn = self.displace(messages)
+        for message in withdrawn:
+            if isinstance(message[6], Part):
+                self.unsent -= 1
+                self.open.pop(message[1], None)
+        return withdrawn
+
     # -- sending --
 
     def cut(self, message: Outgoing, *, is_whole: bool, is_placed: bool) -> bool:

@@ -224,6 +224,10 @@ class Sender:
         self._takes_single = self._takes_short_way and config.max_segment_bytes is None
         self._transmission.config = config
 
+    def take_above(self, streams: int) -> list[tuple[Outgoing, bool]]:
+        """The handshake has left so many streams: what waits on others, each message once, for SendFailed."""
+        return [(message, False) for message in self.queue.take_above(streams)]
+
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:
         """Everything not acknowledged, each message once, and whether any of it was sent, for SendFailed; the sender is
         empty afterwards."""
