@@ -65,10 +65,11 @@ def _as_said(initmsg: sctp_initmsg, config: Config) -> Config:
 
 
 def take_back(opened: SocketAssociation) -> None:
-    """The call that has opened it fails: nobody hears of it."""
+    """The call that has opened it fails: nobody hears of it, for nothing of it was sent, and it is gone at once."""
+    sock, stack = opened.socket, opened.association.stack
     opened.settings.events.clear()
     opened.association.abort()
-    sock = opened.socket
+    stack.flush(stack.now())
     if sock.peer is opened:
         sock.peer = None
         sock.take_pending_errno()

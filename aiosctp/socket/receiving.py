@@ -229,22 +229,11 @@ def _beginning_of(item: Message | Notification, bufsize: int) -> Message | Notif
     return item._replace(data=item.data[:bufsize], end_of_record=False)
 
 
-def _connected(sock: SCTPSocket) -> SocketAssociation:
-    """What a set-up by `sendto` came to, its reader is the first to hear; then SO_ERROR is clear, as if read."""
-    try:
-        return sock.connected()
-    except OSError:
-        pending = sock.take_pending_errno()
-        if pending:
-            raise error(pending) from None
-        raise
-
-
 def _end_of(sock: SCTPSocket) -> Taken | None:
     """Of a one-to-one socket: what there is to tell when nothing is left to read. None: something may come."""
     if sock.is_one_to_many:
         return None
-    ending = _connected(sock).ending
+    ending = sock.connected().ending
     if ending is None:
         return None
     if is_end(ending):

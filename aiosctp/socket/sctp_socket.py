@@ -112,7 +112,7 @@ class SCTPSocket:
         self.proto = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        self.settings = Settings(config.replace(**_OFF_AT_FIRST))
+        self.settings: Settings = Settings(config.replace(**_OFF_AT_FIRST))
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
         level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
         self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
@@ -131,7 +131,7 @@ class SCTPSocket:
         self._by_engine: dict[AssociationEngine, SocketAssociation] = {}
         self.peer: SocketAssociation | None = None
         """The one association of a one-to-one socket, also when it has ended."""
-        self.readable = Changes()
+        self.readable: Changes = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
         self.amid: SocketAssociation | None = None
@@ -350,11 +350,11 @@ class SCTPSocket:
     # -- sending and receiving --
 
     async def send(self, data: Payload, flags: int = 0) -> int:
-        """`sendv` without more than flags, of a one-to-one socket: the number of bytes (§7.1)."""
+        """`sendv` of a one-to-one socket, as SCTP_DEFAULT_SNDINFO says: on stream 0 unless it does (§7.1)."""
         return await sending.send(self, data, flags)
 
     async def sendto(self, data: Payload, flags: int, address: Address) -> int:
-        """`send` to this address, which opens the association if there is none (§7.1, §7.5)."""
+        """`sendv` to this address, as SCTP_DEFAULT_SNDINFO says (§7.1); no data opens nothing."""
         return await sending.sendto(self, data, flags, address)
 
     async def sendmsg(
@@ -364,7 +364,12 @@ class SCTPSocket:
         flags: int = 0,
         address: Address | None = None,
     ) -> int:
-        """One message, of all buffers, with ancillary items `(IPPROTO_SCTP, SCTP_SNDINFO, sctp_sndinfo(...))` (§5)."""
+        """`sendv` of one message, of all buffers, that the ancillary items say how to send (§3.1.4, §5).
+
+        ancdata: `(IPPROTO_SCTP, SCTP_SNDINFO, sctp_sndinfo(...))`, and so SCTP_PRINFO, SCTP_INIT (for an association
+        that this opens), SCTP_DSTADDRV4 and _V6 (a host: more addresses to open it with, on the port of `address`), or
+        SCTP_SNDRCV in the place of the first two: in any order, and each once. Those of other levels are ignored.
+        """
         return await sending.sendmsg(self, buffers, ancdata, flags, address)
 
     async def sendv(
@@ -377,22 +382,56 @@ class SCTPSocket:
         authinfo: sctp_authinfo | None = None,
         flags: int = 0,
     ) -> int:
-        """Queue one message; the number of its bytes (§9.12). Waits until there is room for it."""
+        """Queue one message, and return the number of its bytes (§9.12).
+
+        Waits until there is room for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead. Returning
+        means queued. Cancelled, or raising, nothing was; with SCTP_SENDALL some associations may have it.
+
+        data: one buffer, or several that are one message. addresses: of a one-to-many socket, the peer's, where
+        `snd_assoc_id` names none: if there is no association with it this opens one, without waiting for it, and sets
+        `snd_assoc_id`; no data does so too. Of a one-to-one socket, those to connect to, or the one of the peer's that
+        the message goes to. What sndinfo and prinfo don't say, SCTP_DEFAULT_SNDINFO and SCTP_DEFAULT_PRINFO do.
+        `snd_flags` (§5.3.4): SCTP_UNORDERED; SCTP_ADDR_OVER: to the address given; SCTP_SACK_IMMEDIATELY; SCTP_EOR:
+        the end of a record (SCTP_EXPLICIT_EOR), as MSG_EOR in `flags`; SCTP_EOF: shut down after it; SCTP_ABORT, with
+        the data as the reason; SCTP_SENDALL: to all associations, where those that don't get it tell it by
+        SCTP_SEND_FAILED_EVENT.
+
+        Raises OSError: EINVAL for wrong arguments and for an association or stream that there is not, EMSGSIZE beyond
+        SO_SNDBUF, ENOTCONN, ESHUTDOWN once either side shuts down, what `connect` raises, and how the association
+        ended; EOPNOTSUPP for authinfo, which is planned.
+        """
         return await sending.sendv(self, data, addresses, sndinfo, prinfo, authinfo, flags)
 
     async def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """The next message, or so much of it (§7.1). Notifications are left for `recvmsg` and `recvv`."""
+        """The next message of a one-to-one socket, or so much of it (§7.1): `recvv`, but notifications are left for
+        that. b"" at the end of the association."""
         return await receiving.recv(self, bufsize, flags)
 
     async def recvfrom(self, bufsize: int) -> tuple[bytes, Address]:
+        """`recv`, of either style, and the peer's address."""
         return await receiving.recvfrom(self, bufsize)
 
     async def recvmsg(
         self, bufsize: int, ancbufsize: int = ENOUGH_FOR_ALL, flags: int = 0
     ) -> tuple[Any, list[AncillaryItem], int, Address | None]:
+        """`recvv`, with what is known of the message as ancillary items: data, items, `msg_flags`, address (§5).
+
+        Beside SCTP_RCVINFO and SCTP_NXTINFO there is SCTP_SNDRCV, or SCTP_EXTRCV, with `sctp_data_io_event`. Those that
+        ancbufsize has no room for are left out, and MSG_CTRUNC is set.
+        """
         return await receiving.recvmsg(self, bufsize, ancbufsize, flags)
 
     async def recvv(self, bufsize: int, flags: int = 0) -> Received:
+        """The next message, a part of one, or a notification (§9.13).
+
+        Waits for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead. Cancelling loses nothing. With
+        MSG_PEEK it is there for the next read, too. What of a message has no room in `bufsize` bytes is read next;
+        MSG_EOR is set with its last part alone. Associations of a one-to-many socket have their turns one after the
+        other, and SCTP_FRAGMENT_INTERLEAVE says what may come between the parts of a message.
+
+        At the end of a one-to-one socket's association the data is b"". Raises OSError: ECONNRESET, ETIMEDOUT, as it
+        ended; ENOTCONN, or why connecting failed, EINVAL for wrong arguments.
+        """
         return await receiving.recvv(self, bufsize, flags)
 
     async def sctp_sendmsg(
@@ -429,9 +468,9 @@ class SCTPSocket:
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """Set an option, to an int or the structure that it takes (§8): for all whom it names, or for nobody.
 
-        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that is
-        planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for an
-        association or address that there is not.
+        Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that
+        is planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for
+        an association or address that there is not.
         """
         self.check_open()
         options.set_option(self, level, option, value)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aiosctp.arguments import Payload, bytes_of
+from aiosctp.arguments import Payload
 from aiosctp.core.states import ESTABLISHED
 from aiosctp.events import SendFailed
 from aiosctp.socket import opening
 from aiosctp.socket.addresses import Address, checked, several
 from aiosctp.socket.ancillary import AncillaryItem, sent_items
+from aiosctp.socket.calls import FLAGS, Call, bytes_given, gathered, say, say_old
 from aiosctp.socket.constants import (
-    MSG_DONTROUTE,
     MSG_DONTWAIT,
     MSG_EOR,
-    MSG_NOSIGNAL,
     SCTP_ABORT,
     SCTP_ADDR_OVER,
     SCTP_EOF,
@@ -30,48 +29,24 @@ from aiosctp.socket.constants import (
     SCTP_UNORDERED,
 )
 from aiosctp.socket.errors import as_socket_errors, check_flags, error, would_block
-from aiosctp.socket.options.checking import checked as checked_structure
-from aiosctp.socket.send_policies import RELIABLE, Policy, of_default, of_prinfo, of_sndrcvinfo
+from aiosctp.socket.send_policies import RELIABLE, of_default
 from aiosctp.socket.socket_association import SocketAssociation
-from aiosctp.socket.structures import sctp_authinfo, sctp_initmsg, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.socket.structures import sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
 
 if TYPE_CHECKING:
     from aiosctp.socket.sctp_socket import SCTPSocket
-
-_FLAGS = MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_NOSIGNAL
-_SND_FLAGS = SCTP_UNORDERED | SCTP_ADDR_OVER | SCTP_ABORT | SCTP_EOF | SCTP_SENDALL | SCTP_EOR | SCTP_SACK_IMMEDIATELY
-_OF_FAILED = 0x0003
-"""SCTP_DATA_LAST_FRAG and SCTP_DATA_NOT_FRAG: what SCTP_SEND_FAILED_EVENT gave back may be sent again as it came."""
-
-
-@dataclass(slots=True)
-class Call:
-    """What one call asks for, checked."""
-
-    data: bytes
-    addresses: Sequence[Address] = ()
-    """The peer's: of the association that is meant, or to open it with."""
-    info: sctp_sndinfo | None = None
-    """A copy. None: the defaults."""
-    policy: Policy | None = None
-    """None: the default."""
-    init: sctp_initmsg | None = None
-    flags: int = 0
-    may_open_empty: bool = True
-    opened: SocketAssociation | None = None
-    """The association that this call has opened."""
 
 
 async def send(sock: SCTPSocket, data: Payload, flags: int) -> int:
     sock.check_open()
     if sock.is_one_to_many:
         raise error(errno.EOPNOTSUPP, "send does not tell to whom: sendto, sendmsg and sendv do")
-    return await _perform(sock, Call(_bytes(data), flags=flags, may_open_empty=False))
+    return await _perform(sock, Call(bytes_given(data), flags=flags, may_open_empty=False))
 
 
 async def sendto(sock: SCTPSocket, data: Payload, flags: int, address: Address) -> int:
     sock.check_open()
-    return await _perform(sock, Call(_bytes(data), [checked(address)], flags=flags, may_open_empty=False))
+    return await _perform(sock, Call(bytes_given(data), [checked(address)], flags=flags, may_open_empty=False))
 
 
 async def sendmsg(
@@ -88,11 +63,11 @@ async def sendmsg(
         if address is None:
             raise error(errno.EINVAL, "SCTP_DSTADDRV4 and SCTP_DSTADDRV6 have no port: the address has it")
         addresses += [(host, address[1]) for host in items.hosts]
-    call = Call(_gathered(buffers), addresses, init=items.init, flags=flags)
+    call = Call(gathered(buffers), addresses, init=items.init, flags=flags)
     if items.sndrcv is not None:
-        _say_old(call, items.sndrcv)
+        say_old(call, items.sndrcv)
     else:
-        _say(call, items.sndinfo, items.prinfo, items.authinfo)
+        say(call, items.sndinfo, items.prinfo, items.authinfo)
     return await _perform(sock, call)
 
 
@@ -107,10 +82,10 @@ async def sendv(
 ) -> int:
     sock.check_open()
     is_one = isinstance(data, bytes | bytearray | memoryview) or not isinstance(data, Sequence)
-    call = Call(_bytes(data) if is_one else _gathered(data), flags=flags)
+    call = Call(bytes_given(data) if is_one else gathered(data), flags=flags)
     if addresses is not None:
         call.addresses = several(addresses)
-    _say(call, sndinfo, prinfo, authinfo)
+    say(call, sndinfo, prinfo, authinfo)
     count = await _perform(sock, call)
     if sndinfo is not None and call.opened is not None:
         # §9.12: "the snd_assoc_id field will contain the association identifier of the newly established association".
@@ -129,15 +104,15 @@ async def sctp_sendmsg(
     context: int,
 ) -> int:
     sock.check_open()
-    call = Call(_bytes(data), [] if to is None else [checked(to)])
-    _say_old(call, sctp_sndrcvinfo(stream_no, 0, flags, ppid, context, timetolive))
+    call = Call(bytes_given(data), [] if to is None else [checked(to)])
+    say_old(call, sctp_sndrcvinfo(stream_no, 0, flags, ppid, context, timetolive))
     return await _perform(sock, call)
 
 
 async def sctp_send(sock: SCTPSocket, data: Payload, sinfo: sctp_sndrcvinfo | None, flags: int) -> int:
     sock.check_open()
-    call = Call(_bytes(data), flags=flags)
-    _say_old(call, sinfo)
+    call = Call(bytes_given(data), flags=flags)
+    say_old(call, sinfo)
     return await _perform(sock, call)
 
 
@@ -145,58 +120,19 @@ async def sctp_sendx(
     sock: SCTPSocket, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None, flags: int
 ) -> int:
     sock.check_open()
-    call = Call(_bytes(data), several(addrs), flags=flags)
-    _say_old(call, sinfo)
+    call = Call(bytes_given(data), several(addrs), flags=flags)
+    say_old(call, sinfo)
     count = await _perform(sock, call)
     if sinfo is not None and call.opened is not None:
         sinfo.sinfo_assoc_id = call.opened.association_id
     return count
 
 
-# -- what the calls say --
-
-
-def _bytes(data: object) -> bytes:
-    with as_socket_errors():
-        return bytes_of("data", data)
-
-
-def _gathered(buffers: object) -> bytes:
-    """§5.1: "treated by SCTP as a single user message"."""
-    if isinstance(buffers, str | bytes | bytearray | memoryview) or not isinstance(buffers, Sequence):
-        raise error(errno.EINVAL, f"buffers must be a list of bytes, not {type(buffers).__name__}")
-    with as_socket_errors():
-        return b"".join([bytes_of("each of the buffers", buffer) for buffer in buffers])
-
-
-def _say(call: Call, info: sctp_sndinfo | None, prinfo: sctp_prinfo | None, authinfo: sctp_authinfo | None) -> None:
-    if info is not None:
-        call.info = checked_structure("sndinfo", sctp_sndinfo, info)
-        call.info.snd_flags &= ~_OF_FAILED
-        _check_snd_flags(call.info.snd_flags)
-    if prinfo is not None:
-        call.policy = of_prinfo(checked_structure("prinfo", sctp_prinfo, prinfo))
-    if authinfo is not None:
-        checked_structure("authinfo", sctp_authinfo, authinfo)
-        raise error(errno.EOPNOTSUPP, "authentication of chunks (RFC 4895) is planned")
-
-
-def _say_old(call: Call, sinfo: sctp_sndrcvinfo | None) -> None:
-    if sinfo is not None:
-        call.info, call.policy = of_sndrcvinfo(checked_structure("sinfo", sctp_sndrcvinfo, sinfo))
-        _check_snd_flags(call.info.snd_flags)
-
-
-def _check_snd_flags(flags: int) -> None:
-    if flags & ~_SND_FLAGS:
-        raise error(errno.EINVAL, f"the flags of the message have unknown bits: {flags & ~_SND_FLAGS:#x}")
-
-
 # -- doing it --
 
 
 async def _perform(sock: SCTPSocket, call: Call) -> int:
-    check_flags(call.flags, _FLAGS)
+    check_flags(call.flags, FLAGS)
     found = await _find(sock, call)
     info = call.info or (sock if found is None else found).settings.sndinfo
     if call.flags & MSG_EOR:
@@ -237,14 +173,13 @@ async def _open_and_send(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> No
     if not call.data and not call.may_open_empty:
         raise _empty()
     hosts, (_, port) = [host for host, _ in call.addresses], call.addresses[0]
-    opened = opening.begin(sock, hosts, port, call.init)
+    call.opened = opening.begin(sock, hosts, port, call.init)
     try:
         if call.data:
-            _give_nowait(opened, call, info)
+            _give_nowait(call.opened, call, info)
     except BaseException:
-        opening.take_back(opened)
+        opening.take_back(call.opened)
         raise
-    call.opened = opened
 
 
 async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
@@ -345,6 +280,27 @@ def _failed(call: Call, info: sctp_sndinfo) -> SendFailed:
     )
 
 
+def _destination(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> str | None:
+    """Where it is first sent to, if not to the primary address: on a one-to-many socket what SCTP_ADDR_OVER says
+    (§5.3.4); on a one-to-one socket the address itself does (§4.1.8), of which that is no more than a wish."""
+    is_told = bool(info.snd_flags & SCTP_ADDR_OVER)
+    if call.opened is association or not (is_told or not association.socket.is_one_to_many):
+        return None
+    if not call.addresses:
+        if is_told:
+            raise error(errno.EINVAL, "SCTP_ADDR_OVER takes an address")
+        return None
+    host, _ = call.addresses[0]
+    if not _is_peers(association, call.addresses[0]):
+        raise error(errno.EINVAL, f"{call.addresses[0]!r} is no address of the peer")
+    paths = association.association.engine.paths
+    path = paths.get(host)
+    assert path is not None
+    if not is_told and (path is paths.primary or not path.is_confirmed):
+        return None
+    return host
+
+
 # -- giving it to the plain API --
 
 
@@ -388,14 +344,16 @@ def _arguments(association: SocketAssociation, call: Call, info: sctp_sndinfo) -
         "context": info.snd_context,
         "sack_immediately": bool(flags & SCTP_SACK_IMMEDIATELY),
         "end_of_record": end_of_record,
+        "address": _destination(association, call, info),
         **policy,
     }
 
 
 def _is_part(association: SocketAssociation, stream: int, *, end_of_record: bool) -> bool:
-    """Of a record (§8.1.26). Until one has ended, the stream "may not change in between"."""
+    """Of a record (§8.1.26). With DATA what comes after it waits for its end, which the program may not know: there is
+    one at a time."""
     records = association.association.engine.sender.queue.records
     begun = () if records is None else records.open
-    if begun and stream not in begun:
+    if begun and stream not in begun and "idata" not in association.association.negotiated:
         raise error(errno.EINVAL, f"the record of stream {next(iter(begun))} has not ended: SCTP_EOR ends it")
-    return bool(begun) or not end_of_record
+    return stream in begun or not end_of_record

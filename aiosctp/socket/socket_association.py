@@ -9,7 +9,14 @@ from aiosctp.association import Association
 from aiosctp.changes import Changes
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.states import HANDSHAKE
-from aiosctp.events import AdaptationIndication, AssociationChange, AssociationChangeKind, Event, SenderDry
+from aiosctp.events import (
+    AdaptationIndication,
+    AssociationChange,
+    AssociationChangeKind,
+    Event,
+    PartialDelivery,
+    SenderDry,
+)
 from aiosctp.exceptions import SCTPError
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
@@ -30,10 +37,10 @@ class SocketAssociation:
         """Which reads it: another one once it was peeled off."""
         self.association_id = association_id
         self.settings = settings
-        self.association = Association(stack, engine, on_change=self._changed)
-        self.changes = Changes()
-        self.unread = Unread(self.association)
-        self.came_up = False
+        self.association: Association = Association(stack, engine, on_change=self._changed)
+        self.changes: Changes = Changes()
+        self.unread: Unread = Unread(self.association)
+        self.came_up: bool = False
         for stream, value in settings.stream_values.items():
             engine.sender.queue.set_stream_values(stream, priority=value, weight=max(value, 1))
         self._choose_udp_ports()
@@ -80,7 +87,7 @@ class SocketAssociation:
 
     def _notify(self, event: Event) -> None:
         for notification in translate(event, self):
-            self.unread.add(notification, is_beginning=_is_beginning(event))
+            self.unread.add(notification, is_next=_is_next(event))
 
     def subscribed_to_dry(self) -> None:
         """§6.1.9: "at the time when a user app subscribes to this event, if there is no data to be sent"."""
@@ -88,8 +95,9 @@ class SocketAssociation:
             self.tell(SenderDry())
 
 
-def _is_beginning(event: Event) -> bool:
-    """Whether it tells of the handshake."""
+def _is_next(event: Event) -> bool:
+    """Whether it comes before messages that wait: it tells of the handshake, in whose last packets they may have come;
+    or of one that goes no further, whose parts they must not be taken for."""
     if isinstance(event, AssociationChange):
         return event.change is AssociationChangeKind.COMM_UP
-    return isinstance(event, AdaptationIndication)
+    return isinstance(event, AdaptationIndication | PartialDelivery)

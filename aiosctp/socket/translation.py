@@ -94,7 +94,7 @@ _TYPE_OF_FIELD = {
 """§6.2.1: what each field of `sctp_event_subscribe` switches. Its first, sctp_data_io_event, is about messages."""
 
 SUBSCRIBABLE = frozenset(_TYPE_OF_FIELD.values())
-"""What SCTP_EVENT takes. SCTP_NOTIFICATIONS_STOPPED_EVENT comes to whoever subscribed to any."""
+"""What SCTP_EVENT switches. SCTP_NOTIFICATIONS_STOPPED_EVENT comes to whoever subscribed to any."""
 
 _SUPPORTED = {
     "pr": SCTP_ASSOC_SUPPORTS_PR,

@@ -48,11 +48,10 @@ class Unread:
         has_messages = engine.ending is None and engine.receiver.pending_messages > 0
         return bool(self._notifications) or self._begun is not None or has_messages
 
-    def add(self, notification: Notification, *, is_beginning: bool = False) -> None:
-        """is_beginning: it tells of the handshake, so no message is before it, though one may have come in the same
-        packet."""
+    def add(self, notification: Notification, *, is_next: bool = False) -> None:
+        """is_next: what waits comes after it."""
         engine = self._association.engine
-        after = self._messages_read + (0 if is_beginning else engine.receiver.pending_messages)
+        after = self._messages_read + (0 if is_next else engine.receiver.pending_messages)
         self._notifications.append(notification, after=after, limit=engine.config.event_queue_limit)
 
     def look_at(self, event: Event) -> None:

@@ -141,7 +141,7 @@ READ_ONLY = {
 @pytest.mark.parametrize("name", READ_ONLY)
 @virtual_time
 async def test_what_can_only_be_read_is_not_set(name: str) -> None:
-    """B33, B34, B38: ENOPROTOOPT (sockets.md)."""
+    """B33, B34, B38: what they tell is not to be set: ENOPROTOOPT."""
     async with many() as (_, sock, _, _):
         set_is_refused(sock, getattr(sctp, name), getattr(sctp, READ_ONLY[name])(), errno.ENOPROTOOPT)
 

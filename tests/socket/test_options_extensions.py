@@ -13,7 +13,7 @@ from aiosctp.wire.chunks import ForwardTsn, IData, IForwardTsn, Init, InitAck, N
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.parameters import ForwardTsnSupported, SupportedExtensions
 from tests.socket.on_the_wire import USER_DATA, sent
-from tests.socket.pairs import Prepare, connected, data, many, setting, several
+from tests.socket.pairs import Prepare, connected, data, many, one_to_one, setting, several
 from tests.socket.refusals import get_is_refused, set_is_refused
 from tests.surface.two_hosts import TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -99,6 +99,11 @@ async def test_interleaving_is_off_at_first_and_asks_for_level_2() -> None:
     async with connected() as (hosts, ours, _):
         assert ChunkType.I_DATA not in announced(hosts, "client") | announced(hosts, "server")
         assert ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_INTERLEAVING_SUPPORTED).assoc_value == 0
+        async with one_to_one(hosts) as sock:
+            set_is_refused(sock, sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
+            INTERLEAVED(sock)
+            switch("SCTP_INTERLEAVING_SUPPORTED", 1)(sock)
+            set_is_refused(sock, sctp.SCTP_FRAGMENT_INTERLEAVE, 1)
 
 
 @virtual_time
@@ -138,7 +143,7 @@ PLANNED: dict[str, Any] = {
 @pytest.mark.parametrize("name", PLANNED)
 @virtual_time
 async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> None:
-    """B09, B21-B27, B29, I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
+    """I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
     async with connected() as (hosts, ours, _):
         set_is_refused(ours, getattr(sctp, name), PLANNED[name](), errno.EOPNOTSUPP)
         assert not announced(hosts, "client") & {0x0F, 0xC1, 0x80, 0x81}
@@ -146,7 +151,7 @@ async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> No
 
 @virtual_time
 async def test_addresses_cannot_change_without_authentication() -> None:
-    """B29, I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL (sockets.md)."""
+    """I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL: RFC 5061 §4.1 asks for authenticated chunks."""
     async with connected() as (_, ours, _):
         set_is_refused(ours, sctp.SCTP_ASCONF_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
 
@@ -154,14 +159,14 @@ async def test_addresses_cannot_change_without_authentication() -> None:
 @pytest.mark.parametrize("name", ["SCTP_PEER_AUTH_CHUNKS", "SCTP_LOCAL_AUTH_CHUNKS", "SCTP_HMAC_IDENT"])
 @virtual_time
 async def test_what_is_planned_is_not_read_either(name: str) -> None:
-    """B25, B35, B36: EOPNOTSUPP."""
+    """I07: EOPNOTSUPP."""
     async with connected() as (_, ours, _):
         get_is_refused(ours, getattr(sctp, name), code=errno.EOPNOTSUPP)
 
 
 @virtual_time
 async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
-    """B22, B24: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
+    """I07: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
     assert sctp.SCTP_AUTH_SECRET == sctp.SCTP_AUTH_KEY
     async with connected() as (_, ours, _):
         get_is_refused(ours, sctp.SCTP_AUTH_CHUNKS, code=errno.EOPNOTSUPP)
@@ -173,7 +178,7 @@ async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
 )
 @virtual_time
 async def test_the_switch_of_what_is_planned_is_off(name: str) -> None:
-    """B21, B29: a program that asks whether it was negotiated is told that it was not, or that it can't be."""
+    """A program that asks whether it was negotiated is told that it was not, or that it can't be."""
     async with connected() as (_, ours, _):
         try:
             read = ours.getsockopt(IPPROTO_SCTP, getattr(sctp, name))

@@ -401,6 +401,22 @@ async def test_the_remote_udp_port_is_where_the_first_packet_goes() -> None:
 
 
 @virtual_time
+async def test_the_remote_udp_port_of_one_address_is_not_that_of_others() -> None:
+    """RFC 6951 §6.1: sue_address: before connect, and for the INIT too."""
+    async with TwoHosts(server_addresses=TWO_ADDRESSES) as hosts:
+        for address in (SERVER, SECOND):
+            forget(hosts)
+            async with one_to_one(hosts) as sock:
+                sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_REMOTE_UDP_ENCAPS_PORT, encaps(20_000, SERVER))
+                sock.setblocking(False)
+                with refused(errno.EINPROGRESS):
+                    await sock.connect(address)
+                await asyncio.sleep(0.005)
+                (init,) = sent(hosts, "client", Init)
+                assert init.packet.destination_port == (20_000 if address == SERVER else 9899)
+
+
+@virtual_time
 async def test_the_remote_udp_port_of_one_path_is_changed_in_life() -> None:
     """RFC 6951 §6.1: per address after connect, and read per address."""
     async with connected(server_addresses=TWO_ADDRESSES) as (hosts, ours, _):

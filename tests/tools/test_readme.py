@@ -9,7 +9,9 @@ from tests.tools.command import REPOSITORY, python, run_when_its_port_is_free, s
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 # Those that are programs, and not lines of one.
-FIRST_EXAMPLE, STREAMS_EXAMPLE, SIMULATED_EXAMPLE = re.findall(r"```python\n(import .*?)```", README, re.DOTALL)
+FIRST_EXAMPLE, STREAMS_EXAMPLE, SOCKETS_EXAMPLE, SIMULATED_EXAMPLE = re.findall(
+    r"```python\n(import .*?)```", README, re.DOTALL
+)
 ECHO = REPOSITORY / "examples" / "echo.py"
 
 
@@ -28,6 +30,18 @@ async def test_the_example_of_byte_streams_runs_as_written(tmp_path: Path) -> No
     outcome = await run_when_its_port_is_free(script)
     assert (outcome.status, outcome.errors) == (0, "")
     assert outcome.output.splitlines() == [r"b'ON A STREAM OF ITS OWN\n'", r"b'ON STREAM 0\n'"]
+
+
+async def test_the_example_of_sockets_runs_as_written(tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(SOCKETS_EXAMPLE, encoding="utf-8")
+    outcome = await run_when_its_port_is_free(script)
+    assert (outcome.status, outcome.errors) == (0, "")
+    notification, message = outcome.output.splitlines()
+    assert notification.startswith("True sctp_assoc_change(sac_type=")
+    assert notification.endswith(" None")
+    assert message.startswith("False b'hello' sctp_rcvinfo(rcv_sid=3, ")
+    assert "rcv_ppid=46" in message
 
 
 async def test_the_simulated_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:

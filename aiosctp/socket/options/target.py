@@ -34,9 +34,9 @@ class Target:
     __slots__ = ("host", "member", "socket")
 
     def __init__(self, socket: SCTPSocket, member: SocketAssociation | None = None, host: str | None = None) -> None:
-        self.socket = socket
-        self.member = member
-        self.host = host
+        self.socket: SCTPSocket = socket
+        self.member: SocketAssociation | None = member
+        self.host: str | None = host
 
     @property
     def association(self) -> Association:
