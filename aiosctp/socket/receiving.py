@@ -28,7 +28,7 @@ from aiosctp.socket.constants import (
     SCTP_SNDRCV,
 )
 from aiosctp.socket.errors import check_flags, check_int, error, is_end, would_block
-from aiosctp.socket.notifications import Notification
+from aiosctp.socket.notifications import Notification, sctp_tlv
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_extrcvinfo, sctp_nxtinfo, sctp_rcvinfo, sctp_sndrcvinfo
 
@@ -236,3 +236,17 @@ def _end_of(sock: SCTPSocket) -> Taken | None:
         return _NOTHING_MORE
     assert sock.peer is not None
     raise sock.peer.association.ending_error()
+
+
+def drop_old_notifications(sock: SCTPSocket, ended: SocketAssociation) -> None:
+    """A program that subscribed to notifications and does not read them, as with `recvfrom`, would have them of all
+    associations that there ever were. Beyond as many associations as one may have notifications, which have ended and
+    left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands in the place of theirs (§6.1.10), as one of the last."""
+    if len(sock.ready) <= len(sock.associations) + sock.settings.config.event_queue_limit:
+        return
+    dropped = [one for one in sock.ready if one.ending is not None and one.unread.has_only_notifications]
+    for one in dropped:
+        if one is not ended:
+            del sock.ready[one]
+    if dropped:
+        ended.unread.add(sctp_tlv())

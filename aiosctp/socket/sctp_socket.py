@@ -655,6 +655,8 @@ class SCTPSocket:
         if changed.is_readable:
             self.ready[changed] = None
             self.readable.tell()
+            if changed.ending is not None:
+                receiving.drop_old_notifications(self, changed)
 
     def take_pending_errno(self) -> int:
         """SO_ERROR: reading clears it."""
