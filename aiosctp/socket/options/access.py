@@ -29,7 +29,7 @@ def set_option(table: Table, sock: SocketState, level: int, number: int, value: 
         raise error(errno.ENOPROTOOPT, f"{option.name} can only be read")
     option.check_style(sock.type)
     given = checked(option.name, option.structure, value)
-    with as_socket_errors():
+    with as_socket_errors:
         commits = [option.write(target, given) for target in _to_set(option, sock, given)]
         for commit in commits:
             commit()
@@ -82,7 +82,7 @@ def _asked(option: Option, value: object) -> Any:
 
 def _read(option: Option, target: Target, asked: Any) -> Any:
     assert option.read is not None
-    with as_socket_errors():
+    with as_socket_errors:
         value = option.read(target, asked)
     if option.association:
         value = replace(value, **{option.association: target.association_id})
