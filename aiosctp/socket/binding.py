@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 def bind(sock: SCTPSocket, asked: Sequence[Address]) -> Endpoint:
     """Take the port, on these addresses of the stack's. Raises OSError."""
     hosts, port = _hosts_and_port(sock, asked)
-    stack = sock.choose_stack(listens=True)
-    stack.open()
+    stack = sock.open_stack(listens=True)
     return hold(sock, stack, _of_stack(sock, stack, hosts), port)
 
 
 def bind_to_any(sock: SCTPSocket, stack: Stack) -> Endpoint:
     """§3.1.2: without a call of bind, it is an ephemeral port on all addresses."""
-    stack.open()
     return hold(sock, stack, _of_family(sock, stack), 0)
 
 

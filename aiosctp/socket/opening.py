@@ -23,8 +23,7 @@ async def hosts_of(sock: SCTPSocket, addresses: Sequence[Address]) -> tuple[tupl
     ports = {port for _, port in addresses}
     if len(ports) != 1 or 0 in ports:
         raise error(errno.EINVAL, f"all addresses must have one port, and that not 0: {sorted(ports)}")
-    stack = sock.choose_stack(listens=False)
-    stack.open()
+    stack = sock.open_stack(listens=False)
     hosts = [await resolved(host, sock.family, stack) for host, _ in addresses]
     return tuple(dict.fromkeys(hosts)), ports.pop()
 
@@ -33,7 +32,7 @@ def begin(sock: SCTPSocket, hosts: Sequence[str], port: int, initmsg: sctp_initm
     """Send an INIT. Raises OSError."""
     sock.check_open()
     sock.check_may_connect()
-    stack = sock.choose_stack(listens=False)
+    stack = sock.open_stack(listens=False)
     if sock.endpoint is None:
         sock.endpoint = binding.bind_to_any(sock, stack)
     settings = sock.settings.copy()

@@ -181,7 +181,7 @@ class SCTPSocket:
         check_int("backlog", backlog, 0)
         if self.peer is not None:
             raise error(errno.EINVAL, "the socket has an association")
-        stack = self.choose_stack(listens=True)
+        stack = self.open_stack(listens=True)
         if self.endpoint is None:
             self.endpoint = binding.bind_to_any(self, stack)
         if self.endpoint.is_listening and not self._is_listening:
@@ -345,7 +345,6 @@ class SCTPSocket:
         branch.take_over(peeled)
         self._remove(peeled)
         self.ready.pop(peeled, None)
-        peeled.changes.tell()
         return branch
 
     # -- sending and receiving --
@@ -591,26 +590,34 @@ class SCTPSocket:
             raise error(pending) if pending else error(errno.ENOTCONN, "the socket has no association")
         return self.peer
 
-    def association_of(self, assoc_id: int) -> SocketAssociation:
+    def association_of(self, assoc_id: object) -> SocketAssociation:
         """A one-to-one socket ignores the id. Raises OSError (EINVAL, ENOTCONN)."""
         if not self.is_one_to_many:
             return self.connected()
-        found = self.associations.get(assoc_id)
+        found = self.associations.get(assoc_id) if isinstance(assoc_id, int) else None
         if found is None:
-            raise error(errno.EINVAL, f"there is no association {assoc_id}")
+            raise error(errno.EINVAL, f"there is no association {assoc_id!r}")
         return found
 
     def association_at(self, host: str, port: int) -> SocketAssociation | None:
         """The one whose peer has this address."""
         if self.endpoint is None:
             return None
-        found = self.choose_stack(listens=True).open().association_with(self.endpoint.port, port, (host,))
+        found = self.open_stack(listens=True).open().association_with(self.endpoint.port, port, (host,))
         return None if found is None else self._by_engine.get(found)
 
     def choose_stack(self, *, listens: bool) -> Stack:
         if self._stack is None:
             self._stack = default_stack(DEFAULT_UDP_PORT if listens else 0)
         return self._stack
+
+    def open_stack(self, *, listens: bool) -> Stack:
+        """With its UDP sockets bound. Raises OSError: ENETDOWN when it was closed."""
+        stack = self.choose_stack(listens=listens)
+        if stack.is_closed:
+            raise error(errno.ENETDOWN, "the stack of the socket is closed")
+        stack.open()
+        return stack
 
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
