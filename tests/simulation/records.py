@@ -23,12 +23,13 @@ class RecordWriter:
     def __init__(self, scene: Scene, association: Association, random: Random, stream: int, span_s: float) -> None:
         self.stream = stream
         self.is_over = False
+        self.has_left_open = False
         self._scene = scene
         self._association = association
         self._random = random
         self._pause_s = random.choice([0.0, 0.02, 0.3, 2.0])
         self._span_s = span_s
-        self._leaves_open = random.random() < 0.15
+        self.leaves_open = random.random() < 0.15
         """The last one."""
         self._names_addresses = random.random() < 0.2
 
@@ -38,7 +39,7 @@ class RecordWriter:
         try:
             for number in range(count):
                 await asyncio.sleep(random.random() ** 2 * 2 * self._span_s / count)
-                await self._write_record(is_ended=not (self._leaves_open and number == count - 1))
+                await self._write_record(is_ended=not (self.leaves_open and number == count - 1))
         except InvalidStream:
             return  # the peer has restarted, and takes fewer
         except SCTPError:
@@ -57,6 +58,7 @@ class RecordWriter:
                 left = parts - len(record.parts)
                 if left <= 1 and not is_ended:
                     self._scene.faults["record left open"] += 1
+                    self.has_left_open = True
                     return
                 if left > 2 and record.parts and random.random() < 0.2:
                     await self._write_together(record, random.randint(2, left - 1))

@@ -94,14 +94,16 @@ class End:
             scene.ledger.takes_over(association.engine, 1)
             readers.append(scene.task(self._read(association.stream(1))))
         writers = [scene.task(self._send()) for _ in range(self.random.choice([1, 1, 2, 4]))]
+        if "records" in scene.character and self._talks is None:
+            writers += self._write_records()
         if self.plan.ending is not None:
             writers.append(scene.task(self._end(self.plan.ending)))
+        elif any(each.leaves_open for each in self._record_writers):
+            writers.append(scene.task(self._end("shutdown")))
         if self.random.random() < 0.3:
             writers.append(scene.task(self._meddle()))
         if "schedulers" in scene.character or self._policies is not None:
             writers.append(scene.task(self._tune()))
-        if "records" in scene.character and self._talks is None:
-            writers += self._write_records()
         if "odd settings" in scene.character:
             writers.append(scene.task(self._set_anew()))
         if "stream changes" in scene.character and (self._talks is None or self._message_stream is not None):
@@ -332,6 +334,8 @@ class End:
         await self.scene.calm.wait()
         while association.engine.ending is None:
             await asyncio.sleep(0.5)
+            if self._loop.time() - self._last_heard_at_s >= QUIET_S and self._is_stuck:
+                return
             if not all(each.is_over for each in (*self._changes, *self._record_writers)):
                 continue
             if self.sent < self.plan.messages or self._loop.time() - self._last_heard_at_s < QUIET_S:
@@ -347,6 +351,11 @@ class End:
                 check_what_is_kept(association, self._talks)
             await asyncio.sleep(BEAT_S - self._loop.time() % BEAT_S)
             return
+
+    @property
+    def _is_stuck(self) -> bool:
+        """A record is left open: what waits for its end, on other streams and at the peer too, would for ever."""
+        return any(each.has_left_open for each in self._record_writers)
 
     @property
     def _last_heard_at_s(self) -> float:
