@@ -342,9 +342,9 @@ class DataLaws:
             return  # of before the TSNs were reset
         flow.cumulative = cumulative
         while (first := next(iter(flow.chunks), None)) is not None and cumulative - first & MASK < HALF:
-            chunk = flow.chunks.pop(first)
-            chunk.acknowledged()
-            flow.outstanding_bytes -= chunk.size
+            taken = flow.chunks.pop(first)
+            taken.acknowledged()
+            flow.outstanding_bytes -= taken.size
         if sack is None:
             return
         flow.a_rwnd = sack.a_rwnd

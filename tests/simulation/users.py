@@ -336,7 +336,9 @@ class End:
             await asyncio.sleep(0.5)
             if self._loop.time() - self._last_heard_at_s >= QUIET_S and self._is_stuck:
                 return
-            if not all(each.is_over for each in (*self._changes, *self._record_writers)):
+            if not all(changes.is_over for changes in self._changes):
+                continue
+            if not all(writer.is_over for writer in self._record_writers):
                 continue
             if self.sent < self.plan.messages or self._loop.time() - self._last_heard_at_s < QUIET_S:
                 continue
