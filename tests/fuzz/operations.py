@@ -200,7 +200,7 @@ class Operations:
     def _wrap(self, side: Side) -> None:
         """TSNs and tags just below where they wrap."""
         if self.wraps:
-            generator = Random(len(side.associations))
+            generator = Random(2 * len(side.associations) + (side is self.z))
             engine = side.host.engine
             engine._entropy = engine._tags.entropy = engine._acceptance._entropy = lambda size: (
                 b"\xff\xff\xff" + generator.randbytes(1) if size == 4 else generator.randbytes(size)
