@@ -171,6 +171,8 @@ class DataLaws:
         self._counters = counters
         self._now = now
         self._flows: dict[Sender, Flow] = {}
+        self._first_windows: dict[Sender, int] = {}
+        """What was told before anything was sent, since the INIT or INIT ACK."""
         self._by_outstanding: dict[Outstanding, Flow] = {}
         self._messages: dict[int, SentMessage] = {}
         """By PPID, those that may be abandoned."""
@@ -193,7 +195,8 @@ class DataLaws:
         flow = self._flows.get(sender)
         if flow is None:
             before = association.tcb.local_initial_tsn - 1 & MASK
-            flow = self._flows[sender] = Flow(association.tcb.peer_a_rwnd, before, before)
+            a_rwnd = self._first_windows.get(sender, association.tcb.peer_a_rwnd)
+            flow = self._flows[sender] = Flow(a_rwnd, before, before)
             self._by_outstanding[sender.outstanding] = flow
         return flow
 
@@ -331,6 +334,8 @@ class DataLaws:
             flow = self._flows.get(sender)
             if flow is not None:
                 self._acknowledge(flow, tsn, sack)
+            elif sack is not None:
+                self._first_windows[sender] = sack.a_rwnd
             return original(sender, tsn, sack, now, *final)
 
         return acknowledged

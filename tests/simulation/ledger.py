@@ -260,8 +260,9 @@ class Ledger:
         self._calls[engine, part.record.stream].remove(part)
 
     def record_lost(self, record: Post, engine: AssociationEngine) -> None:
-        """`send` raised RecordLost: once for each that a restart of the peer has cut off, however many wait for it."""
-        if record.life is None or record.life is self._life_of(engine) or record.is_lost:
+        """`send` raised RecordLost: for each that a restart of the peer has cut off; once, but that all hear of it that
+        waited in the line by then."""
+        if record.life is None or record.life is self._life_of(engine):
             raise LawBroken(f"RecordLost, and nothing is lost of record {record.ppid}")
         record.is_lost = True
 

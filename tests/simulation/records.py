@@ -66,7 +66,6 @@ class RecordWriter:
                     await self._write(record, is_last=left <= 1)
                 await asyncio.sleep(random.random() ** 2 * self._pause_s)
         except RecordLost:
-            ledger.record_lost(record, engine)
             self._scene.faults["record lost"] += 1
 
     async def _write_together(self, record: Post, count: int) -> None:
@@ -80,6 +79,8 @@ class RecordWriter:
         """One part; when it is refused or cancelled, the record is as it was."""
         random, association, ledger = self._random, self._association, self._scene.ledger
         engine = association.engine
+        if record.is_lost:
+            return  # another that was written beside this one has been told
         part = ledger.offer_part(record, engine, random.choice((1, 20, 700, random.randint(1, LARGEST_PART_BYTES))))
         if not engine.config.fragmentation:
             part.data = part.data[: engine.sender.fragmentation_point_bytes]
@@ -89,6 +90,10 @@ class RecordWriter:
             ledger.part_refused(part, engine)
             self._scene.faults["part cancelled or refused"] += 1
             await asyncio.sleep(random.choice([0.05, 0.5, 3.0]))
+        except RecordLost:
+            ledger.part_refused(part, engine)
+            ledger.record_lost(record, engine)
+            raise
         except BaseException:
             ledger.part_refused(part, engine)
             raise
