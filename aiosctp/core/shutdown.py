@@ -80,6 +80,9 @@ class ShuttingDown:
             # an end to wait for to the resets that wait for it, ours or the peer's, and so to what they hold back.
             association.termination.abort((UserInitiatedAbort(b"a record was not ended"),))
             return
+        if sender.is_cut_off:
+            association.termination.abort((UserInitiatedAbort(b"what was abandoned can't be passed over"),))
+            return
         if sender.queue.held_bytes:
             return
         if association.state is AssociationState.SHUTDOWN_PENDING:

@@ -50,7 +50,6 @@ class RecordWriter:
     async def _write_record(self, *, is_ended: bool) -> None:
         """At least two parts are queued, if all goes well: one alone would be a message."""
         ledger, random = self._scene.ledger, self._random
-        engine = self._association.engine
         record = ledger.begin_record(self.stream, unordered=random.random() < 0.3)
         parts = random.choice([2, 2, 3, 5, 12])
         try:

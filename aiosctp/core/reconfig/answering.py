@@ -106,8 +106,8 @@ class Answering:
             return found
         if found.parameter is None and self._association.state not in MAY_TRANSMIT_DATA:
             # It will not be asked for any more, and the peer's shutdown may wait for what it holds back until it knows.
-            self._answers[number] = ReconfigurationResponse(number, _R.DENIED)
-            return self._answers[number]
+            self._answers[number] = denied = ReconfigurationResponse(number, _R.DENIED)
+            return denied
         return found.parameter or ReconfigurationResponse(number, _R.IN_PROGRESS)
 
     def _decide(
