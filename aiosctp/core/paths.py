@@ -72,6 +72,8 @@ class Path:
     """A destination address, the source it is used with, and all that belongs to the pair."""
 
     __slots__ = (
+        "abandoned_bytes",
+        "abandoned_until",
         "address",
         "awaits_ack_after_timeout",
         "congestion",
@@ -134,6 +136,11 @@ class Path:
         """Until then the MTU that was found is good enough."""
         self.congestion: CongestionControl = make_congestion_control(config, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address))
         self.flight_bytes = 0
+        self.abandoned_bytes = 0
+        """What was in flight when it was abandoned (RFC 3758): no longer outstanding, and in the network still. It
+        takes room in cwnd until the peer has passed it over, or T3 expires."""
+        self.abandoned_until = 0
+        """The number of the last such chunk."""
         """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
         self.is_cwnd_limited = False
         """Whether cwnd was fully utilized when DATA was last sent (§7.2.1)."""

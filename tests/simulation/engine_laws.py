@@ -45,8 +45,9 @@ class EngineLaws:
         """What byte streams had and a shutdown sends first: that was the program's already, whatever the marks say."""
         self._record_streams: dict[Records, set[int]] = {}
         """On which records were given: where a part is awaited, its stream's room is all that it needs."""
-        self._marks: dict[AssociationEngine, tuple[int, int]] = {}
-        """The highest that both marks of the send buffer were: what was taken below them stays."""
+        self._marks: dict[AssociationEngine, tuple[int, int, int]] = {}
+        """The lowest and the highest mark of its streams and the highest of its own, so far: what was taken below them
+        stays."""
         self._judge = judge
         self._changes_since_check: dict[AssociationEngine, int] = {}
 
@@ -163,16 +164,16 @@ class EngineLaws:
     def _check_send_buffers(self, association: AssociationEngine) -> None:
         """A message is taken when its stream, and the association, hold less than their marks."""
         config, queue = association.config, association.sender.queue
-        stream_mark, mark = self._marks.get(association, (0, 0))
-        mark_bytes = max(stream_mark, config.stream_send_buffer_bytes)
-        total_bytes = max(mark, config.send_buffer_bytes)
-        self._marks[association] = mark_bytes, total_bytes
+        mark = config.stream_send_buffer_bytes
+        least, most, total = self._marks.get(association, (mark, mark, 0))
+        least_bytes, mark_bytes, total_bytes = min(least, mark), max(most, mark), max(total, config.send_buffer_bytes)
+        self._marks[association] = least_bytes, mark_bytes, total_bytes
         counted_bytes = 0
         handed_over_bytes = self.handed_over_bytes.get(association, 0)
         for stream in queue.streams():
             most_bytes = mark_bytes + LARGEST_MESSAGE_BYTES + handed_over_bytes
             assert stream.buffered_bytes < most_bytes, f"stream {stream.number} takes all"
-            counted_bytes += min(stream.buffered_bytes, mark_bytes)
+            counted_bytes += min(stream.buffered_bytes, least_bytes)
         of_records = 0 if queue.records is None else len(self._record_streams.get(queue.records, ()))
         most_bytes = total_bytes + mark_bytes * (1 + of_records) + handed_over_bytes
         assert counted_bytes < most_bytes, f"{counted_bytes} bytes wait to be sent"

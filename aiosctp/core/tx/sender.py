@@ -224,6 +224,8 @@ class Sender:
         the peer does not know it after all. What was abandoned stays so."""
         self._transmission.peer_takes_forward_tsn = False
         if self.queue.limits is not None:
+            for path in self._paths:
+                path.abandoned_bytes = 0
             awaited_on = self.queue.limits.point.stop()
             if awaited_on is not None:
                 self.t3.stop_where_idle((awaited_on,))
@@ -250,6 +252,8 @@ class Sender:
             if limits.point.awaited_on is not None:
                 paths.add(limits.point.awaited_on)
             limits.clear()
+            for path in self._paths:
+                path.abandoned_bytes = 0
             self._transmission.timers.stop(Timer.LIFETIME)
         self.t3.stop_where_idle(paths)
         self.retransmissions.clear()
