@@ -19,10 +19,10 @@ class Waiter(ABC):
     __slots__ = ("leaves_open", "promised_bytes", "stream")
 
     def __init__(self, stream: int, *, leaves_open: bool = False) -> None:
-        self.stream = stream
-        self.leaves_open = leaves_open
+        self.stream: int = stream
+        self.leaves_open: bool = leaves_open
         """What follows on its stream is a part of the same record."""
-        self.promised_bytes = 0
+        self.promised_bytes: int = 0
 
     @abstractmethod
     def take_turn(self) -> None:
@@ -42,10 +42,10 @@ class SendWaiter(Waiter):
         self, backpressure: Backpressure, turn: asyncio.Future[None], stream: int, size: int, *, leaves_open: bool
     ) -> None:
         super().__init__(stream, leaves_open=leaves_open)
-        self.turn = turn
+        self.turn: asyncio.Future[None] = turn
         self._backpressure = backpressure
         self._size = size
-        self.has_expired = False
+        self.has_expired: bool = False
         """The message's lifetime is over."""
 
     def take_turn(self) -> None:
@@ -85,8 +85,8 @@ class Backpressure:
         """Streams whose first waiter has not had its turn, in the order of turns. Made with the first waiter."""
         self._promised_bytes = 0
         """Of those who were given their turn and have not taken it yet."""
-        self.credit_stream = 0
-        self.credit_bytes = 0
+        self.credit_stream: int = 0
+        self.credit_bytes: int = 0
         """While this is left, this stream takes a message, and both marks need not be asked: what is acknowledged only
         adds to the room. Who queues takes the message off; what takes from the room otherwise ends the credit."""
 

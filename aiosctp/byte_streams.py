@@ -45,7 +45,7 @@ class ByteStreams:
         opens_even: bool,
     ) -> None:
         self.association = association
-        self.loop = life.stack.loop
+        self.loop: asyncio.AbstractEventLoop = life.stack.loop
         self.ends_with_last_stream = False
         """The association is of its streams alone, as that of `open_connection`: when the last one is closed it is
         shut down."""
@@ -54,10 +54,12 @@ class ByteStreams:
         self._reception = reception
         self._backpressure = backpressure
         self._endings = StreamEndings(self, life, self._ends_association)
-        self.output = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
+        self.output: StreamOutput = StreamOutput(life, backpressure, self._endings.advance, self.may_resume)
         self._by_number: dict[int, StreamTransport] = {}
         """Whose bytes go and come under a number."""
-        self.numbers = StreamNumbers(association, life, reception, self._by_number, opens_even=opens_even)
+        self.numbers: StreamNumbers = StreamNumbers(
+            association, life, reception, self._by_number, opens_even=opens_even
+        )
         self._alive: dict[StreamTransport, None] = {}
         """Those whose protocol has not been told of the end; one that the peer has closed may have lost its number."""
         self._protocol_factory: ProtocolFactory | None = None

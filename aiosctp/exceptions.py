@@ -20,7 +20,7 @@ class Cause(NamedTuple):
 class SCTPError(OSError):
     """The base of every exception of this package."""
 
-    default_errno = errno.EIO
+    default_errno: int = errno.EIO
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(self.default_errno, message or os.strerror(self.default_errno))
@@ -33,7 +33,7 @@ class SCTPError(OSError):
 class AssociationRefused(SCTPError, ConnectionRefusedError):
     """The peer answered INIT with ABORT, or nobody serves its UDP port. `causes` are those of the ABORT chunk."""
 
-    default_errno = errno.ECONNREFUSED
+    default_errno: int = errno.ECONNREFUSED
 
     def __init__(self, message: str | None = None, causes: tuple[Cause, ...] = ()) -> None:
         super().__init__(message)
@@ -43,19 +43,19 @@ class AssociationRefused(SCTPError, ConnectionRefusedError):
 class ConnectTimeout(SCTPError, TimeoutError):
     """No answer within the timeout, or within Max.Init.Retransmits (§5.1.6)."""
 
-    default_errno = errno.ETIMEDOUT
+    default_errno: int = errno.ETIMEDOUT
 
 
 class AssociationLost(SCTPError, ConnectionError):
     """The peer became unreachable: Association.Max.Retrans was exceeded (§8.1)."""
 
-    default_errno = errno.ETIMEDOUT
+    default_errno: int = errno.ETIMEDOUT
 
 
 class AssociationAborted(SCTPError, ConnectionResetError):
     """One side sent ABORT (§9.1). `causes` are those of the chunk, `local` tells whose it was."""
 
-    default_errno = errno.ECONNRESET
+    default_errno: int = errno.ECONNRESET
 
     def __init__(self, message: str | None = None, causes: tuple[Cause, ...] = (), *, local: bool = False) -> None:
         super().__init__(message)
@@ -66,41 +66,41 @@ class AssociationAborted(SCTPError, ConnectionResetError):
 class AssociationShutdown(SCTPError, BrokenPipeError):
     """The association is shutting down or has ended gracefully (§9.2)."""
 
-    default_errno = errno.ESHUTDOWN
+    default_errno: int = errno.ESHUTDOWN
 
 
 class InvalidStream(SCTPError, ValueError):
     """The stream identifier is outside what was negotiated (§5.1.1)."""
 
-    default_errno = errno.EINVAL
+    default_errno: int = errno.EINVAL
 
 
 class MessageTooLarge(SCTPError):
     """The message exceeds `Config.max_message_bytes`, or one DATA chunk while `Config.fragmentation` is off."""
 
-    default_errno = errno.EMSGSIZE
+    default_errno: int = errno.EMSGSIZE
 
 
 class RecordLost(SCTPError, ConnectionResetError):
     """The peer has restarted amid a message that was given to `send` part by part: it will not get what was sent of it,
     and so no more of it is taken. What is given to the stream next is another message."""
 
-    default_errno = errno.ECONNRESET
+    default_errno: int = errno.ECONNRESET
 
 
 class StreamEnded(SCTPError, EOFError):
     """The peer has reset the stream (RFC 6525): what comes next on it has nothing to do with what came before."""
 
-    default_errno = errno.ENODATA
+    default_errno: int = errno.ENODATA
 
 
 class NotSupported(SCTPError):
     """The peer did not negotiate what this call needs."""
 
-    default_errno = errno.EOPNOTSUPP
+    default_errno: int = errno.EOPNOTSUPP
 
 
 class RequestDenied(SCTPError):
     """The peer refused the request."""
 
-    default_errno = errno.EPERM
+    default_errno: int = errno.EPERM

@@ -21,10 +21,10 @@ class Lifetime:
     __slots__ = ("_raised", "changes", "engine", "stack")
 
     def __init__(self, stack: Stack, engine: AssociationEngine) -> None:
-        self.stack = stack
-        self.engine = engine
+        self.stack: Stack = stack
+        self.engine: AssociationEngine = engine
         self._raised: WeakSet[BaseException] | None = None
-        self.changes = Changes()
+        self.changes: Changes = Changes()
         """The engine did something, or it is the end."""
 
     def touch(self) -> None:

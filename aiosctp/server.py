@@ -22,7 +22,7 @@ from aiosctp.core.endpoint import Admission
 from aiosctp.default_stacks import choose_stack
 from aiosctp.stack import DEFAULT_UDP_PORT, Stack, not_bound_to
 
-logger = logging.getLogger("aiosctp.server")
+logger: logging.Logger = logging.getLogger("aiosctp.server")
 
 MAX_COUNT = 2**31 - 1
 

@@ -68,28 +68,28 @@ class StreamTransport(asyncio.Transport):
     def __init__(self, streams: ByteStreams, number: int, protocol: asyncio.BaseProtocol) -> None:
         super().__init__()
         self._streams = streams
-        self.number = number
+        self.number: int = number
         self.kept: object = None
         """What must not be collected while this lives: asyncio's StreamReaderProtocol knows its reader only weakly."""
-        self.buffer = WriteBuffer()
-        self.was_used = False
+        self.buffer: WriteBuffer = WriteBuffer()
+        self.was_used: bool = False
         """Bytes went or came: a stream that was never used needs no reset."""
-        self.eof_was_written = False
+        self.eof_was_written: bool = False
         """By `write_eof` or `close`: once the buffer is empty, that is the end."""
         self.outgoing_request: Request | None = None
         self.incoming_request: Request | None = None
         """To reset the stream."""
-        self.outgoing_is_over = False
+        self.outgoing_is_over: bool = False
         """Nothing more goes out: it is reset, or never will be."""
-        self.is_behind_reset = False
+        self.is_behind_reset: bool = False
         """The reset that is under way is of what was before, under the same number."""
-        self.has_late_input = False
+        self.has_late_input: bool = False
         """The peer goes on writing what nobody reads."""
-        self.shut_after = 0
+        self.shut_after: int = 0
         """How many later conversations under this number, which wait for the end of this one, the peer has ended."""
-        self.incoming_is_over = False
+        self.incoming_is_over: bool = False
         """Nothing more of this connection comes in."""
-        self.paused_protocol = False
+        self.paused_protocol: bool = False
         self._high_bytes = HIGH_WATER_BYTES
         self._low_bytes = HIGH_WATER_BYTES // 4
         self._paused_reading = False

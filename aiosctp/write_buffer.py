@@ -21,7 +21,7 @@ class WriteBuffer:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._taken_of_first = 0
-        self.size_bytes = 0
+        self.size_bytes: int = 0
 
     def append(self, data: bytes) -> None:
         self._pieces.append(data)

@@ -50,6 +50,7 @@ from aiosctp.wire.chunks import (
     Shutdown,
     ShutdownAck,
 )
+from aiosctp.wire.codepoints import CauseCode
 
 # All are alike, and who sends one message at a time gets one for each.
 _SENDER_DRY: Final = SenderDry()
@@ -107,31 +108,31 @@ class AssociationEngine:
         entropy: Callable[[int], bytes],
         route_mtu: RouteMtu = no_route_known,
     ) -> None:
-        self.local_port = local_port
-        self.peer_port = peer_port
-        self.local_addresses = tuple(local_addresses)
+        self.local_port: int = local_port
+        self.peer_port: int = peer_port
+        self.local_addresses: tuple[str, ...] = tuple(local_addresses)
         self.offered_addresses: tuple[str, ...] = ()
         """Those of ours that the peer was told; none when the address it talks to is all it knows."""
-        self.tcb = tcb
-        self.paths = paths
-        self.config = config
-        self.entropy = entropy
-        self.route_mtu = route_mtu
-        self.state = CLOSED
-        self.opener = Opener.PEER
+        self.tcb: TransmissionControlBlock = tcb
+        self.paths: Paths = paths
+        self.config: Config = config
+        self.entropy: Callable[[int], bytes] = entropy
+        self.route_mtu: RouteMtu = route_mtu
+        self.state: AssociationState = CLOSED
+        self.opener: Opener = Opener.PEER
         """Once it is ESTABLISHED."""
         self.ending: SCTPError | None = None
         """Why the association ended, once it has."""
-        self.counters = AssociationCounters()
-        self.timers = Timers()
-        self.input = Input(self)
-        self.output = Output(self)
-        self.heartbeats = Heartbeats(self)
-        self.failure = FailureDetection(self)
-        self.path_mtu = PathMtuDiscovery(self)
-        self.lifecycle = Lifecycle(self)
-        self.sender = self._make_sender()
-        self.receiver = self._make_receiver()
+        self.counters: AssociationCounters = AssociationCounters()
+        self.timers: Timers = Timers()
+        self.input: Input = Input(self)
+        self.output: Output = Output(self)
+        self.heartbeats: Heartbeats = Heartbeats(self)
+        self.failure: FailureDetection = FailureDetection(self)
+        self.path_mtu: PathMtuDiscovery = PathMtuDiscovery(self)
+        self.lifecycle: Lifecycle = Lifecycle(self)
+        self.sender: Sender = self._make_sender()
+        self.receiver: Receiver = self._make_receiver()
         self.reconfig: Reconfiguration | None = None
         """Made by the first RE-CONFIG chunk, or the first request of our user."""
         self._shutdown_requested = False
@@ -489,11 +490,21 @@ class AssociationEngine:
         the last."""
         abandoned = self.sender.take_abandoned()
         if abandoned:
-            self.termination.report_failed(abandoned, 0)
-            if self.sender.is_drained:
-                self._was_drained = True
-                self.emit(_SENDER_DRY)
+            self._report_failed(abandoned, 0)
             self._look_if_drained(now)
+
+    def report_refused(self) -> None:
+        """§5.1.1: the handshake has left so many streams. What our user has given to others meanwhile comes back: the
+        peer would throw it away."""
+        refused = self.sender.take_above(self.tcb.outbound_streams)
+        if refused:
+            self._report_failed(refused, CauseCode.INVALID_STREAM_IDENTIFIER)
+
+    def _report_failed(self, messages: Iterable[tuple[Outgoing, bool]], error: int) -> None:
+        self.termination.report_failed(messages, error)
+        if self.sender.is_drained:
+            self._was_drained = True
+            self.emit(_SENDER_DRY)
 
     def _look_if_drained(self, now: float) -> None:
         if self.state in SHUTTING_DOWN and self.sender.is_at_rest:

@@ -35,24 +35,24 @@ class Endpoint:
     )
 
     def __init__(self, port: int, local_addresses: Sequence[str], config: Config) -> None:
-        self.port = port
-        self.local_addresses = tuple(local_addresses)
+        self.port: int = port
+        self.local_addresses: tuple[str, ...] = tuple(local_addresses)
         """What it offers; packets to any other address of the stack find nobody here."""
-        self.config = config
-        self.is_listening = False
-        self.is_ephemeral = False
+        self.config: Config = config
+        self.is_listening: bool = False
+        self.is_ephemeral: bool = False
         """Whether the stack chose the port."""
-        self.holders = 0
+        self.holders: int = 0
         """What keeps the port though it may neither listen nor have associations: sockets that are bound."""
-        self.is_shared = False
+        self.is_shared: bool = False
         """Whether others may come to those (RFC 6458 §8.1.27)."""
         self.max_associations: int | None = None
-        self.backlog = 0
+        self.backlog: int = 0
         self.admit: Admission | None = None
         self._associations: dict[AssociationEngine, None] = {}
         self.accepted: list[AssociationEngine] = []
         """Associations that peers opened, until the surface takes them."""
-        self.unaccepted = 0
+        self.unaccepted: int = 0
         """How many the surface has taken that its user has yet to accept; with `accepted`, at most `backlog`."""
 
     @property

@@ -53,6 +53,7 @@ class Establishment:
         # §5.1.1: "0 to min(local OS, remote MIS) - 1".
         tcb.outbound_streams = min(association.config.outbound_streams, offer.inbound_streams)
         tcb.inbound_streams = min(association.config.max_inbound_streams, offer.outbound_streams)
+        association.report_refused()
         association.restart_receiver()
         paths = paths_to(offer.addresses, path, association)
         echo_path = path if path.is_confirmed else next((known for known in paths if known.is_confirmed), path)
@@ -67,6 +68,7 @@ class Establishment:
     def cookie_taken(self, path: Path, now: float) -> None:
         """§5.1 D: the receiver of a valid COOKIE ECHO."""
         self._association.opener = Opener.PEER
+        self._association.report_refused()
         self._establish(now)
         self._association.lifecycle.start_established()
         self._send_cookie_ack(path, now)

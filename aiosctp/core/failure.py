@@ -20,7 +20,7 @@ class FailureDetection:
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self.error_count = 0
+        self.error_count: int = 0
         """§8.1: consecutive retransmissions to the peer, on any path."""
 
     def retransmission_timed_out(self, path: Path) -> None:

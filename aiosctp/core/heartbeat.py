@@ -34,10 +34,10 @@ class Probe:
     __slots__ = ("due_at_s", "mtu", "rtt_s", "sent_at_s")
 
     def __init__(self, sent_at_s: float, mtu: int = 0) -> None:
-        self.sent_at_s = sent_at_s
-        self.mtu = mtu
+        self.sent_at_s: float = sent_at_s
+        self.mtu: int = mtu
         """The size of the packet that it was padded to, when that is what is to be found out; else 0."""
-        self.due_at_s = -math.inf
+        self.due_at_s: float = -math.inf
         """When it counts as unanswered; never, if the path was judged by another meanwhile."""
         self.rtt_s: float | None = None
         """How long its own answer took."""

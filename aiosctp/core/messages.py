@@ -44,15 +44,15 @@ class Terms:
         buffer_priority: int | None = None,
         address: str | None = None,
     ) -> None:
-        self.expires_at_s = expires_at_s
+        self.expires_at_s: float | None = expires_at_s
         """RFC 3758 §4.1: after this it is not sent, or sent again."""
-        self.max_retransmits = max_retransmits
+        self.max_retransmits: int | None = max_retransmits
         """RFC 7496 §3.1: no chunk of it is sent again more often."""
-        self.buffer_priority = buffer_priority
+        self.buffer_priority: int | None = buffer_priority
         """RFC 7496 §3.2: who needs its room, and has a lower number, takes it."""
-        self.address = address
+        self.address: str | None = address
         """Of the peer, for the first transmission, whichever is primary, while it is ACTIVE (§6.4)."""
-        self.is_abandoned = False
+        self.is_abandoned: bool = False
         """It is not sent, nor any more of it, and no longer kept."""
 
 
@@ -62,15 +62,15 @@ class Record:
     __slots__ = ("held_in", "is_placed", "ppid", "size_bytes", "unordered", "waiting")
 
     def __init__(self, ppid: int = 0, unordered: bool = False) -> None:
-        self.ppid = ppid
-        self.unordered = unordered
-        self.size_bytes = 0
+        self.ppid: int = ppid
+        self.unordered: bool = unordered
+        self.size_bytes: int = 0
         """Of all parts given so far."""
         self.held_in: object | None = None
         """What holds its parts back until a reset is answered (RFC 6525), as it does those to come."""
         self.waiting: deque[Outgoing] = deque()
         """With DATA: its parts that are not sent whole."""
-        self.is_placed = False
+        self.is_placed: bool = False
         """With DATA: the scheduler holds something that stands for them."""
 
 
@@ -81,8 +81,8 @@ class Part(Terms):
 
     def __init__(self, record: Record, *, is_last: bool, address: str | None = None) -> None:
         super().__init__(address=address)
-        self.record = record
-        self.is_last = is_last
+        self.record: Record = record
+        self.is_last: bool = is_last
 
 
 class OutgoingMessage(NamedTuple):

@@ -28,7 +28,7 @@ class Output:
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self.control = ControlQueue()
+        self.control: ControlQueue = ControlQueue()
         self._is_answering = False
         """A packet is being received."""
         self._answer_path: Path | None = None

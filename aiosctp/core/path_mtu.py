@@ -54,20 +54,20 @@ class Search:
     __slots__ = ("carried", "ceiling", "hint", "is_held", "phase", "probe_count", "probed", "told")
 
     def __init__(self, phase: Phase, ceiling: int = 0, hint: int = 0) -> None:
-        self.phase = phase
-        self.ceiling = ceiling
+        self.phase: Phase = phase
+        self.ceiling: int = ceiling
         """The smallest size that is believed to be too large; 0 when larger ones are not being searched for."""
-        self.hint = hint
+        self.hint: int = hint
         """What to try next, when something was told; else 0."""
-        self.carried = 0
+        self.carried: int = 0
         """A size that gets through, smaller than the one in use, which may not; else 0."""
-        self.probed = 0
+        self.probed: int = 0
         """PROBED_SIZE: that of the probe that is to be sent or to be answered, else 0."""
-        self.probe_count = 0
+        self.probe_count: int = 0
         """PROBE_COUNT: probes lost in a row."""
-        self.is_held = False
+        self.is_held: bool = False
         """Whether PROBE_TIMER is that of a probe that may not go yet."""
-        self.told = 0
+        self.told: int = 0
         """What a router told that the path carries no more than, while larger packets may be in flight; else 0."""
 
 
@@ -113,7 +113,9 @@ class PathMtuDiscovery:
     # -- what the user wants --
 
     def fix(self, path: Path, mtu: int | None) -> None:
-        """The user knows it; or, None, no more: it begins with what the route takes."""
+        """The user knows it; or, None, no more: it begins with what the route takes. Said again it ends no search."""
+        if mtu == _fixed(path):
+            return
         path.mtu_is_fixed = mtu is not None
         self._begin_anew(path)
         if mtu is None:
@@ -135,7 +137,7 @@ class PathMtuDiscovery:
         """A path keeps what was set for it alone."""
         for path in self._association.paths:
             mtu = fixed_mtu(path.address, config)
-            if mtu != fixed_mtu(path.address, before) == (path.mtu if path.mtu_is_fixed else None):
+            if mtu != fixed_mtu(path.address, before) == _fixed(path):
                 self.fix(path, mtu)
             if path.path_mtu_discovery is before.path_mtu_discovery:
                 self.switch(path, is_on=config.path_mtu_discovery)
@@ -383,3 +385,8 @@ class PathMtuDiscovery:
         path.set_mtu(mtu)
         # What an earlier probe found out is out of date, when its answer comes.
         self._association.heartbeats.forget_mtu_probes(path)
+
+
+def _fixed(path: Path) -> int | None:
+    """The path MTU that holds because the user set it."""
+    return path.mtu if path.mtu_is_fixed else None

@@ -112,46 +112,46 @@ class Path:
         is_confirmed: bool,
         route_mtu: int | None = None,
     ) -> None:
-        self.address = address
+        self.address: str = address
         self.local_address = local_address
-        self.udp_port = udp_port
-        self.udp_port_learnt = False
+        self.udp_port: int = udp_port
+        self.udp_port_learnt: bool = False
         """Whether the port was seen in a packet from this address, or only assumed (RFC 6951 §5.4)."""
-        self.is_confirmed = is_confirmed
-        self.is_inactive = False
-        self.error_count = 0
-        self.path_max_retrans = config.path_max_retrans
-        self.heartbeat = config.heartbeat
-        self.hb_interval_s = config.hb_interval_s
-        self.rto = RetransmissionTimeout(config)
+        self.is_confirmed: bool = is_confirmed
+        self.is_inactive: bool = False
+        self.error_count: int = 0
+        self.path_max_retrans: int = config.path_max_retrans
+        self.heartbeat: bool = config.heartbeat
+        self.hb_interval_s: float = config.hb_interval_s
+        self.rto: RetransmissionTimeout = RetransmissionTimeout(config)
         self._take_mtu(initial_mtu(address, config, route_mtu))
-        self.mtu_is_fixed = fixed_mtu(address, config) is not None
+        self.mtu_is_fixed: bool = fixed_mtu(address, config) is not None
         """By the user: nothing that is found out changes it."""
-        self.path_mtu_discovery = config.path_mtu_discovery
+        self.path_mtu_discovery: bool = config.path_mtu_discovery
         self.mtu_search: Search | None = None
         """RFC 8899: what is being found out about the MTU, if anything."""
-        self.mtu_probed_at_s = NEVER
+        self.mtu_probed_at_s: float = NEVER
         """When the last probe of a size was sent, if its answer has not come."""
-        self.mtu_settled_until_s = float("-inf")
+        self.mtu_settled_until_s: float = float("-inf")
         """Until then the MTU that was found is good enough."""
         self.congestion: CongestionControl = make_congestion_control(config, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address))
-        self.flight_bytes = 0
-        self.abandoned_bytes = 0
+        self.flight_bytes: int = 0
+        """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
+        self.abandoned_bytes: int = 0
         """What was in flight when it was abandoned (RFC 3758): no longer outstanding, and in the network still. It
         takes room in cwnd until the peer has passed it over, or T3 expires."""
-        self.abandoned_until = 0
+        self.abandoned_until: int = 0
         """The number of the last such chunk."""
-        """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
-        self.is_cwnd_limited = False
+        self.is_cwnd_limited: bool = False
         """Whether cwnd was fully utilized when DATA was last sent (§7.2.1)."""
-        self.awaits_ack_after_timeout = False
+        self.awaits_ack_after_timeout: bool = False
         """§7.2.3: until something sent here is acknowledged, only one packet may be in flight."""
-        self.last_data_sent_at_s = float("-inf")
+        self.last_data_sent_at_s: float = float("-inf")
         self.pending_heartbeats: dict[bytes, Probe] = NO_DICT
         """The HEARTBEATs that await their answers, in the order of sending, by their nonces."""
-        self.probed_at_s = float("-inf")
+        self.probed_at_s: float = float("-inf")
         """When the last HEARTBEAT to verify this address was sent (§5.4)."""
-        self.unreachable_at_s = float("-inf")
+        self.unreachable_at_s: float = float("-inf")
         """When the network last said that this address can't be reached."""
 
     @property
@@ -175,9 +175,9 @@ class Path:
         return not self.is_confirmed and not self.is_inactive
 
     def _take_mtu(self, mtu: int) -> None:
-        self.mtu = mtu
+        self.mtu: int = mtu
         """The IP packet with all its headers."""
-        self.packet_bytes = largest_packet(self.address, mtu)
+        self.packet_bytes: int = largest_packet(self.address, mtu)
         """The largest SCTP packet."""
 
     @property
@@ -226,7 +226,7 @@ class Paths:
     def __init__(self, primary: Path) -> None:
         self.all: tuple[Path, ...] = (primary,)
         """Another tuple whenever a path comes or goes."""
-        self.primary = primary
+        self.primary: Path = primary
 
     def __iter__(self) -> Iterator[Path]:
         return iter(self.all)

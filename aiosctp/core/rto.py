@@ -18,9 +18,9 @@ class RetransmissionTimeout:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.srtt_s: float | None = None
-        self.rttvar_s = 0.0
-        self.rto_s = config.rto_initial_s
-        self.max_seen_s = self.rto_s
+        self.rttvar_s: float = 0.0
+        self.rto_s: float = config.rto_initial_s
+        self.max_seen_s: float = self.rto_s
 
     def measured(self, rtt_s: float) -> None:
         """C2, C3: take a new measurement in; this also collapses a backed-off RTO."""

@@ -67,9 +67,9 @@ class StackEngine:
         entropy: Callable[[int], bytes],
         route_mtu: RouteMtu = no_route_known,
     ) -> None:
-        self.config = config
-        self.local_addresses = tuple(local_addresses)
-        self.counters = StackCounters()
+        self.config: Config = config
+        self.local_addresses: tuple[str, ...] = tuple(local_addresses)
+        self.counters: StackCounters = StackCounters()
         self._counted_by_ended = AssociationCounters()
         self.endpoints: dict[int, Endpoint] = {}
         self._entropy = entropy

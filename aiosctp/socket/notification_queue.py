@@ -26,15 +26,20 @@ class NotificationQueue:
         return len(self._waiting)
 
     def append(self, notification: Notification, *, after: int, limit: int) -> None:
-        """after: of all messages that were ever read, how many come before it. limit: how many may wait."""
+        """after: of all messages that were ever read, how many come before it; of notifications, all that don't come
+        after more. limit: how many may wait."""
         if self._is_stopped:
             return
         size = notification.sn_header.sn_length
-        if len(self._waiting) >= limit or self._bytes + size > MAX_QUEUED_BYTES:
+        index = len(self._waiting)
+        if index >= limit or self._bytes + size > MAX_QUEUED_BYTES:
             self._is_stopped = True
             notification = sctp_tlv()
             size = notification.sn_length
-        self._waiting.append((after, notification))
+        else:
+            while index and self._waiting[index - 1][0] > after:
+                index -= 1
+        self._waiting.insert(index, (after, notification))
         self._bytes += size
 
     def is_next(self, messages_read: int) -> bool:

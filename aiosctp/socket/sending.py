@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aiosctp.arguments import Payload, bytes_of
+from aiosctp.arguments import Payload
 from aiosctp.core.states import ESTABLISHED
 from aiosctp.events import SendFailed
 from aiosctp.socket import opening
 from aiosctp.socket.addresses import Address, checked, several
 from aiosctp.socket.ancillary import AncillaryItem, sent_items
+from aiosctp.socket.calls import FLAGS, Call, bytes_given, gathered, say, say_old
 from aiosctp.socket.constants import (
-    MSG_DONTROUTE,
     MSG_DONTWAIT,
     MSG_EOR,
-    MSG_NOSIGNAL,
     SCTP_ABORT,
     SCTP_ADDR_OVER,
     SCTP_EOF,
@@ -30,52 +29,28 @@ from aiosctp.socket.constants import (
     SCTP_UNORDERED,
 )
 from aiosctp.socket.errors import as_socket_errors, check_flags, error, would_block
-from aiosctp.socket.options.checking import checked as checked_structure
-from aiosctp.socket.send_policies import RELIABLE, Policy, of_default, of_prinfo, of_sndrcvinfo
+from aiosctp.socket.send_policies import RELIABLE, of_default
 from aiosctp.socket.socket_association import SocketAssociation
-from aiosctp.socket.structures import sctp_authinfo, sctp_initmsg, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
+from aiosctp.socket.structures import sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
-
-_FLAGS = MSG_DONTROUTE | MSG_DONTWAIT | MSG_EOR | MSG_NOSIGNAL
-_SND_FLAGS = SCTP_UNORDERED | SCTP_ADDR_OVER | SCTP_ABORT | SCTP_EOF | SCTP_SENDALL | SCTP_EOR | SCTP_SACK_IMMEDIATELY
-_OF_FAILED = 0x0003
-"""SCTP_DATA_LAST_FRAG and SCTP_DATA_NOT_FRAG: what SCTP_SEND_FAILED_EVENT gave back may be sent again as it came."""
+    from aiosctp.socket.socket_state import SocketState
 
 
-@dataclass(slots=True)
-class Call:
-    """What one call asks for, checked."""
-
-    data: bytes
-    addresses: Sequence[Address] = ()
-    """The peer's: of the association that is meant, or to open it with."""
-    info: sctp_sndinfo | None = None
-    """A copy. None: the defaults."""
-    policy: Policy | None = None
-    """None: the default."""
-    init: sctp_initmsg | None = None
-    flags: int = 0
-    may_open_empty: bool = True
-    opened: SocketAssociation | None = None
-    """The association that this call has opened."""
-
-
-async def send(sock: SCTPSocket, data: Payload, flags: int) -> int:
+async def send(sock: SocketState, data: Payload, flags: int) -> int:
     sock.check_open()
     if sock.is_one_to_many:
         raise error(errno.EOPNOTSUPP, "send does not tell to whom: sendto, sendmsg and sendv do")
-    return await _perform(sock, Call(_bytes(data), flags=flags, may_open_empty=False))
+    return await _perform(sock, Call(bytes_given(data), flags=flags, may_open_empty=False))
 
 
-async def sendto(sock: SCTPSocket, data: Payload, flags: int, address: Address) -> int:
+async def sendto(sock: SocketState, data: Payload, flags: int, address: Address) -> int:
     sock.check_open()
-    return await _perform(sock, Call(_bytes(data), [checked(address)], flags=flags, may_open_empty=False))
+    return await _perform(sock, Call(bytes_given(data), [checked(address)], flags=flags, may_open_empty=False))
 
 
 async def sendmsg(
-    sock: SCTPSocket,
+    sock: SocketState,
     buffers: Sequence[Payload],
     ancdata: Sequence[AncillaryItem],
     flags: int,
@@ -88,16 +63,16 @@ async def sendmsg(
         if address is None:
             raise error(errno.EINVAL, "SCTP_DSTADDRV4 and SCTP_DSTADDRV6 have no port: the address has it")
         addresses += [(host, address[1]) for host in items.hosts]
-    call = Call(_gathered(buffers), addresses, init=items.init, flags=flags)
+    call = Call(gathered(buffers), addresses, init=items.init, flags=flags)
     if items.sndrcv is not None:
-        _say_old(call, items.sndrcv)
+        say_old(call, items.sndrcv)
     else:
-        _say(call, items.sndinfo, items.prinfo, items.authinfo)
+        say(call, items.sndinfo, items.prinfo, items.authinfo)
     return await _perform(sock, call)
 
 
 async def sendv(
-    sock: SCTPSocket,
+    sock: SocketState,
     data: Payload | Sequence[Payload],
     addresses: Sequence[Address] | None,
     sndinfo: sctp_sndinfo | None,
@@ -107,10 +82,10 @@ async def sendv(
 ) -> int:
     sock.check_open()
     is_one = isinstance(data, bytes | bytearray | memoryview) or not isinstance(data, Sequence)
-    call = Call(_bytes(data) if is_one else _gathered(data), flags=flags)
+    call = Call(bytes_given(data) if is_one else gathered(data), flags=flags)
     if addresses is not None:
         call.addresses = several(addresses)
-    _say(call, sndinfo, prinfo, authinfo)
+    say(call, sndinfo, prinfo, authinfo)
     count = await _perform(sock, call)
     if sndinfo is not None and call.opened is not None:
         # §9.12: "the snd_assoc_id field will contain the association identifier of the newly established association".
@@ -119,7 +94,7 @@ async def sendv(
 
 
 async def sctp_sendmsg(
-    sock: SCTPSocket,
+    sock: SocketState,
     data: Payload,
     to: Address | None,
     ppid: int,
@@ -129,75 +104,40 @@ async def sctp_sendmsg(
     context: int,
 ) -> int:
     sock.check_open()
-    call = Call(_bytes(data), [] if to is None else [checked(to)])
-    _say_old(call, sctp_sndrcvinfo(stream_no, 0, flags, ppid, context, timetolive))
+    call = Call(bytes_given(data), [] if to is None else [checked(to)])
+    say_old(call, sctp_sndrcvinfo(stream_no, 0, flags, ppid, context, timetolive))
     return await _perform(sock, call)
 
 
-async def sctp_send(sock: SCTPSocket, data: Payload, sinfo: sctp_sndrcvinfo | None, flags: int) -> int:
+async def sctp_send(sock: SocketState, data: Payload, sinfo: sctp_sndrcvinfo | None, flags: int) -> int:
     sock.check_open()
-    call = Call(_bytes(data), flags=flags)
-    _say_old(call, sinfo)
+    call = Call(bytes_given(data), flags=flags)
+    say_old(call, sinfo)
     return await _perform(sock, call)
 
 
 async def sctp_sendx(
-    sock: SCTPSocket, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None, flags: int
+    sock: SocketState, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None, flags: int
 ) -> int:
     sock.check_open()
-    call = Call(_bytes(data), several(addrs), flags=flags)
-    _say_old(call, sinfo)
+    call = Call(bytes_given(data), several(addrs), flags=flags)
+    say_old(call, sinfo)
     count = await _perform(sock, call)
     if sinfo is not None and call.opened is not None:
         sinfo.sinfo_assoc_id = call.opened.association_id
     return count
 
 
-# -- what the calls say --
-
-
-def _bytes(data: object) -> bytes:
-    with as_socket_errors():
-        return bytes_of("data", data)
-
-
-def _gathered(buffers: object) -> bytes:
-    """§5.1: "treated by SCTP as a single user message"."""
-    if isinstance(buffers, str | bytes | bytearray | memoryview) or not isinstance(buffers, Sequence):
-        raise error(errno.EINVAL, f"buffers must be a list of bytes, not {type(buffers).__name__}")
-    with as_socket_errors():
-        return b"".join([bytes_of("each of the buffers", buffer) for buffer in buffers])
-
-
-def _say(call: Call, info: sctp_sndinfo | None, prinfo: sctp_prinfo | None, authinfo: sctp_authinfo | None) -> None:
-    if info is not None:
-        call.info = checked_structure("sndinfo", sctp_sndinfo, info)
-        call.info.snd_flags &= ~_OF_FAILED
-        _check_snd_flags(call.info.snd_flags)
-    if prinfo is not None:
-        call.policy = of_prinfo(checked_structure("prinfo", sctp_prinfo, prinfo))
-    if authinfo is not None:
-        checked_structure("authinfo", sctp_authinfo, authinfo)
-        raise error(errno.EOPNOTSUPP, "authentication of chunks (RFC 4895) is planned")
-
-
-def _say_old(call: Call, sinfo: sctp_sndrcvinfo | None) -> None:
-    if sinfo is not None:
-        call.info, call.policy = of_sndrcvinfo(checked_structure("sinfo", sctp_sndrcvinfo, sinfo))
-        _check_snd_flags(call.info.snd_flags)
-
-
-def _check_snd_flags(flags: int) -> None:
-    if flags & ~_SND_FLAGS:
-        raise error(errno.EINVAL, f"the flags of the message have unknown bits: {flags & ~_SND_FLAGS:#x}")
-
-
 # -- doing it --
 
 
-async def _perform(sock: SCTPSocket, call: Call) -> int:
-    check_flags(call.flags, _FLAGS)
-    found = await _find(sock, call)
+async def _perform(sock: SocketState, call: Call) -> int:
+    check_flags(call.flags, FLAGS)
+    if call.addresses:
+        hosts, port = await opening.hosts_of(sock, call.addresses)
+        sock.check_open()
+        call.addresses = [(host, port) for host in hosts]
+    found = _find(sock, call)
     info = call.info or (sock if found is None else found).settings.sndinfo
     if call.flags & MSG_EOR:
         info = replace(info, snd_flags=info.snd_flags | SCTP_EOR)
@@ -210,12 +150,8 @@ async def _perform(sock: SCTPSocket, call: Call) -> int:
     return len(call.data)
 
 
-async def _find(sock: SCTPSocket, call: Call) -> SocketAssociation | None:
-    """The association that is meant; None where there is none yet, or all are. Waits for name resolution."""
-    if call.addresses:
-        hosts, port = await opening.hosts_of(sock, call.addresses)
-        sock.check_open()
-        call.addresses = [(host, port) for host in hosts]
+def _find(sock: SocketState, call: Call) -> SocketAssociation | None:
+    """The association that is meant; None where there is none yet, or all are."""
     if not sock.is_one_to_many:
         return sock.connected() if _has_association(sock) or not call.addresses else None
     named = 0 if call.info is None else call.info.snd_assoc_id
@@ -226,28 +162,27 @@ async def _find(sock: SCTPSocket, call: Call) -> SocketAssociation | None:
     return next(filter(None, (sock.association_at(host, port) for host, port in call.addresses)), None)
 
 
-def _has_association(sock: SCTPSocket) -> bool:
+def _has_association(sock: SocketState) -> bool:
     return sock.peer is not None and (sock.peer.ending is None or sock.peer.came_up)
 
 
-async def _open_and_send(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None:
+async def _open_and_send(sock: SocketState, call: Call, info: sctp_sndinfo) -> None:
     """§7.5: the first message opens the association, and goes with the COOKIE ECHO."""
     if info.snd_flags & (SCTP_EOF | SCTP_ABORT):
         raise error(errno.EINVAL, "SCTP_EOF and SCTP_ABORT end an association, and there is none")
     if not call.data and not call.may_open_empty:
         raise _empty()
     hosts, (_, port) = [host for host, _ in call.addresses], call.addresses[0]
-    opened = opening.begin(sock, hosts, port, call.init)
+    call.opened = opening.begin(sock, hosts, port, call.init)
     try:
         if call.data:
-            _give_nowait(opened, call, info)
+            _give_nowait(call.opened, call, info)
     except BaseException:
-        opening.take_back(opened)
+        opening.take_back(call.opened)
         raise
-    call.opened = opened
 
 
-async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _send_to(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     if info.snd_flags & SCTP_ABORT:
         _abort(association, call.data)
         return
@@ -257,7 +192,7 @@ async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call,
         if not sock.is_one_to_many and call.addresses and not _is_peers(association, call.addresses[0]):
             _tell_failed(association, call, info)
             return
-        if sock.getblocking() and not call.flags & MSG_DONTWAIT:
+        if sock.blocks and not call.flags & MSG_DONTWAIT:
             await _give(sock, association, call, info)
         else:
             _give_nowait(association, call, info)
@@ -266,7 +201,7 @@ async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call,
         association.association.begin_shutdown()
 
 
-async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None:
+async def _send_to_all(sock: SocketState, call: Call, info: sctp_sndinfo) -> None:
     """§5.3.4: "all associations that are currently established on this socket". One that is full keeps no other
     waiting; what does not get to one that has ended meanwhile, or is full where this must not wait, comes back from it
     as failed (§6.1.11). Cancelled, some have it."""
@@ -282,7 +217,7 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
         except OSError as refusal:
             refusals[one] = refusal
     full = [one for one, refusal in refusals.items() if isinstance(refusal, BlockingIOError)]
-    if full and sock.getblocking() and not call.flags & MSG_DONTWAIT:
+    if full and sock.blocks and not call.flags & MSG_DONTWAIT:
         async with asyncio.TaskGroup() as group:
             for one in full:
                 group.create_task(_send_later(sock, one, call, info))
@@ -296,7 +231,7 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
             one.tell(_failed(call, info))
 
 
-async def _send_later(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _send_later(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     try:
         await _send_to(sock, association, replace(call, addresses=()), info)
     except OSError:
@@ -345,14 +280,35 @@ def _failed(call: Call, info: sctp_sndinfo) -> SendFailed:
     )
 
 
+def _destination(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> str | None:
+    """Where it is first sent to, if not to the primary address: on a one-to-many socket what SCTP_ADDR_OVER says
+    (§5.3.4); on a one-to-one socket the address itself does (§4.1.8), of which that is no more than a wish."""
+    is_told = bool(info.snd_flags & SCTP_ADDR_OVER)
+    if call.opened is association or not (is_told or not association.socket.is_one_to_many):
+        return None
+    if not call.addresses:
+        if is_told:
+            raise error(errno.EINVAL, "SCTP_ADDR_OVER takes an address")
+        return None
+    host, _ = call.addresses[0]
+    if not _is_peers(association, call.addresses[0]):
+        raise error(errno.EINVAL, f"{call.addresses[0]!r} is no address of the peer")
+    paths = association.association.engine.paths
+    path = paths.get(host)
+    assert path is not None
+    if not is_told and (path is paths.primary or not path.is_confirmed):
+        return None
+    return host
+
+
 # -- giving it to the plain API --
 
 
-async def _give(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _give(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     """Waits until there is room. Cancelling leaves nothing queued."""
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             await association.association.send(call.data, **arguments)
     except OSError:
         sock.check_open()
@@ -362,7 +318,7 @@ async def _give(sock: SCTPSocket, association: SocketAssociation, call: Call, in
 def _give_nowait(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             association.association.send_nowait(call.data, **arguments)
     except BlockingIOError:
         raise would_block("send") from None
@@ -388,14 +344,16 @@ def _arguments(association: SocketAssociation, call: Call, info: sctp_sndinfo) -
         "context": info.snd_context,
         "sack_immediately": bool(flags & SCTP_SACK_IMMEDIATELY),
         "end_of_record": end_of_record,
+        "address": _destination(association, call, info),
         **policy,
     }
 
 
 def _is_part(association: SocketAssociation, stream: int, *, end_of_record: bool) -> bool:
-    """Of a record (§8.1.26). Until one has ended, the stream "may not change in between"."""
+    """Of a record (§8.1.26). With DATA what comes after it waits for its end, which the program may not know: there is
+    one at a time."""
     records = association.association.engine.sender.queue.records
     begun = () if records is None else records.open
-    if begun and stream not in begun:
+    if begun and stream not in begun and "idata" not in association.association.negotiated:
         raise error(errno.EINVAL, f"the record of stream {next(iter(begun))} has not ended: SCTP_EOR ends it")
-    return bool(begun) or not end_of_record
+    return stream in begun or not end_of_record

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from contextvars import ContextVar, Token, copy_context
+from contextvars import Context, ContextVar, Token, copy_context
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
@@ -42,11 +42,11 @@ class Port:
         self.udp_port = udp_port
         self.receiver = receiver
         self.ecn = NOT_ECT
-        self.is_closed = False
+        self.is_closed: bool = False
         self._host = host
         self._closed = asyncio.Event()
         # What a datagram sets off happens on this host, not on the one whose packet set the network's timer.
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self.context.run(current_network.set, host)
 
     def send(self, datagram: Datagram) -> None:
@@ -102,7 +102,7 @@ class Host:
     def __init__(self, network: Network, name: str, addresses: tuple[str, ...]) -> None:
         self.network = network
         self.name = name
-        self.answers_closed_ports = network.answers_closed_ports
+        self.answers_closed_ports: bool = network.answers_closed_ports
         self.mtu: int | None = None
         self._addresses = list(addresses)
         self._entropy = Random(f"{network.seed}/host/{name}/entropy")

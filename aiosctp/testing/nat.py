@@ -28,9 +28,9 @@ class Mapping:
     __slots__ = ("inside", "port", "used_at_s")
 
     def __init__(self, inside: Inside, port: int, used_at_s: float) -> None:
-        self.inside = inside
-        self.port = port
-        self.used_at_s = used_at_s
+        self.inside: Inside = inside
+        self.port: int = port
+        self.used_at_s: float = used_at_s
 
 
 class Nat:

@@ -37,8 +37,8 @@ class Icmp:
     __slots__ = ("about", "message")
 
     def __init__(self, about: Packet, message: IcmpMessage) -> None:
-        self.about = about
-        self.message = message
+        self.about: Packet = about
+        self.message: IcmpMessage = message
 
 
 class Network:

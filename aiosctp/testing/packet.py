@@ -72,11 +72,11 @@ class Passage:
     __slots__ = ("arrives_at_s", "arriving", "fate", "faults", "packet", "sent_at_s")
 
     def __init__(self, packet: Packet, sent_at_s: float) -> None:
-        self.packet = packet
-        self.sent_at_s = sent_at_s
+        self.packet: Packet = packet
+        self.sent_at_s: float = sent_at_s
         self.fate: Fate = "under way"
         self.faults: tuple[Fault, ...] = ()
-        self.arriving = packet
+        self.arriving: Packet = packet
         self.arrives_at_s: float | None = None
 
     def __repr__(self) -> str:

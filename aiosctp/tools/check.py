@@ -136,7 +136,7 @@ class Probe:
         self._tag = 1 + secrets.randbelow(0xFFFF_FFFF)  # §5.3.1: not 0
         self._unusable = 0
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.took_s = 0.0
+        self.took_s: float = 0.0
 
     def __enter__(self) -> Probe:
         return self

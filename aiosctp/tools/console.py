@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 _STYLES = {"server": "magenta", "client": "cyan"}
 
-console = Console(highlight=False)
+console: Console = Console(highlight=False)
 
 
 def say(label: str, text: str, style: str = "") -> None:

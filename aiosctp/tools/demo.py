@@ -165,8 +165,8 @@ class ServerProcess:
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
-        self.port = 0
-        self.udp_port = 0
+        self.port: int = 0
+        self.udp_port: int = 0
         self._process: asyncio.subprocess.Process
         self._relay: asyncio.Task[None] | None = None
 

@@ -54,7 +54,7 @@ def seconds(text: str) -> float:
     return value
 
 
-port = whole(1, MAX_PORT)
+port: Callable[[str], int] = whole(1, MAX_PORT)
 
 
 def host_name(text: str) -> str:

@@ -83,7 +83,7 @@ async def echo(fd: SCTPSocket, one_to_many: bool) -> None:
                 handle_event(buf)
                 continue
             ((_, _, sri),) = ancdata
-            print(f"{len(buf)} bytes on stream {sri.sinfo_stream}: {buf.decode(errors='replace')}")
+            print(f"{len(buf)} bytes on stream {sri.sinfo_stream}: {buf.decode(errors='replace').rstrip()}")
             # Back it goes by the same structure: its stream, its protocol identifier, its association.
             await fd.sendmsg([buf], ancdata)
     except OSError as error:

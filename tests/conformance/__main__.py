@@ -29,6 +29,13 @@ def print_count(features: Sequence[Feature], label: str) -> None:
     print(f"{count(features, 'done'):>5}{count(features, 'planned'):>9}  {label}")
 
 
+def print_planned(table: FeatureTable) -> None:
+    """Every row that no test claims, with why."""
+    for feature in table.features:
+        if feature.status == "planned":
+            print(f"{feature.id} {feature.title}" + (f": {feature.reason}" if feature.reason else ""))
+
+
 def print_requirements() -> None:
     """A line for each section of each RFC: how many of its rows are proved, deviate, do not apply, or are missing."""
     for rfc, sections in load_keywords().items():
@@ -136,6 +143,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(summary(table), end="")
     if arguments.check_readme is not None:
         return check_readme(table, arguments.check_readme)
+    if arguments.table == "features":
+        print_counts(table)
+        print()
+        print_planned(table)
+        return 0
     if not any((arguments.fill, arguments.write_readme, arguments.claims, arguments.readme)):
         print_counts(table)
         print_requirements()
@@ -144,6 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("table", nargs="?", choices=["features"], help="only these counts, and what is planned")
     parser.add_argument("--fill", action="store_true", help="set status and tests of the rows from the claims")
     parser.add_argument("--write-readme", action="store_true", help="renew the summary in README.md")
     parser.add_argument("--claims", action="store_true", help="print the rows each test claims")

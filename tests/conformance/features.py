@@ -20,6 +20,7 @@ Status = Literal["done", "planned"]
 FEATURE_ID = re.compile(r"[A-Z][0-9]{2}")
 TEST_ID = re.compile(r"tests/(?:\w+/)*test_\w+\.py::(?:Test\w*::)*test_\w+")
 KEYS = {"title", "home", "status", "tests"}
+OF_SOCKETS = "ABCDEFGHI"
 
 HEADER = """\
 # What there is to implement, in the order of the groups below: a row's letter names its group.
@@ -27,7 +28,8 @@ HEADER = """\
 #   home    where the rule is, or for the bugs of other stacks (X) where it was seen
 #   status  "done" when tests prove it, else "planned"
 #   tests   the tests that claim the row by the first line of their docstring
-# Edit titles, homes and rows by hand; `python -m tests.conformance --fill` sets status and tests,
+#   reason  of a planned row, why it is: every one of the sockets API (A to I) has it
+# Edit titles, homes, reasons and rows by hand; `python -m tests.conformance --fill` sets status and tests,
 # and rewrites the file in this shape (other comments are not kept).
 """
 
@@ -45,6 +47,7 @@ class Feature:
     home: str
     status: Status
     tests: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def group(self) -> str:
@@ -73,7 +76,8 @@ class FeatureTable:
 
 def _claimed_by(feature: Feature, tests: Iterable[str]) -> Feature:
     proofs = tuple(sorted(set(tests)))
-    return dataclasses.replace(feature, status="done" if proofs else "planned", tests=proofs)
+    reason = "" if proofs else feature.reason
+    return dataclasses.replace(feature, status="done" if proofs else "planned", tests=proofs, reason=reason)
 
 
 def count(features: Iterable[Feature], status: Status) -> int:
@@ -120,10 +124,10 @@ def _feature(row_id: str, row: Any, groups: Mapping[str, str]) -> Feature:
         raise FeatureTableError(f"{row_id!r} is not an id: a capital letter and two digits")
     if row_id[0] not in groups:
         raise FeatureTableError(f"{row_id}: no group {row_id[0]}")
-    if not isinstance(row, dict) or set(row) != KEYS:
-        raise FeatureTableError(f"{row_id}: a row has exactly {', '.join(sorted(KEYS))}")
-    for key in ("title", "home"):
-        if not _is_line(row[key]):
+    if not isinstance(row, dict) or set(row) - {"reason"} != KEYS:
+        raise FeatureTableError(f"{row_id}: a row has exactly {', '.join(sorted(KEYS))}, and perhaps a reason")
+    for key in ("title", "home", "reason"):
+        if key in row and not _is_line(row[key]):
             raise FeatureTableError(f"{row_id}: {key} must be one line of text")
     status, tests = row["status"], row["tests"]
     if status not in ("done", "planned"):
@@ -134,7 +138,9 @@ def _feature(row_id: str, row: Any, groups: Mapping[str, str]) -> Feature:
         raise FeatureTableError(f"{row_id}: done, but names no test")
     if status == "planned" and tests:
         raise FeatureTableError(f"{row_id}: planned, but names tests")
-    return Feature(row_id, row["title"], row["home"], status, tuple(tests))
+    if status == "done" and "reason" in row:
+        raise FeatureTableError(f"{row_id}: done, but says why it is planned")
+    return Feature(row_id, row["title"], row["home"], status, tuple(tests), row.get("reason", ""))
 
 
 # --- writing ---------------------------------------------------------------------------------------------
@@ -158,6 +164,8 @@ def _row_lines(feature: Feature) -> list[str]:
         f"home = {_quoted(feature.home)}",
         f"status = {_quoted(feature.status)}",
     ]
+    if feature.reason:
+        lines.append(f"reason = {_quoted(feature.reason)}")
     if not feature.tests:
         return [*lines, "tests = []"]
     return [*lines, "tests = [", *(f"    {_quoted(test)}," for test in feature.tests), "]"]

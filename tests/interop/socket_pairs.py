@@ -54,12 +54,12 @@ def peer_is_at(sock: SCTPSocket, udp_port: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def one_to_many() -> AsyncIterator[tuple[SCTPSocket, int]]:
+async def one_to_many(family: int = AF_INET, *hosts: str) -> AsyncIterator[tuple[SCTPSocket, int]]:
     """A socket of its own stack on loopback, and its UDP port."""
     udp_port = free_udp_port()
     async with (
-        aiosctp.Stack(udp_port=udp_port, local_addresses=[HOST]) as stack,
-        SCTPSocket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP, stack=stack) as sock,
+        aiosctp.Stack(udp_port=udp_port, local_addresses=hosts or [HOST]) as stack,
+        SCTPSocket(family, SOCK_SEQPACKET, IPPROTO_SCTP, stack=stack) as sock,
     ):
         yield sock, udp_port
 

@@ -8,6 +8,7 @@ import errno
 import pytest
 
 from aiosctp.socket import (
+    AF_INET6,
     IPPROTO_SCTP,
     MSG_EOR,
     SCTP_ABORT,
@@ -16,6 +17,7 @@ from aiosctp.socket import (
     SCTP_COMM_LOST,
     SCTP_COMM_UP,
     SCTP_EOF,
+    SCTP_I_WANT_MAPPED_V4_ADDR,
     SCTP_SENDALL,
     SCTP_SHUTDOWN_COMP,
     SCTP_SHUTDOWN_EVENT,
@@ -197,3 +199,27 @@ async def test_one_to_many_ends_who_is_idle(usrsctp: Usrsctp) -> None:
         await peer.command("send", 0, 100, 0)
         await peer.event("assoc_change", state="SHUTDOWN_COMP")
         assert loop.time() - began >= 1
+
+
+async def test_a_socket_of_ipv6_speaks_both_families(usrsctp: Usrsctp) -> None:
+    """A03, B16, L01: an IPv4 peer has its own address, or a mapped one where the program wants that."""
+    async with one_to_many(AF_INET6, HOST, "::1") as (sock, udp_port):
+        with_association_events(sock)
+        sock.bind(("::", SCTP_PORT))
+        sock.listen(1)
+        hosts = []
+        for mapped, host in ((0, "::1"), (0, HOST), (1, HOST)):
+            sock.setsockopt(IPPROTO_SCTP, SCTP_I_WANT_MAPPED_V4_ADDR, mapped)
+            peer = await usrsctp.client(
+                udp_port=free_udp_port(), remote_udp_port=udp_port, local=host, remote=host, echo=True
+            )
+            await peer.event("assoc_change", state="COMM_UP")
+            await peer.command("send", 0, 100, 0)
+            address = (await message(sock)).address
+            assert address is not None
+            hosts.append(address[0])
+            await sock.sendv(b"hello", [address])
+            assert (await message(sock)).data == b"hello"
+            await peer.command("shutdown")
+            await peer.event("assoc_change", state="SHUTDOWN_COMP")
+        assert hosts == ["::1", HOST, f"::ffff:{HOST}"]

@@ -194,6 +194,24 @@ async def test_an_event_that_is_none_or_of_nobody_is_refused() -> None:
 
 
 @virtual_time
+async def test_that_notifications_stopped_is_subscribed_to_with_any_other() -> None:
+    """C01, C16: "An endpoint is automatically subscribed to this event as soon as it is subscribed to any event other
+    than data io events" (RFC 6458 §6.1.10)."""
+    stopped = sctp.SCTP_NOTIFICATIONS_STOPPED_EVENT
+    async with many() as (_, ours, _, _):
+
+        def is_on() -> bool:
+            return bool(ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_EVENT, event(stopped)).se_on)
+
+        ours.setsockopt(IPPROTO_SCTP, sctp.SCTP_EVENT, event(stopped))
+        assert not is_on()
+        for on in (1, 0):
+            ours.setsockopt(IPPROTO_SCTP, sctp.SCTP_EVENT, event(sctp.SCTP_SHUTDOWN_EVENT, on))
+            assert is_on() is bool(on)
+        set_is_refused(ours, sctp.SCTP_EVENT, event(stopped, 0))
+
+
+@virtual_time
 async def test_one_notification_is_read_at_a_time_and_in_its_place_among_the_data() -> None:
     """C01, C17: "A recvmsg() call will return only one notification at a time"; recvmsg and sctp_recvmsg tell it by
     MSG_NOTIFICATION as recvv does."""

@@ -433,7 +433,8 @@ async def test_a_sender_without_anything_to_send_is_dry() -> None:
 
 @virtual_time
 async def test_a_storm_of_notifications_is_bounded_and_told() -> None:
-    """C01: SCTP_NOTIFICATIONS_STOPPED_EVENT (RFC 6458 §6.1.10) is the last one, and needs no subscription."""
+    """C01: SCTP_NOTIFICATIONS_STOPPED_EVENT (RFC 6458 §6.1.10) is the last one, and needs no subscription;
+    they go on once it was read."""
     events = subscribed(sctp.SCTP_SEND_FAILED_EVENT)
     config = aiosctp.Config(event_queue_limit=10)
     async with connected(client=events, config=config) as (hosts, ours, theirs):
@@ -449,3 +450,7 @@ async def test_a_storm_of_notifications_is_bounded_and_told() -> None:
         header = read[10]
         assert (header.sn_type, header.sn_flags, header.sn_length) == (sctp.SCTP_NOTIFICATIONS_STOPPED_EVENT, 0, 8)
         assert await data(ours) == b"data is not stopped"
+        hosts.drop = lambda packet: True
+        for number in (51, 52):
+            await ours.sendv(bytes([number]), prinfo=lifetime)
+        assert [(await notification(ours)).ssfe_data[0] for _ in range(2)] == [51, 52]

@@ -1,4 +1,4 @@
-"""Old names lead to the new (features §1.13), and where the source documents disagree one was chosen (§1.12)."""
+"""Old names lead to the new, and where the sources of the sockets API disagree one was chosen."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import pytest
 
 import aiosctp
 import aiosctp.socket as sctp
-from aiosctp.wire.chunks import Init, Shutdown
-from tests.socket.on_the_wire import USER_DATA, sent
-from tests.socket.pairs import SERVER, connected, data, ids, many, one_to_one, setting
+from aiosctp.wire.causes import StaleCookie
+from aiosctp.wire.chunks import CookieEcho, Error, Init, Shutdown
+from tests.socket.on_the_wire import USER_DATA, has, sent, times
+from tests.socket.pairs import SERVER, connected, data, ids, listener, many, one_to_one, setting
 from tests.socket.refusals import refused
 from tests.surface.two_hosts import TwoHosts
 from tests.surface.virtual_time import virtual_time
 
 IPPROTO_SCTP = sctp.IPPROTO_SCTP
+HOST_NAME_ADDRESS = 11
+ECN_CAPABLE = 0x8000
+"""Types of parameters."""
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,7 @@ IPPROTO_SCTP = sctp.IPPROTO_SCTP
     ],
 )
 def test_an_old_name_is_the_new_one(old: str, new: str) -> None:
-    """B11, B18, B24, B28, B30, C14, L09: the same number; its effect stands with the new name."""
+    """The same number: its effect stands with the new name."""
     assert getattr(sctp, old) == getattr(sctp, new)
 
 
@@ -103,27 +107,45 @@ async def test_an_address_that_has_an_association_is_sent_to() -> None:
 
 
 @virtual_time
-async def test_a_stack_has_the_units_and_the_law_of_today() -> None:
-    """L06, L11, L12: valid_cookie_life in milliseconds, and an initial RTO of one second: RFC 9260 is the law."""
+async def test_rfc_9260_is_the_law_where_a_source_follows_an_older_one() -> None:
+    """L11, L12: the second INIT goes after one second and not three; of host names (RFC 9260 §3.3.2.1.4, deprecated)
+    and ECN (RFC 4960 Appendix A, removed) there is no word."""
     async with TwoHosts() as hosts, one_to_one(hosts) as sock:
-        assert sock.getsockopt(IPPROTO_SCTP, sctp.SCTP_ASSOCINFO).sasoc_cookie_life == 60_000
-        assert sock.getsockopt(IPPROTO_SCTP, sctp.SCTP_RTOINFO).srto_initial == 1000
-        assert hosts.client.sysctl["net.inet.sctp.valid_cookie_life"] == 60_000
-        assert hosts.client.sysctl["net.inet.sctp.rto_initial"] == 1000
+        hosts.drop = lambda packet: True
+        sock.setblocking(False)
+        with refused(errno.EINPROGRESS):
+            await sock.connect(SERVER)
+        await asyncio.sleep(2)
+        inits = sent(hosts, "client", Init)
+        assert times(inits) == pytest.approx([0, 1])
+        for init in inits:
+            assert not {parameter.type for parameter in init.chunk.parameters} & {HOST_NAME_ADDRESS, ECN_CAPABLE}
 
 
 @virtual_time
-async def test_what_the_variables_of_congestion_control_disagree_on() -> None:
-    """L07, L08: there are the modules 0 to 3; those of RTCC, whose rttvar_eqret two pages tell differently, are not
-    built: their variables say that they are not applicable, or keep to 0."""
+async def test_a_stack_has_the_units_and_the_bounds_of_today() -> None:
+    """L06, L07, L11: valid_cookie_life and rto_initial are in milliseconds; there are the modules 0 to 3 of congestion
+    control, of which 0 is built."""
     async with TwoHosts() as hosts:
+        client, server = hosts.client.sysctl, hosts.server.sysctl
         with refused(errno.EINVAL, "default_cc_module"):
-            hosts.client.sysctl["net.inet.sctp.default_cc_module"] = 4
-        assert hosts.client.sysctl["net.inet.sctp.rttvar_eqret"] == 0
+            client["net.inet.sctp.default_cc_module"] = 4
+        with refused(errno.EOPNOTSUPP, "default_cc_module"):
+            client["net.inet.sctp.default_cc_module"] = 3
+        assert (client["net.inet.sctp.rto_initial"], server["net.inet.sctp.valid_cookie_life"]) == (1000, 60_000)
+        client["net.inet.sctp.rto_initial"] = 2000
+        server["net.inet.sctp.valid_cookie_life"] = 1000
+        begun_s = hosts.client.now()
+        hosts.drop = lambda packet: hosts.client.now() < begun_s + (3 if has(packet, CookieEcho) else 1)
+        async with listener(hosts), one_to_one(hosts) as sock:
+            await sock.connect(SERVER)
+        assert times(sent(hosts, "client", Init))[:2] == pytest.approx([0, 2])
+        (error,) = sent(hosts, "server", Error)
+        assert isinstance(error.chunk.causes[0], StaleCookie)
 
 
 def test_every_structure_has_a_default_for_each_field_and_can_be_changed() -> None:
-    """D22: 0, None for an address, () for a list, an empty structure where nested (sockets.md)."""
+    """D22: 0, None for an address, () for a list, an empty structure where nested."""
     structures = [
         value
         for name, value in vars(sctp).items()
@@ -144,7 +166,7 @@ def test_every_structure_has_a_default_for_each_field_and_can_be_changed() -> No
 
 
 def test_the_names_are_there_and_every_type_of_notification_has_a_number_of_its_own() -> None:
-    """C01, F01: the module has the names of the RFC and of the standard library."""
+    """The module has the names of the RFC and of the standard library."""
     import socket
 
     for name in ("SOL_SOCKET", "SO_LINGER", "SO_RCVBUF", "SO_SNDBUF", "SO_ERROR", "SHUT_RD", "SHUT_WR", "SHUT_RDWR"):

@@ -13,7 +13,7 @@ from aiosctp.wire.chunks import ForwardTsn, IData, IForwardTsn, Init, InitAck, N
 from aiosctp.wire.codepoints import ChunkType
 from aiosctp.wire.parameters import ForwardTsnSupported, SupportedExtensions
 from tests.socket.on_the_wire import USER_DATA, sent
-from tests.socket.pairs import Prepare, connected, data, many, setting, several
+from tests.socket.pairs import Prepare, connected, data, many, one_to_one, setting, several
 from tests.socket.refusals import get_is_refused, set_is_refused
 from tests.surface.two_hosts import TwoHosts
 from tests.surface.virtual_time import virtual_time
@@ -99,6 +99,11 @@ async def test_interleaving_is_off_at_first_and_asks_for_level_2() -> None:
     async with connected() as (hosts, ours, _):
         assert ChunkType.I_DATA not in announced(hosts, "client") | announced(hosts, "server")
         assert ours.getsockopt(IPPROTO_SCTP, sctp.SCTP_INTERLEAVING_SUPPORTED).assoc_value == 0
+        async with one_to_one(hosts) as sock:
+            set_is_refused(sock, sctp.SCTP_INTERLEAVING_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
+            INTERLEAVED(sock)
+            switch("SCTP_INTERLEAVING_SUPPORTED", 1)(sock)
+            set_is_refused(sock, sctp.SCTP_FRAGMENT_INTERLEAVE, 1)
 
 
 @virtual_time
@@ -138,15 +143,47 @@ PLANNED: dict[str, Any] = {
 @pytest.mark.parametrize("name", PLANNED)
 @virtual_time
 async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> None:
-    """B09, B21-B27, B29, I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
+    """I07: AUTH, ASCONF, ECN, PKTDROP and PF: EOPNOTSUPP, not a setting that nobody obeys."""
     async with connected() as (hosts, ours, _):
         set_is_refused(ours, getattr(sctp, name), PLANNED[name](), errno.EOPNOTSUPP)
         assert not announced(hosts, "client") & {0x0F, 0xC1, 0x80, 0x81}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SCTP_ACCEPT_ZERO_CHECKSUM",
+        "SCTP_CC_OPTION",
+        "SCTP_CMT_USE_DAC",
+        "SCTP_MAX_CWND",
+        "SCTP_TIMEOUTS",
+        "SCTP_PEER_ADDR_THLDS_V2",
+        "SCTP_PLPMTUD_PROBE_INTERVAL",
+        "SCTP_SENDMSG_CONNECT",
+        "SCTP_SOCKOPT_PEELOFF_FLAGS",
+    ],
+)
+@virtual_time
+async def test_what_other_stacks_have_and_means_nothing_here_says_so(name: str) -> None:
+    """I07: of FreeBSD and of Linux: EOPNOTSUPP with the reason, both ways."""
+    async with connected() as (_, ours, _):
+        set_is_refused(ours, getattr(sctp, name), 1, errno.EOPNOTSUPP, name.removesuffix("_V2"))
+        get_is_refused(ours, getattr(sctp, name), code=errno.EOPNOTSUPP, match=name.removesuffix("_V2"))
+
+
+@pytest.mark.parametrize("name", ["SCTP_PLUGGABLE_CC", "SCTP_CMT_ON_OFF"])
+@virtual_time
+async def test_of_what_can_be_chosen_elsewhere_there_is_what_rfc_9260_has(name: str) -> None:
+    """I07: congestion control as in RFC 9260, and one path at a time, are 0; there is no other yet."""
+    async with connected() as (_, ours, _):
+        switch(name, 0)(ours)
+        assert ours.getsockopt(IPPROTO_SCTP, getattr(sctp, name)).assoc_value == 0
+        set_is_refused(ours, getattr(sctp, name), sctp.sctp_assoc_value(assoc_value=1), errno.EOPNOTSUPP)
+
+
 @virtual_time
 async def test_addresses_cannot_change_without_authentication() -> None:
-    """B29, I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL (sockets.md)."""
+    """I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL: RFC 5061 §4.1 asks for authenticated chunks."""
     async with connected() as (_, ours, _):
         set_is_refused(ours, sctp.SCTP_ASCONF_SUPPORTED, sctp.sctp_assoc_value(assoc_value=1))
 
@@ -154,14 +191,14 @@ async def test_addresses_cannot_change_without_authentication() -> None:
 @pytest.mark.parametrize("name", ["SCTP_PEER_AUTH_CHUNKS", "SCTP_LOCAL_AUTH_CHUNKS", "SCTP_HMAC_IDENT"])
 @virtual_time
 async def test_what_is_planned_is_not_read_either(name: str) -> None:
-    """B25, B35, B36: EOPNOTSUPP."""
+    """I07: EOPNOTSUPP."""
     async with connected() as (_, ours, _):
         get_is_refused(ours, getattr(sctp, name), code=errno.EOPNOTSUPP)
 
 
 @virtual_time
 async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
-    """B22, B24: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
+    """I07: SCTP_AUTH_SECRET is SCTP_AUTH_KEY, SCTP_AUTH_CHUNKS the lists of the local endpoint."""
     assert sctp.SCTP_AUTH_SECRET == sctp.SCTP_AUTH_KEY
     async with connected() as (_, ours, _):
         get_is_refused(ours, sctp.SCTP_AUTH_CHUNKS, code=errno.EOPNOTSUPP)
@@ -173,7 +210,7 @@ async def test_the_old_names_of_authentication_lead_to_the_new() -> None:
 )
 @virtual_time
 async def test_the_switch_of_what_is_planned_is_off(name: str) -> None:
-    """B21, B29: a program that asks whether it was negotiated is told that it was not, or that it can't be."""
+    """A program that asks whether it was negotiated is told that it was not, or that it can't be."""
     async with connected() as (_, ours, _):
         try:
             read = ours.getsockopt(IPPROTO_SCTP, getattr(sctp, name))

@@ -294,6 +294,27 @@ async def test_discovery_that_is_switched_on_again_finds_the_larger_mtu() -> Non
 
 
 @virtual_time
+async def test_parameters_that_are_set_as_they_were_read_leave_what_was_found_out() -> None:
+    """B13: as programs do that read the structure, change one field and set it: the path MTU that was found stays, and
+    no heartbeat is put off."""
+    async with connected() as (hosts, ours, theirs):
+        hosts.network.set_link(hosts.client_host, hosts.server_host, Link(mtu=9000))
+        for _ in range(100):
+            await ours.send(bytes(20_000))
+            await data(theirs)
+        found = info(ours).spinfo_mtu
+        assert found > 8000
+        forget(hosts)
+        for address in (None, SERVER) * 10:
+            read = read_params(ours, address)
+            read.spp_pathmaxrxt += 1
+            ours.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, read)
+            assert info(ours).spinfo_mtu == found
+            await asyncio.sleep(5)
+        assert len(heartbeats(hosts)) >= 2
+
+
+@virtual_time
 async def test_a_path_mtu_that_cannot_be_or_contradicts_itself_changes_nothing() -> None:
     """B13, I05: EINVAL."""
     async with connected(client=fixed(1200)) as (_, ours, _):
@@ -398,6 +419,22 @@ async def test_the_remote_udp_port_is_where_the_first_packet_goes() -> None:
                 await asyncio.sleep(0.005)
                 (init,) = sent(hosts, "client", Init)
                 assert init.packet.destination_port == (port or 9899)
+
+
+@virtual_time
+async def test_the_remote_udp_port_of_one_address_is_not_that_of_others() -> None:
+    """RFC 6951 §6.1: sue_address: before connect, and for the INIT too."""
+    async with TwoHosts(server_addresses=TWO_ADDRESSES) as hosts:
+        for address in (SERVER, SECOND):
+            forget(hosts)
+            async with one_to_one(hosts) as sock:
+                sock.setsockopt(IPPROTO_SCTP, sctp.SCTP_REMOTE_UDP_ENCAPS_PORT, encaps(20_000, SERVER))
+                sock.setblocking(False)
+                with refused(errno.EINPROGRESS):
+                    await sock.connect(address)
+                await asyncio.sleep(0.005)
+                (init,) = sent(hosts, "client", Init)
+                assert init.packet.destination_port == (20_000 if address == SERVER else 9899)
 
 
 @virtual_time

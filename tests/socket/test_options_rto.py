@@ -304,6 +304,7 @@ async def test_a_cookie_lives_as_long_as_was_said() -> None:
             async with listener(hosts, setting(sctp.SCTP_ASSOCINFO, value)), one_to_one(hosts) as sock:
                 held_back(hosts, 2)
                 await sock.connect(SERVER)
+                assert associnfo(sock).sasoc_cookie_life == 60_000
                 causes = [cause for each in sent(hosts, "server", Error) for cause in each.chunk.causes]
                 assert any(isinstance(cause, StaleCookie) for cause in causes) is is_stale
 

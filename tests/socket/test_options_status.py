@@ -196,7 +196,7 @@ async def test_a_socket_tells_what_it_is() -> None:
 
 @virtual_time
 async def test_the_pending_error_is_read_once() -> None:
-    """A37, I03: SO_ERROR after a connect that was refused: ECONNREFUSED, and then 0 (sockets.md)."""
+    """A37, I03: SO_ERROR after a connect that was refused: ECONNREFUSED, and then 0."""
     async with TwoHosts() as hosts, one_to_one(hosts) as sock:
         sock.setblocking(False)
         with refused(errno.EINPROGRESS):
@@ -260,4 +260,34 @@ async def test_an_ipv4_peer_of_an_ipv6_socket_is_mapped_where_that_was_asked_for
             # An address is understood in both ways.
             await theirs.sendto(b"answer", 0, received.address)
             assert await data(ours) == b"answer"
+            # And told in one, wherever that is.
+            (assoc_id,) = ids(theirs)
+            named = sctp.sctp_paddrinfo(spinfo_assoc_id=assoc_id, spinfo_address="192.0.2.1")
+            told = (
+                theirs.getsockopt(IPPROTO_SCTP, sctp.SCTP_GET_PEER_ADDR_INFO, named).spinfo_address,
+                status(theirs, assoc_id).sstat_primary.spinfo_address,
+                theirs.opt_info(assoc_id, sctp.SCTP_PRIMARY_ADDR, None).ssp_addr,
+                theirs.opt_info(assoc_id, sctp.SCTP_GET_ASSOC_STATS, None).sas_obs_rto_ipaddr,
+            )
+            assert told == (received.address,) * len(told)
         set_is_refused(ours, sctp.SCTP_I_WANT_MAPPED_V4_ADDR, 1)
+
+
+@virtual_time
+async def test_what_one_association_cannot_take_is_set_for_none() -> None:
+    """A25: SCTP_CURRENT_ASSOC and SCTP_ALL_ASSOC: all of them or, with EINVAL, none, those to come included."""
+    few = setting(sctp.SCTP_INITMSG, sctp.sctp_initmsg(sinit_max_instreams=2))
+
+    def value(which: int, number: int = 0) -> sctp.sctp_stream_value:
+        return sctp.sctp_stream_value(assoc_id=which, stream_id=5, stream_value=number)
+
+    async with many() as (hosts, _, theirs, _), one_to_many(hosts, few) as other:
+        theirs.setsockopt(IPPROTO_SCTP, sctp.SCTP_STREAM_SCHEDULER_VALUE, value(sctp.SCTP_ALL_ASSOC, 3))
+        await other.connectx([SERVER])
+        await asyncio.sleep(1)
+        first, _ = ids(theirs)
+        for which in (sctp.SCTP_CURRENT_ASSOC, sctp.SCTP_ALL_ASSOC):
+            set_is_refused(theirs, sctp.SCTP_STREAM_SCHEDULER_VALUE, value(which, 4))
+        for which in (first, sctp.SCTP_FUTURE_ASSOC):
+            read = theirs.getsockopt(IPPROTO_SCTP, sctp.SCTP_STREAM_SCHEDULER_VALUE, value(which))
+            assert read.stream_value == 3

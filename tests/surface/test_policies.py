@@ -194,6 +194,16 @@ async def test_a_default_changes_for_what_is_sent_from_then_on() -> None:
 
 
 @virtual_time
+async def test_the_first_default_there_is_may_be_a_streams() -> None:
+    async with stalled(SPEAKS) as (_, ours, _):
+        ours.configure_stream(2, max_retransmits=1)
+        ours.send_nowait(b"x", stream=2)
+        assert named(queued_terms(ours)) == (None, 1, None)
+        ours.send_nowait(b"x")
+        assert queued_terms(ours) is None
+
+
+@virtual_time
 async def test_a_second_default_beside_the_first_is_refused() -> None:
     async with associated(config=SPEAKS.replace(lifetime_s=1)) as (_, ours, _):
         with pytest.raises(ValueError, match="lifetime_s and max_retransmits exclude each other"):

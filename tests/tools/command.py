@@ -8,9 +8,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_S = 30.0
@@ -101,29 +105,40 @@ async def echo_server(*arguments: str) -> AsyncIterator[tuple[Command, str]]:
         yield command, found[1]
 
 
+@contextlib.contextmanager
+def _in_turn() -> Iterator[None]:
+    """Tests that run beside this one and want the same ports wait here, instead of trying again and again."""
+    with (Path(tempfile.gettempdir()) / "aiosctp-examples.lock").open("w") as lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 async def run_when_its_port_is_free(*arguments: str | Path) -> Outcome:
     """A Python program from its start to its end, again where its port was taken."""
-    for _ in range(ATTEMPTS):
-        async with python(*arguments) as command:
-            outcome = await command.outcome()
-        if not outcome.found_its_port_taken:
-            break
+    with _in_turn():
+        for _ in range(ATTEMPTS):
+            async with python(*arguments) as command:
+                outcome = await command.outcome()
+            if not outcome.found_its_port_taken:
+                break
     return outcome
 
 
 @contextlib.asynccontextmanager
 async def serving(line: str, *arguments: str | Path) -> AsyncIterator[Command]:
     """A server that has said this line, ended by Ctrl-C."""
-    for _ in range(ATTEMPTS):
-        async with python(*arguments) as server:
-            try:
-                await server.line(f"^{line}$")
-            except AssertionError:
-                assert (await server.outcome()).found_its_port_taken
-                continue
-            yield server
-            server.process.send_signal(signal.SIGINT)
-            outcome = await server.outcome()
-            assert (outcome.status, outcome.errors) == (130, "")
-            return
-    raise AssertionError("its port was taken")
+    with _in_turn():
+        for _ in range(ATTEMPTS):
+            async with python(*arguments) as server:
+                try:
+                    await server.line(f"^{line}$")
+                except AssertionError:
+                    assert (await server.outcome()).found_its_port_taken
+                    continue
+                yield server
+                server.process.send_signal(signal.SIGINT)
+                outcome = await server.outcome()
+                assert (outcome.status, outcome.errors) == (130, "")
+                return
+        raise AssertionError("its port was taken")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, assert_never, assert_type
 
 import aiosctp
@@ -121,6 +121,9 @@ async def stacks(network: aiosctp.Network, config: aiosctp.Config) -> None:
         assert_type(numbers, list[int])
         assert_type(counted.counting_since_s, float)
         stack.reset_statistics()
+        settings: MutableMapping[str, int] = stack.sysctl
+        assert_type(settings["net.inet.sctp.maxburst"], int)
+        assert_type(stack.sysctl.describe("net.inet.sctp.maxburst").full_name, str)
     assert_type(network.now(), float)
     assert_type(network.entropy(32), bytes)
     assert_type(network.local_addresses(), list[str])

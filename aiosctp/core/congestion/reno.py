@@ -25,9 +25,9 @@ class Reno:
         floor = 4344 if self._is_ipv6 else 4404
         initial = min(4 * self._pmdcs, max(2 * self._pmdcs, floor))
         mtus = self._config.initial_cwnd_mtus
-        self.cwnd = initial if mtus is None else mtus * self._pmdcs
-        self.ssthresh = INITIAL_SSTHRESH
-        self.partial_bytes_acked = 0
+        self.cwnd: int = initial if mtus is None else mtus * self._pmdcs
+        self.ssthresh: int = INITIAL_SSTHRESH
+        self.partial_bytes_acked: int = 0
         self._is_idle = False
 
     def configure(self, config: Config) -> None:

@@ -47,8 +47,8 @@ class Reconfiguration:
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self.asking = Asking(association)
-        self.answering = Answering(association, self.asking)
+        self.asking: Asking = Asking(association)
+        self.answering: Answering = Answering(association, self.asking)
 
     # -- inputs --
 

@@ -52,7 +52,7 @@ class Answering:
     def __init__(self, association: AssociationEngine, asking: Asking) -> None:
         self._association = association
         self._asking = asking
-        self.expected_number = association.tcb.peer_initial_tsn
+        self.expected_number: int = association.tcb.peer_initial_tsn
         """§4.1: "initialized to the same value as the initial TSN"."""
         self._answers: dict[int, ReconfigurationResponse | Wanted] = {}
         """By the number of the request, of the last ones."""

@@ -79,10 +79,10 @@ class Asking:
 
     def __init__(self, association: AssociationEngine) -> None:
         self._association = association
-        self.next_number = association.tcb.local_initial_tsn
+        self.next_number: int = association.tcb.local_initial_tsn
         """§4.1: "initialized to the same value as the initial TSN"."""
-        self.waiting = Waiting(association)
-        self.promises = Promises(association)
+        self.waiting: Waiting = Waiting(association)
+        self.promises: Promises = Promises(association)
         self._in_flight: dict[int, Sent] = {}
         """Of the one chunk that is: what is not answered, by its number."""
         self._in_progress: set[int] = set()

@@ -59,11 +59,11 @@ class OutgoingReset:
         request: Request | None = None,
         wanted: tuple[int, tuple[int, ...]] | None = None,
     ) -> None:
-        self.streams = streams
-        self.is_all = is_all
-        self.request = request
+        self.streams: Sequence[int] = streams
+        self.is_all: bool = is_all
+        self.request: Request | None = request
         """Of our user, if it is not for the peer."""
-        self.wanted = wanted
+        self.wanted: tuple[int, tuple[int, ...]] | None = wanted
         """A4: the number of the peer's request for it, and the streams listed there."""
         self.parameter: OutgoingSsnResetRequest | None = None
         """What was sent."""
@@ -118,12 +118,12 @@ class IncomingReset:
     __slots__ = ("awaited", "is_all", "refusals", "request", "streams")
 
     def __init__(self, streams: Sequence[int], request: Request, *, is_all: bool) -> None:
-        self.streams = streams
-        self.awaited = set(streams)
+        self.streams: Sequence[int] = streams
+        self.awaited: set[int] = set(streams)
         """Those that the peer has not reset since this was sent."""
-        self.is_all = is_all
-        self.request = request
-        self.refusals = 0
+        self.is_all: bool = is_all
+        self.request: Request = request
+        self.refusals: int = 0
         """How often it crossed a request of the peer's."""
 
 
@@ -133,7 +133,7 @@ class TsnReset:
     __slots__ = ("request",)
 
     def __init__(self, request: Request) -> None:
-        self.request = request
+        self.request: Request = request
 
 
 class AddOutgoing:
@@ -142,8 +142,8 @@ class AddOutgoing:
     __slots__ = ("count", "parameter", "request")
 
     def __init__(self, count: int, request: Request | None = None) -> None:
-        self.count = count
-        self.request = request
+        self.count: int = count
+        self.request: Request | None = request
         """Of our user, if the peer has not asked for it (§5.2.6)."""
         self.parameter: AddOutgoingStreamsRequest | None = None
         """What was sent."""
@@ -155,9 +155,9 @@ class AddIncoming:
     __slots__ = ("count", "refusals", "request")
 
     def __init__(self, count: int, request: Request) -> None:
-        self.count = count
-        self.request = request
-        self.refusals = 0
+        self.count: int = count
+        self.request: Request = request
+        self.refusals: int = 0
         """How often it crossed a request of the peer's."""
 
 

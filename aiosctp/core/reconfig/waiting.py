@@ -57,7 +57,7 @@ class Waiting:
         """By the lowest of their streams."""
         self._suspending: TsnReset | None = None
         """The one whose turn has come."""
-        self.outgoing_to_come = 0
+        self.outgoing_to_come: int = 0
         """Outgoing streams asked of the peer, or to be asked, that it has not answered for."""
         self._wanted: OutgoingReset | AddOutgoing | None = None
         """What waits for the peer's sake. It goes first, and until it is gone nothing goes that only a request of the

@@ -54,7 +54,7 @@ class Delivery(ABC, Generic[Held]):
         self._queues = queues
         self.delivered: TsnTracker | None = None
         """Where the peer is told by NR-SACK: TSNs above the cumulative one that will not be dropped again."""
-        self.partial_delivery_point_bytes = partial_delivery_point_bytes
+        self.partial_delivery_point_bytes: int = partial_delivery_point_bytes
 
     def advance(self, run: Run) -> ProtocolViolation | None:
         """Deliver what this run makes deliverable."""

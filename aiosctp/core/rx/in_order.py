@@ -81,13 +81,13 @@ class InOrder:
         self._queues = queues
         self._counters = counters
         self._inbound_streams = inbound_streams
-        self.partial_delivery_point_bytes = partial_delivery_point_bytes
+        self.partial_delivery_point_bytes: int = partial_delivery_point_bytes
         self._begun: DataFields | None = None
         """The first fragment."""
         self._parts: list[bytes] = NO_LIST
-        self.held_bytes = 0
-        self.charged_bytes = 0
-        self.sack_was_asked_for = False
+        self.held_bytes: int = 0
+        self.charged_bytes: int = 0
+        self.sack_was_asked_for: bool = False
         """A chunk had the I bit. Who acts upon it resets this."""
 
     @property

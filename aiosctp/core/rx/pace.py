@@ -28,11 +28,11 @@ class SackPace:
     __slots__ = ("_early_sacks", "_most_early_sacks", "allows_another", "packets")
 
     def __init__(self) -> None:
-        self.packets = 0
+        self.packets: int = 0
         """With DATA, in this batch."""
         self._early_sacks = 0
         self._most_early_sacks = MAX_SACKS_AT_ONCE
-        self.allows_another = True
+        self.allows_another: bool = True
         """Whether this batch gets another SACK besides the one at its end: asked for each packet."""
 
     def sack_was_early(self) -> None:

@@ -35,8 +35,8 @@ class ReadQueues:
     )
 
     def __init__(self, window: ReceiveWindow, max_message_bytes: int) -> None:
-        self.max_message_bytes = max_message_bytes
-        self.has_overflowed = False
+        self.max_message_bytes: int = max_message_bytes
+        self.has_overflowed: bool = False
         self._window = window
         self.by_stream: dict[int | None, deque[Message]] = NO_DICT
         """By stream if it was taken over; None is the queue of all others."""
@@ -45,7 +45,7 @@ class ReadQueues:
         """Where each stream has a queue of its own: those in which something was put since `take_arrivals`."""
         self._inherited: dict[int | None, int] = NO_DICT
         """How much of each queue is of before a restart, until `drop_inherited`; kept where each stream has its own."""
-        self.has_parts = False
+        self.has_parts: bool = False
         """There may be parts of messages, here or shown to the user, or marks, and not whole messages alone."""
         self._collected: dict[int, bytearray] = NO_DICT
         self._collected_bytes = 0

@@ -97,7 +97,7 @@ class Receiver:
         sends_nr_sacks: bool = False,
     ) -> None:
         """format: what the peer's messages come in. sends_nr_sacks: NR-SACK takes the place of SACK."""
-        self.inbound_streams = inbound_streams
+        self.inbound_streams: int = inbound_streams
         self._config = config
         self._timers = timers
         self._counters = counters
@@ -115,7 +115,7 @@ class Receiver:
         else:
             self._reassembly = reassembly = Reassembly()
             self._delivery = DataDelivery(reassembly, *common)
-        self.least_sack_bytes = _SACK_BYTES
+        self.least_sack_bytes: int = _SACK_BYTES
         """Without gaps and duplicates."""
         self._sends_nr_sacks = sends_nr_sacks
         if sends_nr_sacks:
@@ -131,10 +131,10 @@ class Receiver:
             partial_delivery_point_bytes=config.effective_partial_delivery_point_bytes,
             format=format,
         )
-        self.sack_is_due = False
+        self.sack_is_due: bool = False
         self.sack_path: Path | None = None
         """Where the last DATA came from; a SACK goes there (§6.7)."""
-        self.has_unacknowledged = False
+        self.has_unacknowledged: bool = False
         """Something came that no SACK has answered; one may be bundled with DATA (§6.1)."""
         self._is_undisturbed = True
         """Every chunk so far has come, and every message is complete and had its turn, but for what `InOrder` holds."""
@@ -143,7 +143,7 @@ class Receiver:
         self._forwarding: Forwarding | None = None
         """Made by the first FORWARD TSN."""
         self._duplicate_tsns: list[int] = NO_LIST
-        self.last_data_at_s = -math.inf
+        self.last_data_at_s: float = -math.inf
         """When user data last came, or the association came up. A run of packets begins with one that goes to
         `packet_done`."""
         self._packets_unacknowledged = 0

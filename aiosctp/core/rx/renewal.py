@@ -34,7 +34,7 @@ class DeferredReset:
     __slots__ = ("_streams", "chunks", "last_tsn")
 
     def __init__(self, last_tsn: int, streams: Iterable[int] | None) -> None:
-        self.last_tsn = last_tsn
+        self.last_tsn: int = last_tsn
         """As a whole number."""
         self._streams = None if streams is None else frozenset(streams)
         """None: all."""
@@ -60,7 +60,7 @@ class TsnResetAwaited:
     __slots__ = ("last_tsns", "since", "skipped")
 
     def __init__(self, cumulative: int) -> None:
-        self.since = cumulative
+        self.since: int = cumulative
         """The cumulative TSN when it was asked for."""
         self.last_tsns: dict[int, int] = {}
         """By stream, where the last ordered message began that was taken since. Is that of after, so is the SSN whose

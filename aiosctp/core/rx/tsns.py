@@ -24,7 +24,7 @@ class TsnTracker:
     __slots__ = ("_ends", "_starts", "cumulative")
 
     def __init__(self, cumulative: int) -> None:
-        self.cumulative = cumulative
+        self.cumulative: int = cumulative
         self._starts: list[int] = NO_LIST
         self._ends: list[int] = NO_LIST
 

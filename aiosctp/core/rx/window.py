@@ -26,8 +26,8 @@ class ReceiveWindow:
     )
 
     def __init__(self, size_bytes: int) -> None:
-        self.held_bytes = 0
-        self.update_at_bytes = 0
+        self.held_bytes: int = 0
+        self.update_at_bytes: int = 0
         """When no more than this is held, the peer is to be told (`wants_update`): kept, for it is asked of every
         message that is read."""
         self._advertised_bytes = size_bytes
@@ -37,9 +37,9 @@ class ReceiveWindow:
         self.resize(size_bytes)
 
     def resize(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        self.least_step_bytes = min(size_bytes // 2, _SEGMENT_BYTES)
-        self.brink_bytes = size_bytes - self.least_step_bytes
+        self.size_bytes: int = size_bytes
+        self.least_step_bytes: int = min(size_bytes // 2, _SEGMENT_BYTES)
+        self.brink_bytes: int = size_bytes - self.least_step_bytes
         """With more than this held, the window is nearly closed."""
         self._most_held_for_update_bytes = size_bytes - max(size_bytes // 4, self.least_step_bytes)
         """When the peer knows of no room at all."""

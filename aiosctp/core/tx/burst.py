@@ -17,7 +17,7 @@ class BurstLimit:
     def __init__(self) -> None:
         self._acked_bytes = 0
         self._packets = 0
-        self.is_open = False
+        self.is_open: bool = False
         """Whether an opportunity has begun."""
 
     def acknowledged(self, acked_bytes: int) -> None:

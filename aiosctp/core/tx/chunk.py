@@ -59,27 +59,27 @@ class OutstandingChunk:
         *,
         is_ending: bool,
     ) -> None:
-        self.number = number
-        self.message = message
-        self.stream = stream
-        self.header = header
-        self.payload = payload
-        self.path = path
+        self.number: int = number
+        self.message: Outgoing = message
+        self.stream: OutgoingStream = stream
+        self.header: bytes = header
+        self.payload: bytes | memoryview = payload
+        self.path: Path = path
         """Where it was last sent."""
-        self.sent_at_s = now
+        self.sent_at_s: float = now
         """When it was."""
-        self.is_ending = is_ending
-        self.size = len(header) + len(payload) + 3 & ~3
+        self.is_ending: bool = is_ending
+        self.size: int = len(header) + len(payload) + 3 & ~3
         """With header and padding, as cwnd and flightsize count it (§7.2)."""
-        self.state = IN_FLIGHT
-        self.retransmissions = 0
+        self.state: ChunkState = IN_FLIGHT
+        self.retransmissions: int = 0
         """While the peer had room for it."""
-        self.misses = 0
-        self.misses_from = number
+        self.misses: int = 0
+        self.misses_from: int = number
         """Only what was sent after it can tell that it is missing: chunks with greater numbers than this."""
-        self.was_fast_retransmitted = False
+        self.was_fast_retransmitted: bool = False
         """§7.2.4, 5: "ineligible for a subsequent Fast Retransmit"."""
-        self.is_timed_out = False
+        self.is_timed_out: bool = False
         """Marked by T3, so that it goes to another path (§6.4); else by a Fast Retransmit."""
 
     @property

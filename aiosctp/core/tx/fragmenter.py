@@ -34,9 +34,9 @@ class Fragmenter:
     def __init__(self, queue: SendQueue, counters: AssociationCounters) -> None:
         self._queue = queue
         self._counters = counters
-        self.chunk_payload_bytes = 0
+        self.chunk_payload_bytes: int = 0
         """The most user data a chunk may carry at this moment: what the AMDCS leaves (§7.3, 2), or the user allows."""
-        self.smallest_piece_bytes = 0
+        self.smallest_piece_bytes: int = 0
         """Less is not cut off just to fill a packet."""
         self._cuts_parts = True
         """A part of a record, of which more is to come, may be cut where a message may not."""

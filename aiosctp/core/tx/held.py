@@ -21,8 +21,8 @@ class Line(Generic[Owner]):
     __slots__ = ("_after_record", "_waiting", "held_bytes", "owner")
 
     def __init__(self, owner: Owner) -> None:
-        self.owner = owner
-        self.held_bytes = 0
+        self.owner: Owner = owner
+        self.held_bytes: int = 0
         self._after_record: deque[Outgoing | _Mark[Owner]] | None = None
         """Marks that come after the record that is open at the end of `_waiting`, when its last part is given."""
         self._waiting: deque[Outgoing | _Mark[Owner]] | None = None

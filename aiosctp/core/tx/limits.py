@@ -39,19 +39,19 @@ class Limited:
     __slots__ = ("awaits_expiry", "chunks", "is_whole", "message", "retransmissions", "serial", "terms", "was_lost")
 
     def __init__(self, message: Outgoing, terms: Terms, serial: int) -> None:
-        self.message = message
-        self.terms = terms
-        self.serial = serial
+        self.message: Outgoing = message
+        self.terms: Terms = terms
+        self.serial: int = serial
         """Greater than that of any given before."""
         self.chunks: list[OutstandingChunk] = []
         """All that was sent of it."""
-        self.is_whole = False
+        self.is_whole: bool = False
         """All of it was sent."""
         self.retransmissions: dict[int, int] | None = None
         """How often each chunk was retransmitted, by number, of those that were."""
-        self.awaits_expiry = False
+        self.awaits_expiry: bool = False
         """It stands in `Limits.expiries`."""
-        self.was_lost = False
+        self.was_lost: bool = False
         """Some of it was, at least once."""
 
     def let_go(self) -> None:
@@ -100,7 +100,7 @@ class Limits:
         """Those abandoned since this was last taken, and whether any of each was sent."""
         self.counts: dict[tuple[int, Policy], tuple[int, int]] = {}
         """RFC 7496 §4.3: by stream and policy, how many were abandoned unsent, and sent."""
-        self.point = PeerAckPoint()
+        self.point: PeerAckPoint = PeerAckPoint()
 
     def add(self, message: Outgoing) -> None:
         """It was given to `send`."""

@@ -79,9 +79,9 @@ class Outstanding:
     )
 
     def __init__(self, cumulative: int) -> None:
-        self.cumulative = cumulative
+        self.cumulative: int = cumulative
         """The Cumulative TSN Ack Point, as a number."""
-        self.highest = cumulative
+        self.highest: int = cumulative
         """The highest number ever sent."""
         self.skipped_from: int | None = None
         """The TSN before those that `skip_to` left out."""
@@ -93,9 +93,9 @@ class Outstanding:
         """Above the Cumulative TSN Ack Point, acknowledged by the last SACK: sorted, disjoint. All singled out."""
         self.final: list[Range] = NO_LIST
         """What of `gaps` a NR-SACK said the peer will never drop: it holds no user data any more."""
-        self.flight_charge_bytes = 0
+        self.flight_charge_bytes: int = 0
         """What the peer's window has still to take of what is in flight (§6.2.1)."""
-        self.buffered_bytes = 0
+        self.buffered_bytes: int = 0
         """User data of all these chunks."""
         self._may_be_taken_back = MAX_TAKEN_BACK
         self._first_by_path: dict[Path, int] = NO_DICT

@@ -33,7 +33,7 @@ class PeerAckPoint:
     )
 
     def __init__(self) -> None:
-        self.number = -1
+        self.number: int = -1
         """The Advanced.Peer.Ack.Point, where it is beyond the Cumulative TSN Ack Point."""
         self._skipped: dict[tuple[int, bool], tuple[int, int]] = {}
         """Of each stream, and U bit: the largest SSN or MID abandoned, and in which chunk."""
@@ -42,9 +42,9 @@ class PeerAckPoint:
         """Where the last FORWARD TSN went, until it is acknowledged."""
         self.awaited_on: Path | None = None
         """The same, while T3 runs for it there (C5)."""
-        self.awaited_since_s = 0.0
+        self.awaited_since_s: float = 0.0
         """When the first was sent there for which it does."""
-        self.sent_at_s = 0.0
+        self.sent_at_s: float = 0.0
         self._repeat_is_due = False
         self._is_timed_out = False
 

@@ -30,15 +30,15 @@ class PeerWindow:
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
-        self.a_rwnd = 0
-        self.largest_a_rwnd = 0
-        self.is_probe_due = False
+        self.a_rwnd: int = 0
+        self.largest_a_rwnd: int = 0
+        self.is_probe_due: bool = False
         self._probe_number: int | None = None
         """The chunk sent although the window was closed, until it is acknowledged."""
         self._probe_bytes = 0
-        self.was_answered = False
+        self.was_answered: bool = False
         """Whether a SACK came since the last probe or T3 expiry."""
-        self.is_watched = False
+        self.is_watched: bool = False
         """Whether the window was found closed, and not yet open again."""
         self._backoff = 0
 

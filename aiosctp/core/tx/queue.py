@@ -33,24 +33,24 @@ class OutgoingStream:
     )
 
     def __init__(self, number: int) -> None:
-        self.number = number
-        self.next_ssn = 0
+        self.number: int = number
+        self.next_ssn: int = 0
         """§6.5: "MUST start from 0 when the association is established". With I-DATA it is the next MID, of an ordered
         message (RFC 8260 §2.1)."""
-        self.next_unordered_mid = 0
-        self.cut_bytes = 0
+        self.next_unordered_mid: int = 0
+        self.cut_bytes: int = 0
         """How much of its first message has been cut into chunks, and sent."""
-        self.ssn = 0
+        self.ssn: int = 0
         """The SSN, or MID, of that message, assigned when its first fragment is made."""
-        self.next_fsn = 0
+        self.next_fsn: int = 0
         """With I-DATA: of its next fragment, counted on where the FSN wraps (RFC 8260 §2.1)."""
-        self.ordered_in_window = 0
+        self.ordered_in_window: int = 0
         """Ordered messages begun and not fully acknowledged (§6.1)."""
-        self.queued_bytes = 0
+        self.queued_bytes: int = 0
         """User data accepted and not yet sent."""
-        self.buffered_bytes = 0
+        self.buffered_bytes: int = 0
         """User data accepted and not cumulatively acknowledged, nor let go of before."""
-        self.emptied_chunks = 0
+        self.emptied_chunks: int = 0
         """Chunks not cumulatively acknowledged that hold no user data any more."""
         self.above_mark_of: SendQueue | None = None
         """The queue, while `excess_bytes` there counts what this stream holds above its mark."""
@@ -103,7 +103,7 @@ class SendQueue:
     )
 
     def __init__(self, stream_mark_bytes: int, scheduler: str = "fcfs") -> None:
-        self.format = DATA_FORMAT
+        self.format: DataFormat = DATA_FORMAT
         self._scheduler_name = scheduler
         self._values: StreamValues | None = None
         self._scheduler: Scheduler = NOTHING_WAITS
@@ -113,23 +113,23 @@ class SendQueue:
         self.in_order = self._scheduler.in_order
         """For who cuts many messages in a row: whole, they are taken from the left; of the rest see `cut`. None when
         each has to be asked for."""
-        self.queued_bytes = 0
-        self.urgent_messages = 0
+        self.queued_bytes: int = 0
+        self.urgent_messages: int = 0
         """Those that ask to be acknowledged at once."""
         self.held: HeldMessages[Any] | None = None
         """What a reset holds back (RFC 6525), while one does."""
-        self.held_bytes = 0
+        self.held_bytes: int = 0
         self.limits: Limits | None = None
         """What is known of messages with terms, from the first one on."""
         self.records: Records | None = None
         """Messages that are given part by part, from the first one on."""
-        self.names_addresses = False
+        self.names_addresses: bool = False
         """Whether any message had terms that name one."""
         self._dropped = 0
         """Messages abandoned that the scheduler has not let go of."""
         self._dropped_bytes = 0
-        self.stream_mark_bytes = stream_mark_bytes
-        self.excess_bytes = 0
+        self.stream_mark_bytes: int = stream_mark_bytes
+        self.excess_bytes: int = 0
         """What streams hold above this mark, in sum: a running number, for it is asked with each message, and all
         streams may be above a low mark."""
 
@@ -532,6 +532,30 @@ class SendQueue:
     def packet_ended(self) -> None:
         """What is cut next goes in another packet."""
         self._scheduler.packet_ended()
+
+    def take_above(self, streams: int) -> list[Outgoing]:
+        """What waits on streams beyond so many, in order, and waits no more. Linear in what waits, if there is any.
+
+        It is during the handshake: nothing is held, and nothing of it is begun.
+        """
+        if all(number < streams for number in self.by_number):
+            return []
+        begun, waiting = self._begun_and_waiting()
+        self._make_scheduler(begun, [entry for entry in waiting if entry[1] < streams])
+        taken = [entry for entry in waiting if entry[1] >= streams]
+        if self.records is not None:
+            taken = self.records.withdraw(taken)
+        for message in taken:
+            data, number, _, _, _, sack_immediately, terms = message
+            stream, size = self.by_number[number], len(data)
+            stream.queued_bytes -= size
+            stream.buffered_bytes -= size
+            self.queued_bytes -= size
+            self.urgent_messages -= sack_immediately
+            if self.limits is not None and terms is not None:
+                self.limits.live.pop(terms, None)
+        self.set_stream_mark(self.stream_mark_bytes)
+        return taken
 
     def take_all(self) -> list[Outgoing]:
         """Empty the queue: those begun first, then the others, each stream in its order."""

@@ -24,9 +24,9 @@ class Records:
         """By stream, those of which some is sent, and not all. With DATA there is one at most."""
         self.lost: set[int] = set()
         """Streams whose record was open when the peer restarted: what follows belongs to what the peer will not get."""
-        self.surplus = 0
+        self.surplus: int = 0
         """How many more parts stand here than things in the scheduler for them."""
-        self.unsent = 0
+        self.unsent: int = 0
         """Parts that were given, and not sent whole."""
 
     def given(self, message: Outgoing) -> None:
@@ -72,6 +72,15 @@ class Records:
             record.waiting.clear()
             record.is_placed = False
         return displaced
+
+    def withdraw(self, messages: Iterable[Outgoing]) -> list[Outgoing]:
+        """`displace` of what is not to be sent at all: no more is taken of these records."""
+        withdrawn = self.displace(messages)
+        for message in withdrawn:
+            if isinstance(message[6], Part):
+                self.unsent -= 1
+                self.open.pop(message[1], None)
+        return withdrawn
 
     # -- sending --
 

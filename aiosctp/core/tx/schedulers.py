@@ -17,7 +17,7 @@ class StreamValues:
     __slots__ = ("interleaves", "priorities", "weights")
 
     def __init__(self, interleaves: bool) -> None:
-        self.interleaves = interleaves
+        self.interleaves: bool = interleaves
         """RFC 8260 §2: other messages may go between the fragments of one."""
         self.priorities: dict[int, int] = {}
         """Of streams that were given one: the lower number goes first. Of others it is 0."""
@@ -81,8 +81,8 @@ class FirstComeFirstServed:
     def __init__(self) -> None:
         self._messages: deque[Outgoing] = deque()
         self.in_order: deque[Outgoing] | None = self._messages
-        self.add = self._messages.append
-        self.add_begun = self._messages.append
+        self.add: Callable[[Outgoing], None] = self._messages.append
+        self.add_begun: Callable[[Outgoing], None] = self._messages.append
 
     def __len__(self) -> int:
         return len(self._messages)

@@ -67,12 +67,12 @@ class Sender:
     ) -> None:
         self._paths = paths
         self._counters = counters
-        self.queue = SendQueue(config.stream_send_buffer_bytes, config.scheduler)
-        self.outstanding = Outstanding(initial_tsn - 1)
-        self.retransmissions = Retransmissions(self.outstanding)
-        self.window = PeerWindow(timers)
-        self.loss = LossDetection()
-        self.t3 = RetransmissionTimers(timers)
+        self.queue: SendQueue = SendQueue(config.stream_send_buffer_bytes, config.scheduler)
+        self.outstanding: Outstanding = Outstanding(initial_tsn - 1)
+        self.retransmissions: Retransmissions = Retransmissions(self.outstanding)
+        self.window: PeerWindow = PeerWindow(timers)
+        self.loss: LossDetection = LossDetection()
+        self.t3: RetransmissionTimers = RetransmissionTimers(timers)
         self._burst = BurstLimit()
         self._round_trips = RoundTrips()
         self._acknowledged_paths: tuple[Path, ...] = ()
@@ -236,6 +236,10 @@ class Sender:
             self.queue.set_stream_mark(config.stream_send_buffer_bytes)
         self._takes_single = self._takes_short_way and config.max_segment_bytes is None
         self._transmission.config = config
+
+    def take_above(self, streams: int) -> list[tuple[Outgoing, bool]]:
+        """The handshake has left so many streams: what waits on others, each message once, for SendFailed."""
+        return [(message, False) for message in self.queue.take_above(streams)]
 
     def take_unsent(self) -> list[tuple[Outgoing, bool]]:
         """Everything not acknowledged, each message once, and whether any of it was sent, for SendFailed; the sender is

@@ -35,10 +35,10 @@ class SentRun:
     __slots__ = ("first", "headers", "messages", "path", "payloads", "sent_at_s", "stretches")
 
     def __init__(self, first: int, path: Path, now: float) -> None:
-        self.first = first
+        self.first: int = first
         """The lowest number sent."""
-        self.path = path
-        self.sent_at_s = now
+        self.path: Path = path
+        self.sent_at_s: float = now
         self.headers: list[bytes | Fragments] = []
         self.payloads: list[bytes | memoryview] = []
         self.messages: list[Outgoing] = []

@@ -104,8 +104,7 @@ def _state_without_association(target: Target) -> int:
         raise error(errno.EINVAL, "SCTP_STATUS needs an association")
     if sock.is_listening:
         return SCTP_LISTEN
-    has_ended = sock.peer is not None
-    return SCTP_CLOSED if sock.endpoint is None or has_ended else SCTP_BOUND
+    return SCTP_CLOSED if sock.endpoint is None else SCTP_BOUND
 
 
 def _read_path_info(target: Target, _: object) -> sctp_paddrinfo:

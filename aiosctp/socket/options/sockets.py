@@ -117,9 +117,6 @@ def _association_ids(target: Target, _: object) -> sctp_assoc_ids:
     return sctp_assoc_ids(gaids_number_of_ids=len(ids), gaids_assoc_id=ids)
 
 
-# That of one that closes, and its associations, does not keep a port here: what SO_REUSEADDR asks for is always so.
-_REUSES_ADDRESS: Final = "reuse_address"
-
 OPTIONS: Final = (
     Option(
         name="SO_LINGER",
@@ -146,7 +143,8 @@ OPTIONS: Final = (
         level=SOL_SOCKET,
         scope=Scope.EVERYONE,
     ),
-    _attribute("SO_REUSEADDR", SO_REUSEADDR, _REUSES_ADDRESS, level=SOL_SOCKET),
+    # What it asks for is always so: neither a socket that is closed nor its associations keep a port.
+    _attribute("SO_REUSEADDR", SO_REUSEADDR, "reuse_address", level=SOL_SOCKET),
     _told("SO_TYPE", SO_TYPE, "type"),
     _told("SO_PROTOCOL", SO_PROTOCOL, "proto"),
     _told("SO_DOMAIN", SO_DOMAIN, "family"),

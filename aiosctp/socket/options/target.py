@@ -13,11 +13,12 @@ from aiosctp.core.paths import fixed_mtu
 from aiosctp.parameters import CONFIGURABLE
 from aiosctp.path import Path
 from aiosctp.socket.errors import as_socket_errors, error
+from aiosctp.socket.options.units import check_ranges
 from aiosctp.socket.settings import Settings
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
     from aiosctp.socket.socket_association import SocketAssociation
+    from aiosctp.socket.socket_state import SocketState
 
 Commit = Callable[[], None]
 """Does what was checked before. It does not fail: so nothing changes when one of several can't be changed."""
@@ -33,10 +34,10 @@ class Target:
 
     __slots__ = ("host", "member", "socket")
 
-    def __init__(self, socket: SCTPSocket, member: SocketAssociation | None = None, host: str | None = None) -> None:
-        self.socket = socket
-        self.member = member
-        self.host = host
+    def __init__(self, socket: SocketState, member: SocketAssociation | None = None, host: str | None = None) -> None:
+        self.socket: SocketState = socket
+        self.member: SocketAssociation | None = member
+        self.host: str | None = host
 
     @property
     def association(self) -> Association:
@@ -76,7 +77,8 @@ class Target:
         changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
         if not changed:
             return nothing
-        with as_socket_errors():
+        check_ranges(changed)
+        with as_socket_errors:
             config = before.replace(**changed)
         if self.member is None:
             return lambda: self.socket.configure(config)
@@ -87,7 +89,7 @@ class Target:
 
     def change_paths(self, changes: dict[str, Any]) -> Commit:
         """The same of the path to the address alone, or, without one, of all that there are."""
-        with as_socket_errors():
+        with as_socket_errors:
             wanted = Config().replace(**changes)
         others = {name: value for name, value in changes.items() if name not in ("path_mtu", "pmdcs_bytes")}
         has_mtu = len(others) < len(changes)

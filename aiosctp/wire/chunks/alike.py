@@ -25,10 +25,10 @@ class AlikeChunks(Sequence[DataFields]):
     __slots__ = ("flags", "length", "numbers", "payloads", "ppids", "stream", "tsns", "type")
 
     def __init__(self, type: int, flags: int, length: int, stream: int, fields: tuple[Any, ...]) -> None:
-        self.type = type
-        self.flags = flags
-        self.length = length
-        self.stream = stream
+        self.type: int = type
+        self.flags: int = flags
+        self.length: int = length
+        self.stream: int = stream
         self.tsns: tuple[int, ...] = fields[1::6]
         self.numbers: tuple[int, ...] = fields[3::6]
         self.ppids: tuple[int, ...] = fields[4::6]

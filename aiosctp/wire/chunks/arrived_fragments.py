@@ -37,8 +37,8 @@ class ArrivedFragments:
         self._overhead_bytes = HEADER_BYTES + format.header_bytes
         self._datagrams = datagrams
         self._view = view
-        self.packet_bytes = packet_bytes
-        self.seed = seed
+        self.packet_bytes: int = packet_bytes
+        self.seed: int = seed
         self._start = -1
         self._heads: list[_Head] = []
 

@@ -39,9 +39,9 @@ class Fragments:
         self._format = format
         self._data = data
         self._start = start
-        self.count = count
+        self.count: int = count
         self._payload_bytes = payload_bytes
-        self.flags = flags
+        self.flags: int = flags
         self._tsn = tsn
         self._tail = tail
 

@@ -37,6 +37,15 @@ def test_a_message_goes_to_the_address_it_names() -> None:
     assert [path.flight_bytes for path in bench.paths] == [3 * 28, 2 * 28, 28]
 
 
+def test_messages_with_a_policy_and_no_address_go_between_them() -> None:
+    bench = Bench(paths=2)
+    primary, second = bench.paths
+    enqueue(bench, 10, second)
+    bench.sender.queue.append(OutgoingMessage(bytes(10), 0, terms=Terms(max_retransmits=0)))
+    enqueue(bench, 10, None)
+    assert sent(bench.flush()) == [(second, [0]), (primary, [1, 2])]
+
+
 def test_another_primary_changes_nothing() -> None:
     bench = Bench(paths=2)
     primary, second = bench.paths

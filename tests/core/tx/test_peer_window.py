@@ -106,6 +106,7 @@ def test_no_chunk_is_larger_than_the_largest_window_seen() -> None:
     bench = Bench(rwnd=1500)
     bench.path.set_mtu(9000)
     bench.enqueue(9000)
+    assert bench.sender.fragmentation_point_bytes == 1500
     assert [len(chunk.payload) for chunk in all_chunks(bench.flush())] == [1500]
 
 
