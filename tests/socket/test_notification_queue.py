@@ -85,3 +85,13 @@ async def test_a_program_that_reads_none_is_told_that_some_are_missing() -> None
             assert [await accepted.recv(100) for _ in range(10)] == 10 * [b"message"]
             await client.send(b"message")
             assert (await client.recvv(100)).data == sctp.sctp_sender_dry_event(sender_dry_assoc_id=3)
+
+
+def test_one_that_comes_after_fewer_messages_is_read_before() -> None:
+    """C15: but not before those that come after as many; and what says that there are no more is the last."""
+    queue = NotificationQueue()
+    for number, after in enumerate((1, 4, 2, 2, 0)):
+        queue.append(dry(number), after=after, limit=5)
+    queue.append(dry(5), after=0, limit=5)
+    assert queue.is_next(0)
+    assert read_all(queue) == [dry(4), dry(0), dry(2), dry(3), dry(1), sctp.sctp_tlv()]
