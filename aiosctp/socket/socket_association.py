@@ -25,14 +25,14 @@ from aiosctp.socket.unread import Unread
 from aiosctp.stack import Stack
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 
 class SocketAssociation:
     """Told by the plain API's association of what happens, it tells the socket that reads."""
 
     def __init__(
-        self, socket: SCTPSocket, association_id: int, stack: Stack, engine: AssociationEngine, settings: Settings
+        self, socket: SocketState, association_id: int, stack: Stack, engine: AssociationEngine, settings: Settings
     ) -> None:
         self.socket = socket
         """Which reads it: another one once it was peeled off."""

@@ -16,8 +16,8 @@ from aiosctp.socket.errors import as_socket_errors, error
 from aiosctp.socket.settings import Settings
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
     from aiosctp.socket.socket_association import SocketAssociation
+    from aiosctp.socket.socket_state import SocketState
 
 Commit = Callable[[], None]
 """Does what was checked before. It does not fail: so nothing changes when one of several can't be changed."""
@@ -33,8 +33,8 @@ class Target:
 
     __slots__ = ("host", "member", "socket")
 
-    def __init__(self, socket: SCTPSocket, member: SocketAssociation | None = None, host: str | None = None) -> None:
-        self.socket: SCTPSocket = socket
+    def __init__(self, socket: SocketState, member: SocketAssociation | None = None, host: str | None = None) -> None:
+        self.socket: SocketState = socket
         self.member: SocketAssociation | None = member
         self.host: str | None = host
 
