@@ -191,6 +191,9 @@ async def _take(sock: SocketState, bufsize: int, flags: int, *, with_notificatio
 def _next(sock: SocketState, bufsize: int, with_notifications: bool, *, peeks: bool) -> Taken | None:
     """Each association of which something may be read has its turn, unless one is amid a message."""
     level, ready, amid = sock.fragment_interleave, sock.ready, sock.amid
+    if with_notifications and sock.only_notified:
+        ready.update(sock.only_notified)
+        sock.only_notified.clear()
     if amid is not None and amid.socket is sock and amid.unread.is_amid(level):
         ready[amid] = None
         ready.move_to_end(amid, last=False)
@@ -211,11 +214,13 @@ def _next(sock: SocketState, bufsize: int, with_notifications: bool, *, peeks: b
                 sock.amid = association if is_amid else None
                 ready.move_to_end(association, last=not is_amid)
                 return Taken(association, found)
-        if unread:
+        if unread and (with_notifications or not unread.has_only_notifications):
             # What it has, this call does not read.
             ready.move_to_end(association)
-        else:
-            del ready[association]
+            continue
+        del ready[association]
+        if unread:
+            sock.only_notified[association] = None
     return None
 
 

@@ -276,7 +276,7 @@ class SCTPSocket(SocketState):
         branch._is_closed = False
         branch.take_over(peeled)
         self._remove(peeled)
-        self.ready.pop(peeled, None)
+        self.pass_over(peeled)
         return branch
 
     # -- sending and receiving --

@@ -66,6 +66,8 @@ class SocketState:
         self.readable: Changes = Changes()
         self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
         """Of which something may be read, whose turn is next first."""
+        self.only_notified: dict[SocketAssociation, None] = {}
+        """Those of which a call that reads messages alone has found only notifications: it need not look again."""
         self.amid: SocketAssociation | None = None
         """Of whose last message not all was read."""
         self._ids = count(FIRST_ID)
@@ -180,21 +182,28 @@ class SocketState:
             if changed is self.peer:
                 self._pending_errno = pending_errno(changed.ending)
         if changed.is_readable:
+            self.only_notified.pop(changed, None)
             self.ready[changed] = None
             self.readable.tell()
             if changed.ending is not None:
                 self._drop_old_notifications(changed)
 
+    def pass_over(self, association: SocketAssociation) -> None:
+        self.ready.pop(association, None)
+        self.only_notified.pop(association, None)
+
     def _drop_old_notifications(self, ended: SocketAssociation) -> None:
         """A program that subscribed to notifications and does not read them, as with `recvfrom`, would have them of all
         associations that there ever were. Beyond as many associations as one may have notifications, which have ended
-        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands for theirs (§6.1.10), as one of the last."""
-        if len(self.ready) <= len(self.associations) + self.settings.config.event_queue_limit:
+        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands in the place of theirs (§6.1.10)."""
+        waiting = len(self.ready) + len(self.only_notified)
+        if waiting <= len(self.associations) + self.settings.config.event_queue_limit:
             return
-        dropped = [one for one in self.ready if one.ending is not None and one.unread.has_only_notifications]
+        everyone = [*self.ready, *self.only_notified]
+        dropped = [one for one in everyone if one.ending is not None and one.unread.has_only_notifications]
         for one in dropped:
             if one is not ended:
-                del self.ready[one]
+                self.pass_over(one)
         if dropped:
             ended.unread.add(sctp_tlv())
 

@@ -53,7 +53,12 @@ class Unread:
 
     @property
     def has_only_notifications(self) -> bool:
-        return bool(self._notifications) and self._begun is None and self._association.peek_part() is None
+        if not self._notifications or self._begun is not None:
+            return False
+        engine = self._association.engine
+        if engine.ending is None:
+            return engine.receiver.pending_messages == 0
+        return self._association.peek_part() is None
 
     def add(self, notification: Notification, *, is_next: bool = False) -> None:
         """is_next: what waits comes after it."""

@@ -118,9 +118,9 @@ async def test_peers_that_come_at_once_all_come_in_whatever_the_backlog() -> Non
         assert len({one.data.sac_assoc_id for one in received}) == CLIENTS
 
 
-@pytest.mark.parametrize("by", ["address", "association id"])
+@pytest.mark.parametrize("by", ["address", "association id", "address, and notifications wait"])
 def test_a_message_costs_the_same_among_many_associations(by: str) -> None:
-    """A39: neither reading one nor answering it looks at all associations."""
+    """A39: neither reading one nor answering it looks at all associations, even where each has something unread."""
 
     async def exchange(client: aiosctp.Association, sock: SCTPSocket) -> None:
         async with asyncio.timeout(1):
@@ -128,6 +128,11 @@ def test_a_message_costs_the_same_among_many_associations(by: str) -> None:
 
     async def ask_and_answer(client: aiosctp.Association, sock: SCTPSocket) -> None:
         await client.send(b"hello")
+        if "notifications" in by:
+            data, address = await sock.recvfrom(100)
+            await sock.sendto(data, 0, address)
+            await client.receive()
+            return
         received = await sock.recvv(100)
         if by == "address":
             assert received.address is not None
@@ -145,6 +150,8 @@ def test_a_message_costs_the_same_among_many_associations(by: str) -> None:
                 hosts = await stack.enter_async_context(TwoHosts(config=aiosctp.Config(heartbeat=False)))
                 sock = await stack.enter_async_context(SCTPSocket(type=SOCK_SEQPACKET, stack=hosts.server))
                 sock.setsockopt(IPPROTO_SCTP, SCTP_RECVRCVINFO, 1)
+                if "notifications" in by:
+                    sock.setsockopt(IPPROTO_SCTP, SCTP_EVENT, sctp_event(se_type=SCTP_ASSOC_CHANGE, se_on=1))
                 sock.bind(("", PORT))
                 sock.listen(1)
                 return [await hosts.connect() for _ in range(associations)], sock

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
+
 import aiosctp
 from aiosctp import socket as sctp
 from aiosctp.socket.notification_queue import NotificationQueue
@@ -148,3 +150,44 @@ async def test_messages_of_associations_that_have_ended_are_not_among_what_is_dr
         async with listener(hosts, prepare, type=sctp.SOCK_SEQPACKET) as server:
             await come_and_go(hosts, 10, says=b"a last word")
             assert [(await server.recvfrom(100))[0] for _ in range(10)] == [b"a last word"] * 10
+
+
+@virtual_time
+async def test_notifications_that_recvfrom_has_passed_over_are_read_by_who_reads_them() -> None:
+    """Once each, before and after more has come."""
+    async with TwoHosts() as hosts:
+        prepare = subscribed(sctp.SCTP_ASSOC_CHANGE)
+        async with (
+            listener(hosts, prepare, type=sctp.SOCK_SEQPACKET) as server,
+            one_to_one(hosts) as quiet,
+            one_to_one(hosts) as client,
+        ):
+            await quiet.connect(SERVER)
+            await client.connect(SERVER)
+            for data in (b"first", b"second"):
+                await client.send(data)
+                assert (await server.recvfrom(100))[0] == data
+            told = [(await server.recvv(100)).data for _ in range(2)]
+            assert sorted(each.sac_assoc_id for each in told) == [3, 4]
+            server.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                pytest.fail(f"told twice: {await server.recvv(100)}")
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@virtual_time
+async def test_notifications_that_recvfrom_has_passed_over_go_with_who_is_peeled_off(ends: bool) -> None:
+    async with TwoHosts() as hosts:
+        prepare = subscribed(sctp.SCTP_ASSOC_CHANGE)
+        async with listener(hosts, prepare, type=sctp.SOCK_SEQPACKET) as server, one_to_one(hosts) as client:
+            await client.connect(SERVER)
+            server.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                await server.recvfrom(100)
+            async with server.peeloff(3) as peeled:
+                assert (await peeled.recvv(100)).data.sac_state == sctp.SCTP_COMM_UP
+                if ends:
+                    await client.close()
+                    assert (await peeled.recvv(100)).data.sac_state == sctp.SCTP_SHUTDOWN_COMP
+                with pytest.raises(BlockingIOError):
+                    await server.recvv(100)
