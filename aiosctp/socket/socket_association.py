@@ -73,8 +73,8 @@ class SocketAssociation:
             if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
                 self.association.stack.add(self.association)
-            self.unread.look_at(event)
-            self._notify(event)
+            for each in (*self.unread.look_at(event), event):
+                self._notify(each)
         self.socket.association_changed(self)
         self.changes.tell()
 

@@ -195,7 +195,7 @@ class SocketState:
     def _drop_old_notifications(self, ended: SocketAssociation) -> None:
         """A program that subscribed to notifications and does not read them, as with `recvfrom`, would have them of all
         associations that there ever were. Beyond as many associations as one may have notifications, which have ended
-        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands in the place of theirs (§6.1.10)."""
+        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands for theirs (§6.1.10), as one of the last."""
         waiting = len(self.ready) + len(self.only_notified)
         if waiting <= len(self.associations) + self.settings.config.event_queue_limit:
             return

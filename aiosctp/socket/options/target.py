@@ -13,6 +13,7 @@ from aiosctp.core.paths import fixed_mtu
 from aiosctp.parameters import CONFIGURABLE
 from aiosctp.path import Path
 from aiosctp.socket.errors import as_socket_errors, error
+from aiosctp.socket.options.units import check_ranges
 from aiosctp.socket.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Target:
         changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
         if not changed:
             return nothing
+        check_ranges(changed)
         with as_socket_errors:
             config = before.replace(**changed)
         if self.member is None:
