@@ -497,6 +497,7 @@ class SCTPSocket(SocketState):
     def stack_closed(self) -> None:
         self._is_listening = False
         self._acceptable.tell()
+        self.readable.tell()
 
     def _branch(self) -> SCTPSocket:
         """A one-to-one socket with what this one has set; it is closed until a program has it."""

@@ -15,7 +15,7 @@ from aiosctp.default_stacks import default_stack
 from aiosctp.socket import addresses
 from aiosctp.socket.addresses import Address
 from aiosctp.socket.constants import AF_INET6, IPPROTO_SCTP, SOCK_SEQPACKET
-from aiosctp.socket.errors import closed, error, pending_errno
+from aiosctp.socket.errors import closed, error, pending_errno, stack_is_closed
 from aiosctp.socket.notifications import sctp_tlv
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
@@ -144,9 +144,14 @@ class SocketState:
         """With its UDP sockets bound. Raises OSError: ENETDOWN when it was closed."""
         stack = self.choose_stack(listens=listens)
         if stack.is_closed:
-            raise error(errno.ENETDOWN, "the stack of the socket is closed")
+            raise stack_is_closed()
         stack.open()
         return stack
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Nothing comes any more, for its stack was closed."""
+        return self._stack is not None and self._stack.is_closed
 
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
