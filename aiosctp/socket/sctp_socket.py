@@ -495,9 +495,8 @@ class SCTPSocket(SocketState):
         accepted.association.stack.add(accepted.association)
 
     def stack_closed(self) -> None:
-        self._is_listening = False
+        super().stack_closed()
         self._acceptable.tell()
-        self.readable.tell()
 
     def _branch(self) -> SCTPSocket:
         """A one-to-one socket with what this one has set; it is closed until a program has it."""

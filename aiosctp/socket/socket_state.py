@@ -153,6 +153,10 @@ class SocketState:
         """Nothing comes any more, for its stack was closed."""
         return self._stack is not None and self._stack.is_closed
 
+    def stack_closed(self) -> None:
+        self._is_listening = False
+        self.readable.tell()
+
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
         self.settings.config = config
