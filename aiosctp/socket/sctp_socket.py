@@ -557,8 +557,14 @@ class SCTPSocket:
         style = "one-to-many" if self.is_one_to_many else "one-to-one"
         if self._is_closed:
             return f"<SCTPSocket {style}, closed>"
-        port = "unbound" if self.endpoint is None else f"SCTP port {self.endpoint.port}"
-        return f"<SCTPSocket {style}, {port}, {len(self.associations)} associations>"
+        if self.endpoint is not None:
+            port = f"SCTP port {self.endpoint.port}"
+        elif self.peer is not None:
+            port = f"SCTP port {self.peer.association.engine.local_port}"
+        else:
+            port = "unbound"
+        count = len(self.associations)
+        return f"<SCTPSocket {style}, {port}, {count} association{'' if count == 1 else 's'}>"
 
     # -- for the rest of this package --
 
