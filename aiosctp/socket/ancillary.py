@@ -91,6 +91,8 @@ def sent_items(ancdata: object) -> SentItems:
         level, kind, value = item
         if level != IPPROTO_SCTP:
             continue
+        if not isinstance(kind, int):
+            raise error(errno.EINVAL, f"the type of an item of ancdata must be an int, not {kind!r}")
         if kind in (SCTP_DSTADDRV4, SCTP_DSTADDRV6):
             hosts.append(_host(kind, value))
         elif kind not in _SENT:

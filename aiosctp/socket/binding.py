@@ -15,24 +15,24 @@ from aiosctp.socket.errors import error
 from aiosctp.stack import Stack, not_bound_to
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 
-def bind(sock: SCTPSocket, asked: Sequence[Address]) -> Endpoint:
+def bind(sock: SocketState, asked: Sequence[Address]) -> None:
     """Take the port, on these addresses of the stack's. Raises OSError."""
     hosts, port = _hosts_and_port(sock, asked)
-    stack = sock.choose_stack(listens=True)
-    stack.open()
-    return hold(sock, stack, _of_stack(sock, stack, hosts), port)
+    stack = sock.open_stack(listens=True)
+    sock.endpoint = hold(sock, stack, _of_stack(sock, stack, hosts), port)
 
 
-def bind_to_any(sock: SCTPSocket, stack: Stack) -> Endpoint:
+def endpoint_of(sock: SocketState, stack: Stack) -> Endpoint:
     """§3.1.2: without a call of bind, it is an ephemeral port on all addresses."""
-    stack.open()
-    return hold(sock, stack, _of_family(sock, stack), 0)
+    if sock.endpoint is None:
+        sock.endpoint = hold(sock, stack, _of_family(sock, stack), 0)
+    return sock.endpoint
 
 
-def hold(sock: SCTPSocket, stack: Stack, hosts: Sequence[str], port: int) -> Endpoint:
+def hold(sock: SocketState, stack: Stack, hosts: Sequence[str], port: int) -> Endpoint:
     existing = stack.open().endpoints.get(port)
     is_shared = existing is not None and existing.is_held and existing.is_shared and sock.reuse_port
     if existing is not None and (existing.is_listening or existing.is_held) and not is_shared:
@@ -46,7 +46,7 @@ def hold(sock: SCTPSocket, stack: Stack, hosts: Sequence[str], port: int) -> End
     return endpoint
 
 
-def release(sock: SCTPSocket, stack: Stack, endpoint: Endpoint) -> None:
+def release(sock: SocketState, stack: Stack, endpoint: Endpoint) -> None:
     endpoint.holders -= 1
     if sock.is_listening:
         endpoint.unaccepted = 0
@@ -55,8 +55,8 @@ def release(sock: SCTPSocket, stack: Stack, endpoint: Endpoint) -> None:
         stack.close_if_unused(endpoint)
 
 
-def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | None:
-    """§9.1. The endpoint of a socket that had none; None when its addresses were changed."""
+def bindx(sock: SocketState, asked: Sequence[Address], flags: int) -> None:
+    """§9.1: bind a socket that is not, or change the addresses of one that is. Raises OSError."""
     if flags not in (SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR):
         raise error(errno.EINVAL, "flags must be SCTP_BINDX_ADD_ADDR or SCTP_BINDX_REM_ADDR, and not both")
     endpoint = sock.endpoint
@@ -65,7 +65,8 @@ def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | 
     if endpoint is None:
         if flags == SCTP_BINDX_REM_ADDR:
             raise error(errno.EINVAL, "the socket is not bound: there is no address to remove")
-        return bind(sock, asked)
+        bind(sock, asked)
+        return
     hosts, port = _hosts_and_port(sock, asked)
     if port not in (0, endpoint.port):
         raise error(errno.EINVAL, f"the port must be that of the socket, {endpoint.port}, not {port}")
@@ -77,14 +78,13 @@ def bindx(sock: SCTPSocket, asked: Sequence[Address], flags: int) -> Endpoint | 
         _add(sock, endpoint, hosts)
     else:
         _remove(endpoint, hosts)
-    return None
 
 
 def _needs_asconf() -> OSError:
     return error(errno.EOPNOTSUPP, "addresses of a live association change by ASCONF (RFC 5061), which is planned")
 
 
-def _add(sock: SCTPSocket, endpoint: Endpoint, hosts: Sequence[str]) -> None:
+def _add(sock: SocketState, endpoint: Endpoint, hosts: Sequence[str]) -> None:
     added = _of_stack(sock, sock.choose_stack(listens=True), hosts)
     endpoint.local_addresses = tuple(dict.fromkeys((*endpoint.local_addresses, *added)))
 
@@ -99,7 +99,7 @@ def _remove(endpoint: Endpoint, hosts: Sequence[str]) -> None:
     endpoint.local_addresses = left
 
 
-def _hosts_and_port(sock: SCTPSocket, asked: Sequence[Address]) -> tuple[list[str], int]:
+def _hosts_and_port(sock: SocketState, asked: Sequence[Address]) -> tuple[list[str], int]:
     """§9.1: "If the first port number is not zero, the following port numbers must be zero or have the same value as
     the first one." A wildcard is for itself alone (L05)."""
     port = asked[0][1]
@@ -111,12 +111,12 @@ def _hosts_and_port(sock: SCTPSocket, asked: Sequence[Address]) -> tuple[list[st
     return hosts, port
 
 
-def _of_family(sock: SCTPSocket, stack: Stack) -> tuple[str, ...]:
+def _of_family(sock: SocketState, stack: Stack) -> tuple[str, ...]:
     """§3.1.1: an IPv6 socket speaks both."""
     return tuple(host for host in stack.local_addresses if sock.family != AF_INET or not is_ipv6(host))
 
 
-def _of_stack(sock: SCTPSocket, stack: Stack, hosts: Sequence[str]) -> tuple[str, ...]:
+def _of_stack(sock: SocketState, stack: Stack, hosts: Sequence[str]) -> tuple[str, ...]:
     if hosts[0] == "0.0.0.0":
         return tuple(host for host in stack.local_addresses if not is_ipv6(host))
     if hosts[0] == "::":

@@ -33,7 +33,7 @@ from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_extrcvinfo, sctp_nxtinfo, sctp_rcvinfo, sctp_sndrcvinfo
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 _FLAGS = MSG_PEEK | MSG_DONTWAIT
 _WHOLE_NOTIFICATION = MSG_NOTIFICATION | MSG_EOR
@@ -66,26 +66,22 @@ class Taken(NamedTuple):
 _NOTHING_MORE = Taken(None, None)
 
 
-async def recv(sock: SCTPSocket, bufsize: int, flags: int) -> bytes:
+async def recv(sock: SocketState, bufsize: int, flags: int) -> bytes:
     sock.check_open()
     if sock.is_one_to_many:
         raise error(errno.EOPNOTSUPP, "recv does not tell whose a message is: recvfrom, recvmsg and recvv do")
-    data, _ = await _recvfrom(sock, bufsize, flags)
-    return data
+    _, message = await _take(sock, bufsize, flags, with_notifications=False)
+    return message.data if isinstance(message, Message) else b""
 
 
-async def recvfrom(sock: SCTPSocket, bufsize: int) -> tuple[bytes, Address]:
-    return await _recvfrom(sock, bufsize, 0)
-
-
-async def _recvfrom(sock: SCTPSocket, bufsize: int, flags: int) -> tuple[bytes, Address]:
-    association, message = await _take(sock, bufsize, flags, with_notifications=False)
+async def recvfrom(sock: SocketState, bufsize: int) -> tuple[bytes, Address]:
+    association, message = await _take(sock, bufsize, 0, with_notifications=False)
     if not isinstance(message, Message) or association is None:
         return b"", ("", 0)
     return message.data, _address_of(sock, association)
 
 
-async def recvv(sock: SCTPSocket, bufsize: int, flags: int) -> Received:
+async def recvv(sock: SocketState, bufsize: int, flags: int) -> Received:
     association, item = await _take(sock, bufsize, flags, with_notifications=True)
     if association is None or item is None:
         return _END
@@ -102,7 +98,7 @@ async def recvv(sock: SCTPSocket, bufsize: int, flags: int) -> Received:
 
 
 async def recvmsg(
-    sock: SCTPSocket, bufsize: int, ancbufsize: int, flags: int
+    sock: SocketState, bufsize: int, ancbufsize: int, flags: int
 ) -> tuple[Any, list[AncillaryItem], int, Address | None]:
     check_int("ancbufsize", ancbufsize, 0)
     association, item = await _take(sock, bufsize, flags, with_notifications=True)
@@ -118,7 +114,7 @@ async def recvmsg(
 
 
 async def sctp_recvmsg(
-    sock: SCTPSocket, bufsize: int, flags: int
+    sock: SocketState, bufsize: int, flags: int
 ) -> tuple[Any, Address | None, sctp_sndrcvinfo | sctp_extrcvinfo | None, int]:
     association, item = await _take(sock, bufsize, flags, with_notifications=True)
     if association is None or item is None:
@@ -133,7 +129,7 @@ async def sctp_recvmsg(
 # -- what is known of a message --
 
 
-def _items_of(sock: SCTPSocket, message: Message, association: SocketAssociation, flags: int) -> list[AncillaryItem]:
+def _items_of(sock: SocketState, message: Message, association: SocketAssociation, flags: int) -> list[AncillaryItem]:
     """§5.3: "Specific ancillary data items can be enabled with socket options"."""
     items: list[AncillaryItem] = []
     if sock.recvrcvinfo:
@@ -147,14 +143,14 @@ def _items_of(sock: SCTPSocket, message: Message, association: SocketAssociation
 
 
 def _old_info(
-    sock: SCTPSocket, message: Message, association: SocketAssociation, flags: int
+    sock: SocketState, message: Message, association: SocketAssociation, flags: int
 ) -> sctp_sndrcvinfo | sctp_extrcvinfo:
     if sock.use_ext_rcvinfo:
         return extrcvinfo_of(message, association, _following(sock, message, flags))
     return sndrcvinfo_of(message, association)
 
 
-def _following(sock: SCTPSocket, message: Message, flags: int) -> sctp_nxtinfo | None:
+def _following(sock: SocketState, message: Message, flags: int) -> sctp_nxtinfo | None:
     """§5.3.3: "data in the next message is not valid unless the current message is completely read"."""
     if not message.end_of_record or flags & MSG_PEEK:
         return None
@@ -166,20 +162,20 @@ def _following(sock: SCTPSocket, message: Message, flags: int) -> sctp_nxtinfo |
     return None
 
 
-def _address_of(sock: SCTPSocket, association: SocketAssociation) -> Address:
-    host, port = association.association.primary_path.address
-    return sock.shown(host), port
+def _address_of(sock: SocketState, association: SocketAssociation) -> Address:
+    engine = association.association.engine
+    return sock.shown(engine.paths.primary.address), engine.peer_port
 
 
 # -- taking --
 
 
-async def _take(sock: SCTPSocket, bufsize: int, flags: int, *, with_notifications: bool) -> Taken:
+async def _take(sock: SocketState, bufsize: int, flags: int, *, with_notifications: bool) -> Taken:
     """The next thing to read, of a message as much as there is room for. Waits for it; cancelling loses nothing."""
     sock.check_open()
     check_int("bufsize", bufsize, 1)
     check_flags(flags, _FLAGS)
-    blocks = sock.getblocking() and not flags & MSG_DONTWAIT
+    blocks = sock.blocks and not flags & MSG_DONTWAIT
     while True:
         if sock.reads_no_more:
             return _NOTHING_MORE
@@ -192,7 +188,7 @@ async def _take(sock: SCTPSocket, bufsize: int, flags: int, *, with_notification
         sock.check_open()
 
 
-def _next(sock: SCTPSocket, bufsize: int, with_notifications: bool, *, peeks: bool) -> Taken | None:
+def _next(sock: SocketState, bufsize: int, with_notifications: bool, *, peeks: bool) -> Taken | None:
     """Each association of which something may be read has its turn, unless one is amid a message."""
     level, ready, amid = sock.fragment_interleave, sock.ready, sock.amid
     if amid is not None and amid.socket is sock and amid.unread.is_amid(level):
@@ -229,7 +225,7 @@ def _beginning_of(item: Message | Notification, bufsize: int) -> Message | Notif
     return item._replace(data=item.data[:bufsize], end_of_record=False)
 
 
-def _end_of(sock: SCTPSocket) -> Taken | None:
+def _end_of(sock: SocketState) -> Taken | None:
     """Of a one-to-one socket: what there is to tell when nothing is left to read. None: something may come."""
     if sock.is_one_to_many:
         return None

@@ -6,20 +6,16 @@ import asyncio
 import errno
 import sys
 import warnings
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
-from itertools import count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from aiosctp.arguments import Payload
 from aiosctp.changes import Changes
-from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
-from aiosctp.core.endpoint import Endpoint
-from aiosctp.default_stacks import default_stack
-from aiosctp.socket import addresses, binding, opening, options, receiving, sending
-from aiosctp.socket.addresses import Address
+from aiosctp.socket import binding, opening, options, receiving, sending
+from aiosctp.socket.addresses import Address, checked, several
 from aiosctp.socket.ancillary import ENOUGH_FOR_ALL, AncillaryItem
 from aiosctp.socket.constants import (
     AF_INET,
@@ -31,33 +27,20 @@ from aiosctp.socket.constants import (
     SOCK_SEQPACKET,
     SOCK_STREAM,
 )
-from aiosctp.socket.errors import check_int, closed, error, pending_errno, would_block
+from aiosctp.socket.errors import check_int, error, would_block
 from aiosctp.socket.receiving import Received
-from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
+from aiosctp.socket.socket_state import SocketState
 from aiosctp.socket.structures import (
-    linger,
     sctp_authinfo,
     sctp_extrcvinfo,
     sctp_prinfo,
     sctp_sndinfo,
     sctp_sndrcvinfo,
 )
-from aiosctp.stack import DEFAULT_UDP_PORT, Stack
-
-FIRST_ID = 3
-"""0, 1 and 2 are SCTP_FUTURE_ASSOC, SCTP_CURRENT_ASSOC and SCTP_ALL_ASSOC."""
+from aiosctp.stack import Stack
 
 DEFAULT_BACKLOG = 128
-
-# RFC 8260 §4.3.1: I-DATA needs SCTP_FRAGMENT_INTERLEAVE at its highest level, which is the program's to choose.
-# RFC 6525 §6.3.1: "The default is to deny all incoming requests."
-_OFF_AT_FIRST: Final[dict[str, Any]] = {
-    "interleaving": False,
-    "peer_may_reset_streams": False,
-    "peer_may_reset_association": False,
-    "peer_may_add_streams": False,
-}
 
 # What sockets that come of this one, by accept or peel-off, begin with.
 _INHERITED = (
@@ -73,7 +56,7 @@ _INHERITED = (
 )
 
 
-class SCTPSocket:
+class SCTPSocket(SocketState):
     """A socket of the API of RFC 6458: what would block there is a coroutine here.
 
     SOCK_STREAM is the one-to-one style (§4): like TCP, but messages keep their edges. SOCK_SEQPACKET is the one-to-many
@@ -112,43 +95,9 @@ class SCTPSocket:
             raise error(errno.EPROTONOSUPPORT, f"proto must be IPPROTO_SCTP, not {proto!r}")
         if stack is not None and not isinstance(stack, Stack):
             raise error(errno.EINVAL, f"stack must be a Stack, not {stack!r}")
-        self.family = family
-        self.type = type
-        self.proto = IPPROTO_SCTP
-        self._stack = stack
-        config = Config() if stack is None else stack.config
-        self.settings: Settings = Settings(config.replace(**_OFF_AT_FIRST))
-        # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
-        level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
-        self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
-        self.linger: linger = linger()
-        self.mapped_v4 = False
-        self.recvrcvinfo = False
-        self.recvnxtinfo = False
-        self.data_io_event: bool = False
-        self.use_ext_rcvinfo = False
-        self.explicit_eor = False
-        self.reuse_address = False
-        self.reuse_port: bool = False
-        self.endpoint: Endpoint | None = None
-        self.associations: dict[int, SocketAssociation] = {}
-        """Those that live, by id."""
-        self._by_engine: dict[AssociationEngine, SocketAssociation] = {}
-        self.peer: SocketAssociation | None = None
-        """The one association of a one-to-one socket, also when it has ended."""
-        self.readable: Changes = Changes()
-        self.ready: OrderedDict[SocketAssociation, None] = OrderedDict()
-        """Of which something may be read, whose turn is next first."""
-        self.amid: SocketAssociation | None = None
-        """Of whose last message not all was read."""
-        self._ids = count(FIRST_ID)
-        self._blocks = True
-        self._reads_no_more = False
-        self._is_listening = False
+        super().__init__(family, type, stack)
         self._unaccepted: deque[SCTPSocket] = deque()
         self._acceptable = Changes()
-        self._pending_errno = 0
-        self._is_closed = False
 
     # -- life --
 
@@ -159,21 +108,19 @@ class SCTPSocket:
         has it.
         """
         self.check_open()
-        one = addresses.checked(address)
+        one = checked(address)
         if self.endpoint is not None or self.peer is not None:
             raise error(errno.EINVAL, "the socket is bound")
-        self.endpoint = binding.bind(self, [one])
+        binding.bind(self, [one])
 
-    def bindx(self, addresses_: Sequence[Address], flags: int) -> None:
+    def bindx(self, addresses: Sequence[Address], flags: int) -> None:
         """Take several addresses, or remove some (§9.1): SCTP_BINDX_ADD_ADDR, SCTP_BINDX_REM_ADDR.
 
         Raises OSError: EINVAL for addresses with several ports, a wildcard beside others, both flags or none, an
         address to remove that is not bound or is the last; EOPNOTSUPP while there are associations.
         """
         self.check_open()
-        bound = binding.bindx(self, addresses.several(addresses_), flags)
-        if bound is not None:
-            self.endpoint = bound
+        binding.bindx(self, several(addresses), flags)
 
     def listen(self, backlog: int = DEFAULT_BACKLOG) -> None:
         """Take associations that peers open (§3.1.3, §4.1.3); 0 stops that. An unbound socket gets a free port.
@@ -186,19 +133,18 @@ class SCTPSocket:
         check_int("backlog", backlog, 0)
         if self.peer is not None:
             raise error(errno.EINVAL, "the socket has an association")
-        stack = self.choose_stack(listens=True)
-        if self.endpoint is None:
-            self.endpoint = binding.bind_to_any(self, stack)
-        if self.endpoint.is_listening and not self._is_listening:
+        stack = self.open_stack(listens=True)
+        endpoint = binding.endpoint_of(self, stack)
+        if endpoint.is_listening and not self._is_listening:
             raise error(errno.EADDRINUSE, "another socket listens on this port")
         if backlog == 0:
             if self._is_listening:
-                stack.stop_listening(self.endpoint)
+                stack.stop_listening(endpoint)
         else:
             # §3.1.3: of a one-to-many socket it says only that peers may come, for none of them waits for `accept`.
             waiting = sys.maxsize if self.is_one_to_many else backlog
-            self.endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
-            stack.listen(self.endpoint, self)
+            endpoint.listen(config=self.settings.config, backlog=waiting, max_associations=None, admit=None)
+            stack.listen(endpoint, self)
         self._is_listening = backlog > 0
         self._acceptable.tell()
 
@@ -214,14 +160,14 @@ class SCTPSocket:
         while not self._unaccepted:
             if not self._is_listening:
                 raise error(errno.EINVAL, "the socket does not listen")
-            if not self._blocks:
+            if not self.blocks:
                 raise would_block("accept")
             await self._acceptable.wait()
             self.check_open()
         accepted = self._unaccepted.popleft()
         self._count_unaccepted()
         accepted._is_closed = False
-        return accepted, accepted._peer_address()
+        return accepted, accepted.peer_address()
 
     async def connect(self, address: Address) -> None:
         """Open an association, and wait for it (§3.1.6, §4.1.5): with `setblocking(False)` send the INIT, then raise
@@ -230,37 +176,18 @@ class SCTPSocket:
         Cancelling gives the attempt up. Raises OSError: ECONNREFUSED, ETIMEDOUT, EISCONN, EALREADY while another
         connect of a one-to-one socket goes on, EOPNOTSUPP when that listens.
         """
-        opened = await self._begin([addresses.checked(address)])
-        if not self._blocks:
+        opened = await opening.connect(self, [checked(address)])
+        if not self.blocks:
             raise error(errno.EINPROGRESS)
-        await self._establish(opened)
+        await opening.establish(opened)
 
-    async def connectx(self, addresses_: Sequence[Address]) -> int:
+    async def connectx(self, addresses: Sequence[Address]) -> int:
         """As `connect`, with a peer that has several addresses; the association's id (§9.9). With `setblocking(False)`
         it does not wait and returns the id at once."""
-        opened = await self._begin(addresses.several(addresses_))
-        if self._blocks:
-            await self._establish(opened)
-        return opened.association_id
-
-    async def _begin(self, asked: Sequence[Address]) -> SocketAssociation:
-        self.check_open()
-        self.check_may_connect()
-        hosts, port = await opening.hosts_of(self, asked)
-        opened = opening.begin(self, hosts, port)
-        stack = opened.association.stack
-        stack.flush(stack.now())
-        return opened
-
-    async def _establish(self, opened: SocketAssociation) -> None:
-        try:
+        opened = await opening.connect(self, several(addresses))
+        if self.blocks:
             await opening.establish(opened)
-        except BaseException:
-            if self.peer is opened:
-                # It can be tried again.
-                self.peer = None
-                self._pending_errno = 0
-            raise
+        return opened.association_id
 
     def shutdown(self, how: int) -> None:
         """SHUT_WR and SHUT_RDWR begin the graceful end of a one-to-one socket's association; SHUT_RD, and SHUT_RDWR
@@ -350,7 +277,6 @@ class SCTPSocket:
         branch.take_over(peeled)
         self._remove(peeled)
         self.ready.pop(peeled, None)
-        peeled.changes.tell()
         return branch
 
     # -- sending and receiving --
@@ -505,10 +431,10 @@ class SCTPSocket:
         went is told by SCTP_ASSOC_CHANGE, if that is on, and by the error of the call if it failed.
         """
         self.check_open()
-        self._blocks = bool(flag)
+        self.blocks: bool = bool(flag)
 
     def getblocking(self) -> bool:
-        return self._blocks
+        return self.blocks
 
     # -- looking --
 
@@ -518,7 +444,7 @@ class SCTPSocket:
         if self.is_one_to_many:
             raise error(errno.EOPNOTSUPP, "a one-to-many socket has many peers: getpaddrs")
         self.connected()
-        return self._peer_address()
+        return self.peer_address()
 
     def getsockname(self) -> Address:
         """One local address; the wildcard and port 0 of an unbound socket (§7.4)."""
@@ -548,11 +474,6 @@ class SCTPSocket:
         found = self.association_of(assoc_id)
         return [(self.shown(host), port) for host, port in found.association.local_addresses]
 
-    def _peer_address(self) -> Address:
-        assert self.peer is not None
-        host, port = self.peer.association.primary_path.address
-        return self.shown(host), port
-
     def __repr__(self) -> str:
         style = "one-to-many" if self.is_one_to_many else "one-to-one"
         if self._is_closed:
@@ -565,113 +486,6 @@ class SCTPSocket:
             port = "unbound"
         count = len(self.associations)
         return f"<SCTPSocket {style}, {port}, {count} association{'' if count == 1 else 's'}>"
-
-    # -- for the rest of this package --
-
-    @property
-    def is_one_to_many(self) -> bool:
-        return self.type == SOCK_SEQPACKET
-
-    @property
-    def is_listening(self) -> bool:
-        return self._is_listening
-
-    @property
-    def is_closed(self) -> bool:
-        return self._is_closed
-
-    @property
-    def reads_no_more(self) -> bool:
-        return self._reads_no_more
-
-    def shown(self, host: str) -> str:
-        return addresses.shown(host, mapped_v4=self.mapped_v4 and self.family == AF_INET6)
-
-    def check_open(self) -> None:
-        if self._is_closed:
-            raise closed()
-
-    def check_may_connect(self) -> None:
-        """A one-to-many socket may always."""
-        if self.is_one_to_many:
-            return
-        if self._is_listening:
-            raise error(errno.EOPNOTSUPP, "the socket listens")
-        if self.peer is not None and self.peer.is_connecting:
-            raise error(errno.EALREADY, "another connect goes on")
-        if self.peer is not None and self.peer.came_up:
-            raise error(errno.EISCONN, "the socket has, or had, an association")
-
-    def connected(self) -> SocketAssociation:
-        """The association of a one-to-one socket, one that is being opened included. Where that came to nothing, and
-        nobody has been told why, this is told."""
-        if self.peer is None or (self.peer.ending is not None and not self.peer.came_up):
-            pending = self.take_pending_errno()
-            raise error(pending) if pending else error(errno.ENOTCONN, "the socket has no association")
-        return self.peer
-
-    def association_of(self, assoc_id: int) -> SocketAssociation:
-        """A one-to-one socket ignores the id. Raises OSError (EINVAL, ENOTCONN)."""
-        if not self.is_one_to_many:
-            return self.connected()
-        found = self.associations.get(assoc_id)
-        if found is None:
-            raise error(errno.EINVAL, f"there is no association {assoc_id}")
-        return found
-
-    def association_at(self, host: str, port: int) -> SocketAssociation | None:
-        """The one whose peer has this address."""
-        if self.endpoint is None:
-            return None
-        found = self.choose_stack(listens=True).open().association_with(self.endpoint.port, port, (host,))
-        return None if found is None else self._by_engine.get(found)
-
-    def choose_stack(self, *, listens: bool) -> Stack:
-        if self._stack is None:
-            self._stack = default_stack(DEFAULT_UDP_PORT if listens else 0)
-        return self._stack
-
-    def configure(self, config: Config) -> None:
-        """For associations to come, those of a socket that listens included."""
-        self.settings.config = config
-        if self.endpoint is not None and self._is_listening:
-            self.endpoint.config = config
-
-    def add_association(self, engine: AssociationEngine, settings: Settings) -> SocketAssociation:
-        added = SocketAssociation(self, next(self._ids), self.choose_stack(listens=True), engine, settings)
-        self._add(added)
-        return added
-
-    def _add(self, added: SocketAssociation) -> None:
-        self.associations[added.association_id] = added
-        self._by_engine[added.association.engine] = added
-        if not self.is_one_to_many:
-            self.peer = added
-
-    def _remove(self, removed: SocketAssociation) -> None:
-        self.associations.pop(removed.association_id, None)
-        self._by_engine.pop(removed.association.engine, None)
-
-    def take_over(self, peeled: SocketAssociation) -> None:
-        """From now on it is this socket's, alone."""
-        peeled.socket = self
-        self._add(peeled)
-        self.association_changed(peeled)
-
-    def association_changed(self, changed: SocketAssociation) -> None:
-        """It did something, or has ended."""
-        if changed.ending is not None:
-            self._remove(changed)
-            if changed is self.peer:
-                self._pending_errno = pending_errno(changed.ending)
-        if changed.is_readable:
-            self.ready[changed] = None
-            self.readable.tell()
-
-    def take_pending_errno(self) -> int:
-        """SO_ERROR: reading clears it."""
-        pending, self._pending_errno = self._pending_errno, 0
-        return pending
 
     # -- what the stack tells one that listens --
 

@@ -34,23 +34,23 @@ from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_authinfo, sctp_prinfo, sctp_sndinfo, sctp_sndrcvinfo
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 
-async def send(sock: SCTPSocket, data: Payload, flags: int) -> int:
+async def send(sock: SocketState, data: Payload, flags: int) -> int:
     sock.check_open()
     if sock.is_one_to_many:
         raise error(errno.EOPNOTSUPP, "send does not tell to whom: sendto, sendmsg and sendv do")
     return await _perform(sock, Call(bytes_given(data), flags=flags, may_open_empty=False))
 
 
-async def sendto(sock: SCTPSocket, data: Payload, flags: int, address: Address) -> int:
+async def sendto(sock: SocketState, data: Payload, flags: int, address: Address) -> int:
     sock.check_open()
     return await _perform(sock, Call(bytes_given(data), [checked(address)], flags=flags, may_open_empty=False))
 
 
 async def sendmsg(
-    sock: SCTPSocket,
+    sock: SocketState,
     buffers: Sequence[Payload],
     ancdata: Sequence[AncillaryItem],
     flags: int,
@@ -72,7 +72,7 @@ async def sendmsg(
 
 
 async def sendv(
-    sock: SCTPSocket,
+    sock: SocketState,
     data: Payload | Sequence[Payload],
     addresses: Sequence[Address] | None,
     sndinfo: sctp_sndinfo | None,
@@ -94,7 +94,7 @@ async def sendv(
 
 
 async def sctp_sendmsg(
-    sock: SCTPSocket,
+    sock: SocketState,
     data: Payload,
     to: Address | None,
     ppid: int,
@@ -109,7 +109,7 @@ async def sctp_sendmsg(
     return await _perform(sock, call)
 
 
-async def sctp_send(sock: SCTPSocket, data: Payload, sinfo: sctp_sndrcvinfo | None, flags: int) -> int:
+async def sctp_send(sock: SocketState, data: Payload, sinfo: sctp_sndrcvinfo | None, flags: int) -> int:
     sock.check_open()
     call = Call(bytes_given(data), flags=flags)
     say_old(call, sinfo)
@@ -117,7 +117,7 @@ async def sctp_send(sock: SCTPSocket, data: Payload, sinfo: sctp_sndrcvinfo | No
 
 
 async def sctp_sendx(
-    sock: SCTPSocket, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None, flags: int
+    sock: SocketState, data: Payload, addrs: Sequence[Address], sinfo: sctp_sndrcvinfo | None, flags: int
 ) -> int:
     sock.check_open()
     call = Call(bytes_given(data), several(addrs), flags=flags)
@@ -131,9 +131,13 @@ async def sctp_sendx(
 # -- doing it --
 
 
-async def _perform(sock: SCTPSocket, call: Call) -> int:
+async def _perform(sock: SocketState, call: Call) -> int:
     check_flags(call.flags, FLAGS)
-    found = await _find(sock, call)
+    if call.addresses:
+        hosts, port = await opening.hosts_of(sock, call.addresses)
+        sock.check_open()
+        call.addresses = [(host, port) for host in hosts]
+    found = _find(sock, call)
     info = call.info or (sock if found is None else found).settings.sndinfo
     if call.flags & MSG_EOR:
         info = replace(info, snd_flags=info.snd_flags | SCTP_EOR)
@@ -146,12 +150,8 @@ async def _perform(sock: SCTPSocket, call: Call) -> int:
     return len(call.data)
 
 
-async def _find(sock: SCTPSocket, call: Call) -> SocketAssociation | None:
-    """The association that is meant; None where there is none yet, or all are. Waits for name resolution."""
-    if call.addresses:
-        hosts, port = await opening.hosts_of(sock, call.addresses)
-        sock.check_open()
-        call.addresses = [(host, port) for host in hosts]
+def _find(sock: SocketState, call: Call) -> SocketAssociation | None:
+    """The association that is meant; None where there is none yet, or all are."""
     if not sock.is_one_to_many:
         return sock.connected() if _has_association(sock) or not call.addresses else None
     named = 0 if call.info is None else call.info.snd_assoc_id
@@ -162,11 +162,11 @@ async def _find(sock: SCTPSocket, call: Call) -> SocketAssociation | None:
     return next(filter(None, (sock.association_at(host, port) for host, port in call.addresses)), None)
 
 
-def _has_association(sock: SCTPSocket) -> bool:
+def _has_association(sock: SocketState) -> bool:
     return sock.peer is not None and (sock.peer.ending is None or sock.peer.came_up)
 
 
-async def _open_and_send(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None:
+async def _open_and_send(sock: SocketState, call: Call, info: sctp_sndinfo) -> None:
     """§7.5: the first message opens the association, and goes with the COOKIE ECHO."""
     if info.snd_flags & (SCTP_EOF | SCTP_ABORT):
         raise error(errno.EINVAL, "SCTP_EOF and SCTP_ABORT end an association, and there is none")
@@ -182,7 +182,7 @@ async def _open_and_send(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> No
         raise
 
 
-async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _send_to(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     if info.snd_flags & SCTP_ABORT:
         _abort(association, call.data)
         return
@@ -192,7 +192,7 @@ async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call,
         if not sock.is_one_to_many and call.addresses and not _is_peers(association, call.addresses[0]):
             _tell_failed(association, call, info)
             return
-        if sock.getblocking() and not call.flags & MSG_DONTWAIT:
+        if sock.blocks and not call.flags & MSG_DONTWAIT:
             await _give(sock, association, call, info)
         else:
             _give_nowait(association, call, info)
@@ -201,7 +201,7 @@ async def _send_to(sock: SCTPSocket, association: SocketAssociation, call: Call,
         association.association.begin_shutdown()
 
 
-async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None:
+async def _send_to_all(sock: SocketState, call: Call, info: sctp_sndinfo) -> None:
     """§5.3.4: "all associations that are currently established on this socket". One that is full keeps no other
     waiting; what does not get to one that has ended meanwhile, or is full where this must not wait, comes back from it
     as failed (§6.1.11). Cancelled, some have it."""
@@ -217,7 +217,7 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
         except OSError as refusal:
             refusals[one] = refusal
     full = [one for one, refusal in refusals.items() if isinstance(refusal, BlockingIOError)]
-    if full and sock.getblocking() and not call.flags & MSG_DONTWAIT:
+    if full and sock.blocks and not call.flags & MSG_DONTWAIT:
         async with asyncio.TaskGroup() as group:
             for one in full:
                 group.create_task(_send_later(sock, one, call, info))
@@ -231,7 +231,7 @@ async def _send_to_all(sock: SCTPSocket, call: Call, info: sctp_sndinfo) -> None
             one.tell(_failed(call, info))
 
 
-async def _send_later(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _send_later(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     try:
         await _send_to(sock, association, replace(call, addresses=()), info)
     except OSError:
@@ -304,11 +304,11 @@ def _destination(association: SocketAssociation, call: Call, info: sctp_sndinfo)
 # -- giving it to the plain API --
 
 
-async def _give(sock: SCTPSocket, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
+async def _give(sock: SocketState, association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     """Waits until there is room. Cancelling leaves nothing queued."""
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             await association.association.send(call.data, **arguments)
     except OSError:
         sock.check_open()
@@ -318,7 +318,7 @@ async def _give(sock: SCTPSocket, association: SocketAssociation, call: Call, in
 def _give_nowait(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             association.association.send_nowait(call.data, **arguments)
     except BlockingIOError:
         raise would_block("send") from None

@@ -18,20 +18,21 @@ from aiosctp.events import (
     SenderDry,
 )
 from aiosctp.exceptions import SCTPError
+from aiosctp.socket.constants import SCTP_FRAG_LEVEL_2
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
 from aiosctp.socket.unread import Unread
 from aiosctp.stack import Stack
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 
 class SocketAssociation:
     """Told by the plain API's association of what happens, it tells the socket that reads."""
 
     def __init__(
-        self, socket: SCTPSocket, association_id: int, stack: Stack, engine: AssociationEngine, settings: Settings
+        self, socket: SocketState, association_id: int, stack: Stack, engine: AssociationEngine, settings: Settings
     ) -> None:
         self.socket = socket
         """Which reads it: another one once it was peeled off."""
@@ -57,8 +58,12 @@ class SocketAssociation:
 
     @property
     def is_readable(self) -> bool:
-        """In doubt, it is."""
-        return bool(self.unread) or self.ending is not None
+        """In doubt, it is. The end itself is read of a one-to-one socket alone."""
+        if self.unread or self.ending is None:
+            return bool(self.unread)
+        return (
+            not self.socket.is_one_to_many or self.unread.peek(SCTP_FRAG_LEVEL_2, with_notifications=False) is not None
+        )
 
     def _changed(self, events: Sequence[Event]) -> None:
         """The stack flushed this association."""

@@ -51,6 +51,10 @@ class Unread:
         has_messages = engine.ending is None and engine.receiver.pending_messages > 0
         return bool(self._notifications) or self._begun is not None or has_messages
 
+    @property
+    def has_only_notifications(self) -> bool:
+        return bool(self._notifications) and self._begun is None and self._association.peek_part() is None
+
     def add(self, notification: Notification, *, is_next: bool = False) -> None:
         """is_next: what waits comes after it."""
         engine = self._association.engine

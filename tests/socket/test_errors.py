@@ -383,3 +383,63 @@ async def test_what_needs_asconf_is_eopnotsupp() -> None:
             pair.client.setsockopt(
                 sctp.IPPROTO_SCTP, sctp.SCTP_SET_PEER_PRIMARY_ADDR, sctp.sctp_setpeerprim(sspp_addr=address)
             )
+
+
+@pytest.mark.parametrize("wrong", ["3", 3.0, None, [], bytearray(b"3"), {}], ids=repr)
+@virtual_time
+async def test_an_association_id_that_is_no_int_is_einval(wrong: Any) -> None:
+    """I05: whatever it equals, and whether it has a hash."""
+    async with one_to_many_pair() as pair:
+        calls: list[Callable[[], Any]] = [
+            lambda: pair.client.getpaddrs(wrong),
+            lambda: pair.client.getladdrs(wrong),
+            lambda: pair.client.peeloff(wrong),
+            lambda: pair.client.opt_info(wrong, sctp.SCTP_STATUS),
+        ]
+        for call in calls:
+            with refused(errno.EINVAL):
+                call()
+        assert ids(pair.client) == (pair.client_id,)
+
+
+@pytest.mark.parametrize("kind", [None, "2", [], {}], ids=repr)
+@virtual_time
+async def test_the_type_of_an_ancillary_item_is_an_int(kind: Any) -> None:
+    """I05: else EINVAL, and nothing is sent."""
+    async with one_to_one_pair() as pair:
+        with refused(errno.EINVAL):
+            await pair.client.sendmsg([b"x"], [(sctp.IPPROTO_SCTP, kind, sctp.sctp_sndinfo())])
+        await asyncio.sleep(1)
+        assert not pair.hosts.user_data()
+
+
+# -- the stack is closed --
+
+
+@pytest.mark.parametrize("type", STYLES)
+@virtual_time
+async def test_a_socket_of_a_closed_stack_raises_oserror_and_can_be_closed(type: int) -> None:
+    """X28: no call opens or binds anything any more: ENETDOWN."""
+    async with SocketHosts() as hosts:
+        hosts.listening(sctp.SOCK_SEQPACKET)
+        fresh, connected = hosts.socket(type), hosts.socket(type)
+        await connected.connect(SERVER)
+        hosts.client.close()
+        calls: list[Callable[[], Awaitable[Any] | None]] = [
+            lambda: fresh.bind((CLIENT_HOST, 5555)),
+            lambda: fresh.bindx([(CLIENT_HOST, 5555)], sctp.SCTP_BINDX_ADD_ADDR),
+            lambda: fresh.listen(1),
+            lambda: fresh.connect(SERVER),
+            lambda: fresh.connectx([SERVER]),
+            lambda: fresh.sendto(b"x", 0, SERVER),
+            lambda: connected.sendto(b"x", 0, SERVER),
+        ]
+        for call in calls:
+            with refused(errno.ENETDOWN):
+                result = call()
+                if result is not None:
+                    await result
+        for socket in (fresh, connected):
+            await socket.close()
+            with refused(errno.EBADF):
+                await socket.recv(10)

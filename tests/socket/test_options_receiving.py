@@ -288,6 +288,32 @@ async def test_what_may_come_between_the_parts_of_a_message() -> None:
     assert set(await read_beside_a_long_message(2)) == {(1, 1), (1, 2), (2, 0)}
 
 
+@virtual_time
+async def test_at_level_0_no_notification_comes_between_the_parts_of_a_message() -> None:
+    """B20, A41: "unless the user has set the fragmentation interleave level to 0, notifications may also be interleaved
+    with partially delivered messages"."""
+    dry = setting(sctp.SCTP_EVENT, sctp.sctp_event(se_type=sctp.SCTP_SENDER_DRY_EVENT, se_on=1))
+    for level, between in ((0, False), (1, True)):
+        server = several(setting(sctp.SCTP_FRAGMENT_INTERLEAVE, level), setting(sctp.SCTP_PARTIAL_DELIVERY_POINT, 3000))
+        async with connected(server=server) as (hosts, ours, theirs):
+            hosts.drop = brings_the_end_of_stream_1
+            await ours.sendv(bytes(8000), sndinfo=sctp.sctp_sndinfo(snd_sid=1))
+            await asyncio.sleep(0.5)
+            assert (await theirs.recvv(2000)).msg_flags == 0
+            dry(theirs)  # there is nothing to send, which is told at once
+            theirs.setblocking(False)
+            early = await all_that_waits(theirs)
+            assert any(each.msg_flags & sctp.MSG_NOTIFICATION for each in early) is between
+            hosts.drop = lambda packet: False
+            await asyncio.sleep(5)
+            late = await all_that_waits(theirs)
+            assert [each.msg_flags for each in late][-1] == (
+                sctp.MSG_EOR if between else sctp.MSG_EOR | sctp.MSG_NOTIFICATION
+            )
+            messages = [each.data for each in early + late if not each.msg_flags & sctp.MSG_NOTIFICATION]
+            assert sum(map(len, messages)) == 8000 - 2000
+
+
 # -- SCTP_CONTEXT --
 
 

@@ -262,17 +262,17 @@ async def test_an_abort_after_the_end_of_a_message_tells_of_none() -> None:
 
 
 @virtual_time
-async def test_closing_amid_a_message_discards_what_was_held_back() -> None:
-    """B20, A20: the peer can finish, and its window opens."""
+async def test_closing_amid_a_message_discards_the_rest() -> None:
+    """B20, A20: of the message that was begun, and of what was held back for it: the peer can finish."""
     async with one_to_one_pair(config=POINT.replace(receive_window_bytes=20_000)) as pair:
-        await long_message_without_its_end(pair)
-        for number in range(40):
-            await pair.client.sendv(b"%04d" % number * 250, sndinfo=stream(2))
-        await what_waits(pair.server)
+        sending = [asyncio.create_task(pair.client.sendv(LONG * 10, sndinfo=stream(number))) for number in (1, 2)]
+        first = await pair.server.recvv(ENOUGH)
+        assert first.msg_flags == 0
         await pair.server.close()
-        await asyncio.sleep(2 * LATE_S)
+        await asyncio.sleep(100)
         assert both_ends_quiet(pair.hosts)
         assert not pair.hosts.said(Abort)
+        await asyncio.gather(*sending)
 
 
 @virtual_time
@@ -384,3 +384,43 @@ async def test_the_turn_goes_round_the_associations() -> None:
         assert turns[:3] * 4 == turns
         assert sorted(turns[:3]) == sorted(ids(server))
         assert following == [*turns[1:], None]
+
+
+@virtual_time
+async def test_what_is_next_is_told_with_the_end_of_a_message_alone() -> None:
+    """D01, B28: "data in the next message is not valid unless the current message is completely read"."""
+    async with one_to_one_pair() as pair:
+        switch_on(pair.server, sctp.SCTP_RECVNXTINFO)
+        await pair.client.send(b"0123456789")
+        await pair.client.send(b"next")
+        await asyncio.sleep(1)
+        following = [(await pair.server.recvv(6)).nxtinfo for _ in range(3)]
+        assert following[0] is None
+        assert following[1] is not None
+        assert following[1].nxt_length == 4
+        assert following[2] is None
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@virtual_time
+async def test_a_restart_amid_a_message(level: int) -> None:
+    """C05, C15, B20: what was held back is read, and then what the peer says anew; nothing waits for the end."""
+    async with one_to_one_pair(config=POINT) as pair:
+        pair.server.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE, level)
+        subscribe(pair.server, sctp.SCTP_ASSOC_CHANGE, sctp.SCTP_PARTIAL_DELIVERY_EVENT)
+        await long_message_without_its_end(pair)
+        first = await pair.server.recvv(ENOUGH)
+        assert first.msg_flags == 0
+        port = pair.client.getsockname()[1]
+        pair.hosts.drop = lambda packet: True
+        pair.client.setsockopt(sctp.SOL_SOCKET, sctp.SO_LINGER, sctp.linger(1, 0))
+        await pair.client.close()
+        await asyncio.sleep(1)
+        pair.hosts.drop = lambda packet: False
+        again = pair.hosts.one_to_one()
+        again.bind(("0.0.0.0", port))
+        await again.connect(SERVER)
+        await again.sendv(b"anew", sndinfo=stream(1))
+        await asyncio.sleep(1)
+        read = [data if flags == sctp.MSG_EOR else type(data) for data, flags in await what_waits(pair.server)]
+        assert read == [sctp.sctp_pdapi_event, b"of another stream", sctp.sctp_assoc_change, b"anew"]

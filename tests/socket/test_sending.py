@@ -298,3 +298,117 @@ async def test_msg_dontwait_is_for_one_send() -> None:
         waiting = asyncio.create_task(pair.client.send(b"waits"))
         assert [len(await pair.server.recv(ENOUGH)) for _ in range(taken + 1)] == [1000] * taken + [5]
         assert await waiting == 5
+
+
+# -- records, policies, items --
+
+
+@virtual_time
+async def test_a_default_policy_is_not_for_the_parts_of_a_record() -> None:
+    """B14, B32: it is reliable; a message that is whole by itself keeps to the default."""
+    async with one_to_one_pair() as pair:
+        default = sctp.sctp_default_prinfo(sctp.SCTP_PR_SCTP_TTL, 500)
+        pair.client.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_DEFAULT_PRINFO, default)
+        switch_on(pair.client, sctp.SCTP_EXPLICIT_EOR)
+        subscribe(pair.client, sctp.SCTP_SEND_FAILED_EVENT)
+        pair.hosts.drop = lambda packet: brings(packet, Data, IData)
+        await pair.client.send(b"a record, ")
+        await pair.client.send(b"in two", sctp.MSG_EOR)
+        await pair.client.sendv(b"whole", sndinfo=sctp.sctp_sndinfo(snd_sid=1, snd_flags=sctp.SCTP_EOR))
+        failed = await notification(pair.client, sctp.sctp_send_failed_event)
+        assert failed.ssfe_data == b"whole"
+        with refused(errno.EINVAL):
+            await pair.client.sendv(b"x", prinfo=sctp.sctp_prinfo(sctp.SCTP_PR_SCTP_RTX, 1))
+        pair.hosts.drop = lambda packet: False
+        assert await receive(pair.server) == b"a record, in two"
+
+
+@virtual_time
+async def test_records_of_several_streams_may_be_open_where_i_data_keeps_them_apart() -> None:
+    """B32: their parts go side by side (RFC 8260)."""
+    async with SocketHosts() as hosts:
+        on = sctp.sctp_assoc_value(assoc_value=1)
+        for socket in (server := hosts.listening(sctp.SOCK_SEQPACKET), client := hosts.one_to_many()):
+            switch_on(socket, sctp.SCTP_RECVRCVINFO)
+            socket.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_FRAGMENT_INTERLEAVE, 2)
+            socket.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_INTERLEAVING_SUPPORTED, on)
+        await client.connect(SERVER)
+        switch_on(client, sctp.SCTP_EXPLICIT_EOR)
+        for text, flags in ((b"begun", 0), (b" and ended", sctp.SCTP_EOR)):
+            for number in (1, 2):
+                info = sctp.sctp_sndinfo(snd_sid=number, snd_flags=flags)
+                await client.sendv(b"%d" % number + text, [SERVER], sndinfo=info)
+        got = {await receive(server) for _ in range(2)}
+        assert got == {b"1begun1 and ended", b"2begun2 and ended"}
+
+
+@virtual_time
+async def test_a_lifetime_of_0_is_none() -> None:
+    """D08, A36: in `sctp_prinfo` as in the old structures."""
+    async with one_to_one_pair() as pair:
+        pair.hosts.drop = lambda packet: brings(packet, Data, IData)
+        await pair.client.sendv(b"kept", prinfo=sctp.sctp_prinfo(sctp.SCTP_PR_SCTP_TTL, 0))
+        await asyncio.sleep(20)
+        pair.hosts.drop = lambda packet: False
+        assert await receive(pair.server) == b"kept"
+
+
+@virtual_time
+async def test_who_is_not_associated_yet_does_not_get_what_goes_to_all() -> None:
+    """D15: "all associations that are currently established"; to none of them it is no error."""
+    async with SocketHosts() as hosts:
+        server = hosts.listening(sctp.SOCK_SEQPACKET)
+        client = hosts.one_to_many()
+        client.setblocking(False)
+        await client.connectx([SERVER])
+        assert await client.sendv(b"to all", sndinfo=TO_ALL) == 6
+        await client.sendto(b"to this one", 0, SERVER)
+        assert await receive(server) == b"to this one"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (sctp.SCTP_DSTADDRV4, "2001:db8::2"),
+        (sctp.SCTP_DSTADDRV6, "192.0.2.2"),
+        (sctp.SCTP_DSTADDRV4, "a.name"),
+        (sctp.SCTP_DSTADDRV4, SERVER),
+    ],
+)
+@virtual_time
+async def test_an_item_with_an_address_has_one_of_its_family(kind: int, value: object) -> None:
+    """D03, I05: EINVAL, and no association is opened; nor is it without the port that `address` brings."""
+    async with SocketHosts() as hosts:
+        client = hosts.one_to_many()
+        with refused(errno.EINVAL):
+            await client.sendmsg([b"x"], [(sctp.IPPROTO_SCTP, kind, value)], address=SERVER)
+        with refused(errno.EINVAL):
+            await client.sendmsg([b"x"], [(sctp.IPPROTO_SCTP, sctp.SCTP_DSTADDRV4, "192.0.2.2")])
+        assert not hosts.log
+
+
+@pytest.mark.parametrize("type", [sctp.SOCK_STREAM, sctp.SOCK_SEQPACKET])
+@virtual_time
+async def test_who_looks_a_name_up_while_another_opens_or_closes(type: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """X28, A11: several first messages to a name open one association; one that looks up while the socket is closed is
+    EBADF, and sends nothing."""
+    async with SocketHosts() as hosts:
+        server = hosts.listening(sctp.SOCK_SEQPACKET)
+        client = hosts.socket(type)
+
+        async def resolve(host: str) -> list[str]:
+            assert host == "server.example"
+            await asyncio.sleep(1)
+            return [SERVER[0]]
+
+        monkeypatch.setattr(hosts.client.network, "resolve", resolve)
+        named = ("server.example", PORT)
+        await asyncio.gather(*(client.sendto(b"%d" % number, 0, named) for number in range(3)))
+        assert {await receive(server) for _ in range(3)} == {b"0", b"1", b"2"}
+        assert len(ids(server)) == 1
+        late = asyncio.create_task(client.sendto(b"late", 0, named))
+        await asyncio.sleep(0.5)
+        await client.close()
+        with refused(errno.EBADF):
+            await late
+        assert b"late" not in [chunk.payload for chunk in hosts.user_data()]

@@ -12,9 +12,9 @@ from aiosctp.socket import SCTPSocket
 from aiosctp.testing import Packet
 from aiosctp.wire.chunks import CookieEcho, Heartbeat, HeartbeatAck, Sack
 from tests.socket.on_the_wire import USER_DATA, forget, has, sent
-from tests.socket.pairs import SERVER, connected, ids, listener, many, one_to_one
+from tests.socket.pairs import SERVER, TWO_ADDRESSES, connected, ids, listener, many, one_to_one
 from tests.socket.refusals import get_is_refused, set_is_refused
-from tests.surface.two_hosts import TwoHosts
+from tests.surface.two_hosts import PORT, TwoHosts
 from tests.surface.virtual_time import virtual_time
 
 IPPROTO_SCTP = sctp.IPPROTO_SCTP
@@ -146,6 +146,22 @@ async def test_the_largest_rto_is_that_of_the_period_and_reading_begins_another(
         second = stats(ours)
         assert second.sas_maxrto == 1000
         assert risen(first, second) == {}
+
+
+@virtual_time
+async def test_the_address_of_the_largest_rto_is_named() -> None:
+    """H03: sas_obs_rto_ipaddr, Linux's: whose RTO it was."""
+    async with connected(server_addresses=TWO_ADDRESSES) as (hosts, ours, _):
+        await asyncio.sleep(10)
+        stats(ours)
+        hosts.drop = lambda packet: packet.destination == TWO_ADDRESSES[1]
+        await asyncio.sleep(40)
+        read = stats(ours)
+        assert read.sas_obs_rto_ipaddr == (TWO_ADDRESSES[1], PORT)
+        assert read.sas_maxrto >= 2000
+        hosts.drop = lambda packet: packet.destination == TWO_ADDRESSES[0]
+        await asyncio.sleep(120)
+        assert stats(ours).sas_obs_rto_ipaddr == (TWO_ADDRESSES[0], PORT)
 
 
 @virtual_time

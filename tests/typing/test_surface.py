@@ -44,10 +44,11 @@ WITHIN_THE_PACKAGE = {
     "Scheduler": {"add", "add_begun", "drop", "first", "in_order", "packet_ended", "sent", "values_changed"},
     "StreamByStream": {"add", "add_begun", "drop", "first", "in_order", "packet_ended", "sent", "values_changed"},
     "StreamValues": {"interleaves", "priorities", "weights"},
-    "SCTPSocket": {
+    "SCTPSocket": {"engine_accepted", "stack_closed"},
+    "SocketState": {
         *("add_association", "association_at", "association_changed", "association_of", "check_may_connect"),
-        *("check_open", "choose_stack", "configure", "connected", "engine_accepted", "is_closed", "is_listening"),
-        *("is_one_to_many", "reads_no_more", "shown", "stack_closed", "take_over", "take_pending_errno"),
+        *("check_open", "choose_stack", "configure", "connected", "is_closed", "is_listening", "is_one_to_many"),
+        *("open_stack", "peer_address", "reads_no_more", "shown", "take_over", "take_pending_errno"),
     },
     "sctp_notification": {"PREFIX"},
     # A coroutine's own methods.

@@ -102,7 +102,7 @@ class Transmission:
         """Of the opportunity."""
         self.burst.end()
         for path in self.paths.all:
-            path.is_cwnd_limited = path.flight_bytes >= path.congestion.cwnd
+            path.is_cwnd_limited = path.flight_bytes + path.abandoned_bytes >= path.congestion.cwnd
 
     def _next_path(self, now: float) -> Path | None:
         """§6.1 C: "before sending new DATA chunks, the sender MUST first transmit any DATA chunks that are marked for
@@ -313,9 +313,8 @@ class Transmission:
 
 def _cwnd_allows(path: Path) -> bool:
     """§6.1 B; §7.2.3: after T3 "no more than one SCTP packet will be in flight ... until ... acknowledgement"."""
-    if path.awaits_ack_after_timeout:
-        return path.flight_bytes == 0
-    return path.flight_bytes < path.congestion.cwnd
+    in_network_bytes = path.flight_bytes + path.abandoned_bytes
+    return in_network_bytes < path.congestion.cwnd if not path.awaits_ack_after_timeout else not in_network_bytes
 
 
 def _add_parts(packet: OutgoingPacket, chunk: OutstandingChunk) -> None:

@@ -98,7 +98,7 @@ from aiosctp.socket.options import access, associations, events, paths, planned,
 from aiosctp.socket.options.table import Option
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
+    from aiosctp.socket.socket_state import SocketState
 
 KINDS: Final = (sockets, events, associations, sends, paths, streams, planned)
 
@@ -107,13 +107,13 @@ TABLE: Final[dict[tuple[int, int], Option]] = {
 }
 
 
-def set_option(sock: SCTPSocket, level: int, option: int, value: Any) -> None:
+def set_option(sock: SocketState, level: int, option: int, value: Any) -> None:
     access.set_option(TABLE, sock, level, option, value)
 
 
-def get_option(sock: SCTPSocket, level: int, option: int, value: Any) -> Any:
+def get_option(sock: SocketState, level: int, option: int, value: Any) -> Any:
     return access.get_option(TABLE, sock, level, option, value)
 
 
-def opt_info(sock: SCTPSocket, assoc_id: int, option: int, value: Any) -> Any:
+def opt_info(sock: SocketState, assoc_id: int, option: int, value: Any) -> Any:
     return access.opt_info(TABLE, sock, assoc_id, option, value)

@@ -23,33 +23,33 @@ from aiosctp.socket.options.target import Target
 from aiosctp.socket.structures import sockaddr
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
     from aiosctp.socket.socket_association import SocketAssociation
+    from aiosctp.socket.socket_state import SocketState
 
 Table = Mapping[tuple[int, int], Option]
 
 
-def set_option(table: Table, sock: SCTPSocket, level: int, number: int, value: object) -> None:
+def set_option(table: Table, sock: SocketState, level: int, number: int, value: object) -> None:
     """For all whom it names, or, raising OSError, for none."""
     option = _built(table, level, number)
     if option.write is None:
         raise error(errno.ENOPROTOOPT, f"{option.name} can only be read")
     option.check_style(sock.type)
     given = checked(option.name, option.structure, value)
-    with as_socket_errors():
+    with as_socket_errors:
         commits = [option.write(target, given) for target in _to_set(option, sock, given)]
         for commit in commits:
             commit()
 
 
-def get_option(table: Table, sock: SCTPSocket, level: int, number: int, value: object) -> Any:
+def get_option(table: Table, sock: SocketState, level: int, number: int, value: object) -> Any:
     """value: names an association or address; None names the endpoint, or the one association there is."""
     option = _readable(table, sock, level, number)
     asked = _asked(option, value)
     return _read(option, _to_read(option, sock, asked), asked)
 
 
-def opt_info(table: Table, sock: SCTPSocket, assoc_id: object, number: int, value: object) -> Any:
+def opt_info(table: Table, sock: SocketState, assoc_id: object, number: int, value: object) -> Any:
     """§8: "any association identifier in the structure provided as arg is ignored, and id takes precedence"."""
     option = _readable(table, sock, IPPROTO_SCTP, number)
     asked = _asked(option, value)
@@ -80,7 +80,7 @@ def _called(level: int, number: int) -> str:
     return f"{names[0]} ({number})" if names and level == SOL_SOCKET else str(number)
 
 
-def _readable(table: Table, sock: SCTPSocket, level: int, number: int) -> Option:
+def _readable(table: Table, sock: SocketState, level: int, number: int) -> Option:
     option = _built(table, level, number)
     if option.read is None:
         raise error(errno.ENOPROTOOPT, f"{option.name} can only be set")
@@ -95,7 +95,7 @@ def _asked(option: Option, value: object) -> Any:
 
 def _read(option: Option, target: Target, asked: Any) -> Any:
     assert option.read is not None
-    with as_socket_errors():
+    with as_socket_errors:
         value = option.read(target, asked)
     if option.association:
         value = replace(value, **{option.association: target.association_id})
@@ -107,7 +107,7 @@ def _read(option: Option, target: Target, asked: Any) -> Any:
 # -- whom a value names --
 
 
-def _to_read(option: Option, sock: SCTPSocket, asked: Any) -> Target:
+def _to_read(option: Option, sock: SocketState, asked: Any) -> Target:
     if option.scope is Scope.SOCKET:
         return Target(sock)
     if option.scope is Scope.EVERYONE:
@@ -115,7 +115,7 @@ def _to_read(option: Option, sock: SCTPSocket, asked: Any) -> Target:
     return _one_target(option, sock, asked)
 
 
-def _to_set(option: Option, sock: SCTPSocket, given: Any) -> list[Target]:
+def _to_set(option: Option, sock: SocketState, given: Any) -> list[Target]:
     if option.scope is Scope.SOCKET:
         return [Target(sock)]
     if option.scope is Scope.EVERYONE:
@@ -129,11 +129,11 @@ def _to_set(option: Option, sock: SCTPSocket, given: Any) -> list[Target]:
     return [_one_target(option, sock, given)]
 
 
-def _living(sock: SCTPSocket) -> list[Target]:
+def _living(sock: SocketState) -> list[Target]:
     return [Target(sock, member) for member in sock.associations.values()]
 
 
-def _one_target(option: Option, sock: SCTPSocket, value: Any) -> Target:
+def _one_target(option: Option, sock: SocketState, value: Any) -> Target:
     """§8: an address names the association that has it, else the id does, else it is for those to come."""
     association_id = getattr(value, option.association) if option.association else value
     host, port = _host_and_port(getattr(value, option.address)) if option.address else (None, 0)
@@ -146,7 +146,7 @@ def _one_target(option: Option, sock: SCTPSocket, value: Any) -> Target:
     return Target(sock, member, host)
 
 
-def _named(option: Option, sock: SCTPSocket, association_id: int) -> SocketAssociation | None:
+def _named(option: Option, sock: SocketState, association_id: int) -> SocketAssociation | None:
     """None is SCTP_FUTURE_ASSOC. §8: a one-to-one socket ignores the id."""
     if not sock.is_one_to_many:
         return _only(sock)
@@ -157,7 +157,7 @@ def _named(option: Option, sock: SCTPSocket, association_id: int) -> SocketAssoc
     return sock.association_of(association_id)
 
 
-def _only(sock: SCTPSocket) -> SocketAssociation | None:
+def _only(sock: SocketState) -> SocketAssociation | None:
     """The association of a one-to-one socket, if it lives."""
     if sock.is_one_to_many:
         return None
@@ -173,7 +173,7 @@ def _host_and_port(address: sockaddr) -> tuple[str | None, int]:
     return (None if is_wildcard(host) else host), port
 
 
-def _at(sock: SCTPSocket, host: str, port: int) -> SocketAssociation | None:
+def _at(sock: SocketState, host: str, port: int) -> SocketAssociation | None:
     if port:
         return sock.association_at(host, port)
     found = [member for member in sock.associations.values() if _has(member, host, 0)]

@@ -17,8 +17,8 @@ from aiosctp.socket.options.units import check_ranges
 from aiosctp.socket.settings import Settings
 
 if TYPE_CHECKING:
-    from aiosctp.socket.sctp_socket import SCTPSocket
     from aiosctp.socket.socket_association import SocketAssociation
+    from aiosctp.socket.socket_state import SocketState
 
 Commit = Callable[[], None]
 """Does what was checked before. It does not fail: so nothing changes when one of several can't be changed."""
@@ -34,8 +34,8 @@ class Target:
 
     __slots__ = ("host", "member", "socket")
 
-    def __init__(self, socket: SCTPSocket, member: SocketAssociation | None = None, host: str | None = None) -> None:
-        self.socket: SCTPSocket = socket
+    def __init__(self, socket: SocketState, member: SocketAssociation | None = None, host: str | None = None) -> None:
+        self.socket: SocketState = socket
         self.member: SocketAssociation | None = member
         self.host: str | None = host
 
@@ -78,7 +78,7 @@ class Target:
         if not changed:
             return nothing
         check_ranges(changed)
-        with as_socket_errors():
+        with as_socket_errors:
             config = before.replace(**changed)
         if self.member is None:
             return lambda: self.socket.configure(config)
@@ -89,7 +89,7 @@ class Target:
 
     def change_paths(self, changes: dict[str, Any]) -> Commit:
         """The same of the path to the address alone, or, without one, of all that there are."""
-        with as_socket_errors():
+        with as_socket_errors:
             wanted = Config().replace(**changes)
         others = {name: value for name, value in changes.items() if name not in ("path_mtu", "pmdcs_bytes")}
         has_mtu = len(others) < len(changes)
