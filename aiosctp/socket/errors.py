@@ -61,7 +61,7 @@ class _AsSocketErrors:
             raise error(errno.EINVAL, str(wrong)) from None
 
 
-as_socket_errors = _AsSocketErrors()
+as_socket_errors: _AsSocketErrors = _AsSocketErrors()
 
 
 def is_end(ending: OSError) -> bool:

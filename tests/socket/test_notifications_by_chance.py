@@ -57,7 +57,7 @@ async def test_each_message_was_delivered_or_is_told_as_failed(seed: int) -> Non
             hosts.client_host, hosts.server_host, Link(delay_s=0.01, bandwidth_bps=2e6, loss=RandomLoss(0.05))
         )
         reading = asyncio.create_task(read_all(theirs))
-        asyncio.get_running_loop().call_later(dice.uniform(0, 1), hosts.network.partition, hosts.client_host)
+        asyncio.get_running_loop().call_later(dice.uniform(0, 0.4), hosts.network.partition, hosts.client_host)
         given: dict[int, tuple[bytes, int, int]] = {}
         for number in range(1, MESSAGES + 1):
             data = number.to_bytes(2, "big") * dice.choice((1, 500, 3000))
@@ -67,6 +67,7 @@ async def test_each_message_was_delivered_or_is_told_as_failed(seed: int) -> Non
             await asyncio.sleep(dice.choice((0, 0, 0.02)))
         delivered = {int.from_bytes(message[:2], "big") for message in await reading}
         lost, *failures = await all_that_waits(ours)
+        assert failures
         assert lost.sac_state == sctp.SCTP_COMM_LOST
         for failed in failures:
             info = failed.ssfe_info
