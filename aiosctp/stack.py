@@ -66,12 +66,16 @@ class Owner(Protocol):
     def engine_changed(self) -> None: ...
 
 
-class Listener(Protocol):
+class Closable(Protocol):
+    """Who may be waiting for what a closed stack never brings."""
+
+    def stack_closed(self) -> None: ...
+
+
+class Listener(Closable, Protocol):
     """Who takes the associations that peers open at an endpoint."""
 
     def engine_accepted(self, engine: AssociationEngine) -> None: ...
-
-    def stack_closed(self) -> None: ...
 
 
 class Stack:
@@ -109,6 +113,7 @@ class Stack:
         self._owners: dict[AssociationEngine, Owner] = {}
         self._associations: dict[AssociationEngine, Association] = {}
         self._listeners: dict[Endpoint, Listener] = {}
+        self._holders: WeakSet[Closable] = WeakSet()
         self._flush_is_due = False
         self._before_flush: list[Callable[[], None]] = []
         self.given_to: AssociationEngine | None = None
@@ -178,8 +183,8 @@ class Stack:
                     self._engine.touch(engine)
             self.flush(now)
         self._is_closed = True
-        for listener in list(self._listeners.values()):
-            listener.stack_closed()
+        for each in dict.fromkeys((*self._listeners.values(), *self._holders)):
+            each.stack_closed()
         self._listeners.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -309,6 +314,9 @@ class Stack:
         """It is established: from now on it is its own owner, and one of the stack's `associations()`."""
         self.own(association.engine, association)
         self._associations[association.engine] = association
+
+    def tell_when_closed(self, holder: Closable) -> None:
+        self._holders.add(holder)
 
     def listen(self, endpoint: Endpoint, listener: Listener) -> None:
         self._listeners[endpoint] = listener

@@ -42,6 +42,7 @@ def hold(sock: SocketState, stack: Stack, hosts: Sequence[str], port: int) -> En
     except ValueError as wrong:
         raise error(errno.EADDRINUSE, str(wrong)) from None
     endpoint.holders += 1
+    stack.tell_when_closed(sock)
     endpoint.is_shared = sock.reuse_port
     return endpoint
 

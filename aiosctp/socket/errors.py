@@ -17,6 +17,10 @@ def closed() -> OSError:
     return error(errno.EBADF, "the socket is closed")
 
 
+def stack_is_closed() -> OSError:
+    return error(errno.ENETDOWN, "the stack of the socket is closed")
+
+
 def would_block(what: str) -> OSError:
     return error(errno.EAGAIN, f"{what} would wait, and the socket does not block")
 

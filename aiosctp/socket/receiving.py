@@ -27,7 +27,7 @@ from aiosctp.socket.constants import (
     SCTP_RCVINFO,
     SCTP_SNDRCV,
 )
-from aiosctp.socket.errors import check_flags, check_int, error, is_end, would_block
+from aiosctp.socket.errors import check_flags, check_int, error, is_end, stack_is_closed, would_block
 from aiosctp.socket.notifications import Notification
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import sctp_extrcvinfo, sctp_nxtinfo, sctp_rcvinfo, sctp_sndrcvinfo
@@ -231,8 +231,10 @@ def _beginning_of(item: Message | Notification, bufsize: int) -> Message | Notif
 
 
 def _end_of(sock: SocketState) -> Taken | None:
-    """Of a one-to-one socket: what there is to tell when nothing is left to read. None: something may come."""
+    """What there is to tell when nothing is left to read. None: something may come."""
     if sock.is_one_to_many:
+        if sock.is_cut_off:
+            raise stack_is_closed()
         return None
     ending = sock.connected().ending
     if ending is None:

@@ -15,7 +15,7 @@ from aiosctp.default_stacks import default_stack
 from aiosctp.socket import addresses
 from aiosctp.socket.addresses import Address
 from aiosctp.socket.constants import AF_INET6, IPPROTO_SCTP, SOCK_SEQPACKET
-from aiosctp.socket.errors import closed, error, pending_errno
+from aiosctp.socket.errors import closed, error, pending_errno, stack_is_closed
 from aiosctp.socket.notifications import sctp_tlv
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
@@ -44,7 +44,10 @@ class SocketState:
         self.proto: int = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        self.settings: Settings = Settings(config.replace(**_OFF_AT_FIRST))
+        # §8.1.7: SO_SNDBUF is one number, whatever the stream; Config has a second one.
+        self.settings: Settings = Settings(
+            config.replace(**_OFF_AT_FIRST, stream_send_buffer_bytes=config.send_buffer_bytes)
+        )
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
         level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
         self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0
@@ -144,9 +147,18 @@ class SocketState:
         """With its UDP sockets bound. Raises OSError: ENETDOWN when it was closed."""
         stack = self.choose_stack(listens=listens)
         if stack.is_closed:
-            raise error(errno.ENETDOWN, "the stack of the socket is closed")
+            raise stack_is_closed()
         stack.open()
         return stack
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Nothing comes any more, for its stack was closed."""
+        return self._stack is not None and self._stack.is_closed
+
+    def stack_closed(self) -> None:
+        self._is_listening = False
+        self.readable.tell()
 
     def configure(self, config: Config) -> None:
         """For associations to come, those of a socket that listens included."""
@@ -195,7 +207,7 @@ class SocketState:
     def _drop_old_notifications(self, ended: SocketAssociation) -> None:
         """A program that subscribed to notifications and does not read them, as with `recvfrom`, would have them of all
         associations that there ever were. Beyond as many associations as one may have notifications, which have ended
-        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands in the place of theirs (§6.1.10)."""
+        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands for theirs (§6.1.10), as one of the last."""
         waiting = len(self.ready) + len(self.only_notified)
         if waiting <= len(self.associations) + self.settings.config.event_queue_limit:
             return

@@ -28,6 +28,7 @@ from tests.socket.hosts import (
     one_to_one_pair,
     receive,
     refused,
+    subscribe,
 )
 from tests.surface.two_hosts import PORT
 from tests.surface.virtual_time import virtual_time
@@ -277,8 +278,9 @@ async def test_a_message_of_two_chunks_is_emsgsize_without_fragmentation() -> No
     async with one_to_one_pair() as pair:
         pair.client.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_DISABLE_FRAGMENTS, 1)
         point = pair.client.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_STATUS).sstat_fragmentation_point
-        with refused(errno.EMSGSIZE):
+        with pytest.raises(OSError, match=f"{point} bytes, and has {point + 1}: .*SCTP_DISABLE_FRAGMENTS") as caught:
             await pair.client.send(bytes(point + 1))
+        assert caught.value.errno == errno.EMSGSIZE
         await pair.client.send(bytes(point))
         assert len(await receive(pair.server)) == point
         assert len(pair.hosts.user_data()) == 1
@@ -442,3 +444,34 @@ async def test_a_socket_of_a_closed_stack_raises_oserror_and_can_be_closed(type:
             await socket.close()
             with refused(errno.EBADF):
                 await socket.recv(10)
+
+
+@pytest.mark.parametrize("how", ["bound", "listening", "associated"])
+@virtual_time
+async def test_who_reads_a_one_to_many_socket_of_a_stack_that_is_closed_does_not_wait_for_ever(how: str) -> None:
+    """X28: ENETDOWN, after all that was there to read."""
+    async with SocketHosts() as hosts:
+        hosts.listening(sctp.SOCK_SEQPACKET)
+        sock = hosts.socket(sctp.SOCK_SEQPACKET)
+        if how == "associated":
+            subscribe(sock, sctp.SCTP_ASSOC_CHANGE)
+            await sock.connect(SERVER)
+        else:
+            sock.bind((CLIENT_HOST, 5555))
+        if how == "listening":
+            sock.listen()
+        read: list[object] = []
+
+        async def read_all() -> None:
+            while True:
+                read.append((await sock.recvv(100)).data)
+
+        reading = asyncio.create_task(read_all())
+        await asyncio.sleep(1)
+        hosts.client.close()
+        with refused(errno.ENETDOWN):
+            await asyncio.wait_for(reading, 1)
+        states = [told.sac_state for told in read if isinstance(told, sctp.sctp_assoc_change)]
+        assert states == ([sctp.SCTP_COMM_UP, sctp.SCTP_COMM_LOST] if how == "associated" else [])
+        with refused(errno.ENETDOWN):
+            await sock.recvfrom(100)
