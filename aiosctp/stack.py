@@ -180,6 +180,7 @@ class Stack:
         self._is_closed = True
         for listener in list(self._listeners.values()):
             listener.stack_closed()
+        self._listeners.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -95,6 +95,9 @@ def _on_error(association: AssociationEngine, chunk: Error, path: Path, now: flo
     for cause in chunk.causes:
         if isinstance(cause, UnrecognizedParameters) and reports_forward_tsn(cause.parameters):
             association.forward_tsn_reported()
+            if association.sender.is_at_rest:
+                # A shutdown may have waited for what was abandoned.
+                association.lifecycle.step(DataDrained(now))
     association.control_arrived(chunk, path, now)
 
 

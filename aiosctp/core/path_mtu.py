@@ -113,7 +113,9 @@ class PathMtuDiscovery:
     # -- what the user wants --
 
     def fix(self, path: Path, mtu: int | None) -> None:
-        """The user knows it; or, None, no more: it begins with what the route takes."""
+        """The user knows it; or, None, no more: it begins with what the route takes. Said again it ends no search."""
+        if mtu == _fixed(path):
+            return
         path.mtu_is_fixed = mtu is not None
         self._begin_anew(path)
         if mtu is None:
@@ -135,7 +137,7 @@ class PathMtuDiscovery:
         """A path keeps what was set for it alone."""
         for path in self._association.paths:
             mtu = fixed_mtu(path.address, config)
-            if mtu != fixed_mtu(path.address, before) == (path.mtu if path.mtu_is_fixed else None):
+            if mtu != fixed_mtu(path.address, before) == _fixed(path):
                 self.fix(path, mtu)
             if path.path_mtu_discovery is before.path_mtu_discovery:
                 self.switch(path, is_on=config.path_mtu_discovery)
@@ -383,3 +385,8 @@ class PathMtuDiscovery:
         path.set_mtu(mtu)
         # What an earlier probe found out is out of date, when its answer comes.
         self._association.heartbeats.forget_mtu_probes(path)
+
+
+def _fixed(path: Path) -> int | None:
+    """The path MTU that holds because the user set it."""
+    return path.mtu if path.mtu_is_fixed else None

@@ -72,6 +72,8 @@ class Path:
     """A destination address, the source it is used with, and all that belongs to the pair."""
 
     __slots__ = (
+        "abandoned_bytes",
+        "abandoned_until",
         "address",
         "awaits_ack_after_timeout",
         "congestion",
@@ -135,6 +137,11 @@ class Path:
         self.congestion: CongestionControl = make_congestion_control(config, pmdcs=self.pmdcs, is_ipv6=is_ipv6(address))
         self.flight_bytes: int = 0
         """DATA chunks last sent here that are neither acknowledged nor marked for retransmission."""
+        self.abandoned_bytes: int = 0
+        """What was in flight when it was abandoned (RFC 3758): no longer outstanding, and in the network still. It
+        takes room in cwnd until the peer has passed it over, or T3 expires."""
+        self.abandoned_until: int = 0
+        """The number of the last such chunk."""
         self.is_cwnd_limited: bool = False
         """Whether cwnd was fully utilized when DATA was last sent (§7.2.1)."""
         self.awaits_ack_after_timeout: bool = False

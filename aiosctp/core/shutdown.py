@@ -73,11 +73,17 @@ class ShuttingDown:
         association = self._association
         # §5.4: a shutdown is told to no address that is not confirmed, and ends the probing that might confirm one.
         sender = association.sender
-        if not sender.is_at_rest or sender.queue.held_bytes or not association.paths.for_data().is_confirmed:
+        if not sender.is_at_rest or not association.paths.for_data().is_confirmed:
             return
         if sender.has_open_record:
-            # No part is taken any more that could end it. The peer is never to take what it has for all.
+            # No part is taken any more that could end it. The peer is never to take what it has for all. Nor is there
+            # an end to wait for to the resets that wait for it, ours or the peer's, and so to what they hold back.
             association.termination.abort((UserInitiatedAbort(b"a record was not ended"),))
+            return
+        if sender.is_cut_off:
+            association.termination.abort((UserInitiatedAbort(b"what was abandoned can't be passed over"),))
+            return
+        if sender.queue.held_bytes:
             return
         if association.state is AssociationState.SHUTDOWN_PENDING:
             association.enter(AssociationState.SHUTDOWN_SENT)

@@ -52,7 +52,9 @@ class Call:
 
 
 def bytes_given(data: object) -> bytes:
-    with as_socket_errors():
+    if type(data) is bytes:
+        return data
+    with as_socket_errors:
         return bytes_of("data", data)
 
 
@@ -60,7 +62,7 @@ def gathered(buffers: object) -> bytes:
     """§5.1: "treated by SCTP as a single user message"."""
     if isinstance(buffers, str | bytes | bytearray | memoryview) or not isinstance(buffers, Sequence):
         raise error(errno.EINVAL, f"buffers must be a list of bytes, not {type(buffers).__name__}")
-    with as_socket_errors():
+    with as_socket_errors:
         return b"".join([bytes_of("each of the buffers", buffer) for buffer in buffers])
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aiosctp.exceptions import AssociationShutdown, SCTPError
 
@@ -30,6 +28,8 @@ def check_int(name: str, value: object, low: int, high: int = 2**31 - 1) -> None
 
 def check_flags(flags: object, known: int) -> None:
     """Of a call that sends or receives: what it would ignore is refused."""
+    if type(flags) is int and not flags:
+        return
     check_int("flags", flags, 0)
     assert isinstance(flags, int)
     if flags & ~known:
@@ -44,16 +44,24 @@ def pending_errno(ending: SCTPError | None) -> int:
     return ending.errno
 
 
-@contextmanager
-def as_socket_errors() -> Iterator[None]:
+class _AsSocketErrors:
     """What the plain API raises in here is raised as the sockets API has it. An ending keeps its own class, which is
-    an OSError with the right errno."""
-    try:
-        yield
-    except OSError:
-        raise
-    except (TypeError, ValueError, OverflowError) as wrong:
-        raise error(errno.EINVAL, str(wrong)) from None
+    an OSError with the right errno.
+
+    A class, for every message passes through it: a generator with @contextmanager costs more than the plain send.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, wrong: BaseException | None, traceback: object) -> None:
+        if isinstance(wrong, TypeError | ValueError | OverflowError) and not isinstance(wrong, OSError):
+            raise error(errno.EINVAL, str(wrong)) from None
+
+
+as_socket_errors: _AsSocketErrors = _AsSocketErrors()
 
 
 def is_end(ending: OSError) -> bool:

@@ -59,7 +59,7 @@ def _as_said(initmsg: sctp_initmsg, config: Config) -> Config:
         "max_init_retransmits": initmsg.sinit_max_attempts,
         "init_rto_max_s": initmsg.sinit_max_init_timeo / 1000,
     }
-    with as_socket_errors():
+    with as_socket_errors:
         return config.replace(**{name: value for name, value in said.items() if value})
 
 

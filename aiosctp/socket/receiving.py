@@ -70,16 +70,12 @@ async def recv(sock: SocketState, bufsize: int, flags: int) -> bytes:
     sock.check_open()
     if sock.is_one_to_many:
         raise error(errno.EOPNOTSUPP, "recv does not tell whose a message is: recvfrom, recvmsg and recvv do")
-    data, _ = await _recvfrom(sock, bufsize, flags)
-    return data
+    _, message = await _take(sock, bufsize, flags, with_notifications=False)
+    return message.data if isinstance(message, Message) else b""
 
 
 async def recvfrom(sock: SocketState, bufsize: int) -> tuple[bytes, Address]:
-    return await _recvfrom(sock, bufsize, 0)
-
-
-async def _recvfrom(sock: SocketState, bufsize: int, flags: int) -> tuple[bytes, Address]:
-    association, message = await _take(sock, bufsize, flags, with_notifications=False)
+    association, message = await _take(sock, bufsize, 0, with_notifications=False)
     if not isinstance(message, Message) or association is None:
         return b"", ("", 0)
     return message.data, _address_of(sock, association)
@@ -167,8 +163,8 @@ def _following(sock: SocketState, message: Message, flags: int) -> sctp_nxtinfo 
 
 
 def _address_of(sock: SocketState, association: SocketAssociation) -> Address:
-    host, port = association.association.primary_path.address
-    return sock.shown(host), port
+    engine = association.association.engine
+    return sock.shown(engine.paths.primary.address), engine.peer_port
 
 
 # -- taking --

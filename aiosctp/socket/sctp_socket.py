@@ -71,6 +71,11 @@ class SCTPSocket(SocketState):
 
     Raises OSError here and everywhere: EPROTONOSUPPORT for another type or protocol, EAFNOSUPPORT for another family,
     EINVAL for a wrong argument, EBADF once it is closed.
+
+    The API's calls: bind, bindx, listen, accept, connect, connectx, peeloff, shutdown, close; sendv, sendmsg, send,
+    sendto; recvv, recvmsg, recv, recvfrom; sctp_sendmsg, sctp_send, sctp_sendx, sctp_recvmsg; setsockopt, getsockopt,
+    opt_info, setblocking, getblocking; getpaddrs, getladdrs, getpeername, getsockname. What else there is serves the
+    package.
     """
 
     def __init__(
@@ -311,8 +316,9 @@ class SCTPSocket(SocketState):
     ) -> int:
         """Queue one message, and return the number of its bytes (§9.12).
 
-        Waits until there is room for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead. Returning
-        means queued. Cancelled, or raising, nothing was; with SCTP_SENDALL some associations may have it.
+        Waits until there is room for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead: in
+        SO_SNDBUF, of which one stream has `Config.stream_send_buffer_bytes`, or all once SO_SNDBUF has been set.
+        Returning means queued. Cancelled, or raising, nothing was; with SCTP_SENDALL some associations may have it.
 
         data: one buffer, or several that are one message. addresses: of a one-to-many socket, the peer's, where
         `snd_assoc_id` names none: if there is no association with it this opens one, without waiting for it, and sets
@@ -371,13 +377,14 @@ class SCTPSocket(SocketState):
         timetolive: int = 0,
         context: int = 0,
     ) -> int:
-        """Deprecated (§9.7): `sendv`."""
+        """Deprecated (§9.7): `sendv`. timetolive: in milliseconds, 0 for none."""
         return await sending.sctp_sendmsg(self, data, to, ppid, flags, stream_no, timetolive, context)
 
     async def sctp_recvmsg(
         self, bufsize: int, flags: int = 0
     ) -> tuple[Any, Address | None, sctp_sndrcvinfo | sctp_extrcvinfo | None, int]:
-        """Deprecated (§9.8): `recvv`."""
+        """Deprecated (§9.8): `recvv`. Data, address, `sinfo`, `msg_flags`; `sinfo` is None unless
+        `sctp_data_io_event` of SCTP_EVENTS is on."""
         return await receiving.sctp_recvmsg(self, bufsize, flags)
 
     async def sctp_send(self, data: Payload, sinfo: sctp_sndrcvinfo | None = None, flags: int = 0) -> int:
@@ -394,6 +401,7 @@ class SCTPSocket(SocketState):
 
     def setsockopt(self, level: int, option: int, value: Any) -> None:
         """Set an option, to an int or the structure that it takes (§8): for all whom it names, or for nobody.
+        `aiosctp.socket.options` lists them.
 
         Raises OSError: ENOPROTOOPT for an option that there is not, or that can only be read; EOPNOTSUPP for one that
         is planned, or of the other style; EINVAL for a value of another type or out of range, naming the field, and for
@@ -403,7 +411,7 @@ class SCTPSocket(SocketState):
         options.set_option(self, level, option, value)
 
     def getsockopt(self, level: int, option: int, value: Any = None) -> Any:
-        """The value of an option: an int, or its structure.
+        """The value of an option: an int, or its structure. `aiosctp.socket.options` lists them.
 
         value: the structure with the fields filled in that name an association, an address or a stream; None names the
         associations to come, or the one that a one-to-one socket has. Raises OSError as `setsockopt` does.
@@ -417,6 +425,11 @@ class SCTPSocket(SocketState):
         return options.opt_info(self, assoc_id, option, value)
 
     def setblocking(self, flag: bool) -> None:
+        """False: what would wait raises BlockingIOError instead, EAGAIN, or EINPROGRESS of `connect`.
+
+        There is no descriptor to poll. To wait for what was begun, call `setblocking(True)` and read: how connecting
+        went is told by SCTP_ASSOC_CHANGE, if that is on, and by the error of the call if it failed.
+        """
         self.check_open()
         self.blocks: bool = bool(flag)
 

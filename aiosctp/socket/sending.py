@@ -133,7 +133,11 @@ async def sctp_sendx(
 
 async def _perform(sock: SocketState, call: Call) -> int:
     check_flags(call.flags, FLAGS)
-    found = await _find(sock, call)
+    if call.addresses:
+        hosts, port = await opening.hosts_of(sock, call.addresses)
+        sock.check_open()
+        call.addresses = [(host, port) for host in hosts]
+    found = _find(sock, call)
     info = call.info or (sock if found is None else found).settings.sndinfo
     if call.flags & MSG_EOR:
         info = replace(info, snd_flags=info.snd_flags | SCTP_EOR)
@@ -146,12 +150,8 @@ async def _perform(sock: SocketState, call: Call) -> int:
     return len(call.data)
 
 
-async def _find(sock: SocketState, call: Call) -> SocketAssociation | None:
-    """The association that is meant; None where there is none yet, or all are. Waits for name resolution."""
-    if call.addresses:
-        hosts, port = await opening.hosts_of(sock, call.addresses)
-        sock.check_open()
-        call.addresses = [(host, port) for host in hosts]
+def _find(sock: SocketState, call: Call) -> SocketAssociation | None:
+    """The association that is meant; None where there is none yet, or all are."""
     if not sock.is_one_to_many:
         return sock.connected() if _has_association(sock) or not call.addresses else None
     named = 0 if call.info is None else call.info.snd_assoc_id
@@ -308,7 +308,7 @@ async def _give(sock: SocketState, association: SocketAssociation, call: Call, i
     """Waits until there is room. Cancelling leaves nothing queued."""
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             await association.association.send(call.data, **arguments)
     except OSError:
         sock.check_open()
@@ -318,7 +318,7 @@ async def _give(sock: SocketState, association: SocketAssociation, call: Call, i
 def _give_nowait(association: SocketAssociation, call: Call, info: sctp_sndinfo) -> None:
     arguments = _arguments(association, call, info)
     try:
-        with as_socket_errors():
+        with as_socket_errors:
             association.association.send_nowait(call.data, **arguments)
     except BlockingIOError:
         raise would_block("send") from None

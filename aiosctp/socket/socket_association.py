@@ -18,6 +18,7 @@ from aiosctp.events import (
     SenderDry,
 )
 from aiosctp.exceptions import SCTPError
+from aiosctp.socket.constants import SCTP_FRAG_LEVEL_2
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.translation import translate
 from aiosctp.socket.unread import Unread
@@ -57,8 +58,12 @@ class SocketAssociation:
 
     @property
     def is_readable(self) -> bool:
-        """In doubt, it is."""
-        return bool(self.unread) or self.ending is not None
+        """In doubt, it is. The end itself is read of a one-to-one socket alone."""
+        if self.unread or self.ending is None:
+            return bool(self.unread)
+        return (
+            not self.socket.is_one_to_many or self.unread.peek(SCTP_FRAG_LEVEL_2, with_notifications=False) is not None
+        )
 
     def _changed(self, events: Sequence[Event]) -> None:
         """The stack flushed this association."""
@@ -68,8 +73,8 @@ class SocketAssociation:
             if isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_UP:
                 self.came_up = True
                 self.association.stack.add(self.association)
-            self.unread.look_at(event)
-            self._notify(event)
+            for each in (*self.unread.look_at(event), event):
+                self._notify(each)
         self.socket.association_changed(self)
         self.changes.tell()
 

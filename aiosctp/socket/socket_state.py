@@ -16,6 +16,7 @@ from aiosctp.socket import addresses
 from aiosctp.socket.addresses import Address
 from aiosctp.socket.constants import AF_INET6, IPPROTO_SCTP, SOCK_SEQPACKET
 from aiosctp.socket.errors import closed, error, pending_errno
+from aiosctp.socket.notifications import sctp_tlv
 from aiosctp.socket.settings import Settings
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.structures import linger
@@ -181,6 +182,21 @@ class SocketState:
         if changed.is_readable:
             self.ready[changed] = None
             self.readable.tell()
+            if changed.ending is not None:
+                self._drop_old_notifications(changed)
+
+    def _drop_old_notifications(self, ended: SocketAssociation) -> None:
+        """A program that subscribed to notifications and does not read them, as with `recvfrom`, would have them of all
+        associations that there ever were. Beyond as many associations as one may have notifications, which have ended
+        and left nothing else, SCTP_NOTIFICATIONS_STOPPED_EVENT stands for theirs (§6.1.10), as one of the last."""
+        if len(self.ready) <= len(self.associations) + self.settings.config.event_queue_limit:
+            return
+        dropped = [one for one in self.ready if one.ending is not None and one.unread.has_only_notifications]
+        for one in dropped:
+            if one is not ended:
+                del self.ready[one]
+        if dropped:
+            ended.unread.add(sctp_tlv())
 
     def take_pending_errno(self) -> int:
         """SO_ERROR: reading clears it."""

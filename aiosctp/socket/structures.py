@@ -76,7 +76,7 @@ sockaddr: TypeAlias = tuple[str, int] | str | None
 
 @dataclass(slots=True)
 class sctp_initmsg:
-    """SCTP_INIT, and the option SCTP_INITMSG (§5.3.1, §8.1.3). 0: the endpoint's default."""
+    """SCTP_INIT, and the option SCTP_INITMSG (§5.3.1, §8.1.3). 0 leaves a value as it is: the endpoint's default."""
 
     sinit_num_ostreams: uint16_t = 0
     sinit_max_instreams: uint16_t = 0
@@ -186,7 +186,7 @@ class sctp_recvv_rn:
 
 @dataclass(slots=True)
 class sctp_event:
-    """SCTP_EVENT (§6.2.2)."""
+    """SCTP_EVENT (§6.2.2). se_type: SCTP_ASSOC_CHANGE and its like. To read it, name the type."""
 
     se_assoc_id: sctp_assoc_t = 0
     se_type: uint16_t = 0
@@ -492,7 +492,9 @@ class sctp_stream_value:
 
 @dataclass(slots=True)
 class sctp_assoc_stats:
-    """SCTP_GET_ASSOC_STATS: Solaris' counters and four fields of Linux's. Reading begins a new period of sas_maxrto."""
+    """SCTP_GET_ASSOC_STATS: Solaris' counters and four fields of Linux's. Reading begins a new period of sas_maxrto.
+
+    sas_opackets and sas_ipackets stay 0: packets are counted by stack (`Stack.statistics`), and not by association."""
 
     sas_assoc_id: sctp_assoc_t = 0
     sas_obs_rto_ipaddr: sockaddr = None

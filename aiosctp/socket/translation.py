@@ -130,7 +130,7 @@ def _association_change(event: AssociationChange, to: SocketAssociation) -> list
     is_up = event.change in (AssociationChangeKind.COMM_UP, AssociationChangeKind.RESTART)
     told = sctp_assoc_change(
         sac_state=getattr(constants, f"SCTP_{event.change}"),
-        sac_error=event.error,
+        sac_error=int(event.error),
         sac_outbound_streams=event.outbound_streams,
         sac_inbound_streams=event.inbound_streams,
         sac_assoc_id=to.association_id,
@@ -152,21 +152,21 @@ def _peer_address_change(event: PeerAddressChange, to: SocketAssociation) -> lis
         sctp_paddr_change(
             spc_aaddr=(to.socket.shown(host), port),
             spc_state=getattr(constants, f"SCTP_ADDR_{event.change}"),
-            spc_error=event.error,
+            spc_error=int(event.error),
             spc_assoc_id=to.association_id,
         )
     ]
 
 
 def _remote_error(event: RemoteError, to: SocketAssociation) -> list[Notification]:
-    told = sctp_remote_error(sre_error=event.error, sre_assoc_id=to.association_id, sre_data=event.data)
+    told = sctp_remote_error(sre_error=int(event.error), sre_assoc_id=to.association_id, sre_data=event.data)
     told.sre_length += len(event.data)
     return [told]
 
 
 def _send_failed(event: SendFailed, to: SocketAssociation) -> list[Notification]:
     """In both formats: who subscribed to both has both."""
-    number, size = to.association_id, len(event.data)
+    number, size, error = to.association_id, len(event.data), int(event.error)
     how = SCTP_DATA_SENT if event.was_sent else SCTP_DATA_UNSENT
     flags = (SCTP_UNORDERED if event.unordered else 0) | (SCTP_DATA_NOT_FRAG if event.is_whole else SCTP_DATA_LAST_FRAG)
     old_info = sctp_sndrcvinfo(
@@ -176,12 +176,10 @@ def _send_failed(event: SendFailed, to: SocketAssociation) -> list[Notification]
         sinfo_context=event.context,
         sinfo_assoc_id=number,
     )
-    old = sctp_send_failed(
-        ssf_flags=how, ssf_error=event.error, ssf_info=old_info, ssf_assoc_id=number, ssf_data=event.data
-    )
+    old = sctp_send_failed(ssf_flags=how, ssf_error=error, ssf_info=old_info, ssf_assoc_id=number, ssf_data=event.data)
     new = sctp_send_failed_event(
         ssfe_flags=how,
-        ssfe_error=event.error,
+        ssfe_error=error,
         ssfe_info=sctp_sndinfo(event.stream, flags, event.ppid, event.context, number),
         ssfe_assoc_id=number,
         ssfe_data=event.data,

@@ -21,6 +21,7 @@ class Unread:
     __slots__ = (
         "_association",
         "_begun",
+        "_half_read",
         "_keeps_to",
         "_messages_read",
         "_notifications",
@@ -37,6 +38,8 @@ class Unread:
         """What was taken, when a read had room for the beginning only."""
         self._read_bytes = 0
         """Of that."""
+        self._half_read: frozenset[tuple[int, int]] = frozenset()
+        """Stream and SSN of messages of which the beginning was read, and not the end."""
         self._unfinished: int | None = None
         """The stream of a message of which parts were taken, and not the last."""
         self._keeps_to: int | None = None
@@ -48,21 +51,31 @@ class Unread:
         has_messages = engine.ending is None and engine.receiver.pending_messages > 0
         return bool(self._notifications) or self._begun is not None or has_messages
 
+    @property
+    def has_only_notifications(self) -> bool:
+        return bool(self._notifications) and self._begun is None and self._association.peek_part() is None
+
     def add(self, notification: Notification, *, is_next: bool = False) -> None:
         """is_next: what waits comes after it."""
         engine = self._association.engine
         after = self._messages_read + (0 if is_next else engine.receiver.pending_messages)
         self._notifications.append(notification, after=after, limit=engine.config.event_queue_limit)
 
-    def look_at(self, event: Event) -> None:
-        """§6.1.7: a message will not be finished: what comes next is another."""
+    def look_at(self, event: Event) -> list[PartialDelivery]:
+        """§6.1.7: a message will not be finished: what comes next is another. Returns what has to be told before the
+        event: the engine does not know of a message that it has handed over, and of which the rest is discarded here.
+        """
         if isinstance(event, PartialDelivery):
+            self._half_read -= {(event.stream, event.ssn)}
             if event.stream == self._unfinished:
                 self._finish()
         elif isinstance(event, AssociationChange) and event.change is AssociationChangeKind.COMM_LOST:
             # RFC 9260 §9.1: with an ABORT "any data pending on either end ... is discarded".
             self._finish()
             self._begun = None
+            discarded, self._half_read = self._half_read, frozenset()
+            return [PartialDelivery(stream, ssn) for stream, ssn in sorted(discarded)]
+        return []
 
     # -- what is next --
 
@@ -87,7 +100,12 @@ class Unread:
             return self._notifications.take()
         message = self._begun or self._take_part(level)
         if message is not None:
-            return self._as_much_as(bufsize, message)
+            part = self._as_much_as(bufsize, message)
+            if not part.end_of_record:
+                self._half_read |= {(part.stream, part.ssn)}
+            elif self._half_read:
+                self._half_read -= {(part.stream, part.ssn)}
+            return part
         # None is to be had that would come before it.
         return self._notifications.take() if may_take_notification else None
 

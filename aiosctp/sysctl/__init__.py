@@ -7,7 +7,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
 from aiosctp.sysctl.table import TABLE
-from aiosctp.sysctl.variables import OfSockets, Variable
+from aiosctp.sysctl.variables import PREFIX, OfSockets, Variable
 
 if TYPE_CHECKING:
     from aiosctp.stack import Stack
@@ -16,7 +16,8 @@ __all__ = ["Sysctl", "Variable"]
 
 
 class Sysctl(MutableMapping[str, int]):
-    """The variables of one stack, by their whole names, `net.inet.sctp.` in front; as ints, in FreeBSD's units.
+    """The variables of one stack, by their whole names, `net.inet.sctp.` in front, as ints in FreeBSD's units. A name
+    may be given without that; there are no others here.
 
     A variable begins with the stack's own `Config`, which need not be what FreeBSD begins with. What is written holds
     for the associations, servers and sockets that are made after that; `blackhole`, `diag_info_code`, `secret_lifetime`
@@ -36,10 +37,10 @@ class Sysctl(MutableMapping[str, int]):
         """What only sockets read."""
 
     def __getitem__(self, name: str) -> int:
-        return TABLE[name].read(self._stack)
+        return self.describe(name).read(self._stack)
 
     def __setitem__(self, name: str, value: int) -> None:
-        variable = TABLE[name]
+        variable = self.describe(name)
         if not isinstance(value, int):
             raise OSError(errno.EINVAL, f"{name} must be an int, not {type(value).__name__}")
         variable.set(self._stack, int(value))
@@ -55,7 +56,10 @@ class Sysctl(MutableMapping[str, int]):
 
     def describe(self, name: str) -> Variable:
         """What it is, its unit and its range, and why it can't be changed if so. Raises KeyError."""
-        return TABLE[name]
+        variable = TABLE.get(name) or TABLE.get(PREFIX + name)
+        if variable is None:
+            raise KeyError(name)
+        return variable
 
     def __repr__(self) -> str:
         return f"<Sysctl of {self._stack!r}, {len(self)} variables>"

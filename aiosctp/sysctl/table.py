@@ -75,7 +75,7 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
         "packets are counted, beyond what was acknowledged (RFC 9260 §6.1 D)",
         high=1,
     ),
-    fixed("ecn_enable", 0, "explicit congestion notification", "ECN (RFC 4960 app. A) is not built", high=1),
+    fixed("ecn_enable", 0, "explicit congestion notification", "ECN (RFC 9260 Appendix A) is not built", high=1),
     fixed("rttvar_steady_step", 20, "RTCC: samples of one bandwidth before a step down", _NO_RTCC, high=65535),
     fixed("rttvar_eqret", 0, "RTCC: whether the window changes where RTT and bandwidth do not", _NO_RTCC, high=1),
     fixed("rttvar_bw", 4, "RTCC: by how many bits bandwidth is shifted to tell a change", _NO_RTCC, high=32),

@@ -9,6 +9,7 @@ from aiosctp.core.packing import MAX_QUEUED_CONTROL_CHUNKS
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import HANDSHAKE, MAY_TRANSMIT_DATA, SHUTTING_DOWN, AssociationState
 from aiosctp.core.timers import Timer
+from aiosctp.core.tx.chunk import IN_FLIGHT, MARKED
 
 _OVERDRAFT_BYTES = 0x2_0000
 
@@ -81,7 +82,8 @@ def _check_that_data_moves(association: AssociationEngine) -> None:
     """Something will move what waits, though nothing came any more."""
     sender, receiver, timers = association.sender, association.receiver, association.timers
     # RFC 3758 §3.3.3: what was abandoned before a peer told that it does not know FORWARD TSN, nobody may move.
-    if sender.outstanding and (sender.peer_takes_forward_tsn or sender.outstanding_bytes):
+    awaits = any(chunk.state in (IN_FLIGHT, MARKED) for chunk in sender.outstanding)
+    if sender.outstanding and (sender.peer_takes_forward_tsn or awaits):
         assert any(sender.t3.is_running(path) for path in association.paths), "outstanding data and no T3"
     if not association.paths.for_data().is_confirmed:
         # §5.4: new data and SACKs wait until a HEARTBEAT has confirmed an address.

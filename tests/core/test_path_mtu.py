@@ -282,6 +282,18 @@ def test_the_bytes_for_chunks_are_fixed_and_freed_in_life() -> None:
     assert one.mtu_is_fixed is False
 
 
+def test_what_is_said_again_of_a_path_ends_no_search_and_leaves_what_was_found() -> None:
+    """B13: it is not fixed as before, and discovered as before."""
+    link = Link(9000, pair=Pair(route_mtu=9000))
+    link.search()
+    assert link.path.mtu == 9000
+    probes = len(link.probes)
+    link.ours.path_mtu.fix(link.path, None)
+    link.ours.path_mtu.switch(link.path, is_on=True)
+    link.search()
+    assert (link.path.mtu, len(link.probes)) == (9000, probes)
+
+
 def test_discovery_is_switched_on_and_off_for_a_path_alone() -> None:
     """B13: SPP_PMTUD_ENABLE and SPP_PMTUD_DISABLE, per address."""
     link = Link(9000, pair=Pair(addresses_z=(ONE, TWO), route_mtu=9000, config_a=Config(path_mtu_discovery=False)))

@@ -250,6 +250,31 @@ def test_a_shutdown_with_a_record_that_is_open_and_idle_aborts_at_once() -> None
     assert len(changes) <= 2
 
 
+@both_formats
+@pytest.mark.parametrize("of_all", [False, True], ids=["of the stream", "of the association"])
+def test_a_shutdown_amid_a_record_does_not_wait_for_a_reset_that_waits_for_its_end(idata: bool, of_all: bool) -> None:
+    """What the reset holds back never goes: the guard T5 was all that ended it."""
+    pair = pair_with(idata=idata)
+    ours, _ = pair.established()
+    ours.send(part(ours.sender.queue, b"1"))
+    pair.a.engine.touch(ours)
+    pair.run_for(1)
+    if of_all:
+        ours.reset_association()
+        ours.send(OutgoingMessage(b"after", 1, context=2))
+    else:
+        ours.reset_outgoing([0, 1])
+        ours.send(OutgoingMessage(b"after", 1, context=2))
+    pair.a.engine.touch(ours)
+    pair.run_for(1)
+    assert ours.sender.queue.held_bytes
+    ours.shutdown(pair.now)
+    pair.a.engine.touch(ours)
+    pair.run_for(1)
+    assert isinstance(ours.ending, AssociationAborted)
+    assert [event.context for event in pair.events_of(pair.a, ours) if isinstance(event, SendFailed)] == [2]
+
+
 def test_messages_with_a_lifetime_end_behind_an_open_record() -> None:
     pair = pair_with(idata=False)
     ours, _ = pair.established()

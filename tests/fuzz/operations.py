@@ -3,7 +3,8 @@
 Invariant: whatever is sent, read, lost, delayed, repeated, shut down, aborted or restarted, and in what order, the laws
 of tests/core/laws.py hold after each step, each message is delivered at most once, whole and in the order of its
 stream, and once the network has healed everything finishes: what was sent is delivered or reported as failed, and it is
-delivered if nobody aborted, crashed or was given up.
+delivered if nobody aborted, crashed or was given up, and it was reliable. A message that is given part by part is
+delivered when its last part was given, and never before.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from aiosctp.config import Config
 from aiosctp.core.association import AssociationEngine
 from aiosctp.core.datagram import Datagram
 from aiosctp.core.endpoint import Endpoint
-from aiosctp.core.messages import OutgoingMessage
+from aiosctp.core.messages import OutgoingMessage, Part, Record, Terms
 from aiosctp.core.states import MAY_TAKE_USER_DATA, AssociationState
+from aiosctp.core.tx import Sender
 from aiosctp.events import AssociationChange, AssociationChangeKind, Event, PartialDelivery, SendFailed
 from tests.core.laws import check_association, check_stack
 from tests.core.pair import Flight, Host, Pair
@@ -32,6 +34,7 @@ PORT = 7777
 LIMIT_S = 300.0
 LIMIT_STEPS = 20_000
 _MAX_MESSAGES = 24
+_MAX_PARTS = 6
 _STREAMS = 3
 
 _BASE = Config(
@@ -74,6 +77,21 @@ class Post:
     unordered: bool
     delivered: bool = False
     failed: bool = False
+    is_limited: bool = False
+    """It may be abandoned."""
+    failed_parts: set[int] = field(default_factory=set)
+    is_whole: bool = True
+    """Not of a record whose last part was not given."""
+
+
+@dataclass
+class OpenRecord:
+    """A message that is given part by part."""
+
+    record: Record
+    sender: Sender
+    ppid: int
+    parts: int = 0
 
 
 @dataclass(eq=False)
@@ -86,6 +104,8 @@ class Side:
     """By PPID, which grows with each message."""
     last_delivered: dict[int, int] = field(default_factory=dict)
     """The PPID of the ordered message of each stream that the other user read last."""
+    open_records: dict[int, OpenRecord] = field(default_factory=dict)
+    """By stream. A restart of the peer has ended those of another sender."""
     parts: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """What was read of unfinished messages, by association and stream."""
 
@@ -94,6 +114,13 @@ class Side:
         """The one that lives."""
         living = (each for each in self.associations if each.state is not AssociationState.CLOSED)
         return next(living, None)
+
+    def open_record(self, stream: int) -> OpenRecord | None:
+        """Of the association that lives, in its present life."""
+        found, association = self.open_records.get(stream), self.association
+        if found is None or association is None or association.sender is not found.sender:
+            return None
+        return found
 
 
 class FatefulPair(Pair):
@@ -164,12 +191,16 @@ class Operations:
             self._shut_down,
             self._connect,
             self._interfere,
+            self._give_part,
+            self._send_limited,
+            self._give_part,
+            self._make_room,
         )
 
     def _wrap(self, side: Side) -> None:
         """TSNs and tags just below where they wrap."""
         if self.wraps:
-            generator = Random(len(side.associations))
+            generator = Random(2 * len(side.associations) + (side is self.z))
             engine = side.host.engine
             engine._entropy = engine._tags.entropy = engine._acceptance._entropy = lambda size: (
                 b"\xff\xff\xff" + generator.randbytes(1) if size == 4 else generator.randbytes(size)
@@ -211,8 +242,7 @@ class Operations:
         events = self.pair.events_of(side.host, association)
         for event in events:
             if isinstance(event, SendFailed):
-                assert not side.posts[event.ppid].failed, "SendFailed twice"
-                side.posts[event.ppid].failed = True
+                self._failed(side.posts[event.ppid], event)
                 self.marks.add("SendFailed")
             elif isinstance(event, PartialDelivery):
                 side.parts.pop((id(association), event.stream))
@@ -227,8 +257,17 @@ class Operations:
                 )
         events.clear()
 
+    def _failed(self, post: Post, event: SendFailed) -> None:
+        if event.is_whole:
+            assert not post.failed, "SendFailed twice"
+        else:
+            assert event.context not in post.failed_parts, "SendFailed twice"
+            post.failed_parts.add(event.context)
+        post.failed = True
+
     def _finish(self) -> None:
         """Readers read, and once everything has been delivered one side shuts down: then nothing is left to do."""
+        self._end_records()
         end = self.pair.now + LIMIT_S
         for _ in range(LIMIT_STEPS):
             living = [each for side in (self.a, self.z) for each in side.associations if side.association is each]
@@ -242,8 +281,24 @@ class Operations:
             self._look()
         raise AssertionError("too many steps")
 
+    def _end_records(self) -> None:
+        for side in (self.a, self.z):
+            for stream in list(side.open_records):
+                if self._taking(side) is not None and side.open_record(stream) is not None:
+                    self._give(side, stream, 10, is_last=True)
+        self._note_open_records()
+
+    def _note_open_records(self) -> None:
+        """Where one is open a shutdown is an ABORT in the end."""
+        for side in (self.a, self.z):
+            association = side.association
+            is_ending = association is not None and self._taking(side) is None
+            if is_ending and any(map(side.open_record, range(_STREAMS))):
+                self.may_lose = True
+
     def _shut(self, association: AssociationEngine) -> None:
         association.shutdown(self.pair.now)
+        self.may_lose |= association.sender.has_open_record
         for side in (self.a, self.z):
             if association in side.associations:
                 side.host.engine.touch(association)
@@ -259,7 +314,11 @@ class Operations:
                 self._check_post(side, post)
 
     def _check_post(self, side: Side, post: Post) -> None:
-        if not self.may_lose:
+        if not post.is_whole:
+            assert not post.delivered, "delivered before its last part was given"
+        elif post.is_limited:
+            assert post.delivered or post.failed or self.crashed, "nothing became of a message with a policy"
+        elif not self.may_lose:
             assert post.delivered, f"a message of {len(post.data)} bytes was lost"
             assert not post.failed, "delivered and reported as failed"
         elif not self.crashed:
@@ -271,19 +330,88 @@ class Operations:
         return self.reader.choose((self.a, self.z))
 
     def _send(self) -> None:
-        reader, side = self.reader, self._side()
-        shape, size = reader.byte(), reader.choose(_SIZES_BYTES)
+        self._send_some(lambda: None)
+
+    def _send_limited(self) -> None:
+        """RFC 3758, RFC 7496: with one of the policies."""
+        kind, value = self.reader.choose((0, 1, 2)), self.reader.byte()
+
+        def terms() -> Terms:
+            match kind:
+                case 0:
+                    return Terms(expires_at_s=self.pair.now + _WAITS_S[value % len(_WAITS_S)])
+                case 1:
+                    return Terms(max_retransmits=value & 3)
+                case _:
+                    return Terms(buffer_priority=value & 3)
+
+        self._send_some(terms)
+
+    def _make_room(self) -> None:
+        """RFC 7496 §3.2: as a new message does."""
+        side, shape = self._side(), self.reader.byte()
+        association = side.association
+        if association is not None:
+            stream = (shape >> 2 & 3) % _STREAMS
+            association.sender.make_room(1 + (shape >> 4) * 500, shape & 3, stream if shape & 16 else None)
+            side.host.engine.touch(association)
+
+    def _taking(self, side: Side) -> AssociationEngine | None:
+        """The association, if it takes user data."""
         association = side.association
         if association is None or association.state not in MAY_TAKE_USER_DATA or association._shutdown_requested:
+            return None
+        return association
+
+    def _give_part(self) -> None:
+        """RFC 6458 §8.1.26."""
+        side, shape, size = self._side(), self.reader.byte(), self.reader.choose(_SIZES_BYTES)
+        if self._taking(side) is not None:
+            self._give(side, shape % _STREAMS, size, is_last=bool(shape & 64), unordered=bool(shape & 32))
+
+    def _give(self, side: Side, stream: int, size: int, *, is_last: bool, unordered: bool = False) -> None:
+        found, association = side.open_record(stream), side.association
+        assert association is not None
+        if found is None:
+            if self.ppid == _MAX_MESSAGES:
+                return
+            self.ppid += 1
+            found = OpenRecord(Record(self.ppid, unordered), association.sender, self.ppid)
+            side.open_records[stream] = found
+            side.posts[self.ppid] = Post(b"", stream, unordered, is_whole=False)
+            is_last = False  # it would be a message
+        elif found.parts >= _MAX_PARTS:
+            is_last = True
+        post, ppid = side.posts[found.ppid], found.ppid
+        data = ppid.to_bytes() * min(size, self.config.receive_window_bytes)
+        post.data += data
+        post.is_whole = is_last
+        found.parts += 1
+        part = Part(found.record, is_last=is_last)
+        association.send(OutgoingMessage(data, stream, ppid, post.unordered, context=found.parts, terms=part))
+        if is_last:
+            del side.open_records[stream]
+        self.marks.add("record ended" if is_last else "part given")
+        side.host.engine.touch(association)
+
+    def _send_some(self, terms: Callable[[], Terms | None]) -> None:
+        reader, side = self.reader, self._side()
+        shape, size = reader.byte(), reader.choose(_SIZES_BYTES)
+        association = self._taking(side)
+        if association is None:
             return
         for number in range(1 + (shape >> 6)):
             if self.ppid == _MAX_MESSAGES:
                 break
-            self.ppid += 1
             stream = (shape + number) % _STREAMS
+            if side.open_record(stream) is not None:
+                continue  # it would be a part
+            self.ppid += 1
             data = self.ppid.to_bytes() * min(size, 2 * self.config.receive_window_bytes)
             post = side.posts[self.ppid] = Post(data, stream, unordered=bool(shape & 32))
-            message = OutgoingMessage(data, stream, self.ppid, post.unordered, sack_immediately=bool(shape & 16))
+            worth = terms()
+            post.is_limited = worth is not None
+            message = OutgoingMessage(data, stream, self.ppid, post.unordered, 0, bool(shape & 16), worth)
             association.send(message)
         side.host.engine.touch(association)
 
@@ -375,6 +503,7 @@ class Operations:
         association = self._side().association
         if association is not None:
             self._shut(association)
+            self._note_open_records()
 
     def _connect(self) -> None:
         side = self._side()
@@ -412,5 +541,6 @@ class Operations:
         host.engine, host.events = fresh.engine, {}
         side.associations.clear()
         side.parts.clear()
+        side.open_records.clear()
         self._wrap(side)
         self._endpoint(side)

@@ -43,6 +43,8 @@ TRAITS: dict[str, float] = {
     "peers without interleaving": 0.2,
     "schedulers": 0.4,
     "nr-sacks": 0.3,
+    "records": 0.45,
+    "odd settings": 0.4,
 }
 """How likely a seed has each."""
 
@@ -116,6 +118,47 @@ def draw_extensions(random: Random, character: Character) -> dict[str, Any]:
 def draw_segment(random: Random) -> int | None:
     """How much user data a chunk of a site's carries at most; mostly as much as its paths take."""
     return random.choice([60, 500, 1100]) if random.random() < 0.1 else None
+
+
+def draw_settings(random: Random, config: Config) -> dict[str, Any]:
+    """Parameters that few programs touch, on top of the others."""
+    choose = random.choice
+    drawn: dict[str, Any] = {
+        "initial_cwnd_mtus": choose([None, 1, 2, 10, 30]),
+        "slow_start_limit_mtus": choose([None, 1, 2, 8]),
+        "fr_max_burst": choose([1, 4, 4, 20]),
+        "sack_immediately": choose([True, False]),
+        "init_rto_max_s": choose([None, 0.3, 2.0]),
+    }
+    if random.random() < 0.25:
+        drawn["fragmentation"] = False
+    if random.random() < 0.3:
+        drawn["autoclose_s"] = choose([0.5, 2.0, 8.0])
+    if random.random() < 0.25:
+        drawn["chunk_max_retrans"] = choose([2, 6, 20])
+    if config.path_mtu is not None:
+        drawn |= {"path_mtu": None, "pmdcs_bytes": choose([536, 1000, 1400])}
+    return drawn
+
+
+def draw_changes(random: Random, config: Config) -> dict[str, Any]:
+    """What a program sets in the life of an association."""
+    choose = random.choice
+    match random.randrange(7):
+        case 0:
+            return {"receive_window_bytes": config.receive_window_bytes + choose([0, 700, 20_000])}
+        case 1:
+            return {"send_buffer_bytes": choose([1000, 20_000, 200_000])}
+        case 2:
+            return {"stream_send_buffer_bytes": choose([500, 10_000, 100_000])}
+        case 3:
+            return {"max_segment_bytes": choose([None, 60, 500, 1100])}
+        case 4:
+            return {"autoclose_s": choose([None, None, 1.0, 5.0])}
+        case 5:
+            return {"fragmentation": choose([True, False]), "sack_immediately": choose([True, False])}
+        case _:
+            return {"slow_start_limit_mtus": choose([None, 1, 4]), "fr_max_burst": choose([1, 4, 20])}
 
 
 def draw_default_policy(random: Random) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from aiosctp.core.tx.outstanding import Outstanding
 from aiosctp.wire.chunks import NrSack, Sack
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation.judge import Judge, LawBroken
-from tests.simulation.ledger import Ledger, Post
+from tests.simulation.ledger import GivenPart, Ledger, Post
 from tests.simulation.wrapping import Maker
 
 DATA_MARKS = (
@@ -45,6 +45,7 @@ DATA_MARKS = (
     "expired, and the peer lacks FORWARD TSN",
     "NR-SACK freed a chunk",
     "sent to the address named",
+    "part of an open record sent",
 )
 _DATA = Struct("!BBHLHHL")
 _I_DATA = Struct("!BBHLHxxLL")
@@ -104,6 +105,7 @@ class SentMessage:
     unordered: bool
     number: int
     tsns: list[int] = field(default_factory=list)
+    sent_bytes: int = 0
     is_ended: bool = False
     """Its last TSN is sent, or stands for the rest that never will be."""
     is_abandoned: bool = False
@@ -118,6 +120,14 @@ class SentChunk:
     times: int = 1
     is_kept: bool = False
     """A NR-SACK said so."""
+    part: GivenPart | None = None
+    """Of the record that it is of."""
+
+    def acknowledged(self) -> None:
+        """For good."""
+        if self.part is not None:
+            self.part.unacknowledged_chunks -= 1
+            self.part = None
 
 
 @dataclass(slots=True, eq=False)
@@ -161,6 +171,8 @@ class DataLaws:
         self._counters = counters
         self._now = now
         self._flows: dict[Sender, Flow] = {}
+        self._first_windows: dict[Sender, int] = {}
+        """What was told before anything was sent, since the INIT or INIT ACK."""
         self._by_outstanding: dict[Outstanding, Flow] = {}
         self._messages: dict[int, SentMessage] = {}
         """By PPID, those that may be abandoned."""
@@ -183,7 +195,8 @@ class DataLaws:
         flow = self._flows.get(sender)
         if flow is None:
             before = association.tcb.local_initial_tsn - 1 & MASK
-            flow = self._flows[sender] = Flow(association.tcb.peer_a_rwnd, before, before)
+            a_rwnd = self._first_windows.get(sender, association.tcb.peer_a_rwnd)
+            flow = self._flows[sender] = Flow(a_rwnd, before, before)
             self._by_outstanding[sender.outstanding] = flow
         return flow
 
@@ -211,13 +224,31 @@ class DataLaws:
         if in_flight and in_flight + chunk.size > flow.a_rwnd:
             raise LawBroken(f"{chunk.size} bytes were sent into a window of {flow.a_rwnd} with {in_flight} outstanding")
         flow.highest = chunk.tsn
-        flow.chunks[chunk.tsn] = SentChunk(message, chunk.size, chunk.fingerprint)
+        sent = flow.chunks[chunk.tsn] = SentChunk(message, chunk.size, chunk.fingerprint)
         flow.outstanding_bytes += chunk.size
+        sent.part = self._part_of(message, chunk)
+        message.sent_bytes += chunk.size
         message.tsns.append(chunk.tsn)
         if chunk.ends:
             message.is_ended = True
             del flow.begun[chunk.stream]
         return True
+
+    def _part_of(self, message: SentMessage, chunk: DataChunk) -> GivenPart | None:
+        """Where it is of a record. None is joined with what comes before or after its part; the last one ends it."""
+        record = self._ledger.posts.get(message.ppid)
+        if record is None or not record.is_record:
+            return None
+        part, before = self._ledger.part_at(record, message.sent_bytes)
+        if before + chunk.size > len(part.data):
+            raise LawBroken(f"one chunk has bytes of two parts of record {record.ppid}")
+        part.sent_bytes += chunk.size
+        part.unacknowledged_chunks += 1
+        is_end = record.is_closed and message.sent_bytes + chunk.size == len(record.data)
+        if is_end != chunk.ends:
+            raise LawBroken(f"the E bit is {chunk.ends} where record {record.ppid} ends: {is_end}")
+        self._counters["part of an open record sent"] += not record.is_closed
+        return part
 
     def check_place(self, association: AssociationEngine, chunk: DataChunk, destination: str) -> None:
         """Of a chunk that is sent for the first time. §6.4: "always transmit to the primary path, unless the SCTP user
@@ -227,9 +258,9 @@ class DataLaws:
             raise LawBroken(f"a chunk of {chunk.size} bytes, and Config.max_segment_bytes is {most}")
         if not association.sender.is_established:
             return  # it rides behind the COOKIE ECHO, which goes its own ways
-        message = self.flow_of(association).chunks[chunk.tsn].message
-        post = self._ledger.posts.get(message.ppid)
-        named = None if post is None or post.address is None else association.paths.get(post.address)
+        sent = self.flow_of(association).chunks[chunk.tsn]
+        giver = sent.part or self._ledger.posts.get(sent.message.ppid)
+        named = None if giver is None or giver.address is None else association.paths.get(giver.address)
         primary = association.paths.primary
         for path in (named, primary):
             if path is not None and path.is_active:
@@ -303,6 +334,8 @@ class DataLaws:
             flow = self._flows.get(sender)
             if flow is not None:
                 self._acknowledge(flow, tsn, sack)
+            elif sack is not None:
+                self._first_windows[sender] = sack.a_rwnd
             return original(sender, tsn, sack, now, *final)
 
         return acknowledged
@@ -314,7 +347,9 @@ class DataLaws:
             return  # of before the TSNs were reset
         flow.cumulative = cumulative
         while (first := next(iter(flow.chunks), None)) is not None and cumulative - first & MASK < HALF:
-            flow.outstanding_bytes -= flow.chunks.pop(first).size
+            taken = flow.chunks.pop(first)
+            taken.acknowledged()
+            flow.outstanding_bytes -= taken.size
         if sack is None:
             return
         flow.a_rwnd = sack.a_rwnd
@@ -325,6 +360,7 @@ class DataLaws:
                 chunk = flow.chunks.get(tsn)
                 if chunk is not None and not chunk.is_kept:
                     chunk.is_kept = True
+                    chunk.acknowledged()
                     flow.empty(chunk)
                     self._counters["NR-SACK freed a chunk"] += 1
         flow.gaps = set(_tsns_of(cumulative, blocks))
@@ -337,6 +373,8 @@ class DataLaws:
                 flow.highest = flow.cumulative = next_tsn - 1 & MASK
                 flow.forwarded = None
                 flow.gaps.clear()
+                for chunk in flow.chunks.values():
+                    chunk.acknowledged()
                 flow.chunks.clear()
 
         return begin_anew

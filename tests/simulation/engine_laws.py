@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any
 
 from aiosctp.core.association import AssociationEngine
+from aiosctp.core.messages import Outgoing
 from aiosctp.core.rx.receiver import Receiver
 from aiosctp.core.stack import StackEngine
 from aiosctp.core.states import AssociationState
+from aiosctp.core.tx.records import Records
 from aiosctp.stack import TIMER_REST_S, Stack
 from aiosctp.stream_output import StreamOutput
 from tests.core.laws import check_planes, check_stack, check_state
@@ -41,12 +43,18 @@ class EngineLaws:
         """Receivers that owe a SACK by the end of this flush, and why."""
         self.handed_over_bytes: dict[AssociationEngine, int] = {}
         """What byte streams had and a shutdown sends first: that was the program's already, whatever the marks say."""
+        self._record_streams: dict[Records, set[int]] = {}
+        """On which records were given: where a part is awaited, its stream's room is all that it needs."""
+        self._marks: dict[AssociationEngine, tuple[int, int, int]] = {}
+        """The lowest and the highest mark of its streams and the highest of its own, so far: what was taken below them
+        stays."""
         self._judge = judge
         self._changes_since_check: dict[AssociationEngine, int] = {}
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
             ("stack:Stack.flush", self._checking),
+            ("core.tx.records:Records.given", self._noting_records),
             ("stream_output:StreamOutput.hand_over_all", self._noting_handed_over),
             ("core.rx.receiver:Receiver.build_sack", self._noting_sacks),
             ("core.rx.receiver:Receiver._duplicate", partial(self._demanding_sack, "a duplicate came (§6.2)")),
@@ -69,6 +77,13 @@ class EngineLaws:
             self.handed_over_bytes[engine] = self.handed_over_bytes.get(engine, 0) + given_bytes
 
         return hand_over_all
+
+    def _noting_records(self, original: Any) -> Any:
+        def given(records: Records, message: Outgoing) -> None:
+            self._record_streams.setdefault(records, set()).add(message[1])
+            original(records, message)
+
+        return given
 
     def _noting_sacks(self, original: Any) -> Any:
         def build_sack(receiver: Receiver, room_bytes: int) -> bytes:
@@ -99,6 +114,7 @@ class EngineLaws:
             if association.state is AssociationState.CLOSED:
                 self._changes_since_check.pop(association, None)
                 self.handed_over_bytes.pop(association, None)
+                self._marks.pop(association, None)
                 self._check_ended(engine, association)
             elif association not in engine._touched:  # else it has more to say, in a flush that is due
                 self._check_living(engine, association)
@@ -147,14 +163,19 @@ class EngineLaws:
 
     def _check_send_buffers(self, association: AssociationEngine) -> None:
         """A message is taken when its stream, and the association, hold less than their marks."""
-        config = association.config
-        mark_bytes, counted_bytes = config.stream_send_buffer_bytes, 0
+        config, queue = association.config, association.sender.queue
+        mark = config.stream_send_buffer_bytes
+        least, most, total = self._marks.get(association, (mark, mark, 0))
+        least_bytes, mark_bytes, total_bytes = min(least, mark), max(most, mark), max(total, config.send_buffer_bytes)
+        self._marks[association] = least_bytes, mark_bytes, total_bytes
+        counted_bytes = 0
         handed_over_bytes = self.handed_over_bytes.get(association, 0)
-        for stream in association.sender.queue.streams():
+        for stream in queue.streams():
             most_bytes = mark_bytes + LARGEST_MESSAGE_BYTES + handed_over_bytes
             assert stream.buffered_bytes < most_bytes, f"stream {stream.number} takes all"
-            counted_bytes += min(stream.buffered_bytes, mark_bytes)
-        most_bytes = config.send_buffer_bytes + mark_bytes + handed_over_bytes
+            counted_bytes += min(stream.buffered_bytes, least_bytes)
+        of_records = 0 if queue.records is None else len(self._record_streams.get(queue.records, ()))
+        most_bytes = total_bytes + mark_bytes * (1 + of_records) + handed_over_bytes
         assert counted_bytes < most_bytes, f"{counted_bytes} bytes wait to be sent"
 
     def _check_window(self, association: AssociationEngine) -> None:

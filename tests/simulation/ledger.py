@@ -39,8 +39,22 @@ class Life:
 
 
 @dataclass(slots=True, eq=False)
+class GivenPart:
+    """Of a record: what one `send` gives."""
+
+    record: Post
+    data: bytes
+    context: int
+    address: str | None = None
+    sent_bytes: int = 0
+    unacknowledged_chunks: int = 0
+    """Of those sent."""
+    has_failed: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Post:
-    """A message, by its PPID."""
+    """A message, or a record, by its PPID."""
 
     ppid: int
     data: bytes
@@ -66,6 +80,13 @@ class Post:
     is_abandoned: bool = False
     came_too_late: bool = False
     """Its lifetime was over before it was queued."""
+    is_record: bool = False
+    parts: list[GivenPart] = field(default_factory=list)
+    """Of a record, those queued, which are its data."""
+    is_closed: bool = True
+    """Its last part was queued."""
+    is_lost: bool = False
+    """RecordLost told so."""
 
     def worth(self, policy: Policy, now: float) -> None:
         """It is sent on these terms, now."""
@@ -111,7 +132,7 @@ class Ledger:
         self._parts: dict[tuple[AssociationEngine, int], Part] = {}
         self._broken_off: Counter[tuple[AssociationEngine, int, int]] = Counter()
         """Messages of which the reader has seen a part and will see no more, by association, stream and SSN."""
-        self._calls: dict[tuple[AssociationEngine, int], deque[int]] = {}
+        self._calls: dict[tuple[AssociationEngine, int], deque[Post | GivenPart]] = {}
         self._discarding: set[AssociationEngine] = set()
         self._powerless: set[AssociationEngine] = set()
 
@@ -184,7 +205,7 @@ class Ledger:
         ppid = len(self.posts) + 1
         post = Post(ppid, _POOL[start : start + size], stream, unordered, self._random.getrandbits(32))
         self.posts[ppid] = post
-        self._calls.setdefault((engine, stream), deque()).append(ppid)
+        self._calls.setdefault((engine, stream), deque()).append(post)
         return post
 
     def queued(self, post: Post, engine: AssociationEngine, now: float) -> None:
@@ -192,9 +213,12 @@ class Ledger:
         calls = self._calls[engine, post.stream]
         if post.expires_at_s is not None and now >= post.expires_at_s:
             post.came_too_late = True  # while it waited for room, or for its turn
-        elif calls[0] != post.ppid:
+        elif calls[0] is not post:
             raise LawBroken(f"message {post.ppid} was queued before one whose send() was called earlier")
-        calls.remove(post.ppid)
+        calls.remove(post)
+        self._begins(post, engine)
+
+    def _begins(self, post: Post, engine: AssociationEngine) -> None:
         post.life = self._life_of(engine)
         post.resets_before = len(self._resets.get((engine.sender.queue, post.stream), ()))
         if not post.unordered:
@@ -202,7 +226,45 @@ class Ledger:
 
     def refused(self, post: Post, engine: AssociationEngine) -> None:
         """`send` raised, or was cancelled."""
-        self._calls[engine, post.stream].remove(post.ppid)
+        self._calls[engine, post.stream].remove(post)
+
+    def begin_record(self, stream: int, *, unordered: bool) -> Post:
+        """It has no part yet."""
+        ppid = len(self.posts) + 1
+        self.posts[ppid] = Post(ppid, b"", stream, unordered, context=0, is_record=True, is_closed=False)
+        return self.posts[ppid]
+
+    def offer_part(self, record: Post, engine: AssociationEngine, size: int) -> GivenPart:
+        """`send` is about to be called."""
+        start = self._random.randrange(len(_POOL) - size)
+        part = GivenPart(record, _POOL[start : start + size], self._random.getrandbits(32))
+        self._calls.setdefault((engine, record.stream), deque()).append(part)
+        return part
+
+    def part_queued(self, part: GivenPart, engine: AssociationEngine, *, is_last: bool) -> None:
+        """`send` has returned."""
+        record, calls = part.record, self._calls[engine, part.record.stream]
+        if calls[0] is not part:
+            raise LawBroken(f"a part of record {record.ppid} was queued before one whose send() was called earlier")
+        calls.popleft()
+        if record.life is None:
+            self._begins(record, engine)
+        elif record.life is not self._life_of(engine):
+            raise LawBroken(f"the peer has restarted amid record {record.ppid}, and a part of it was taken")
+        record.parts.append(part)
+        record.data += part.data
+        record.is_closed = is_last
+
+    def part_refused(self, part: GivenPart, engine: AssociationEngine) -> None:
+        """`send` raised, or was cancelled."""
+        self._calls[engine, part.record.stream].remove(part)
+
+    def record_lost(self, record: Post, engine: AssociationEngine) -> None:
+        """`send` raised RecordLost: for each that a restart of the peer has cut off; once, but that all hear of it that
+        waited in the line by then."""
+        if record.life is None or record.life is self._life_of(engine):
+            raise LawBroken(f"RecordLost, and nothing is lost of record {record.ppid}")
+        record.is_lost = True
 
     def _life_of(self, engine: AssociationEngine) -> Life:
         life = self._lives.get(engine)
@@ -216,16 +278,41 @@ class Ledger:
         post = self.posts.get(event.ppid)
         if post is None or post.life is None:
             raise LawBroken(f"SendFailed for message {event.ppid}, which was never queued")
+        if post.is_record:
+            self._part_failed(post, event)
+            return
         if post.has_failed:
             raise LawBroken(f"SendFailed twice for message {event.ppid}")
-        told = (event.data, event.stream, event.unordered, event.context)
-        if told != (post.data, post.stream, post.unordered, post.context):
+        told = (event.data, event.stream, event.unordered, event.context, event.is_whole)
+        if told != (post.data, post.stream, post.unordered, post.context, True):
             raise LawBroken(f"SendFailed gives back another message than {event.ppid}")
         if event.was_sent != post.was_sent:
             raise LawBroken(f"SendFailed says that message {post.ppid} was sent: {event.was_sent}")
         if post.is_abandoned and event.error:
             raise LawBroken(f"message {post.ppid} was abandoned, and SendFailed names cause {event.error}")
         post.has_failed = True
+
+    def _part_failed(self, record: Post, event: SendFailed) -> None:
+        part = next((each for each in record.parts if each.context == event.context), None)
+        if part is None or part.has_failed:
+            raise LawBroken(f"SendFailed for a part of record {record.ppid} that was never queued, or twice")
+        told = (event.data, event.stream, event.unordered, event.is_whole)
+        if told != (part.data, record.stream, record.unordered, False):
+            raise LawBroken(f"SendFailed gives back another part than that of record {record.ppid}")
+        if event.was_sent != bool(part.sent_bytes):
+            raise LawBroken(f"SendFailed says that a part of record {record.ppid} was sent: {event.was_sent}")
+        life = record.life
+        if life is not None and life.engine.sender is life.sender and life.engine.ending is None:
+            raise LawBroken(f"a part of record {record.ppid} was abandoned, and records are reliable")
+        part.has_failed = True
+
+    def part_at(self, record: Post, at: int) -> tuple[GivenPart, int]:
+        """The part that the byte at this place of a record is of, and how many bytes of it come before that."""
+        for part in record.parts:
+            if at < len(part.data):
+                return part, at
+            at -= len(part.data)
+        raise LawBroken(f"more was sent of record {record.ppid} than was given")
 
     # -- receiving --
 
@@ -236,6 +323,8 @@ class Ledger:
             raise LawBroken(f"a message arrived that nobody sent: PPID {message.ppid}")
         if post.taken_by is not None:
             raise LawBroken(f"message {message.ppid} arrived twice")
+        if not post.is_closed:
+            raise LawBroken(f"record {message.ppid} arrived as whole, and more of it was to come")
         post.taken_by = queues
 
     def read(self, association: Association, message: Message, *, partial: bool) -> None:
@@ -355,7 +444,9 @@ class Ledger:
                 continue
             if post.came_too_late and post.was_sent:
                 raise LawBroken(f"message {post.ppid} was sent, and there was no room for it in its lifetime")
-            if not post.life.has_lost_power:
+            if post.is_record and not post.life.has_lost_power:
+                self._check_record(post, post.life)
+            elif not post.life.has_lost_power:
                 self._check_sender(post, post.life)
             if post.taken_by is not None and not post.is_delivered:
                 self._check_receiver(post, self.readers[post.taken_by])
@@ -371,6 +462,23 @@ class Ledger:
             return
         elif engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown):
             raise LawBroken(f"message {post.ppid} failed although the association ended gracefully")
+
+    def _check_record(self, record: Post, life: Life) -> None:
+        """What the peer has acknowledged of it need not be told, nor has it been of use if the rest never came."""
+        engine = life.engine
+        for part in record.parts:
+            is_acknowledged = part.sent_bytes == len(part.data) and not part.unacknowledged_chunks
+            if part.has_failed is is_acknowledged:
+                told = "told so" if part.has_failed else "was told"
+                raise LawBroken(
+                    f"a part of record {record.ppid} is acknowledged: {is_acknowledged}, and SendFailed {told}"
+                )
+        has_failed = any(part.has_failed for part in record.parts)
+        if record.is_closed and record.taken_by is None and not has_failed and not self._was_thrown_away(record):
+            raise LawBroken(f"record {record.ppid} never arrived, and no SendFailed told so")
+        is_graceful = engine.sender is life.sender and isinstance(engine.ending, AssociationShutdown)
+        if is_graceful and (has_failed or not record.is_closed):
+            raise LawBroken(f"the association ended gracefully amid record {record.ppid}")
 
     def _was_thrown_away(self, post: Post) -> bool:
         engine = post.thrown_away_by

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from aiosctp.core.collision import CookieAction, InitAction
+from aiosctp.core.messages import Outgoing, Part
 from aiosctp.core.reconfig.requests import (
     AddIncoming,
     AddOutgoing,
@@ -43,6 +44,10 @@ def _raised(arguments: tuple[Any, ...], result: Any) -> bool:
 
 def _in(state: AssociationState) -> HasHappened:
     return lambda arguments, result: arguments[0]._association.state is state
+
+
+def _is_part(message: Outgoing) -> bool:
+    return isinstance(message[6], Part)
 
 
 def _told(change: PeerAddressChangeKind) -> HasHappened:
@@ -157,6 +162,27 @@ MARKS: dict[str, tuple[str, HasHappened]] = {
     ),
     "a message gives its room": ("tx.abandonment:Abandonment.make_room", _returned),
     "held message abandoned": ("tx.held:HeldMessages.drop", _returned),
+    # Records (RFC 6458 §8.1.26).
+    "part given": ("tx.records:Records.given", _always),
+    "records begun side by side": (
+        "tx.records:Records.given",
+        lambda arguments, result: len(arguments[0].begun) > 1,
+    ),
+    "a restart cuts records off": ("tx.records:Records.clear", lambda arguments, result: bool(arguments[0].lost)),
+    "a record stands for its parts": ("tx.records:Records.place", lambda arguments, result: result is None),
+    "all waits for the next part": ("tx.queue:SendQueue.is_awaited", _returned),
+    "a reset waits for the end of a record": ("tx.queue:SendQueue.has_open_record_before", _returned),
+    "messages suspended amid a record": (
+        "tx.queue:SendQueue.suspend",
+        lambda arguments, result: arguments[0].records is not None and bool(arguments[0].records.begun),
+    ),
+    "record held back": ("tx.held:HeldMessages.take", lambda arguments, result: result and _is_part(arguments[1])),
+    # What is rarely set.
+    "association closed for idleness": (
+        "autoclose:due",
+        lambda arguments, result: arguments[0].state is not AssociationState.ESTABLISHED,
+    ),
+    "chunk given up": ("termination:Termination.give_up", _always),
     "abandoned messages swept": ("tx.queue:SendQueue._sweep", _always),
     "MID wrapped": ("tx.queue:OutgoingStream.begin_unordered", lambda arguments, result: result == 0xFFFF_FFFF),
     # Paths.

@@ -21,7 +21,14 @@ from aiosctp.core.association import AssociationEngine
 from aiosctp.testing import LossWhere, Nat, Network, VirtualTimeLoop
 from aiosctp.wire.codepoints import ChunkType
 from tests.simulation import both_ways, marks, serials
-from tests.simulation.character import draw_character, draw_config, draw_extensions, draw_policy, draw_segment
+from tests.simulation.character import (
+    draw_character,
+    draw_config,
+    draw_extensions,
+    draw_policy,
+    draw_segment,
+    draw_settings,
+)
 from tests.simulation.engine_laws import EngineLaws
 from tests.simulation.faults import draw_fault
 from tests.simulation.judge import Judge, LawBroken
@@ -86,6 +93,8 @@ class Scene:
         self.extension_random = Random(f"{seed}/extensions")
         self.size_random = Random(f"{seed}/sizes")
         self.address_random = Random(f"{seed}/addresses")
+        self.record_random = Random(f"{seed}/records")
+        self.settings_random = Random(f"{seed}/settings")
         """For policies, schedulers and what else extends the data transfer: likewise."""
         self.character = draw_character(Random(f"{seed}/character"))
         self.network = Network(seed=seed, trace_packets=trace_packets)
@@ -182,6 +191,8 @@ class Scene:
             config = draw_config(random, character).replace(**draw_policy(self.change_random, character))
             config = config.replace(**draw_extensions(self.extension_random, character))
             config = config.replace(max_segment_bytes=draw_segment(self.size_random))
+            if "odd settings" in character:
+                config = config.replace(**draw_settings(self.settings_random, config))
             self.sites.append(Site(host, config))
         for index, one in enumerate(self.sites):
             for other in self.sites[index + 1 :]:

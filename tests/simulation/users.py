@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import aiosctp
 from aiosctp import Association
 from aiosctp.events import NotificationsStopped, PartialDelivery, SendFailed
-from aiosctp.exceptions import InvalidStream, SCTPError, StreamEnded
+from aiosctp.exceptions import InvalidStream, MessageTooLarge, SCTPError, StreamEnded
 from aiosctp.subscriptions import EventSubscription
 from tests.simulation.changes import StreamChanges
-from tests.simulation.character import SCHEDULERS
+from tests.simulation.character import SCHEDULERS, draw_changes
 from tests.simulation.judge import LawBroken
 from tests.simulation.policies import Policies
+from tests.simulation.records import RecordWriter
 from tests.simulation.site import SCTP_PORT, Site
 from tests.simulation.talks import Talks, check_what_is_kept, message_stream
 
@@ -67,6 +68,7 @@ class End:
         self._talks: Talks | None = None
         self._message_stream: int | None = None
         """The only one for messages; None: any is."""
+        self._record_writers: list[RecordWriter] = []
         self._policies: Policies | None = None
         """Of messages that need not arrive; None: all have to."""
         if "partial reliability" in scene.character:
@@ -92,12 +94,18 @@ class End:
             scene.ledger.takes_over(association.engine, 1)
             readers.append(scene.task(self._read(association.stream(1))))
         writers = [scene.task(self._send()) for _ in range(self.random.choice([1, 1, 2, 4]))]
+        if "records" in scene.character and self._talks is None:
+            writers += self._write_records()
         if self.plan.ending is not None:
             writers.append(scene.task(self._end(self.plan.ending)))
+        elif any(each.leaves_open for each in self._record_writers):
+            writers.append(scene.task(self._end("shutdown")))
         if self.random.random() < 0.3:
             writers.append(scene.task(self._meddle()))
         if "schedulers" in scene.character or self._policies is not None:
             writers.append(scene.task(self._tune()))
+        if "odd settings" in scene.character:
+            writers.append(scene.task(self._set_anew()))
         if "stream changes" in scene.character and (self._talks is None or self._message_stream is not None):
             writers += self._change_streams()
         await association.wait_closed()
@@ -132,6 +140,16 @@ class End:
             self._changes.append(changes)
         return [scene.task(changes.live()) for changes in self._changes]
 
+    def _write_records(self) -> list[asyncio.Task[None]]:
+        """On streams of their own: what else is sent there would be a part. Stream 0 is left to messages."""
+        scene, association = self.scene, self.association
+        random = scene.record_random
+        streams = range(1, min(STREAMS, association.outbound_streams))
+        for stream in random.sample(streams, random.randint(0, min(3, len(streams)))):
+            writer = RecordWriter(scene, association, Random(random.random()), stream, self.plan.span_s)
+            self._record_writers.append(writer)
+        return [scene.task(writer.live()) for writer in self._record_writers]
+
     # -- sending --
 
     async def _send(self) -> None:
@@ -142,8 +160,8 @@ class End:
             try:
                 if not await self._send_one():
                     self.sent -= 1
-            except InvalidStream:
-                continue  # the peer restarted, and takes fewer
+            except (InvalidStream, MessageTooLarge):
+                continue  # the peer restarted, and takes fewer; the path MTU fell while it waited
             except SCTPError:
                 return
             if self._loop.time() - begins_at_s > 20 * self.plan.span_s + 1000:
@@ -156,7 +174,12 @@ class End:
         stream = random.randrange(min(STREAMS, association.outbound_streams))
         if self._message_stream is not None:
             stream = self._message_stream
-        post = ledger.offer(engine, stream, self._size(), unordered=random.random() < 0.3)
+        while any(writer.stream == stream for writer in self._record_writers):
+            stream -= 1
+        size = self._size()
+        if not engine.config.fragmentation:
+            size = min(size, engine.sender.fragmentation_point_bytes)
+        post = ledger.offer(engine, stream, size, unordered=random.random() < 0.3)
         options: dict[str, Any] = {
             "stream": stream,
             "ppid": post.ppid,
@@ -183,6 +206,11 @@ class End:
             self.scene.faults["send cancelled or refused"] += 1
             await asyncio.sleep(random.choice([0.05, 0.5, 5.0]))
             return False
+        except MessageTooLarge:
+            if engine.config.fragmentation or size <= engine.sender.fragmentation_point_bytes:
+                raise LawBroken(f"a message of {size} bytes was refused, and fits") from None
+            ledger.refused(post, engine)
+            raise
         except BaseException:
             ledger.refused(post, engine)
             raise
@@ -306,7 +334,11 @@ class End:
         await self.scene.calm.wait()
         while association.engine.ending is None:
             await asyncio.sleep(0.5)
+            if self._loop.time() - self._last_heard_at_s >= QUIET_S and self._is_stuck:
+                return
             if not all(changes.is_over for changes in self._changes):
+                continue
+            if not all(writer.is_over for writer in self._record_writers):
                 continue
             if self.sent < self.plan.messages or self._loop.time() - self._last_heard_at_s < QUIET_S:
                 continue
@@ -321,6 +353,11 @@ class End:
                 check_what_is_kept(association, self._talks)
             await asyncio.sleep(BEAT_S - self._loop.time() % BEAT_S)
             return
+
+    @property
+    def _is_stuck(self) -> bool:
+        """A record is left open: what waits for its end, on other streams and at the peer too, would for ever."""
+        return any(each.has_left_open for each in self._record_writers)
 
     @property
     def _last_heard_at_s(self) -> float:
@@ -369,6 +406,19 @@ class End:
             case _:
                 config = association.engine.config
                 association.configure(rto_max_s=max(config.rto_initial_s, random.choice([3.0, 10.0])))
+
+    async def _set_anew(self) -> None:
+        """What is rarely set in the life of an association."""
+        association, random = self.association, Random(self.scene.settings_random.random())
+        try:
+            for _ in range(random.randint(0, 5)):
+                await asyncio.sleep(random.random() ** 2 * 10)
+                if association.engine.ending is not None:
+                    return
+                association.configure(**draw_changes(random, association.engine.config))
+                self.scene.faults["set anew"] += 1
+        except SCTPError:
+            return
 
 
 class Conversation:

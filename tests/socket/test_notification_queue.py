@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import aiosctp
 from aiosctp import socket as sctp
 from aiosctp.socket.notification_queue import NotificationQueue
 from aiosctp.subscriptions import MAX_QUEUED_BYTES
+from tests.socket.pairs import SERVER, listener, one_to_one, subscribed
 from tests.surface.two_hosts import TwoHosts
 from tests.surface.virtual_time import virtual_time
 
@@ -95,3 +99,52 @@ def test_one_that_comes_after_fewer_messages_is_read_before() -> None:
     queue.append(dry(5), after=0, limit=5)
     assert queue.is_next(0)
     assert read_all(queue) == [dry(4), dry(0), dry(2), dry(3), dry(1), sctp.sctp_tlv()]
+
+
+# -- of a socket whose associations come and go --
+
+
+async def come_and_go(hosts: TwoHosts, times: int, *, says: bytes = b"") -> None:
+    for _ in range(times):
+        async with one_to_one(hosts) as client:
+            await client.connect(SERVER)
+            if says:
+                await client.send(says)
+        await asyncio.sleep(1)
+
+
+@virtual_time
+async def test_of_associations_that_have_ended_nothing_is_kept_that_nobody_could_read() -> None:
+    """Also when the program never reads."""
+    async with TwoHosts() as hosts, listener(hosts, type=sctp.SOCK_SEQPACKET) as server:
+        await come_and_go(hosts, 3)
+        assert not server.associations
+        assert not server.ready
+
+
+@virtual_time
+async def test_notifications_that_are_never_read_are_bounded_over_all_associations_that_there_were() -> None:
+    """As by a program that subscribed to them and reads with recvfrom: it is told, should it read them after all."""
+    few = aiosctp.Config(event_queue_limit=3)
+    async with TwoHosts(config=few) as hosts:
+        prepare = subscribed(sctp.SCTP_ASSOC_CHANGE)
+        async with listener(hosts, prepare, type=sctp.SOCK_SEQPACKET) as server:
+            await come_and_go(hosts, 20)
+            assert len(server.ready) <= 4
+            server.setblocking(False)
+            read = []
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    read.append((await server.recvv(100)).data)
+            assert sctp.sctp_tlv() in read
+            assert max(told.sac_assoc_id for told in read if isinstance(told, sctp.sctp_assoc_change)) == 22
+
+
+@virtual_time
+async def test_messages_of_associations_that_have_ended_are_not_among_what_is_dropped() -> None:
+    few = aiosctp.Config(event_queue_limit=3)
+    async with TwoHosts(config=few) as hosts:
+        prepare = subscribed(sctp.SCTP_ASSOC_CHANGE)
+        async with listener(hosts, prepare, type=sctp.SOCK_SEQPACKET) as server:
+            await come_and_go(hosts, 10, says=b"a last word")
+            assert [(await server.recvfrom(100))[0] for _ in range(10)] == [b"a last word"] * 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -24,6 +25,7 @@ from aiosctp.socket import (
     SOL_SOCKET,
     SCTPSocket,
     constants,
+    options,
 )
 from aiosctp.socket.errors import error
 from aiosctp.socket.options import KINDS, TABLE, access
@@ -555,3 +557,31 @@ def test_options_need_no_event_loop(kind: int) -> None:
         if option.write is not None:
             sock.setsockopt(level, number, value)
             assert sock.getsockopt(level, number) == value, option.name
+
+
+# -- the page that `pydoc` shows --
+
+
+def _row(option: Option) -> list[str]:
+    """What the page says of an option, of SOL_SOCKET and IPPROTO_SCTP alike."""
+    notes = []
+    if option.write is None:
+        notes.append("read only")
+    if option.read is None:
+        notes.append("set only")
+    if option.socket_type is not None:
+        notes.append("one-to-many" if option.socket_type == SOCK_SEQPACKET else "one-to-one")
+    words = {Scope.SOCKET: "socket", Scope.EVERYONE: "everyone", Scope.ONE: "one"}
+    words |= {Scope.ONE_OR_FUTURE: "one or future", Scope.ANY: "any"}
+    return [option.name, option.structure.__name__, words[option.scope], ", ".join(notes)]
+
+
+def test_the_page_lists_every_option_with_its_structure_and_whom_it_names() -> None:
+    rows = [re.split(r" {2,}", line.strip()) for line in (options.__doc__ or "").splitlines() if "    S" in line]
+    listed = [[*row, ""] if len(row) == 3 else row for row in rows]
+    assert listed == [_row(each) for each in TABLE.values() if not each.reason and each.level != IPPROTO_IPV6]
+
+
+def test_the_page_names_every_option_that_is_not_built() -> None:
+    page = options.__doc__ or ""
+    assert [name for name in planned() if not re.search(rf"\b{name}\b", page)] == []

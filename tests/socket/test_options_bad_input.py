@@ -205,3 +205,63 @@ async def test_a_value_that_was_read_is_a_copy(name: str) -> None:
         assert type(first).__name__ == structure
         assert first == second
         assert first is not second
+
+
+# -- words: a person who knows RFC 6458 has not read `Config` --
+
+OUT_OF_RANGE = {
+    "srto_initial must be between 50 and 3600000, not 7": ("SCTP_RTOINFO", sctp.sctp_rtoinfo(srto_initial=7)),
+    "srto_max must be between 50 and 3600000, not 7": ("SCTP_RTOINFO", sctp.sctp_rtoinfo(srto_max=7)),
+    "srto_min must be between 50 and 3600000, not 7": ("SCTP_RTOINFO", sctp.sctp_rtoinfo(srto_min=7)),
+    "srto_initial, 1000, must lie between srto_min, 2000, and srto_max, 60000": (
+        "SCTP_RTOINFO",
+        sctp.sctp_rtoinfo(srto_min=2000),
+    ),
+    "sasoc_cookie_life must be between 100 and 3600000, not 7": (
+        "SCTP_ASSOCINFO",
+        sctp.sctp_assocparams(sasoc_cookie_life=7),
+    ),
+    "sinit_max_init_timeo must be between 50 and 3600000, not 7": (
+        "SCTP_INITMSG",
+        sctp.sctp_initmsg(sinit_max_init_timeo=7),
+    ),
+    "SCTP_AUTOCLOSE must be between 0 and 1000000000, not -1": ("SCTP_AUTOCLOSE", -1),
+    "SCTP_PARTIAL_DELIVERY_POINT must be between 1 and 2147483647, not -1": ("SCTP_PARTIAL_DELIVERY_POINT", -1),
+    "SCTP_MAX_BURST must be between 0 and 65535, not 70000": (
+        "SCTP_MAX_BURST",
+        sctp.sctp_assoc_value(assoc_value=70_000),
+    ),
+}
+
+
+@pytest.mark.parametrize("words", OUT_OF_RANGE)
+@virtual_time
+async def test_a_value_out_of_range_is_told_by_the_options_own_names_and_in_its_unit(words: str) -> None:
+    name, value = OUT_OF_RANGE[words]
+    async with TwoHosts() as hosts, one_to_many(hosts) as sock:
+        set_is_refused(sock, getattr(sctp, name), value, match=f"{words}$")
+
+
+@pytest.mark.parametrize("option", ["SO_RCVBUF", "SO_SNDBUF"])
+@virtual_time
+async def test_a_buffer_out_of_range_is_told_by_its_own_name(option: str) -> None:
+    async with TwoHosts() as hosts, one_to_one(hosts) as sock:
+        set_is_refused(sock, getattr(sctp, option), -1, match=f"{option} must be between .*, not -1$", level=SOL_SOCKET)
+
+
+@pytest.mark.parametrize("name", ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_KEEPALIVE", "SO_RCVLOWAT", "SO_SNDLOWAT"])
+@virtual_time
+async def test_an_option_that_is_not_here_is_told_by_its_name(name: str) -> None:
+    async with TwoHosts() as hosts, one_to_one(hosts) as sock:
+        words = f"there is no option {name} "
+        with refused(errno.ENOPROTOOPT, words):
+            sock.setsockopt(SOL_SOCKET, getattr(sctp, name), 1)
+        with refused(errno.ENOPROTOOPT, words):
+            sock.getsockopt(SOL_SOCKET, getattr(sctp, name))
+
+
+@virtual_time
+async def test_the_name_of_an_option_is_not_told_for_one_of_another_level() -> None:
+    async with TwoHosts() as hosts, one_to_one(hosts) as sock:
+        with refused(errno.ENOPROTOOPT, f"^.*there is no option {sctp.SO_RCVTIMEO} at level 6$"):
+            sock.getsockopt(6, sctp.SO_RCVTIMEO)

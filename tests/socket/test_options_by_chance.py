@@ -72,7 +72,7 @@ def all_that_can_be_read(sock: SCTPSocket) -> dict[tuple[str, int], object]:
             try:
                 told[option.name, assoc_id] = sock.getsockopt(level, number, asked)
             except OSError as refusal:
-                told[option.name, assoc_id] = refusal.errno
+                told[option.name, assoc_id] = ("refused", refusal.errno)
     return told
 
 
@@ -122,3 +122,21 @@ async def test_an_option_is_set_or_refused_and_nothing_has_changed(seed: int) ->
                 if dice.random() < 0.05:
                     await asyncio.sleep(dice.choice((0, 0.3, 2)))
             assert taken > 20
+
+
+@virtual_time
+async def test_what_was_read_can_be_set_and_nothing_has_changed() -> None:
+    """A24: as programs do that read a structure, change one field and set it: the other fields are as they were."""
+    async with many(server_addresses=TWO_ADDRESSES) as (hosts, ours, theirs, _), one_to_one(hosts) as unbound:
+        await asyncio.sleep(10)
+        for sock in (ours, theirs, unbound):
+            before = all_that_can_be_read(sock)
+            for (level, number), option in TABLE.items():
+                if option.write is None:
+                    continue
+                settled = option.name.endswith("_SUPPORTED")  # for an association, when it begins
+                for assoc_id in (0,) if settled else (0, 3):
+                    read = before.get((option.name, assoc_id))
+                    if read is not None and type(read) is option.structure:
+                        sock.setsockopt(level, number, read)
+                        assert all_that_can_be_read(sock) == before, (option.name, read)

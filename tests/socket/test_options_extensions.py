@@ -149,6 +149,38 @@ async def test_what_is_planned_is_not_supported_yet_and_says_so(name: str) -> No
         assert not announced(hosts, "client") & {0x0F, 0xC1, 0x80, 0x81}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SCTP_ACCEPT_ZERO_CHECKSUM",
+        "SCTP_CC_OPTION",
+        "SCTP_CMT_USE_DAC",
+        "SCTP_MAX_CWND",
+        "SCTP_TIMEOUTS",
+        "SCTP_PEER_ADDR_THLDS_V2",
+        "SCTP_PLPMTUD_PROBE_INTERVAL",
+        "SCTP_SENDMSG_CONNECT",
+        "SCTP_SOCKOPT_PEELOFF_FLAGS",
+    ],
+)
+@virtual_time
+async def test_what_other_stacks_have_and_means_nothing_here_says_so(name: str) -> None:
+    """I07: of FreeBSD and of Linux: EOPNOTSUPP with the reason, both ways."""
+    async with connected() as (_, ours, _):
+        set_is_refused(ours, getattr(sctp, name), 1, errno.EOPNOTSUPP, name.removesuffix("_V2"))
+        get_is_refused(ours, getattr(sctp, name), code=errno.EOPNOTSUPP, match=name.removesuffix("_V2"))
+
+
+@pytest.mark.parametrize("name", ["SCTP_PLUGGABLE_CC", "SCTP_CMT_ON_OFF"])
+@virtual_time
+async def test_of_what_can_be_chosen_elsewhere_there_is_what_rfc_9260_has(name: str) -> None:
+    """I07: congestion control as in RFC 9260, and one path at a time, are 0; there is no other yet."""
+    async with connected() as (_, ours, _):
+        switch(name, 0)(ours)
+        assert ours.getsockopt(IPPROTO_SCTP, getattr(sctp, name)).assoc_value == 0
+        set_is_refused(ours, getattr(sctp, name), sctp.sctp_assoc_value(assoc_value=1), errno.EOPNOTSUPP)
+
+
 @virtual_time
 async def test_addresses_cannot_change_without_authentication() -> None:
     """I05: SCTP_ASCONF_SUPPORTED without AUTH is EINVAL: RFC 5061 §4.1 asks for authenticated chunks."""

@@ -294,6 +294,27 @@ async def test_discovery_that_is_switched_on_again_finds_the_larger_mtu() -> Non
 
 
 @virtual_time
+async def test_parameters_that_are_set_as_they_were_read_leave_what_was_found_out() -> None:
+    """B13: as programs do that read the structure, change one field and set it: the path MTU that was found stays, and
+    no heartbeat is put off."""
+    async with connected() as (hosts, ours, theirs):
+        hosts.network.set_link(hosts.client_host, hosts.server_host, Link(mtu=9000))
+        for _ in range(100):
+            await ours.send(bytes(20_000))
+            await data(theirs)
+        found = info(ours).spinfo_mtu
+        assert found > 8000
+        forget(hosts)
+        for address in (None, SERVER) * 10:
+            read = read_params(ours, address)
+            read.spp_pathmaxrxt += 1
+            ours.setsockopt(IPPROTO_SCTP, sctp.SCTP_PEER_ADDR_PARAMS, read)
+            assert info(ours).spinfo_mtu == found
+            await asyncio.sleep(5)
+        assert len(heartbeats(hosts)) >= 2
+
+
+@virtual_time
 async def test_a_path_mtu_that_cannot_be_or_contradicts_itself_changes_nothing() -> None:
     """B13, I05: EINVAL."""
     async with connected(client=fixed(1200)) as (_, ours, _):

@@ -260,6 +260,16 @@ async def test_an_ipv4_peer_of_an_ipv6_socket_is_mapped_where_that_was_asked_for
             # An address is understood in both ways.
             await theirs.sendto(b"answer", 0, received.address)
             assert await data(ours) == b"answer"
+            # And told in one, wherever that is.
+            (assoc_id,) = ids(theirs)
+            named = sctp.sctp_paddrinfo(spinfo_assoc_id=assoc_id, spinfo_address="192.0.2.1")
+            told = (
+                theirs.getsockopt(IPPROTO_SCTP, sctp.SCTP_GET_PEER_ADDR_INFO, named).spinfo_address,
+                status(theirs, assoc_id).sstat_primary.spinfo_address,
+                theirs.opt_info(assoc_id, sctp.SCTP_PRIMARY_ADDR, None).ssp_addr,
+                theirs.opt_info(assoc_id, sctp.SCTP_GET_ASSOC_STATS, None).sas_obs_rto_ipaddr,
+            )
+            assert told == (received.address,) * len(told)
         set_is_refused(ours, sctp.SCTP_I_WANT_MAPPED_V4_ADDR, 1)
 
 

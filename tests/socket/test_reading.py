@@ -204,6 +204,63 @@ async def test_an_abort_amid_a_message_is_told() -> None:
             await pair.server.recv(ENOUGH)
 
 
+@pytest.mark.parametrize("comes_in_parts", [False, True])
+@virtual_time
+async def test_an_abort_that_discards_the_end_of_a_message_is_told_of_the_message(comes_in_parts: bool) -> None:
+    """C15: "if an association is aborted while a partial delivery is going on", though all of the message had come."""
+    async with one_to_one_pair(config=POINT) as pair:
+        subscribe(pair.server, sctp.SCTP_PARTIAL_DELIVERY_EVENT, sctp.SCTP_ASSOC_CHANGE)
+        await pair.client.sendv(b"whole", sndinfo=stream(3))
+        assert await receive(pair.server) == b"whole"
+        if comes_in_parts:
+            switch_on(pair.client, sctp.SCTP_EXPLICIT_EOR)
+            await pair.client.sendv(LONG, sndinfo=stream(3))
+            await asyncio.sleep(1)
+            begun = await pair.server.recvv(ENOUGH)
+            await pair.client.sendv(b"its end", sndinfo=stream(3), flags=sctp.MSG_EOR)
+        else:
+            await pair.client.sendv(b"more than there is room for", sndinfo=stream(3))
+            begun = await pair.server.recvv(4)
+        assert begun.msg_flags == 0
+        await asyncio.sleep(LATE_S)
+        await pair.client.sendv(b"", sndinfo=sctp.sctp_sndinfo(snd_flags=sctp.SCTP_ABORT))
+        await asyncio.sleep(1)
+        told = (await pair.server.recvv(ENOUGH)).data
+        assert isinstance(told, sctp.sctp_pdapi_event)
+        assert (told.pdapi_stream, told.pdapi_seq) == (3, 1)
+        lost = (await pair.server.recvv(ENOUGH)).data
+        assert isinstance(lost, sctp.sctp_assoc_change)
+        with refused(errno.ECONNRESET):
+            await pair.server.recvv(ENOUGH)
+
+
+@virtual_time
+async def test_an_abort_amid_a_message_whose_end_has_not_come_is_told_once() -> None:
+    """C15: a read had no room for all of the part that had come, too."""
+    async with one_to_one_pair(config=POINT) as pair:
+        subscribe(pair.server, sctp.SCTP_PARTIAL_DELIVERY_EVENT)
+        await long_message_without_its_end(pair)
+        assert len(await pair.server.recv(1000)) == 1000
+        await pair.client.sendv(b"", sndinfo=sctp.sctp_sndinfo(snd_flags=sctp.SCTP_ABORT))
+        await asyncio.sleep(1)
+        assert isinstance((await pair.server.recvv(ENOUGH)).data, sctp.sctp_pdapi_event)
+        with refused(errno.ECONNRESET):
+            await pair.server.recvv(ENOUGH)
+
+
+@virtual_time
+async def test_an_abort_after_the_end_of_a_message_tells_of_none() -> None:
+    """C15: it was read in two."""
+    async with one_to_one_pair() as pair:
+        subscribe(pair.server, sctp.SCTP_PARTIAL_DELIVERY_EVENT)
+        await pair.client.send(b"in two reads")
+        assert [await pair.server.recv(5), await pair.server.recv(ENOUGH)] == [b"in tw", b"o reads"]
+        await pair.client.sendv(b"", sndinfo=sctp.sctp_sndinfo(snd_flags=sctp.SCTP_ABORT))
+        await asyncio.sleep(1)
+        with refused(errno.ECONNRESET):
+            await pair.server.recvv(ENOUGH)
+
+
 @virtual_time
 async def test_closing_amid_a_message_discards_the_rest() -> None:
     """B20, A20: of the message that was begun, and of what was held back for it: the peer can finish."""

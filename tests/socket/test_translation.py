@@ -29,6 +29,7 @@ from aiosctp.events import (
 from aiosctp.socket.notifications import Notification
 from aiosctp.socket.socket_association import SocketAssociation
 from aiosctp.socket.translation import SUBSCRIBABLE, as_subscribe, subscribed_by, translate
+from aiosctp.wire.codepoints import CauseCode
 
 ID = 5
 PAIRS: list[tuple[Event, list[Notification]]] = [
@@ -210,6 +211,20 @@ def test_every_change_of_an_association_has_its_state(kind: AssociationChangeKin
 def test_every_change_of_an_address_has_its_state(kind: PeerAddressChangeKind) -> None:
     (change,) = told(PeerAddressChange(("192.0.2.1", 7777), kind), sctp.SCTP_PEER_ADDR_CHANGE)
     assert change.spc_state == getattr(sctp, f"SCTP_ADDR_{kind}")
+
+
+def test_a_cause_is_a_plain_int() -> None:
+    """Ours of the plain API have names; in a structure of C's a number is a number, whoever has ended it."""
+    cause = CauseCode.USER_INITIATED_ABORT
+    lost, old, new = (
+        *told(AssociationChange(AssociationChangeKind.COMM_LOST, cause), sctp.SCTP_ASSOC_CHANGE),
+        *told(
+            SendFailed(b"data", 0, 0, 0, unordered=False, was_sent=True, error=cause),
+            sctp.SCTP_SEND_FAILED,
+            sctp.SCTP_SEND_FAILED_EVENT,
+        ),
+    )
+    assert [type(error) for error in (lost.sac_error, old.ssf_error, new.ssfe_error)] == [int] * 3
 
 
 @pytest.mark.parametrize(("event", "expected"), PAIRS, ids=lambda one: type(one).__name__)

@@ -86,9 +86,8 @@ def test_the_names_are_freebsds_under_their_prefix(stack: Stack) -> None:
     assert {type(value) for value in stack.sysctl.values()} == {int}
 
 
-@pytest.mark.parametrize("name", ["blackhole", "net.inet.sctp.", "net.inet.tcp.blackhole", ""])
+@pytest.mark.parametrize("name", ["black_hole", "net.inet.sctp.", "net.inet.tcp.blackhole", "sctp.blackhole", ""])
 def test_an_unknown_name_is_a_key_error(stack: Stack, name: str) -> None:
-    """A variable has one name, the whole one: the short one says nothing of whose it is."""
     for use in (
         lambda: stack.sysctl[name],
         lambda: stack.sysctl.__setitem__(name, 0),
@@ -97,6 +96,16 @@ def test_an_unknown_name_is_a_key_error(stack: Stack, name: str) -> None:
         with pytest.raises(KeyError):
             use()
     assert name not in stack.sysctl
+
+
+def test_a_name_may_be_given_without_what_all_have_in_front(stack: Stack) -> None:
+    """It is the same variable, which is listed once."""
+    stack.sysctl["blackhole"] = 2
+    assert stack.sysctl["net.inet.sctp.blackhole"] == stack.sysctl["blackhole"] == 2
+    assert stack.config.blackhole == 2
+    assert stack.sysctl.describe("blackhole") is stack.sysctl.describe("net.inet.sctp.blackhole")
+    assert "auth_enable" in stack.sysctl
+    assert "auth_enable" not in list(stack.sysctl)
 
 
 def test_no_name_can_be_removed(stack: Stack) -> None:

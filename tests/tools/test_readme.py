@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from tests.tools.command import REPOSITORY, python, run_when_its_port_is_free, serving
@@ -42,6 +43,34 @@ async def test_the_example_of_sockets_runs_as_written(tmp_path: Path) -> None:
     assert notification.endswith(" None")
     assert message.startswith("False b'hello' sctp_rcvinfo(rcv_sid=3, ")
     assert "rcv_ppid=46" in message
+
+
+VARIABLES = """
+import asyncio, aiosctp
+import aiosctp.socket as sctp
+
+async def main():
+    server = sctp.SCTPSocket()
+    server.bind(("127.0.0.1", 7777))
+    server.listen()
+{example}
+    print(client.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_RTOINFO))
+    print(sctp.SCTPSocket().getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_RTOINFO))
+
+asyncio.run(main())
+"""
+
+
+async def test_the_lines_about_counters_and_variables_run_as_written(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(async with aiosctp\.Stack.*?)```", README, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(VARIABLES.format(example=textwrap.indent(example, "    ")), encoding="utf-8")
+    outcome = await run_when_its_port_is_free(script)
+    assert (outcome.status, outcome.errors) == (0, "")
+    sacks, established, of_the_stack, of_the_default = outcome.output.splitlines()
+    assert (sacks, established) == ("0", "1")
+    assert of_the_stack.endswith("srto_initial=300, srto_max=60000, srto_min=100)")
+    assert of_the_default.endswith("srto_initial=1000, srto_max=60000, srto_min=1000)")
 
 
 async def test_the_simulated_example_of_the_readme_runs_as_written(tmp_path: Path) -> None:

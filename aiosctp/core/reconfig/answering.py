@@ -104,6 +104,10 @@ class Answering:
             return ReconfigurationResponse(number, _R.BAD_SEQUENCE_NUMBER)
         if isinstance(found, ReconfigurationResponse):
             return found
+        if found.parameter is None and self._association.state not in MAY_TRANSMIT_DATA:
+            # It will not be asked for any more, and the peer's shutdown may wait for what it holds back until it knows.
+            self._answers[number] = denied = ReconfigurationResponse(number, _R.DENIED)
+            return denied
         return found.parameter or ReconfigurationResponse(number, _R.IN_PROGRESS)
 
     def _decide(
@@ -231,10 +235,11 @@ class Answering:
     @property
     def _is_crossed(self) -> bool:
         """Whether each side waits for the other: both have asked for what only a request answers, and neither may have
-        a second one in flight (§5.1.1). The one with the smaller tag gives way: its request is refused, and asked again
-        after the other's."""
+        a second one in flight (§5.1.1). The one with the smaller tag, or of equal ones the smaller initial TSN, gives
+        way: its request is refused, and asked again after the other's."""
         tcb = self._association.tcb
-        return self._asking.awaits_request and tcb.local_tag > tcb.peer_tag
+        ours, theirs = (tcb.local_tag, tcb.local_initial_tsn), (tcb.peer_tag, tcb.peer_initial_tsn)
+        return self._asking.awaits_request and ours > theirs
 
     # -- §5.2.4: the peer wants all TSNs and SSNs to begin anew --
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aiosctp.core.messages import without_data
 from aiosctp.core.paths import Path
 from aiosctp.core.timers import Timer
-from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, MARKED, OutstandingChunk
+from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, MARKED, OutstandingChunk
 from aiosctp.core.tx.limits import Limited, Limits, Policy
 from aiosctp.wire.chunks import DATA_ENDING, DATA_UNORDERED, encode_data_header
 from aiosctp.wire.serial import TSN_MASK
@@ -146,6 +146,11 @@ class Abandonment:
         for chunk in chunks:
             if chunk.number > outstanding.cumulative:
                 paths.add(chunk.path)
+                if chunk.state is IN_FLIGHT:
+                    # RFC 3758 §1: "the same congestion control": were there room for others at once, who goes on
+                    # abandoning would send without end.
+                    chunk.path.abandoned_bytes += chunk.size
+                    chunk.path.abandoned_until = max(chunk.path.abandoned_until, chunk.number)
                 outstanding.abandon(chunk)
         transmission.round_trips.abandoned({chunk.number for chunk in chunks})
         for path in paths:
@@ -185,6 +190,8 @@ class Abandonment:
         """RFC 3758 §3.5 A5, after T3 on this path."""
         if path is not None:
             self._limits.point.timed_out(path)
+        for each in self._transmission.paths.all if path is None else (path,):
+            each.abandoned_bytes = 0
         self.lost(marked)
         self.advance()
 
@@ -198,6 +205,9 @@ class Abandonment:
         limits, transmission = self._limits, self._transmission
         point, cumulative = limits.point, transmission.outstanding.cumulative
         limits.forget_acknowledged(cumulative)
+        for each in transmission.paths.all:
+            if each.abandoned_bytes and each.abandoned_until <= cumulative:
+                each.abandoned_bytes = 0
         path = point.acknowledged(cumulative)
         if path is not None:
             path.awaits_ack_after_timeout = False

@@ -38,6 +38,7 @@ def _check_flight(sender: Sender, paths: Iterable[Path]) -> None:
         # Not `path.pmdcs`: RFC 8899 §3, 7: a larger path MTU "MUST NOT increase the congestion window".
         least = min(path.pmdcs, largest_packet(path.address, least_mtu(path.address)) - HEADER_BYTES)
         assert path.congestion.cwnd >= least, f"{path}: cwnd {path.congestion.cwnd}"
+        assert not path.abandoned_bytes or path.abandoned_until > sender.outstanding.cumulative
         # Data in flight and no timer is silence for ever.
         has_timer = sender.t3.is_running(path)
         awaits = path.flight_bytes > 0 or path is awaited_on

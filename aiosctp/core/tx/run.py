@@ -51,6 +51,7 @@ def may_run(transmission: Transmission, path: Path, now: float) -> bool:
         and transmission.queue.has_plain_messages
         and not transmission.retransmissions.numbers
         and not path.awaits_ack_after_timeout
+        and not path.abandoned_bytes
         # Else cwnd has to decay first (§7.2.1).
         and not path.idle_rtos(now)
         and not window.is_watched

@@ -14,7 +14,7 @@ from aiosctp.core.paths import Path, Paths
 from aiosctp.core.statistics import AssociationCounters
 from aiosctp.core.timers import Timer, Timers
 from aiosctp.core.tx.burst import BurstLimit
-from aiosctp.core.tx.chunk import ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
+from aiosctp.core.tx.chunk import ABANDONED, ACKNOWLEDGED, IN_FLIGHT, OutstandingChunk
 from aiosctp.core.tx.fragmenter import Fragmenter
 from aiosctp.core.tx.gaps import Range, read_gap_ack_blocks, union
 from aiosctp.core.tx.invariants import check_invariants
@@ -122,12 +122,23 @@ class Sender:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nothing is outstanding, and nothing can be sent, unless an open record goes on or a reset is
-        answered."""
+        """Whether nothing is outstanding that may still be acknowledged, and nothing can be sent, unless an open record
+        goes on or a reset is answered."""
         if self.is_drained:
             return True
         outstanding = self.outstanding
-        return outstanding.highest == outstanding.cumulative and self.has_open_record and self.queue.peek() is None
+        if outstanding.highest != outstanding.cumulative:
+            return self.is_cut_off
+        return self.has_open_record and self.queue.peek() is None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether nothing is to be sent, and what is outstanding was abandoned before the peer reported that it does
+        not know FORWARD TSN (RFC 3758 §3.3.3), or is behind such: it is never acknowledged. Linear in it."""
+        queue, outstanding = self.queue, self.outstanding
+        if queue.limits is None or self.peer_takes_forward_tsn or queue.queued_bytes or not outstanding:
+            return False
+        return all(chunk.state in (ABANDONED, ACKNOWLEDGED) for chunk in outstanding)
 
     @property
     def has_open_record(self) -> bool:
@@ -213,6 +224,8 @@ class Sender:
         the peer does not know it after all. What was abandoned stays so."""
         self._transmission.peer_takes_forward_tsn = False
         if self.queue.limits is not None:
+            for path in self._paths:
+                path.abandoned_bytes = 0
             awaited_on = self.queue.limits.point.stop()
             if awaited_on is not None:
                 self.t3.stop_where_idle((awaited_on,))
@@ -243,6 +256,8 @@ class Sender:
             if limits.point.awaited_on is not None:
                 paths.add(limits.point.awaited_on)
             limits.clear()
+            for path in self._paths:
+                path.abandoned_bytes = 0
             self._transmission.timers.stop(Timer.LIFETIME)
         self.t3.stop_where_idle(paths)
         self.retransmissions.clear()

@@ -46,6 +46,7 @@ def send_single(transmission: Transmission, path: Path, room: int, now: float) -
         # Else cwnd has to decay first (§7.2.1).
         or now - path.last_data_sent_at_s >= path.rto.rto_s
         or path.awaits_ack_after_timeout
+        or path.abandoned_bytes
         or window.is_watched
         or transmission.retransmissions.numbers
         or transmission.burst.is_open

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from aiosctp.socket import constants
 from aiosctp.socket.addresses import canonical, is_wildcard
-from aiosctp.socket.constants import IPPROTO_SCTP, SCTP_ALL_ASSOC, SCTP_CURRENT_ASSOC, SCTP_FUTURE_ASSOC
+from aiosctp.socket.constants import (
+    IPPROTO_SCTP,
+    SCTP_ALL_ASSOC,
+    SCTP_CURRENT_ASSOC,
+    SCTP_FUTURE_ASSOC,
+    SOL_SOCKET,
+)
 from aiosctp.socket.errors import as_socket_errors, error
 from aiosctp.socket.options.checking import checked
 from aiosctp.socket.options.table import Option, Scope
@@ -29,7 +36,7 @@ def set_option(table: Table, sock: SocketState, level: int, number: int, value: 
         raise error(errno.ENOPROTOOPT, f"{option.name} can only be read")
     option.check_style(sock.type)
     given = checked(option.name, option.structure, value)
-    with as_socket_errors():
+    with as_socket_errors:
         commits = [option.write(target, given) for target in _to_set(option, sock, given)]
         for commit in commits:
             commit()
@@ -61,10 +68,16 @@ def _built(table: Table, level: int, number: int) -> Option:
     checked("option", int, number)
     option = table.get((level, number))
     if option is None:
-        raise error(errno.ENOPROTOOPT, f"there is no option {number} at level {level}")
+        raise error(errno.ENOPROTOOPT, f"there is no option {_called(level, number)} at level {level}")
     if option.reason:
         raise error(errno.EOPNOTSUPP, f"{option.name}: {option.reason}")
     return option
+
+
+def _called(level: int, number: int) -> str:
+    """C's name of an option of SOL_SOCKET whose constant is there and which itself is not."""
+    names = [name for name, value in vars(constants).items() if name.startswith("SO_") and value == number]
+    return f"{names[0]} ({number})" if names and level == SOL_SOCKET else str(number)
 
 
 def _readable(table: Table, sock: SocketState, level: int, number: int) -> Option:
@@ -82,7 +95,7 @@ def _asked(option: Option, value: object) -> Any:
 
 def _read(option: Option, target: Target, asked: Any) -> Any:
     assert option.read is not None
-    with as_socket_errors():
+    with as_socket_errors:
         value = option.read(target, asked)
     if option.association:
         value = replace(value, **{option.association: target.association_id})

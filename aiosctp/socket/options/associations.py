@@ -31,7 +31,7 @@ from aiosctp.socket.constants import (
 from aiosctp.socket.errors import error
 from aiosctp.socket.options.table import Option, Scope, number, switch, value
 from aiosctp.socket.options.target import Commit, Target
-from aiosctp.socket.options.units import given, milliseconds, seconds
+from aiosctp.socket.options.units import check_ranges, given, milliseconds, seconds
 from aiosctp.socket.structures import (
     sctp_assoc_stats,
     sctp_assocparams,
@@ -58,13 +58,21 @@ def _read_rtoinfo(target: Target, _: object) -> sctp_rtoinfo:
 
 
 def _set_rtoinfo(target: Target, info: sctp_rtoinfo) -> Commit:
-    return target.change(
-        **given(
-            rto_initial_s=seconds(info.srto_initial),
-            rto_max_s=seconds(info.srto_max),
-            rto_min_s=seconds(info.srto_min),
-        )
+    changes = given(
+        rto_initial_s=seconds(info.srto_initial),
+        rto_max_s=seconds(info.srto_max),
+        rto_min_s=seconds(info.srto_min),
     )
+    check_ranges(changes)
+    there = _read_rtoinfo(target, info)
+    low, initial, high = (
+        info.srto_min or there.srto_min,
+        info.srto_initial or there.srto_initial,
+        info.srto_max or there.srto_max,
+    )
+    if not low <= initial <= high:
+        raise error(errno.EINVAL, f"srto_initial, {initial}, must lie between srto_min, {low}, and srto_max, {high}")
+    return target.change(**changes)
 
 
 def _read_associnfo(target: Target, _: object) -> sctp_assocparams:

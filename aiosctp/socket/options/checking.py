@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -24,15 +24,26 @@ def checked(name: str, structure: type, value: object) -> Any:
         return _number(name, value, _LEAST_INT, _GREATEST_INT)
     if not isinstance(value, structure):
         raise error(errno.EINVAL, f"{name} takes {structure.__name__}, not {type(value).__name__}")
-    given: Any = value
-    return replace(given, **{field: _field(field, kind, getattr(value, field)) for field, kind in _kinds(structure)})
+    copy: Any = object.__new__(structure)
+    for field, kind, most in _kinds(structure):
+        given = getattr(value, field)
+        if not (type(given) is int and 0 <= given <= most):
+            given = _field(field, kind, given)
+        setattr(copy, field, given)
+    return copy
 
 
 @cache
-def _kinds(structure: type) -> tuple[tuple[str, Any], ...]:
+def _kinds(structure: type) -> tuple[tuple[str, Any, int], ...]:
+    """Name and type of each field, and up to which int its value needs no closer look, for every message that says how
+    it is sent comes here; -1 where that is not an unsigned int."""
     hints = get_type_hints(structure, include_extras=True)
     assert is_dataclass(structure)
-    return tuple((field.name, hints[field.name]) for field in fields(structure))
+    return tuple((field.name, hints[field.name], _most(hints[field.name])) for field in fields(structure))
+
+
+def _most(kind: Any) -> int:
+    return next((2**width.bits - 1 for width in getattr(kind, "__metadata__", ())), -1)
 
 
 def _field(name: str, kind: Any, value: object) -> Any:

@@ -13,6 +13,7 @@ from aiosctp.core.paths import fixed_mtu
 from aiosctp.parameters import CONFIGURABLE
 from aiosctp.path import Path
 from aiosctp.socket.errors import as_socket_errors, error
+from aiosctp.socket.options.units import check_ranges
 from aiosctp.socket.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class Target:
         changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
         if not changed:
             return nothing
-        with as_socket_errors():
+        check_ranges(changed)
+        with as_socket_errors:
             config = before.replace(**changed)
         if self.member is None:
             return lambda: self.socket.configure(config)
@@ -87,7 +89,7 @@ class Target:
 
     def change_paths(self, changes: dict[str, Any]) -> Commit:
         """The same of the path to the address alone, or, without one, of all that there are."""
-        with as_socket_errors():
+        with as_socket_errors:
             wanted = Config().replace(**changes)
         others = {name: value for name, value in changes.items() if name not in ("path_mtu", "pmdcs_bytes")}
         has_mtu = len(others) < len(changes)

@@ -10,7 +10,7 @@ from aiosctp.config import Config
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind, RemoteError
 from aiosctp.wire import causes
-from aiosctp.wire.chunks import CookieAck, CookieEcho, Data, Error, ForwardTsn, Init, InitAck
+from aiosctp.wire.chunks import Abort, CookieAck, CookieEcho, Data, Error, ForwardTsn, Init, InitAck
 from aiosctp.wire.codepoints import CauseCode
 from aiosctp.wire.packet import encode_chunk
 from aiosctp.wire.parameters import (
@@ -281,6 +281,33 @@ def test_no_forward_tsn_is_repeated_after_a_report() -> None:
     packets = peer.send(REPORT)
     packets += peer.wait(30.0)
     assert forward_tsns_of(packets) == []
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_shutdown_does_not_wait_for_what_was_abandoned_before_a_report(when: str) -> None:
+    """E01: nothing acknowledges it any more, and only the guard T5 would end the shutdown. What is reliable goes first;
+    then A is told that not all has come."""
+    peer = established()
+    peer.z_sends(max_retransmits=0)
+    assert peer.forwards(peer.wait(1.0)) == [(0, ((0, 0),))]
+    if when == "before":
+        peer.send(REPORT)
+    peer.z_sends(b"reliable")
+    assert chunks_of(peer.user_shuts_down(), Abort) == []
+    packets = peer.send(REPORT) if when == "meanwhile" else []
+    assert chunks_of(packets, Abort) == []
+    assert len(chunks_of(peer.sacks(-1, (1, 1)), Abort)) == 1
+    assert peer.state is AssociationState.CLOSED
+
+
+def test_a_shutdown_ends_where_a_report_leaves_nothing_to_wait_for() -> None:
+    """E01: likewise."""
+    peer = established()
+    peer.z_sends(max_retransmits=0)
+    assert peer.forwards(peer.wait(1.0)) == [(0, ((0, 0),))]
+    assert chunks_of(peer.user_shuts_down(), Abort) == []
+    assert len(chunks_of(peer.send(REPORT), Abort)) == 1
+    assert peer.state is AssociationState.CLOSED
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,45 @@ def test_nothing_is_counted_that_was_not_abandoned() -> None:
     peer.wait(1.0)
     peer.user_aborts()
     assert peer.association.sender.abandoned_counts() == (0, 0)
+
+
+def sent_by_rising_priorities(peer: Script) -> int:
+    """Each message takes the room of the one before, while A says nothing: how many are sent."""
+    sent = 0
+    for priority in range(20, 0, -1):
+        peer.association.sender.make_room(SIZE, priority, None)
+        sent += len(peer.sent(peer.z_sends(SIZE, buffer_priority=priority)))
+    return sent
+
+
+def test_what_was_abandoned_in_flight_makes_no_room_in_the_congestion_window() -> None:
+    """S04: RFC 3758 §1: "PR-SCTP employs the same congestion control"; §6.1 B. It is in the network still, and nobody
+    knows whether it gets through: who goes on abandoning would send without end."""
+    peer = established()
+    cwnd = peer.path(peer.addresses[0]).congestion.cwnd
+    assert 0 < (sent_by_rising_priorities(peer) - 1) * SIZE <= cwnd
+    assert len(forward_tsns_of(peer.heard)) >= 1
+
+
+def test_once_the_peer_has_taken_the_forward_tsn_there_is_room_again() -> None:
+    """S04: likewise."""
+    peer = established()
+    first = sent_by_rising_priorities(peer)
+    assert len(peer.sent(peer.sacks(first - 1))) >= 1
+
+
+def test_once_t3_has_expired_there_is_room_again() -> None:
+    """S04: §7.2.3: what it was for counts as lost, whichever it was."""
+    peer = established()
+    sent_by_rising_priorities(peer)
+    assert len(peer.sent(peer.wait(1.0))) == 1
+
+
+def test_what_is_retransmitted_does_not_wait_for_what_was_abandoned() -> None:
+    """S04: a FORWARD TSN may have to wait for it: were it the other way round too, nothing would ever be sent."""
+    peer = established()
+    (first,) = peer.sent(peer.z_sends(SIZE, buffer_priority=9))
+    (second,) = peer.sent(peer.z_sends(SIZE))
+    assert peer.sent(peer.wait(1.0)) == [first]
+    peer.association.sender.make_room(SIZE, 0, None)
+    assert peer.sent(peer.touch()) == [second]

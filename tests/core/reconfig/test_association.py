@@ -194,6 +194,18 @@ def test_more_streams_than_are_taken_are_denied() -> None:
     assert events[1] == StreamChange(256, 300)
 
 
+def test_what_crosses_is_settled_where_both_tags_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """§5.1.1: each has asked for what only a request of the other's answers. One of them gives way, of any two."""
+    monkeypatch.setattr("aiosctp.core.tags.Tags.draw", lambda *_: 0x01020304)
+    resets = Resets()
+    assert resets.a.tcb.local_tag == resets.z.tcb.local_tag
+    requests = [
+        resets.ask(resets.a.add_incoming_streams(2), resets.a),
+        resets.ask(resets.z.reset_incoming([1]), resets.z),
+    ]
+    assert resets.finish(*requests) == DONE * 2
+
+
 def test_a_shutdown_waits_for_what_a_reset_holds_back() -> None:
     resets = Resets()
     resets.send(resets.a, "before", stream=1)

@@ -23,6 +23,7 @@ from aiosctp.wire.chunks import (
     ShutdownAck,
     ShutdownComplete,
 )
+from aiosctp.wire.codepoints import ReconfigurationResult
 from aiosctp.wire.parameters import StateCookie
 from aiosctp.wire.reconfig import ReconfigurationRequest, ReconfigurationResponse
 from tests.core.laws import check_association, check_stack
@@ -199,6 +200,22 @@ def test_a_shutdown_with_a_request_in_flight(kind: str) -> None:
         assert chunks_of(packets, Shutdown)
         ends(peer, peer.state)
         check_stack(peer.engine, [])
+
+
+@pytest.mark.parametrize("wish", ["incoming", "add_incoming"])
+def test_what_the_peer_wants_of_us_is_denied_once_we_can_ask_for_it_no_more(wish: str) -> None:
+    """S06: in SHUTDOWN-SENT no request of ours goes: a peer told "In progress" for ever would wait for ever with what
+    it asks next, and its shutdown with what that holds back."""
+    peer = established()
+    peer.adds_outgoing(2)
+    request = MADE[wish](peer)
+    assert results_of(peer.ask(request)) == [(request.request_sequence_number, ReconfigurationResult.IN_PROGRESS)]
+    peer.user_shuts_down()
+    peer.wait(0)
+    assert peer.state is AssociationState.SHUTDOWN_SENT
+    for _ in range(2):
+        assert results_of(peer.ask(request)) == [(request.request_sequence_number, ReconfigurationResult.DENIED)]
+    ends(peer, peer.state)
 
 
 def test_the_peer_shuts_down_with_a_request_of_ours_in_flight() -> None:

@@ -317,7 +317,8 @@ def test_what_was_abandoned_is_not_unsent_as_well() -> None:
     bench.flush()
     assert [context for context, _ in bench.failed()] == [half, half + 2]
     rest = bench.sender.take_unsent()
-    assert [(context(message), was_sent) for message, was_sent in rest] == [(half + 1, True)]
+    # What was sent of the first takes room in cwnd until it is passed over.
+    assert [(context(message), was_sent) for message, was_sent in rest] == [(half + 1, False)]
     assert bench.failed() == []
     assert bench.lifetime_deadline() is None
     assert bench.deadline() is None
