@@ -74,7 +74,7 @@ async def test_a_first_message_that_reached_nobody_can_be_followed_by_another() 
 
 @virtual_time
 async def test_sendall_leaves_out_an_association_that_is_being_opened() -> None:
-    """D17: "all associations that are currently established on this socket"."""
+    """D15: "all associations that are currently established on this socket"."""
     async with SocketHosts() as hosts:
         here = hosts.listening(sctp.SOCK_SEQPACKET)
         later = hosts.listening(sctp.SOCK_SEQPACKET, port=PORT + 1)
@@ -109,7 +109,7 @@ async def test_a_part_may_be_said_to_be_reliable() -> None:
 
 @virtual_time
 async def test_msg_eor_of_one_call_says_nothing_of_the_next() -> None:
-    """B32, D13: the flag of a call leaves the defaults of the socket as they are."""
+    """B32, D16: the flag of a call leaves the defaults of the socket as they are."""
     async with one_to_one_pair() as pair:
         switch_on(pair.client, sctp.SCTP_EXPLICIT_EOR)
         await pair.client.send(b"whole", sctp.MSG_EOR)
@@ -159,7 +159,7 @@ async def test_an_ipv6_address_may_have_flow_information_and_scope() -> None:
 
 @virtual_time
 async def test_a_port_is_shared_only_if_all_say_so() -> None:
-    """I04, B36: SCTP_REUSE_PORT of the second socket alone is not enough."""
+    """I04: SCTP_REUSE_PORT of the second socket alone is not enough."""
     async with SocketHosts() as hosts:
         alone, wants_to_share = hosts.one_to_one(), hosts.one_to_one()
         alone.bind((CLIENT_HOST, 5555))
@@ -183,7 +183,7 @@ async def test_localhost_can_be_bound() -> None:
 @pytest.mark.parametrize("policy", [sctp.SCTP_PR_SCTP_NONE, sctp.SCTP_PR_SCTP_TTL])
 @virtual_time
 async def test_no_policy_and_no_time_override_any_default(policy: int) -> None:
-    """D08, B31: of the config, which a stack's sockets begin with, and of the socket."""
+    """D08, B14: of the config, which a stack's sockets begin with, and of the socket."""
     async with one_to_one_pair(config=aiosctp.Config(lifetime_s=0.1)) as pair:
         pair.hosts.drop = lambda packet: packet.source == CLIENT_HOST
         await pair.client.sendv(b"kept", prinfo=sctp.sctp_prinfo(pr_policy=policy, pr_value=0))

@@ -92,7 +92,7 @@ async def test_explicit_eor_is_the_accepted_sockets_too() -> None:
 
 @virtual_time
 async def test_who_waits_to_accept_hears_that_it_listens_no_more() -> None:
-    """A06, A08: listen(0) ends it with EINVAL; and the socket may listen again."""
+    """A07, A08: listen(0) ends it with EINVAL; and the socket may listen again."""
     async with SocketHosts() as hosts:
         listener = hosts.listening()
         accepting = asyncio.create_task(listener.accept())

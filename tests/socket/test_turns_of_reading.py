@@ -22,7 +22,7 @@ from tests.surface.virtual_time import virtual_time
 
 @virtual_time
 async def test_a_read_without_notifications_leaves_them_to_others() -> None:
-    """C01, A12: recvfrom finds no message and takes nothing: recvmsg reads the notification afterwards."""
+    """C01: recvfrom finds no message and takes nothing: recvmsg reads the notification afterwards."""
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
         subscribe(server, sctp.SCTP_ASSOC_CHANGE)
@@ -37,7 +37,7 @@ async def test_a_read_without_notifications_leaves_them_to_others() -> None:
 
 @virtual_time
 async def test_nothing_is_told_of_the_next_message_before_this_one_is_read() -> None:
-    """D07: "the data in the next message is not valid unless the current message is completely read": none with a part
+    """B28: "the data in the next message is not valid unless the current message is completely read": none with a part
     of it, and none with MSG_PEEK, after which this one is still the next."""
     async with one_to_one_pair() as pair:
         switch_on(pair.server, sctp.SCTP_RECVNXTINFO)
@@ -54,7 +54,7 @@ async def test_nothing_is_told_of_the_next_message_before_this_one_is_read() -> 
 
 @virtual_time
 async def test_an_abort_takes_the_rest_of_a_message_with_it() -> None:
-    """I03, A41: of which a part was read: ECONNRESET of a one-to-one socket, COMM_LOST of a one-to-many one."""
+    """C04, A41: of which a part was read: ECONNRESET of a one-to-one socket, COMM_LOST of a one-to-many one."""
     async with one_to_one_pair() as pair:
         await pair.client.send(bytes(1000))
         assert len(await pair.server.recv(10)) == 10
@@ -75,7 +75,7 @@ async def test_an_abort_takes_the_rest_of_a_message_with_it() -> None:
 
 @virtual_time
 async def test_the_old_structure_has_the_context_of_the_association() -> None:
-    """B30, A33: SCTP_CONTEXT comes with what is received, in sinfo_context, too."""
+    """B31, A33: SCTP_CONTEXT comes with what is received, in sinfo_context, too."""
     async with one_to_one_pair() as pair:
         switch_on(pair.server, sctp.SCTP_RECVRCVINFO)
         pair.server.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_EVENTS, sctp.sctp_event_subscribe(sctp_data_io_event=1))
