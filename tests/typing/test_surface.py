@@ -32,7 +32,7 @@ WITHIN_THE_PACKAGE = {
         "ask_port_policy",
         *("add", "call_before_flush", "close", "close_if_unused", "datagrams_received", "flush", "icmp_received"),
         *("is_closed", "listen", "loop", "network", "now", "open", "open_endpoint", "own", "owners", "send_failed"),
-        *("sockets", "stop_listening", "touch", "touch_to_send"),
+        *("sockets", "stop_listening", "tell_when_closed", "touch", "touch_to_send"),
     },
     "StreamTransport": {
         *("begin", "buffer", "cut_off", "data_arrived", "eof_arrived", "eof_was_written", "fail", "has_late_input"),
@@ -48,7 +48,16 @@ WITHIN_THE_PACKAGE = {
     "SocketState": {
         *("add_association", "association_at", "association_changed", "association_of", "check_may_connect"),
         *("check_open", "choose_stack", "configure", "connected", "is_closed", "is_listening", "is_one_to_many"),
-        *("open_stack", "peer_address", "reads_no_more", "shown", "take_over", "take_pending_errno"),
+        *(
+            "is_cut_off",
+            "open_stack",
+            "pass_over",
+            "peer_address",
+            "reads_no_more",
+            "shown",
+            "take_over",
+            "take_pending_errno",
+        ),
     },
     "sctp_notification": {"PREFIX"},
     # A coroutine's own methods.
