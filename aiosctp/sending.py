@@ -207,7 +207,8 @@ class Sending:
         most = self._engine.sender.fragmentation_point_bytes
         if size > most and not config.fragmentation:
             raise MessageTooLarge(
-                f"data must fit one DATA chunk, {most} bytes, as Config.fragmentation is off, and has {size}"
+                f"data must fit one DATA chunk, {most} bytes, and has {size}: "
+                "Config.fragmentation is off (SCTP_DISABLE_FRAGMENTS)"
             )
 
     def _check_outbound(self, stream: int) -> None:

@@ -199,7 +199,8 @@ def _bind_all(hosts: Sequence[str], udp_port: int, skip_unusable: bool) -> list[
 
 def _why_not_bound(error: OSError, host: str, udp_port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"UDP port {udp_port} of {host} is in use: choose another, udp_port=..."
+        taken = f"UDP port {udp_port} of {host} is in use"
+        return f"{taken}: choose another, udp_port=... (of sockets: stack=Stack(udp_port=...))"
     return f"UDP port {udp_port} of {host} can't be bound: {error.strerror}"
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from aiosctp.core.association import AssociationEngine
     from aiosctp.core.paths import Path
 
-_WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED}
+# §9.2: after the SHUTDOWN ACK no DATA is to come for which a SACK would matter, and the peer may be gone: it sent its
+# SHUTDOWN COMPLETE once, and would answer anything but another SHUTDOWN ACK with an ABORT (§8.4).
+_WITHOUT_SACKS: Final = HANDSHAKE | {CLOSED, AssociationState.SHUTDOWN_ACK_SENT}
 _MAY_RECONFIGURE: Final = MAY_TRANSMIT_DATA | {AssociationState.SHUTDOWN_SENT}
 
 

@@ -316,9 +316,9 @@ class SCTPSocket(SocketState):
     ) -> int:
         """Queue one message, and return the number of its bytes (§9.12).
 
-        Waits until there is room for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead: in
-        SO_SNDBUF, of which one stream has `Config.stream_send_buffer_bytes`, or all once SO_SNDBUF has been set.
-        Returning means queued. Cancelled, or raising, nothing was; with SCTP_SENDALL some associations may have it.
+        Waits until there is room for it, with `setblocking(False)` or MSG_DONTWAIT raises EAGAIN instead.
+        SO_SNDBUF is the room of all streams, and one may fill it. Returning means queued. Cancelled, or raising,
+        nothing was; with SCTP_SENDALL some associations may have it.
 
         data: one buffer, or several that are one message. addresses: of a one-to-many socket, the peer's, where
         `snd_assoc_id` names none: if there is no association with it this opens one, without waiting for it, and sets
@@ -478,8 +478,14 @@ class SCTPSocket(SocketState):
         style = "one-to-many" if self.is_one_to_many else "one-to-one"
         if self._is_closed:
             return f"<SCTPSocket {style}, closed>"
-        port = "unbound" if self.endpoint is None else f"SCTP port {self.endpoint.port}"
-        return f"<SCTPSocket {style}, {port}, {len(self.associations)} associations>"
+        if self.endpoint is not None:
+            port = f"SCTP port {self.endpoint.port}"
+        elif self.peer is not None:
+            port = f"SCTP port {self.peer.association.engine.local_port}"
+        else:
+            port = "unbound"
+        count = len(self.associations)
+        return f"<SCTPSocket {style}, {port}, {count} association{'' if count == 1 else 's'}>"
 
     # -- what the stack tells one that listens --
 

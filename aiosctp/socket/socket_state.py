@@ -44,7 +44,10 @@ class SocketState:
         self.proto: int = IPPROTO_SCTP
         self._stack = stack
         config = Config() if stack is None else stack.config
-        self.settings: Settings = Settings(config.replace(**_OFF_AT_FIRST))
+        # §8.1.7: SO_SNDBUF is one number, whatever the stream; Config has a second one.
+        self.settings: Settings = Settings(
+            config.replace(**_OFF_AT_FIRST, stream_send_buffer_bytes=config.send_buffer_bytes)
+        )
         # §8.1.20: "An implementation should default one-to-many style sockets to level 1", one-to-one to level 0.
         level = 1 if stack is None else stack.sysctl["net.inet.sctp.default_frag_interleave"]
         self.fragment_interleave: int = level if type == SOCK_SEQPACKET else 0

@@ -52,6 +52,11 @@ def _longer_cookie_life(config: Config, value: int) -> dict[str, Any]:
     return {"max_cookie_life_s": longest_s, "cookie_key_life_s": max(config.cookie_key_life_s, longest_s)}
 
 
+def _all_for_one_stream(_: Config, value: int) -> dict[str, Any]:
+    """FreeBSD has no bound for each stream."""
+    return {"stream_send_buffer_bytes": value}
+
+
 _VARIABLES: Final[tuple[Variable, ...]] = (
     # -- G01-G09: congestion control --
     Choice(
@@ -281,7 +286,13 @@ _VARIABLES: Final[tuple[Variable, ...]] = (
     switch("pr_enable", "partial_reliability", "partial reliability (RFC 3758)"),
     fixed("auto_asconf", 0, "whether addresses that come and go are told to the peers", _NO_ASCONF, high=1),
     of_config("recvspace", "receive_window_bytes", "what is held for a reader at most: a_rwnd", unit="bytes"),
-    of_config("sendspace", "send_buffer_bytes", "what is queued above which a sender waits", unit="bytes"),
+    of_config(
+        "sendspace",
+        "send_buffer_bytes",
+        "what is queued above which a sender waits, on one stream as on many",
+        unit="bytes",
+        also=_all_for_one_stream,
+    ),
     # -- not in the manual --
     fixed("auth_enable", 0, "authenticated chunks (RFC 4895)", "AUTH is not built", high=1),
     fixed("asconf_enable", 0, "dynamic addresses (RFC 5061)", "ASCONF is not built", high=1),

@@ -458,6 +458,20 @@ def test_a_duplicate_shutdown_gets_the_shutdown_ack_again() -> None:
     assert_graceful_end(peer)
 
 
+def test_reading_after_the_shutdown_ack_updates_no_window() -> None:
+    """M06, X51: a peer whose SHUTDOWN COMPLETE was lost would take the SACK for out of the blue and ABORT, and what was
+    acknowledged and not yet read would be gone. There is no DATA to come for which it would matter."""
+    peer = established(QUIET.replace(receive_window_bytes=4000))
+    for _ in range(3):
+        peer.send_data(bytes(1000))
+    peer.wait(1)
+    peer.send(Shutdown(before_first(peer)))
+    assert peer.state is ACK_SENT
+    assert len(peer.user_reads()) == 3
+    assert peer.touch() == []
+    assert chunks_of(peer.wait(30), Sack) == []
+
+
 def test_a_heartbeat_is_answered_until_the_shutdown_ack() -> None:
     """M04, M06: "MUST respond ... up until reaching ... the SHUTDOWN-ACK-SENT state"."""
     for state in (PENDING, RECEIVED):

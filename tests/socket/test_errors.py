@@ -278,8 +278,9 @@ async def test_a_message_of_two_chunks_is_emsgsize_without_fragmentation() -> No
     async with one_to_one_pair() as pair:
         pair.client.setsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_DISABLE_FRAGMENTS, 1)
         point = pair.client.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_STATUS).sstat_fragmentation_point
-        with refused(errno.EMSGSIZE):
+        with pytest.raises(OSError, match=f"{point} bytes, and has {point + 1}: .*SCTP_DISABLE_FRAGMENTS") as caught:
             await pair.client.send(bytes(point + 1))
+        assert caught.value.errno == errno.EMSGSIZE
         await pair.client.send(bytes(point))
         assert len(await receive(pair.server)) == point
         assert len(pair.hosts.user_data()) == 1

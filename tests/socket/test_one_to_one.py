@@ -72,6 +72,15 @@ async def test_each_accept_gives_a_socket_of_its_own() -> None:
 
 
 @virtual_time
+async def test_a_socket_shows_its_style_its_port_and_how_many_associations_it_has() -> None:
+    async with one_to_one_pair() as pair:
+        assert repr(pair.server) == f"<SCTPSocket one-to-one, SCTP port {PORT}, 1 association>"
+    assert repr(pair.server) == "<SCTPSocket one-to-one, closed>"
+    async with SocketHosts() as hosts:
+        assert repr(hosts.one_to_one()) == "<SCTPSocket one-to-one, unbound, 0 associations>"
+
+
+@virtual_time
 async def test_a_second_bind_is_refused_and_the_first_holds() -> None:
     """A05: "After the first call to bind(), all subsequent calls will return an error." """
     async with SocketHosts() as hosts:

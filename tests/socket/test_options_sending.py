@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from contextlib import suppress
 
 import pytest
 
@@ -120,6 +121,26 @@ async def test_the_send_buffer_is_each_associations_own() -> None:
         # An association that is only being set up has a buffer of its own.
         for _ in range(9):
             assert await ours.sendto(bytes(1000), 0, ("192.0.2.9", 7777)) == 1000
+
+
+@virtual_time
+async def test_one_stream_may_fill_all_of_the_send_buffer() -> None:
+    """B07: SO_SNDBUF, also where nobody has set it, is one number for an association, as in a kernel."""
+    counts = []
+    for is_set in (False, True):
+        async with connected() as (hosts, ours, _):
+            most = ours.getsockopt(SOL_SOCKET, sctp.SO_SNDBUF)
+            if is_set:
+                ours.setsockopt(SOL_SOCKET, sctp.SO_SNDBUF, most)
+            hosts.drop = lambda packet: True
+            ours.setblocking(False)
+            queued = 0
+            with suppress(BlockingIOError):
+                while queued < 2 * most:
+                    queued += await ours.send(bytes(1000))
+            counts.append(queued)
+            assert most <= queued <= most + 1000
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize("option", ["SO_SNDBUF", "SO_RCVBUF"])

@@ -7,6 +7,7 @@ import errno
 
 import pytest
 
+import aiosctp
 import aiosctp.socket as sctp
 from aiosctp.wire.chunks import Init
 from tests.socket.hosts import (
@@ -18,7 +19,6 @@ from tests.socket.hosts import (
     brings,
     ids,
     notification,
-    one_to_many_pair,
     one_to_one_pair,
     receive,
     refused,
@@ -73,16 +73,6 @@ async def test_a_first_message_that_reached_nobody_can_be_followed_by_another() 
 
 
 @virtual_time
-async def test_what_no_association_takes_is_an_error_of_sendall() -> None:
-    """D17, I11: nobody got it, and the call says why."""
-    async with one_to_many_pair() as pair:
-        with refused(errno.EINVAL):
-            await pair.client.sendv(b"x", sndinfo=sctp.sctp_sndinfo(snd_sid=65000, snd_flags=sctp.SCTP_SENDALL))
-        await asyncio.sleep(1)
-        assert not pair.hosts.user_data()
-
-
-@virtual_time
 async def test_sendall_leaves_out_an_association_that_is_being_opened() -> None:
     """D17: "all associations that are currently established on this socket"."""
     async with SocketHosts() as hosts:
@@ -131,27 +121,6 @@ async def test_msg_eor_of_one_call_says_nothing_of_the_next() -> None:
         assert pair.client.getsockopt(sctp.IPPROTO_SCTP, sctp.SCTP_DEFAULT_SNDINFO).snd_flags == 0
 
 
-# -- what came back --
-
-
-@virtual_time
-async def test_what_came_back_can_be_sent_again_as_it_came() -> None:
-    """C05: with the structure of SCTP_SEND_FAILED_EVENT, whose flags tell that it is whole."""
-    async with one_to_one_pair() as pair:
-        subscribe(pair.client, sctp.SCTP_SEND_FAILED_EVENT)
-        switch_on(pair.server, sctp.SCTP_RECVRCVINFO)
-        pair.hosts.drop = lambda packet: packet.source == CLIENT_HOST
-        info = sctp.sctp_sndinfo(snd_sid=3, snd_ppid=46, snd_context=9)
-        await pair.client.sendv(b"in vain", sndinfo=info, prinfo=sctp.sctp_prinfo(sctp.SCTP_PR_SCTP_TTL, 100))
-        failed = await notification(pair.client, sctp.sctp_send_failed_event)
-        pair.hosts.drop = lambda packet: False
-        assert failed.ssfe_info.snd_flags
-        await pair.client.sendv(failed.ssfe_data, sndinfo=failed.ssfe_info)
-        received = await pair.server.recvv(ENOUGH)
-        assert received.rcvinfo is not None
-        assert (received.data, received.rcvinfo.rcv_sid, received.rcvinfo.rcv_ppid) == (b"in vain", 3, 46)
-
-
 # -- ports and addresses --
 
 
@@ -186,3 +155,43 @@ async def test_an_ipv6_address_may_have_flow_information_and_scope() -> None:
         await client.connect(("2001:db8::2", PORT, 0, 0))  # type: ignore[arg-type, unused-ignore]  # as above
         await client.send(b"x")
         assert await receive(server) == b"x"
+
+
+@virtual_time
+async def test_a_port_is_shared_only_if_all_say_so() -> None:
+    """I04, B36: SCTP_REUSE_PORT of the second socket alone is not enough."""
+    async with SocketHosts() as hosts:
+        alone, wants_to_share = hosts.one_to_one(), hosts.one_to_one()
+        alone.bind((CLIENT_HOST, 5555))
+        switch_on(wants_to_share, sctp.SCTP_REUSE_PORT)
+        with refused(errno.EADDRINUSE):
+            wants_to_share.bind((CLIENT_HOST, 5555))
+
+
+@virtual_time
+async def test_localhost_can_be_bound() -> None:
+    """A05: the one name that is no look-up."""
+    async with SocketHosts(server_addresses=("127.0.0.1", SERVER_HOST)) as hosts:
+        server = hosts.one_to_one(hosts.server)
+        server.bind(("localhost", PORT))
+        assert server.getsockname() == ("127.0.0.1", PORT)
+
+
+# -- reliable, whatever the defaults --
+
+
+@pytest.mark.parametrize("policy", [sctp.SCTP_PR_SCTP_NONE, sctp.SCTP_PR_SCTP_TTL])
+@virtual_time
+async def test_no_policy_and_no_time_override_any_default(policy: int) -> None:
+    """D08, B31: of the config, which a stack's sockets begin with, and of the socket."""
+    async with one_to_one_pair(config=aiosctp.Config(lifetime_s=0.1)) as pair:
+        pair.hosts.drop = lambda packet: packet.source == CLIENT_HOST
+        await pair.client.sendv(b"kept", prinfo=sctp.sctp_prinfo(pr_policy=policy, pr_value=0))
+        await pair.client.sendv(b"given up")
+        await asyncio.sleep(10)
+        pair.hosts.drop = lambda packet: False
+        assert await receive(pair.server) == b"kept"
+        pair.server.setblocking(False)
+        await asyncio.sleep(10)
+        with refused(errno.EAGAIN):
+            await pair.server.recv(ENOUGH)

@@ -13,28 +13,11 @@ from tests.socket.hosts import (
     notification,
     one_to_many_pair,
     one_to_one_pair,
-    receive,
     refused,
     subscribe,
     switch_on,
 )
 from tests.surface.virtual_time import virtual_time
-
-
-@virtual_time
-async def test_associations_are_read_in_turn() -> None:
-    """A39: one that has much to read keeps no other waiting."""
-    async with SocketHosts() as hosts:
-        server = hosts.listening(sctp.SOCK_SEQPACKET)
-        clients = [hosts.one_to_one() for _ in range(3)]
-        for name, client in zip(b"abc", clients, strict=True):
-            await client.connect(SERVER)
-            for _ in range(3):
-                await client.send(bytes([name]))
-        await asyncio.sleep(1)
-        turns = [await receive(server) for _ in range(9)]
-        for first in range(0, 9, 3):
-            assert sorted(turns[first : first + 3]) == [b"a", b"b", b"c"], turns
 
 
 @virtual_time
@@ -50,24 +33,6 @@ async def test_a_read_without_notifications_leaves_them_to_others() -> None:
             with refused(errno.EAGAIN):
                 await server.recvfrom(ENOUGH)
         assert (await notification(server, sctp.sctp_assoc_change)).sac_state == sctp.SCTP_COMM_UP
-
-
-@virtual_time
-async def test_a_part_that_was_only_looked_at_is_no_end_of_a_message() -> None:
-    """D11, D14: MSG_PEEK with a short buffer has no MSG_EOR, and leaves all there."""
-    async with one_to_one_pair() as pair:
-        await pair.client.send(b"0123456789")
-        for _ in range(2):
-            looked_at = await pair.server.recvv(4, sctp.MSG_PEEK)
-            assert (looked_at.data, looked_at.msg_flags) == (b"0123", 0)
-        looked_at = await pair.server.recvv(10, sctp.MSG_PEEK)
-        assert (looked_at.data, looked_at.msg_flags) == (b"0123456789", sctp.MSG_EOR)
-        taken = await pair.server.recvv(4)
-        assert (taken.data, taken.msg_flags) == (b"0123", 0)
-        looked_at = await pair.server.recvv(4, sctp.MSG_PEEK)
-        assert (looked_at.data, looked_at.msg_flags) == (b"4567", 0)
-        taken = await pair.server.recvv(6)
-        assert (taken.data, taken.msg_flags) == (b"456789", sctp.MSG_EOR)
 
 
 @virtual_time

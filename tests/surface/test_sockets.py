@@ -45,7 +45,9 @@ def test_all_addresses_share_one_udp_port() -> None:
     assert v6.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER) == PMTUDISC_DONT
     assert all(not udp_socket.getblocking() for _, udp_socket in bound)
     (port,) = ports
-    with pytest.raises(OSError, match=rf"UDP port {port} of 127\.0\.0\.2 is in use: .*udp_port=") as caught:
+    with pytest.raises(
+        OSError, match=rf"UDP port {port} of 127\.0\.0\.2 is in use: .*udp_port=.*stack=Stack"
+    ) as caught:
         bind_sockets(["127.0.0.3", "127.0.0.2"], port, skip_unusable=True)
     assert caught.value.errno == errno.EADDRINUSE
     # The first address of the failed attempt was let go.

@@ -384,9 +384,9 @@ async def test_so_many_heartbeats_verify_addresses_at_once() -> None:
 
 @virtual_time
 async def test_a_sender_waits_above_the_send_buffer() -> None:
-    """G69: what is queued and not acknowledged."""
+    """G69: what is queued and not acknowledged, on one stream as on many."""
     counts = {}
-    for sendspace in (10_000, 50_000):
+    for sendspace in (10_000, 50_000, 900_000):
         async with benched({"sendspace": sendspace}) as hosts:
             ours, _ = await hosts.pair()
             hosts.drop = has_user_data
@@ -395,6 +395,7 @@ async def test_a_sender_waits_above_the_send_buffer() -> None:
                     counts[sendspace] = sent
                     ours.send_nowait(bytes(1000))
     assert counts[50_000] - counts[10_000] == 40
+    assert counts[900_000] - counts[10_000] == 890
     assert counts[10_000] in (10, 11)
 
 

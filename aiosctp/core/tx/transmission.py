@@ -111,12 +111,12 @@ class Transmission:
         if marked is not None:
             path = self._retransmission_path(marked)
             # §7.2.4, 3: "SHOULD ignore the value of cwnd ... for this single packet".
-            return path if self.fast_retransmit_is_due or _cwnd_allows(path) else None
+            return path if self.fast_retransmit_is_due or _cwnd_allows(path, path.flight_bytes) else None
         self.fast_retransmit_is_due = False
         if not self.queue.queued_bytes:
             return None
         path = self._path_for_new()
-        if not (_cwnd_allows(path) and self.burst.allows_packet):
+        if not (_cwnd_allows_new(path) and self.burst.allows_packet):
             return None
         if self._next_payload_bytes(path.packet_bytes - PACKET_HEADER_BYTES):
             return path if self.config.nodelay or not self._is_held_back(path) else None
@@ -194,7 +194,7 @@ class Transmission:
             return self._fill_early(packet, now)
         path = packet.path
         # §6.1 B: what reached cwnd before this packet; the breach of cwnd "MUST constitute one packet only".
-        takes_new = _cwnd_allows(path)
+        takes_new = _cwnd_allows_new(path)
         flight_before = path.flight_bytes
         idle_rtos = path.idle_rtos(now)
         self._add_marked(packet, now)
@@ -308,13 +308,19 @@ class Transmission:
         receiver window"."""
         if self.awaits_the_last and not self.queue:
             return True
-        return not _cwnd_allows(path) or not self._window_allows(self.fragmenter.wanted() or 1)
+        return not _cwnd_allows_new(path) or not self._window_allows(self.fragmenter.wanted() or 1)
 
 
-def _cwnd_allows(path: Path) -> bool:
+def _cwnd_allows(path: Path, in_network_bytes: int) -> bool:
     """§6.1 B; §7.2.3: after T3 "no more than one SCTP packet will be in flight ... until ... acknowledgement"."""
-    in_network_bytes = path.flight_bytes + path.abandoned_bytes
-    return in_network_bytes < path.congestion.cwnd if not path.awaits_ack_after_timeout else not in_network_bytes
+    if path.awaits_ack_after_timeout:
+        return in_network_bytes == 0
+    return in_network_bytes < path.congestion.cwnd
+
+
+def _cwnd_allows_new(path: Path) -> bool:
+    """What was abandoned may wait for what is to be retransmitted before it can be passed over, never the other way."""
+    return _cwnd_allows(path, path.flight_bytes + path.abandoned_bytes)
 
 
 def _add_parts(packet: OutgoingPacket, chunk: OutstandingChunk) -> None:

@@ -82,9 +82,10 @@ SCTP_PLPMTUD_PROBE_INTERVAL, SCTP_SOCKOPT_PEELOFF_FLAGS, SCTP_SENDMSG_CONNECT.
 SCTP_AUTH_SUPPORTED, SCTP_ASCONF_SUPPORTED, SCTP_ECN_SUPPORTED, SCTP_PKTDROP_SUPPORTED, SCTP_PLUGGABLE_CC and
 SCTP_CMT_ON_OFF are 0, and can be set to nothing else.
 
-SCTP_ENABLE_STREAM_RESET begins as 0: until a socket sets it, what its peer asks to reset or to add is denied. Of
-SO_SNDBUF one stream has a part, `Config.stream_send_buffer_bytes`, until the option is set, and then all. There is no
-SO_RCVTIMEO and no SO_SNDTIMEO: `asyncio.timeout` bounds any call.
+SCTP_ENABLE_STREAM_RESET begins as 0: until a socket sets it, what its peer asks to reset or to add is denied.
+
+One stream may fill all of SO_SNDBUF, whatever `Config.stream_send_buffer_bytes` says. There is no SO_RCVTIMEO and no
+SO_SNDTIMEO: `asyncio.timeout` bounds any call.
 
 `table.py` says what an option is, `access.py` reads and sets one. The options themselves, by kind: `sockets.py`,
 `events.py`, `associations.py`, `sends.py`, `paths.py`, `streams.py`, and `planned.py` for those that are not built.

@@ -213,3 +213,13 @@ def test_once_t3_has_expired_there_is_room_again() -> None:
     peer = established()
     sent_by_rising_priorities(peer)
     assert len(peer.sent(peer.wait(1.0))) == 1
+
+
+def test_what_is_retransmitted_does_not_wait_for_what_was_abandoned() -> None:
+    """S04: a FORWARD TSN may have to wait for it: were it the other way round too, nothing would ever be sent."""
+    peer = established()
+    (first,) = peer.sent(peer.z_sends(SIZE, buffer_priority=9))
+    (second,) = peer.sent(peer.z_sends(SIZE))
+    assert peer.sent(peer.wait(1.0)) == [first]
+    peer.association.sender.make_room(SIZE, 0, None)
+    assert peer.sent(peer.touch()) == [second]
