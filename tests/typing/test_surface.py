@@ -29,6 +29,7 @@ WITHIN_THE_PACKAGE = {
     "SystemNetwork": {"open_ports"},
     "Server": {"bind", "engine_accepted", "listen", "stack_closed"},
     "Stack": {
+        "tell_when_closed",
         "ask_port_policy",
         *("add", "call_before_flush", "close", "close_if_unused", "datagrams_received", "flush", "icmp_received"),
         *("is_closed", "listen", "loop", "network", "now", "open", "open_endpoint", "own", "owners", "send_failed"),
@@ -47,8 +48,17 @@ WITHIN_THE_PACKAGE = {
     "SCTPSocket": {"engine_accepted", "stack_closed"},
     "SocketState": {
         *("add_association", "association_at", "association_changed", "association_of", "check_may_connect"),
-        *("check_open", "choose_stack", "configure", "connected", "is_closed", "is_listening", "is_one_to_many"),
-        *("open_stack", "peer_address", "reads_no_more", "shown", "take_over", "take_pending_errno"),
+        *(
+            "check_open",
+            "choose_stack",
+            "configure",
+            "connected",
+            "is_closed",
+            "is_cut_off",
+            "is_listening",
+            "is_one_to_many",
+        ),
+        *("open_stack", "pass_over", "peer_address", "reads_no_more", "shown", "take_over", "take_pending_errno"),
     },
     "sctp_notification": {"PREFIX"},
     # A coroutine's own methods.
