@@ -29,6 +29,7 @@ WITHIN_THE_PACKAGE = {
     "SystemNetwork": {"open_ports"},
     "Server": {"bind", "engine_accepted", "listen", "stack_closed"},
     "Stack": {
+        "tell_when_closed",
         "ask_port_policy",
         *("add", "call_before_flush", "close", "close_if_unused", "datagrams_received", "flush", "icmp_received"),
         *("is_closed", "listen", "loop", "network", "now", "open", "open_endpoint", "own", "owners", "send_failed"),
