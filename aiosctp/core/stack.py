@@ -511,8 +511,7 @@ class StackEngine:
 
     def poll_datagrams(self, now: float) -> list[Datagram]:
         """Everything that may be sent now; each association that was touched gets its turn."""
-        datagrams = self._answers
-        self._answers = []
+        datagrams: list[Datagram] = []
         for association in self._touched:
             try:
                 datagrams += association.transmit(now)
@@ -523,6 +522,10 @@ class StackEngine:
                 self._changed[association] = None
         self._touched.clear()
         self._ended.clear()
+        if self._answers:
+            # Last: what ended an association was said before its peer's packets were out of the blue (§8.4).
+            datagrams += self._answers
+            self._answers = []
         for datagram in datagrams:
             segment_bytes = datagram.segment_bytes
             self.counters.datagrams_sent += packet_count(datagram.data, segment_bytes) if segment_bytes else 1

@@ -7,7 +7,7 @@ import pytest
 from aiosctp.core import shortcuts
 from aiosctp.core.states import AssociationState
 from aiosctp.events import AssociationChange, AssociationChangeKind
-from aiosctp.wire.chunks import Abort, CookieEcho, Data, InitAck, Sack
+from aiosctp.wire.chunks import Abort, CookieEcho, Data, InitAck, Sack, ShutdownAck, ShutdownComplete
 from aiosctp.wire.packet import encode_packet
 from aiosctp.wire.parameters import StateCookie
 from tests.core.laws import check_association, check_stack
@@ -84,3 +84,14 @@ def test_a_packet_under_the_tag_of_before_a_restart_means_nothing(
     peer.poll()
     assert association.state is AssociationState.ESTABLISHED
     assert association.receiver.read() is None
+
+
+def test_what_ends_an_association_goes_before_the_answer_to_what_came_too_late() -> None:
+    """§9.2, §8.4: a SACK behind the SHUTDOWN ACK is out of the blue; the ABORT that answers it must not reach a peer
+    that still waits for the SHUTDOWN COMPLETE, for which it is no graceful end then."""
+    peer = Peer()
+    peer.in_state(AssociationState.SHUTDOWN_SENT)
+    receive(peer, ShutdownAck(), peer.z_tag)
+    receive(peer, Sack(A_INITIAL_TSN - 1, a_rwnd=2**16), peer.z_tag)
+    packets = peer.poll()
+    assert [type(chunk) for packet in packets for chunk in packet.chunks] == [ShutdownComplete, Abort]
