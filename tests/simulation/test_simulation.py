@@ -24,6 +24,7 @@ from tests.simulation.wrapping import place_of, wrapped
 
 REPOSITORY = Path(__file__).parents[2]
 RARE = {
+    "a lost FORWARD TSN is not sent again",
     "a black hole is not noticed",
     "COOKIE ACK is sent only once",
     "another tag is taken",
