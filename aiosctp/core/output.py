@@ -141,7 +141,7 @@ class Output:
         if association.receiver.sack_is_due and association.state not in _WITHOUT_SACKS:
             self._add_sack(open_packets, datagrams)
         elif association.state is AssociationState.SHUTDOWN_ACK_SENT:
-            association.receiver.sack_is_due = False  # who reads on would ask for it again and again
+            association.receiver.leave_unsaid()
         for packet in open_packets.values():
             datagrams.append(self._seal(packet))
         return datagrams
