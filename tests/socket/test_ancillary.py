@@ -217,7 +217,7 @@ async def test_items_come_in_any_order_among_those_of_other_protocols() -> None:
         [(sctp.IPPROTO_SCTP, 9999, b"")],
         [sndinfo(snd_ppid=2**32)],
         [sndinfo(snd_context=-1)],
-        [(sctp.IPPROTO_SCTP, sctp.SCTP_SNDINFO, sctp.sctp_sndinfo(snd_sid="1"))],  # type: ignore[arg-type, unused-ignore]
+        [(sctp.IPPROTO_SCTP, sctp.SCTP_SNDINFO, sctp.sctp_sndinfo(snd_sid="1"))],  # type: ignore[arg-type]  # wrong on purpose
         [(sctp.IPPROTO_SCTP, sctp.SCTP_PRINFO, sctp.sctp_prinfo(pr_policy=0x7777))],
         "items",
         7,

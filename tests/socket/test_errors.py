@@ -358,7 +358,7 @@ async def test_bad_input_to_options() -> None:
             (sctp.SCTP_RTOINFO, b"\x00" * 16),
             (sctp.SCTP_RTOINFO, sctp.sctp_initmsg()),
             (sctp.SCTP_RTOINFO, sctp.sctp_rtoinfo(srto_assoc_id=99, srto_min=100)),
-            (sctp.SCTP_RTOINFO, sctp.sctp_rtoinfo(srto_initial="1")),  # type: ignore[arg-type, unused-ignore]
+            (sctp.SCTP_RTOINFO, sctp.sctp_rtoinfo(srto_initial="1")),  # type: ignore[arg-type]  # wrong on purpose
             (sctp.SCTP_NODELAY, "1"),
             (sctp.SCTP_NODELAY, None),
             (sctp.SCTP_INITMSG, sctp.sctp_initmsg(sinit_num_ostreams=65536)),

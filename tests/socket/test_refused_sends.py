@@ -149,10 +149,10 @@ async def test_an_ipv6_address_may_have_flow_information_and_scope() -> None:
     addresses = {"client_addresses": ("2001:db8::1",), "server_addresses": ("2001:db8::2",)}
     async with SocketHosts(**addresses) as hosts:
         server = hosts.socket(sctp.SOCK_SEQPACKET, hosts.server, sctp.AF_INET6)
-        server.bind(("2001:db8::2", PORT, 0, 0))  # type: ignore[arg-type, unused-ignore]  # wider than Address
+        server.bind(("2001:db8::2", PORT, 0, 0))  # type: ignore[arg-type]  # wider than Address
         server.listen()
         client = hosts.socket(sctp.SOCK_STREAM, hosts.client, sctp.AF_INET6)
-        await client.connect(("2001:db8::2", PORT, 0, 0))  # type: ignore[arg-type, unused-ignore]  # as above
+        await client.connect(("2001:db8::2", PORT, 0, 0))  # type: ignore[arg-type]  # as above
         await client.send(b"x")
         assert await receive(server) == b"x"
 

@@ -186,7 +186,7 @@ async def test_a_notification_also_comes_through_recvmsg_and_not_through_a_plain
         ((b"x",), {"prinfo": sctp.sctp_prinfo(pr_policy=0x7777)}),
         ((b"x",), {"sndinfo": 7}),
         ((b"x",), {"sndinfo": sctp.sctp_sndinfo(snd_ppid=-1)}),
-        ((b"x",), {"sndinfo": sctp.sctp_sndinfo(snd_sid=1.5)}),  # type: ignore[arg-type, unused-ignore]
+        ((b"x",), {"sndinfo": sctp.sctp_sndinfo(snd_sid=1.5)}),  # type: ignore[arg-type]  # wrong on purpose
         ((b"x",), {"flags": "0"}),
     ],
 )
