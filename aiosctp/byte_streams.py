@@ -168,6 +168,7 @@ class ByteStreams:
 
     def engine_changed(self, events: Sequence[Event]) -> None:
         """Runs no code of the program."""
+        was_due = self._engine.receiver.sack_is_due
         if self._is_discarding:
             self._discard_arrivals()
         else:
@@ -181,8 +182,12 @@ class ByteStreams:
         if self._engine.state not in MAY_TAKE_USER_DATA:
             self.numbers.wake_all()
         self.output.engine_changed()
-        if self._engine.receiver.sack_is_due:
-            # What was discarded has re-opened the window (§6.2): the peer must hear of it.
+        self._tell_of_window(was_due)
+
+    def _tell_of_window(self, was_due: bool) -> None:
+        """What was read, or thrown away, has re-opened the window (§6.2): the peer must hear of it. What was due before
+        that was seen, and waits if it may not be sent: asked for at each look, it would have no end."""
+        if not was_due and self._engine.receiver.sack_is_due and self._engine.ending is None:
             self._life.touch()
 
     def restarted(self) -> None:
@@ -202,19 +207,21 @@ class ByteStreams:
 
     def discard_all(self) -> None:
         """The association is closed here: nobody reads any more."""
+        was_due = self._engine.receiver.sack_is_due
         self._is_discarding = True
         self._unaccepted.clear()
         for number in self._by_number:
             self._engine.receiver.release_stream(number)
         self._discard_arrivals()
+        self._tell_of_window(was_due)
 
     def _discard_arrivals(self) -> None:
         receiver = self._engine.receiver
+        was_due = receiver.sack_is_due
         for number in receiver.take_arrivals():
             if not self._reception.has_taken_over(number):
                 receiver.release_stream(number)
-        if receiver.sack_is_due and self._engine.ending is None:
-            self._life.touch()
+        self._tell_of_window(was_due)
 
     def _ended(self) -> None:
         self.output.forget_all()
@@ -273,6 +280,7 @@ class ByteStreams:
 
     def _run(self) -> None:
         self._run_is_due = False
+        was_due = self._engine.receiver.sack_is_due
         if self._opens_at_once:
             self._opens_at_once = False
             if 0 not in self._by_number and self._engine.ending is None:
@@ -290,9 +298,7 @@ class ByteStreams:
         hungry, self._hungry = self._hungry, {}
         for transport in hungry:
             self._feed(transport)
-        if self._engine.receiver.sack_is_due and self._engine.ending is None:
-            # Reading has re-opened the window (§6.2): the peer must hear of it.
-            self._life.touch()
+        self._tell_of_window(was_due)
 
     def _begun_by_peer(self, number: int, shut: int = 0) -> None:
         if self.numbers.is_retired(number):

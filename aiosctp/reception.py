@@ -147,8 +147,9 @@ class Reception:
 
     def _discard(self) -> None:
         receiver = self._engine.receiver
+        was_due = receiver.sack_is_due
         for stream in (None, *self._taken_over):
             while receiver.read(stream, partial=True) is not None:
                 pass
-        if receiver.sack_is_due and self._engine.ending is None:
+        if not was_due and receiver.sack_is_due and self._engine.ending is None:
             self._life.touch()

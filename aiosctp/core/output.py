@@ -140,8 +140,6 @@ class Output:
             open_packets = self._reconfigure(open_packets, datagrams, now)
         if association.receiver.sack_is_due and association.state not in _WITHOUT_SACKS:
             self._add_sack(open_packets, datagrams)
-        elif association.state is AssociationState.SHUTDOWN_ACK_SENT:
-            association.receiver.leave_unsaid()
         for packet in open_packets.values():
             datagrams.append(self._seal(packet))
         return datagrams

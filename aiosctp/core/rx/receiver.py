@@ -588,12 +588,6 @@ class Receiver:
             return encode_nr_sack(cumulative_tsn_ack, a_rwnd, gaps, nr_gaps, duplicates)
         return encode_sack(cumulative_tsn_ack, a_rwnd, gaps, duplicates)
 
-    def leave_unsaid(self) -> None:
-        """Nothing is due, though no SACK is sent: until more is read, who reads would ask for one at each look."""
-        self.sack_is_due = False
-        self._timers.stop(SACK_DELAY)
-        self._window.advertise()
-
     @property
     def has_plain_sack(self) -> bool:
         """Whether the next SACK has neither gaps nor duplicates."""
