@@ -491,6 +491,10 @@ FAULTS: dict[str, tuple[str, Maker]] = {
     "a deadline is forgotten": ("core.wake_ups:WakeUps.schedule", _every(20, _nothing)),
     "a timer of the loop is forgotten": ("stack:Stack._arm", _every(30, _nothing)),
     # The surface.
+    "what can't be sent is asked for in every turn": (
+        "byte_streams:ByteStreams._tell_of_window",
+        _instead(lambda original, streams, was_due: original(streams, False)),
+    ),
     "a reader is not woken": ("reception:Reception.wake_ready", _instead(_nothing)),
     "a sender is not woken": ("backpressure:Backpressure.wake", _instead(_nothing)),
     "a send waits for no room": ("backpressure:Backpressure._room_bytes", _instead(_constant(1 << 20))),

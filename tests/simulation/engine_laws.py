@@ -29,6 +29,8 @@ MAY_RECEIVE_DATA = frozenset(
 CHUNKS_PER_CHECK = 4
 """What may be held for each change, at the price of one look at all of it."""
 FLUSHES_PER_STACK_CHECK = 50
+MOST_FLUSHES_FOR_NOTHING = 1000
+"""Of one stack at one instant, while it sends nothing: more have no end, for virtual time stands still."""
 LARGEST_CWND_BYTES = 1 << 30
 LEAST_PMDCS_BYTES = 576 - 48 - 12
 """A larger path MTU lifts no window (RFC 8899 §3, 7): they may be from the time of the smallest."""
@@ -50,6 +52,9 @@ class EngineLaws:
         stays."""
         self._judge = judge
         self._changes_since_check: dict[AssociationEngine, int] = {}
+        self._flushes_for_nothing: dict[Stack, tuple[float, int, int]] = {}
+        """When it was last flushed, how many datagrams it had sent then, how often it was flushed since with neither
+        changing."""
 
     def wrappers(self) -> list[tuple[str, Maker]]:
         return [
@@ -99,11 +104,19 @@ class EngineLaws:
             changed = list(stack._engine._touched)
             original(stack, now)
             try:
+                self._check_makes_progress(stack, stack._engine, now)
                 self._check(stack, stack._engine, changed)
             except AssertionError as error:
                 self._judge.accuse(error)
 
         return flush
+
+    def _check_makes_progress(self, stack: Stack, engine: StackEngine, now: float) -> None:
+        sent = engine.counters.datagrams_sent
+        last, sent_then, flushes = self._flushes_for_nothing.get(stack, (now, sent, 0))
+        flushes = flushes + 1 if (last, sent_then) == (now, sent) else 0
+        assert flushes <= MOST_FLUSHES_FOR_NOTHING, "the stack is flushed again and again, and nothing comes of it"
+        self._flushes_for_nothing[stack] = now, sent, flushes
 
     def _check(self, stack: Stack, engine: StackEngine, changed: list[AssociationEngine]) -> None:
         self.flushes += 1

@@ -24,6 +24,7 @@ from tests.simulation.wrapping import place_of, wrapped
 
 REPOSITORY = Path(__file__).parents[2]
 RARE = {
+    "what can't be sent is asked for in every turn",
     "a lost FORWARD TSN is not sent again",
     "a black hole is not noticed",
     "COOKIE ACK is sent only once",
