@@ -15,7 +15,7 @@ from aiosctp.core.tx.gaps import without
 from tests.simulation.scene import Outcome, run_seed
 from tests.simulation.wrapping import Maker, wrapped
 
-MOST_SEEDS = 300
+MOST_SEEDS = 900
 """A fault that so many seeds do not show has escaped."""
 
 
