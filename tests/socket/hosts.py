@@ -74,6 +74,13 @@ class SocketHosts(TwoHosts):
         socket.listen(backlog)
         return socket
 
+    async def clients(self, number: int) -> list[SCTPSocket]:
+        """So many one-to-one sockets, each connected to `SERVER`, in this order."""
+        clients = [self.one_to_one() for _ in range(number)]
+        for client in clients:
+            await client.connect(SERVER)
+        return clients
+
     async def accept(self, listener: SCTPSocket) -> SCTPSocket:
         socket, _ = await listener.accept()
         return self.own(socket)

@@ -106,9 +106,7 @@ async def test_abort_carries_cause_12_and_the_users_bytes() -> None:
     """D13: of that association alone, on a one-to-many socket; the peer reads ECONNRESET."""
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
-        clients = [hosts.one_to_one() for _ in range(2)]
-        for client in clients:
-            await client.connect(SERVER)
+        clients = await hosts.clients(2)
         first, second = (client.getsockname() for client in clients)
         await server.sendmsg(
             [b"go ", b"away"], [(sctp.IPPROTO_SCTP, sctp.SCTP_SNDINFO, flagged(sctp.SCTP_ABORT))], address=first
@@ -205,9 +203,7 @@ async def test_eof_is_not_for_opening() -> None:
 
 
 async def some_clients(hosts: SocketHosts, number: int) -> list[SCTPSocket]:
-    clients = [hosts.one_to_one() for _ in range(number)]
-    for client in clients:
-        await client.connect(SERVER)
+    clients = await hosts.clients(number)
     await asyncio.sleep(1)
     return clients
 

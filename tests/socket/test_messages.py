@@ -277,9 +277,7 @@ async def test_records_of_two_associations_do_not_meet() -> None:
     """D16: each association of a one-to-many socket has a record of its own."""
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
-        clients = [hosts.one_to_one() for _ in range(2)]
-        for client in clients:
-            await client.connect(SERVER)
+        clients = await hosts.clients(2)
         addresses = [client.getsockname() for client in clients]
         switch_on(server, sctp.SCTP_EXPLICIT_EOR)
         for number, address in enumerate(addresses):

@@ -418,9 +418,7 @@ async def test_closing_either_socket_leaves_the_other() -> None:
     off"; and the other way about."""
     async with SocketHosts() as hosts:
         server = hosts.listening(sctp.SOCK_SEQPACKET)
-        clients = [hosts.one_to_one() for _ in range(3)]
-        for client in clients:
-            await client.connect(SERVER)
+        clients = await hosts.clients(3)
         await asyncio.sleep(1)
         peeled = [hosts.own(server.peeloff(assoc_id)) for assoc_id in ids(server)[:2]]
         await peeled[0].close()
